@@ -1,0 +1,45 @@
+import { LockError } from './lock-error.js';
+
+/** Why the lock was not granted: `held` with wait 0, `timeout` after `wait`, `aborted` by the
+ * caller's signal, `closed` at shutdown, `full` when `maxWaiters` callers stand in line. */
+export type LockBusyReason = 'held' | 'timeout' | 'aborted' | 'closed' | 'full';
+
+/** Who held the lock when it was refused, as far as the store told. */
+export interface LockHolder {
+  readonly host: string;
+  readonly pid: number;
+  readonly label?: string;
+}
+
+/**
+ * The lock was not granted; nothing is held and nothing is left in the queue.
+ *
+ * @publicApi
+ */
+export class LockBusyError extends LockError {
+  readonly code = 'LOCK_BUSY';
+  readonly reason: LockBusyReason;
+  /** How long this call waited, in milliseconds. */
+  readonly waited: number;
+  readonly holder?: LockHolder;
+  /** In how many milliseconds the present lease ends unless it is renewed; undefined when unknown. */
+  readonly retryAfter?: number;
+
+  constructor(
+    message: string,
+    lockName: string,
+    details: {
+      reason: LockBusyReason;
+      waited: number;
+      holder?: LockHolder | undefined;
+      retryAfter?: number | undefined;
+      cause?: unknown;
+    },
+  ) {
+    super(message, lockName, 'cause' in details ? { cause: details.cause } : undefined);
+    this.reason = details.reason;
+    this.waited = details.waited;
+    if (details.holder) this.holder = details.holder;
+    if (details.retryAfter !== undefined) this.retryAfter = details.retryAfter;
+  }
+}

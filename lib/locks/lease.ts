@@ -1,0 +1,41 @@
+/**
+ * The time-limited hold of a lock.
+ *
+ * While `held` is true no other lease on the name is held by this library, as long as clocks drift less than
+ * 1 % and the store keeps its state. Use `fence` where a stale writer would do harm.
+ *
+ * @publicApi
+ */
+export interface Lease extends AsyncDisposable {
+  /** The locked names. */
+  readonly names: readonly string[];
+  /**
+   * The fencing token: larger than every fence granted before on this name, a safe integer of 16 digits
+   * (a bigint column in SQL).
+   *
+   * @throws LockUsageError for a lease of several names: use `fenceOf`
+   */
+  readonly fence: number;
+  /** The fence of one of the names. */
+  fenceOf(name: string): number;
+  /**
+   * Aborted when the lease can no longer be proven, with the LockLostError as its reason; not by release.
+   * Made at first read: a lease whose signal nobody reads costs no timer.
+   */
+  readonly signal: AbortSignal;
+  /** Whether the lease is still proven. Computed from clocks at each read. */
+  readonly held: boolean;
+  /** For how many more milliseconds the lease is proven. Computed from clocks at each read. */
+  readonly remaining: number;
+  /** @throws LockLostError when the lease is lost or released. */
+  assertHeld(): void;
+  /**
+   * Renews now, for `ttl` milliseconds (default: the lease's ttl); resolves when the store has confirmed it.
+   *
+   * @throws LockLostError when the lease is lost or released
+   * @throws LockStoreError when the outcome is unknown; the lease keeps its old deadline
+   */
+  renew(ttl?: number): Promise<void>;
+  /** Gives the lock back; `expired` when it was lost before. Idempotent. */
+  release(): Promise<'released' | 'expired'>;
+}

@@ -1,0 +1,30 @@
+import type { Duration } from '../base/duration.js';
+import type { ClientLike, RedisOptionsLike } from '../store/redis/client-like.js';
+
+/**
+ * What a registration of locks is made of. Each option is optional and also accepts undefined.
+ *
+ * @publicApi
+ */
+export interface LockServiceOptions {
+  /**
+   * Where the locks live: a `redis://` or `rediss://` URL, the options of ioredis (Sentinel is its own
+   * `{ sentinels, name }`), or a client of ioredis 5 or 6, which is duplicated and never written to.
+   * @default none: the in-memory store, which serialises this process only
+   */
+  readonly redis?: string | RedisOptionsLike | ClientLike | undefined;
+  /** Keys are `<namespace>:<name>`. `[A-Za-z0-9_.-]{1,64}`. @default 'lock' */
+  readonly namespace?: string | undefined;
+  /** How long a lease lasts unless renewed. 100 ms … 24 h. @default 10 s */
+  readonly ttl?: Duration | undefined;
+  /** How long to try. 0 … 24 h, or Infinity. @default 10 s */
+  readonly wait?: Duration | undefined;
+  /** The server keeps a lease this much longer than its holder believes. 0 … 24 h. @default min(500 ms, ttl/4) */
+  readonly guard?: Duration | undefined;
+  /** How long the record of an idle name, with its last fence, is kept. 0 … 24 h. @default 60 s */
+  readonly fenceMemory?: Duration | undefined;
+  /** How long running work keeps its leases at shutdown. 0 … 24 h. @default 10 s */
+  readonly shutdownGrace?: Duration | undefined;
+  /** Redis unreachable at start: fail within 5 s, or boot and fail per call until it is there. @default 'require' */
+  readonly startup?: 'require' | 'warn' | undefined;
+}

@@ -1,0 +1,76 @@
+import type { Duration } from '../base/duration.js';
+import type { Lease } from './lease.js';
+
+/**
+ * How one acquisition behaves. Every option may be left out or be undefined.
+ *
+ * @publicApi
+ */
+export interface AcquireOptions {
+  /**
+   * How long to try: 0 tries once, Infinity never gives up. 0 … 24 h or Infinity.
+   * @default the registration's `wait` (10 s); 0 for `tryAcquire`
+   */
+  readonly wait?: Duration | undefined;
+  /**
+   * How long the lease lasts unless renewed, and so how long others wait when this process dies.
+   * 100 ms … 24 h. Shorter frees sooner and renews more often.
+   * @default the registration's `ttl` (10 s)
+   */
+  readonly ttl?: Duration | undefined;
+  /** Ends the waiting at once, with reason `aborted`. It does not end a lease. */
+  readonly signal?: AbortSignal | undefined;
+  /** A text for operators in `inspect`, at most 128 bytes. */
+  readonly label?: string | undefined;
+  /**
+   * Whether the lease is renewed each third of its ttl until it is released.
+   * @default true
+   */
+  readonly renew?: boolean | undefined;
+  /** The longest time a lease is renewed; after it the lease is lost with reason `max-hold`. 100 ms … 24 h. @default none */
+  readonly maxHold?: Duration | undefined;
+}
+
+/**
+ * How `using` and `@Locked` behave.
+ *
+ * @publicApi
+ */
+export interface UsingOptions extends AcquireOptions {
+  /**
+   * Whether a name that the running call already holds is entered without waiting. `false` turns a nested
+   * entry into a LockUsageError instead of a deadlock.
+   * @default true
+   */
+  readonly reentrant?: boolean | undefined;
+  /**
+   * What happens when the store cannot answer: `throw` (the work does not run), or `run` the work without
+   * the lock.
+   * @default 'throw'
+   */
+  readonly onStoreError?: 'throw' | 'run' | undefined;
+}
+
+/**
+ * One thing that can be locked. The same verbs for every kind.
+ *
+ * @publicApi
+ */
+export interface Lock<L = Lease, X = unknown> {
+  /**
+   * Waits for the lock and resolves with its lease.
+   *
+   * @throws LockBusyError when it was not granted within `wait`, or the wait was aborted or closed
+   * @throws LockStoreError when the store failed or its outcome is unknown
+   * @throws LockUsageError for an option out of range
+   */
+  acquire(options?: AcquireOptions & X): Promise<L>;
+  /** Like `acquire`, but resolves with undefined when the lock is busy. `wait` is 0 unless given. */
+  tryAcquire(options?: AcquireOptions & X): Promise<L | undefined>;
+  /**
+   * Runs `work` under the lock and releases it when the work is done.
+   *
+   * @throws LockLostError when the lease was lost while working, with the outcome of the work attached
+   */
+  using<T>(work: (lease: L) => T | PromiseLike<T>, options?: UsingOptions & X): Promise<T>;
+}

@@ -1,0 +1,49 @@
+import type { AnswerTo, LockNotice, LockOperation } from './lock-operation.js';
+import type { LockState } from './lock-state.js';
+import type { ServerSample } from './server-sample.js';
+
+/** An answer with the local points of time that bracket it (milliseconds of the injected clock). */
+export type Answered<O extends LockOperation> = AnswerTo<O> & {
+  /** Taken before the command entered the client. */
+  readonly sentAt: number;
+  readonly receivedAt: number;
+};
+
+/** What a store tells without being asked. */
+export interface LockStoreListener {
+  /** A notice for an attempt of this session. `name` is what the user locks. */
+  notice(name: string, notice: LockNotice): void;
+  /** A connection is back, or the session just became able to hear notices: every waiter asks now. */
+  wake(): void;
+}
+
+/**
+ * Where locks live. A store executes the operations of the machine, each atomically, and pushes notices to
+ * its session. It knows names and attempts, not callers.
+ */
+export interface LockStore {
+  /** What people see of it in messages: `redis://host:6379/0`, never with credentials. */
+  readonly address: string;
+  /** This process's presence; every attempt id of this process begins with it. */
+  readonly session: string;
+  /** Whether the session's channel is being listened to now. */
+  readonly subscribed: boolean;
+
+  /**
+   * Executes one operation. Rejects with LockStoreError when the store refused or failed, or did not answer
+   * within `timeout` ms; then the outcome is unknown. The command's own deadline goes with it as `notAfter`,
+   * so what the server reads later than `timeout` has no effect.
+   */
+  execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>>;
+  /** Reads the whole state of a name; changes nothing. */
+  read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }>;
+  /** Starts to listen to the session's channel, once; `wake` tells when it is up. */
+  subscribe(): void;
+  /** The present relation of the server's clock to ours, while both connections that it spans are up. */
+  sample(name: string): ServerSample | undefined;
+  listen(listener: LockStoreListener): void;
+  /** Resolves when the store can answer; rejects with LockStoreError after `timeout` ms. */
+  ready(timeout: number): Promise<void>;
+  /** Closes the connections it opened, and only those. */
+  close(): Promise<void>;
+}
