@@ -1,0 +1,3 @@
+// Made from scripts/*.lua by `npm run lua`.
+export const SCRIPTS = {
+} as const;
