@@ -1,0 +1,105 @@
+import type { CancelTimer, Clock } from '../../base/clock.js';
+import { applyOperation } from '../lock-machine.js';
+import type { AnswerTo, LockNotice, LockOperation } from '../lock-operation.js';
+import { emptyState, expiryOf, sessionOf, type LockState } from '../lock-state.js';
+
+/** How a session hears; false when it does not listen. */
+type Hear = (name: string, notice: LockNotice) => boolean;
+
+interface Entry {
+  readonly state: LockState;
+  expiry: number;
+}
+
+const SWEEP_EVERY = 1_000;
+const SWEEP_AT_ONCE = 4_096;
+
+/** What a Redis server is to the other stores: the names, their records, a clock, and who is connected. */
+export class MemoryServer {
+  private readonly entries = new Map<string, Entry>();
+  private readonly sessions = new Map<string, Hear>();
+  private readonly started: number;
+  private cursor: MapIterator<[string, Entry]> | undefined;
+  private cancelSweep: CancelTimer | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    /** How long a record outlives its use, in milliseconds. */
+    private readonly fenceMemory = 60_000,
+  ) {
+    this.started = Date.now() - clock.now();
+  }
+
+  /** How many names it remembers. */
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** The server's clock: microseconds since 1970. It runs with the injected clock and never goes back. */
+  time(): number {
+    return Math.floor((this.started + this.clock.now()) * 1_000);
+  }
+
+  connect(session: string, hear: Hear): void {
+    this.sessions.set(session, hear);
+    this.scheduleSweep();
+  }
+
+  disconnect(session: string): void {
+    this.sessions.delete(session);
+    if (this.sessions.size > 0) return;
+    this.cancelSweep?.();
+    this.cancelSweep = undefined;
+  }
+
+  apply<O extends LockOperation>(name: string, operation: O): AnswerTo<O> {
+    const now = this.time();
+    const state = this.recall(name, now) ?? emptyState();
+    const answer = applyOperation(state, operation, now, (notice) => {
+      const hear = this.sessions.get(sessionOf(notice.id));
+      return hear ? hear(name, notice) : false;
+    });
+    if (answer.outcome !== 'late') this.remember(name, state, now);
+    return answer;
+  }
+
+  /** A copy of what is stored of a name. */
+  read(name: string): { state: LockState; now: number } {
+    const now = this.time();
+    return { state: structuredClone(this.recall(name, now) ?? emptyState()), now };
+  }
+
+  private recall(name: string, now: number): LockState | undefined {
+    const entry = this.entries.get(name);
+    return entry && entry.expiry > now ? entry.state : undefined;
+  }
+
+  private remember(name: string, state: LockState, now: number): void {
+    const expiry = expiryOf(state, now, this.fenceMemory * 1_000);
+    if (state.fence === 0 || expiry <= now) this.entries.delete(name);
+    else this.entries.set(name, { state, expiry });
+    this.scheduleSweep();
+  }
+
+  private scheduleSweep(): void {
+    if (this.cancelSweep || this.entries.size === 0 || this.sessions.size === 0) return;
+    this.cancelSweep = this.clock.after(SWEEP_EVERY, () => this.sweep());
+  }
+
+  /** Forgets what has expired, a bounded number of names at once, going on where it stopped. */
+  private sweep(): void {
+    this.cancelSweep = undefined;
+    const now = this.time();
+    for (let looked = 0; looked < SWEEP_AT_ONCE; looked += 1) {
+      this.cursor ??= this.entries.entries();
+      const next = this.cursor.next();
+      if (next.done) {
+        this.cursor = undefined;
+        break;
+      }
+      const [name, { expiry }] = next.value;
+      if (expiry <= now) this.entries.delete(name);
+    }
+    this.scheduleSweep();
+  }
+}

@@ -1,0 +1,84 @@
+import type { Clock } from '../../base/clock.js';
+import { LockStoreError } from '../../base/lock-store-error.js';
+import type { LockNotice, LockOperation } from '../lock-operation.js';
+import type { LockState } from '../lock-state.js';
+import type { Answered, LockStore, LockStoreListener } from '../lock-store.js';
+import type { ServerSample } from '../server-sample.js';
+import type { MemoryServer } from './memory-server.js';
+
+/** One session at a {@link MemoryServer}: the locks of this process only, with every rule of the machine. */
+export class MemoryStore implements LockStore {
+  readonly address = 'memory';
+  private readonly listeners: LockStoreListener[] = [];
+  private listening = false;
+  private closed = false;
+
+  constructor(
+    private readonly server: MemoryServer,
+    readonly session: string,
+    private readonly clock: Clock,
+  ) {
+    server.connect(session, (name, notice) => this.hear(name, notice));
+  }
+
+  get subscribed(): boolean {
+    return this.listening && !this.closed;
+  }
+
+  // Async, so that a failure is a rejection and the answer never comes before the caller's next line.
+  async execute<O extends LockOperation>(name: string, operation: O, _timeout: number): Promise<Answered<O>> {
+    this.assertOpen(name);
+    const sentAt = this.clock.now();
+    const answer = this.server.apply(name, operation);
+    return Promise.resolve({ ...answer, sentAt, receivedAt: this.clock.now() });
+  }
+
+  async read(name: string, _timeout: number): Promise<{ key: string; state: LockState; now: number }> {
+    this.assertOpen(name);
+    return Promise.resolve({ key: name, ...this.server.read(name) });
+  }
+
+  subscribe(): void {
+    if (this.listening || this.closed) return;
+    this.listening = true;
+    this.later(() => this.listeners.forEach((listener) => listener.wake()));
+  }
+
+  sample(_name: string): ServerSample | undefined {
+    if (this.closed) return undefined;
+    const sentAt = this.clock.now();
+    return { sentAt, time: this.server.time(), receivedAt: this.clock.now() };
+  }
+
+  listen(listener: LockStoreListener): void {
+    this.listeners.push(listener);
+  }
+
+  async ready(_timeout: number): Promise<void> {
+    this.assertOpen();
+    return Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    if (!this.closed) this.server.disconnect(this.session);
+    this.closed = true;
+    return Promise.resolve();
+  }
+
+  private hear(name: string, notice: LockNotice): boolean {
+    if (!this.subscribed) return false;
+    this.later(() => this.listeners.forEach((listener) => listener.notice(name, notice)));
+    return true;
+  }
+
+  // In a microtask of its own, in the order of the calls: a store never calls back into its caller.
+  private later(tell: () => void): void {
+    queueMicrotask(() => {
+      if (!this.closed) tell();
+    });
+  }
+
+  private assertOpen(name?: string): void {
+    if (this.closed) throw new LockStoreError('The in-memory store is closed: nothing was done.', name);
+  }
+}

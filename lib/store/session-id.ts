@@ -1,0 +1,22 @@
+import { randomFillSync } from 'node:crypto';
+import { v4 } from 'uuid';
+
+const BYTES = 9; // 12 characters of base64url
+// Randomness bought wholesale: an attempt id costs no system call.
+const pool = Buffer.alloc(BYTES * 512);
+let taken = pool.length;
+
+/** A new session: the 128 bits of a UUID v4 in 22 characters of base64url. */
+export function newSession(): string {
+  return Buffer.from(v4(undefined, new Uint8Array(16))).toString('base64url');
+}
+
+/** A new attempt id of a session: `<session>.<72 random bits>`. Never used twice. */
+export function newAttemptId(session: string): string {
+  if (taken === pool.length) {
+    randomFillSync(pool);
+    taken = 0;
+  }
+  taken += BYTES;
+  return `${session}.${pool.toString('base64url', taken - BYTES, taken)}`;
+}
