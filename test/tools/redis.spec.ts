@@ -8,7 +8,6 @@ import { jest } from '@jest/globals';
 import { transformFileSync } from '@swc/core';
 import { Redis } from 'ioredis';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
-import { guardAgainstOrphan } from '../../tools/redis/orphan-guard.js';
 
 const started: RunningRedis[] = [];
 const clients: Redis[] = [];
@@ -27,7 +26,7 @@ async function start(options?: Parameters<typeof startRedis>[0]): Promise<Runnin
 }
 
 function open(url: string): Redis {
-  const client = new Redis(url, { retryStrategy: () => null });
+  const client = new Redis(url, { retryStrategy: () => null, disconnectTimeout: 50 });
   client.on('error', () => undefined);
   clients.push(client);
   return client;

@@ -41,6 +41,7 @@ async function givenRedis(url: string): Promise<RunningRedis> {
   const client = new Redis(url, {
     lazyConnect: true,
     connectTimeout: 3_000,
+    disconnectTimeout: 50,
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   });
