@@ -1,0 +1,193 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import ts from 'typescript';
+import { importsOf, isAnnex, isWing, placeOf, wrongImport } from './house.js';
+
+const root = join(import.meta.dirname, '..');
+const lib = join(root, 'lib');
+
+const files = readdirSync(lib, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts') && !file.endsWith('.gen.ts'))
+  .map((path) => {
+    const text = readFileSync(join(lib, path), 'utf8');
+    const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+    return { path, text, source, lines: text.trimEnd().split('\n').length };
+  });
+
+const modifiers = (node: ts.Node): ts.SyntaxKind[] =>
+  ts.canHaveModifiers(node) ? (ts.getModifiers(node) ?? []).map(({ kind }) => kind) : [];
+const walk = (node: ts.Node, visit: (node: ts.Node) => void): void => {
+  visit(node);
+  ts.forEachChild(node, (child) => walk(child, visit));
+};
+const at = (node: ts.Node): string => {
+  const source = node.getSourceFile();
+  return `${source.fileName}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}`;
+};
+
+describe('the table of imports', () => {
+  const wrong = (from: string, code: string): string[] =>
+    importsOf(from, code).flatMap((one) => wrongImport(one) ?? []);
+
+  it.each([
+    ['store/lock-store.ts', "import { x } from '../line/agent.js'", 'imports go down only'],
+    ['line/agent.ts', "export type { X } from '../locks/lease.js'", 'imports go down only'],
+    ['locks/lease.ts', "type X = import('../index.js').X", 'imports go down only'],
+    ['locks/lease.ts', "import { Injectable } from '@nestjs/common'", 'locks does not know @nestjs/common'],
+    ['nest/lock-module.ts', "import { Redis } from 'ioredis'", 'nest does not know ioredis'],
+    ['base/name.ts', "import { hostname } from 'node:os'", 'base/ imports nothing'],
+    [
+      'store/redis/connection.ts',
+      "import { A } from '../../line/agent.js'",
+      'a wing imports the port and base only',
+    ],
+    [
+      'store/quorum/member.ts',
+      "import { C } from '../redis/connection.js'",
+      'a wing imports the port and base only',
+    ],
+    ['locks/lock-service.ts', "const m = await import('../store/memory/memory-store.js')", 'open-store only'],
+    ['nest/module.ts', "import type { C } from '../store/redis/client-like.js'", 'open-store only'],
+    ['testing/kit.ts', "import { L } from '../locks/lease.js'", 'an annex imports index only'],
+    ['index.ts', "export { Kit } from './testing/kit.js'", 'nothing imports an annex'],
+    ['common/things.ts', "import 'node:os'", 'common is no place of the house'],
+  ])('refuses in %s: %s', (from, code, reason) => {
+    expect(wrong(from, code)).toEqual([expect.stringContaining(reason)]);
+  });
+
+  it.each([
+    ['index.ts', "export { x } from './nest/module.js'; export { type Y } from './base/duration.js'"],
+    ['locks/open-store.ts', "import { RedisStore } from '../store/redis/redis-store.js'"],
+    ['locks/lock-options.ts', "import { type ClientLike } from '../store/redis/client-like.js'"],
+    ['store/redis/connection.ts', "import { Redis } from 'ioredis'; import { S } from '../lock-store.js'"],
+    [
+      'nest/locked.ts',
+      "import { Inject } from '@nestjs/common/decorators/index.js'; import { map } from 'rxjs'",
+    ],
+    ['testing/kit.ts', "import { LockService } from '../index.js'; import { x } from './fault.js'"],
+  ])('allows in %s: %s', (from, code) => {
+    expect(wrong(from, code)).toEqual([]);
+  });
+});
+
+describe('the house', () => {
+  it('has no import that goes up or around', () => {
+    const wrong = files
+      .flatMap(({ path, text }) => importsOf(path, text))
+      .flatMap((one) => {
+        const reason = wrongImport(one);
+        return reason ? [`${one.from} imports ${one.to}: ${reason}`] : [];
+      });
+    expect(wrong).toEqual([]);
+  });
+
+  it('has short files: none above 200 lines, the median under 65', () => {
+    expect(files.filter(({ lines }) => lines > 200).map(({ path, lines }) => `${path}: ${lines}`)).toEqual(
+      [],
+    );
+    const sorted = files.map(({ lines }) => lines).sort((a, b) => a - b);
+    expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(65);
+  });
+
+  it('stays under 2000 lines without wings and annexes', () => {
+    const core = files.filter(({ path }) => !isWing(placeOf(path)) && !isAnnex(placeOf(path)));
+    expect(core.reduce((sum, { lines }) => sum + lines, 0)).toBeLessThan(2000);
+  });
+
+  it('names files in kebab-case, after things', () => {
+    const vague = /(^|-)(utils?|helpers?|common|types?|constants?|misc|impl|manager|i)(-|$)/;
+    const names = files.map(({ path }) => path.slice(0, -'.ts'.length));
+    expect(names.filter((name) => vague.test(basename(name)) || !/^[a-z0-9/-]+$/.test(name))).toEqual([]);
+  });
+
+  it('has one exported class a file at most, in a file named after it or after what it implements', () => {
+    const kebab = (name: string): string => name.replace(/(?<!^)([A-Z])/g, '-$1').toLowerCase();
+    const wrong = files.flatMap(({ path, source }) => {
+      const classes = source.statements.filter(
+        (one) => ts.isClassDeclaration(one) && modifiers(one).includes(ts.SyntaxKind.ExportKeyword),
+      ) as ts.ClassDeclaration[];
+      const names = classes.flatMap((one) => [
+        one.name?.text ?? 'default',
+        ...(one.heritageClauses ?? [])
+          .filter(({ token }) => token === ts.SyntaxKind.ImplementsKeyword)
+          .flatMap(({ types }) => types.map((type) => type.expression.getText())),
+      ]);
+      const fits = names.some((name) => kebab(name) === basename(path, '.ts'));
+      return classes.length === 0 || (classes.length === 1 && fits) ? [] : [`${path}: ${names.join(', ')}`];
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('keeps no state in modules or classes', () => {
+    // A table filled where it is declared is a constant; an empty container waits to be filled.
+    const isContainer = (node: ts.Expression | undefined): boolean =>
+      node !== undefined &&
+      ts.isNewExpression(node) &&
+      /^(Map|Set|WeakMap|WeakSet|AsyncLocalStorage)$/.test(node.expression.getText()) &&
+      (node.arguments?.length ?? 0) === 0;
+    // Random bytes in stock mean nothing to anyone: applications of one process may share them.
+    const shared = ['store/session-id.ts'];
+    const wrong = files.flatMap(({ path, source }) => {
+      const found: string[] = [];
+      if (shared.includes(path)) return found;
+      for (const statement of source.statements) {
+        if (!ts.isVariableStatement(statement)) continue;
+        const { flags, declarations } = statement.declarationList;
+        const mutable = (flags & ts.NodeFlags.Const) === 0;
+        if (mutable || declarations.some(({ initializer }) => isContainer(initializer)))
+          found.push(at(statement));
+      }
+      walk(source, (node) => {
+        if (!ts.isPropertyDeclaration(node) || !modifiers(node).includes(ts.SyntaxKind.StaticKeyword)) return;
+        if (!modifiers(node).includes(ts.SyntaxKind.ReadonlyKeyword) || isContainer(node.initializer)) {
+          found.push(at(node));
+        }
+      });
+      return found;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('writes nothing to the console', () => {
+    const wrong = files.flatMap(({ source }) => {
+      const found: string[] = [];
+      walk(source, (node) => {
+        if (ts.isPropertyAccessExpression(node) && node.expression.getText() === 'console')
+          found.push(at(node));
+      });
+      return found;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it('has an index of named re-exports and nothing else', () => {
+    const wrong = files
+      .filter(({ path }) => /(^|\/)index\.ts$/.test(path))
+      .flatMap(({ source }) =>
+        source.statements
+          .filter(
+            (one) =>
+              !(ts.isExportDeclaration(one) && one.moduleSpecifier && one.exportClause) ||
+              !ts.isNamedExports(one.exportClause),
+          )
+          .map(at),
+      );
+    expect(wrong).toEqual([]);
+  });
+
+  it('has no any in its declarations', () => {
+    const config = ts.getParsedCommandLineOfConfigFile(
+      join(root, 'tsconfig.lib.json'),
+      { emitDeclarationOnly: true, declarationMap: false, sourceMap: false, noCheck: true },
+      { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => undefined },
+    )!;
+    const found: string[] = [];
+    ts.createProgram(config.fileNames, config.options).emit(undefined, (path, text) => {
+      const source = ts.createSourceFile(path.split('/dist/esm/')[1]!, text, ts.ScriptTarget.Latest, true);
+      walk(source, (node) => {
+        if (node.kind === ts.SyntaxKind.AnyKeyword) found.push(`${at(node)} ${node.parent.getText()}`);
+      });
+    });
+    expect(found).toEqual([]);
+  });
+});

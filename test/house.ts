@@ -1,0 +1,97 @@
+import ts from 'typescript';
+
+/** One import of a file of lib/, its target resolved: a path under lib/ ('base/clock.ts') or a package. */
+export interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+/** Imports go down only: a floor may import those after it in this list. */
+const FLOORS = ['index', 'nest', 'locks', 'line', 'validity', 'store', 'base'];
+const WINGS = ['memory', 'redis', 'quorum', 'redisson'];
+const ANNEXES = ['testing', 'cli', 'opentelemetry', 'terminus'];
+
+/** The packages that a place may import; Node's own modules are open to all but base/. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  nest: ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'],
+  store: ['uuid'],
+  redis: ['ioredis'],
+  quorum: ['ioredis'],
+  redisson: ['ioredis'],
+  testing: ['@nestjs/common', '@nestjs/core', '@nestjs/testing'],
+  terminus: ['@nestjs/common', '@nestjs/terminus'],
+  opentelemetry: ['@nestjs/common', '@opentelemetry/api'],
+};
+
+/** Where a file of lib/ belongs: a floor, a wing or an annex. */
+export function placeOf(file: string): string {
+  const [first = '', second = ''] = file.split('/');
+  if (first === 'index.ts') return 'index';
+  return first === 'store' && file.split('/').length > 2 ? second : first;
+}
+
+export const isWing = (place: string): boolean => WINGS.includes(place);
+export const isAnnex = (place: string): boolean => ANNEXES.includes(place);
+
+/** The table of the house as a pure function: what is wrong with an import, or undefined. */
+export function wrongImport({ from, to, typeOnly }: Import): string | undefined {
+  const here = placeOf(from);
+  if (![...FLOORS, ...WINGS, ...ANNEXES].includes(here)) return `${here} is no place of the house`;
+  if (!to.endsWith('.ts')) {
+    if (to.startsWith('node:')) return here === 'base' ? 'base/ imports nothing' : undefined;
+    const name = to.split('/', to.startsWith('@') ? 2 : 1).join('/');
+    return PACKAGES[here]?.includes(name) ? undefined : `${here} does not know ${name}`;
+  }
+  const there = placeOf(to);
+  if (here === there) return undefined;
+  if (isAnnex(there)) return 'nothing imports an annex';
+  if (isAnnex(here)) return there === 'index' ? undefined : 'an annex imports index only';
+  if (isWing(here))
+    return there === 'store' || there === 'base' ? undefined : 'a wing imports the port and base only';
+  if (isWing(there)) {
+    // Types leave no trace at run time: options may speak of a client without choosing a store.
+    const allowed = from === 'locks/open-store.ts' || (typeOnly && (here === 'locks' || here === 'index'));
+    return allowed ? undefined : 'a wing is imported by locks/open-store only';
+  }
+  return FLOORS.indexOf(there) > FLOORS.indexOf(here) ? undefined : 'imports go down only';
+}
+
+/** Every import, re-export, dynamic import and import type of a file; `file` is its path under lib/. */
+export function importsOf(file: string, text: string): Import[] {
+  const found: Import[] = [];
+  const add = (specifier: ts.Node | undefined, typeOnly: boolean): void => {
+    if (!specifier || !ts.isStringLiteral(specifier)) return;
+    const to = specifier.text.startsWith('.')
+      ? new URL(specifier.text.replace(/\.js$/, '.ts'), `file:///${file}`).pathname.slice(1)
+      : specifier.text;
+    found.push({ from: file, to, typeOnly });
+  };
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node)) {
+      const clause = node.importClause;
+      const named = clause?.namedBindings;
+      const allTypes =
+        clause !== undefined &&
+        !clause.name &&
+        named !== undefined &&
+        ts.isNamedImports(named) &&
+        named.elements.every((element) => element.isTypeOnly);
+      add(node.moduleSpecifier, clause?.phaseModifier === ts.SyntaxKind.TypeKeyword || allTypes);
+    } else if (ts.isExportDeclaration(node)) {
+      const named = node.exportClause;
+      const allTypes =
+        named !== undefined &&
+        ts.isNamedExports(named) &&
+        named.elements.every((element) => element.isTypeOnly);
+      add(node.moduleSpecifier, node.isTypeOnly || allTypes);
+    } else if (ts.isImportTypeNode(node)) {
+      add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, true);
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      add(node.arguments[0], false);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest));
+  return found;
+}
