@@ -78,7 +78,7 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
     exclusive.told = true;
     push({ kind: 'contended', id: exclusive.id });
   }
-  return queued(state, op, now, push, true);
+  return queued(state, op, now, push);
 }
 
 /** The same attempt asks again: the same grant, and its deadline counts from this answer. */
@@ -94,16 +94,10 @@ function granted(state: LockState, holder: Holder, now: number): AcquireAnswer {
   return { outcome: 'granted', first, last, waiting, done: state.done > now, now };
 }
 
-function queued(
-  state: LockState,
-  op: AcquireOperation,
-  now: number,
-  push: Push,
-  fresh = false,
-): AcquireAnswer {
+function queued(state: LockState, op: AcquireOperation, now: number, push: Push): AcquireAnswer {
   const waiter = state.queue.find(({ id }) => id === op.id);
   if (!waiter) return { outcome: 'gone', now };
-  const heard = fresh || !waiter.subscribed || push({ kind: 'echo', id: op.id });
+  const heard = !waiter.subscribed || push({ kind: 'echo', id: op.id });
   if (!heard) waiter.subscribed = false;
   const place = waiter.seq - (state.queue[0]?.seq ?? waiter.seq);
   return { outcome: 'queued', place, ...next(state), heard, now };

@@ -1,0 +1,73 @@
+import type { AnswerTo, LockAnswer, LockNotice, LockOperation } from '../lock-operation.js';
+
+type Reply = readonly (string | number)[];
+
+/** What follows the three common arguments of a script. */
+export function encodeOperation(op: LockOperation): (string | number)[] {
+  switch (op.kind) {
+    case 'acquire': {
+      const { id, units, capacity, ttl, guard, block, wait, subscribed, who, notAfter } = op;
+      return [id, units, capacity, ttl, guard, block, wait, subscribed ? 1 : 0, who, notAfter ?? ''];
+    }
+    case 'renew':
+      return [op.id, op.ttl, op.guard, op.block, op.used, op.notAfter ?? ''];
+    case 'release':
+      return [op.id, op.used, op.keep, op.done];
+    case 'downgrade':
+      return [op.id, op.units, op.used];
+    case 'revoke':
+      return [encodeURIComponent(op.reason), op.force ? 1 : 0];
+  }
+}
+
+/** The answer in a script's reply; the scripts' headers say what stands where. */
+export function decodeAnswer<O extends LockOperation>(_op: O, reply: unknown): AnswerTo<O> {
+  return answerIn(reply as Reply) as AnswerTo<O>;
+}
+
+function answerIn(reply: Reply): LockAnswer {
+  const [outcome, now] = [String(reply[0]) as LockAnswer['outcome'], Number(reply[1])];
+  const at = (index: number): number => Number(reply[index]);
+  switch (outcome) {
+    case 'granted':
+      return { outcome, now, first: at(2), last: at(3), waiting: at(4) === 1, done: at(5) === 1 };
+    case 'queued':
+      return { outcome, now, place: at(2), heard: at(3) === 1, due: at(4), who: String(reply[5]) };
+    case 'busy':
+      return { outcome, now, due: at(2), who: String(reply[3]) };
+    case 'mismatch':
+      return { outcome, now, capacity: at(2) };
+    case 'renewed':
+      return { outcome, now, last: at(2), waiting: at(3) === 1 };
+    case 'marked':
+    case 'freed':
+      return { outcome, now, count: at(2) };
+    default:
+      return { outcome, now };
+  }
+}
+
+/** The notice in a message of the channel, and the key it is about; undefined for anything else. */
+export function decodeNotice(message: string): { key: string; notice: LockNotice } | undefined {
+  const granted = /^g (\S+) (\d+) (\d+) (\d+) (\d+) ([01]) ([01]) ([^]+)$/.exec(message);
+  if (granted) {
+    const [, id = '', first, last, until, span, waiting, done, key = ''] = granted;
+    const numbers = { first: Number(first), last: Number(last), until: Number(until), span: Number(span) };
+    return { key, notice: { kind: 'granted', id, ...numbers, waiting: waiting === '1', done: done === '1' } };
+  }
+  const revoked = /^r (\S+) (\S+) ([^]+)$/.exec(message);
+  if (revoked) {
+    const [, id = '', reason = '', key = ''] = revoked;
+    return { key, notice: { kind: 'revoked', id, reason: decoded(reason) } };
+  }
+  const [, kind, id = '', key = ''] = /^([ce]) (\S+) ([^]+)$/.exec(message) ?? [];
+  return kind ? { key, notice: { kind: kind === 'c' ? 'contended' : 'echo', id } } : undefined;
+}
+
+function decoded(reason: string): string {
+  try {
+    return decodeURIComponent(reason);
+  } catch {
+    return reason;
+  }
+}

@@ -1,0 +1,72 @@
+import type { Redis } from 'ioredis';
+import type { Clock } from '../../base/clock.js';
+import { runIdIn } from './redis-connection.js';
+
+// A server that said it published to us, and whose message is not here after this long: the way is dead.
+const ECHO_PATIENCE = 1_000;
+
+/** The session's channel, on a connection of its own. Opened at first contention. */
+export class RedisChannel {
+  subscribed = false;
+  /** Which server process this connection leads to. */
+  runId = '';
+  private client: Redis | undefined;
+  private lastMessage = -Infinity;
+  private expecting = false;
+
+  constructor(
+    private readonly name: string,
+    private readonly open: () => Redis,
+    private readonly clock: Clock,
+    private readonly on: { message(text: string): void; up(): void; down(): void },
+  ) {}
+
+  /** Connects and subscribes, and again after each loss; does nothing the second time. */
+  start(): void {
+    if (this.client) return;
+    const client = (this.client = this.open());
+    client.on('ready', () => void this.subscribe(client));
+    client.on('close', () => {
+      if (this.subscribed) this.on.down();
+      this.subscribed = false;
+    });
+    client.on('message', (_channel: string, text: string) => {
+      this.lastMessage = this.clock.now();
+      this.on.message(text);
+    });
+    client.connect().catch(() => undefined); // it retries; until then waiters ask
+  }
+
+  /** The server published something to us: unless it arrives soon, the connection is half dead. */
+  expectEcho(): void {
+    if (this.expecting) return;
+    this.expecting = true;
+    const asked = this.clock.now();
+    const before = this.lastMessage;
+    this.clock.after(ECHO_PATIENCE, () => {
+      this.expecting = false;
+      if (this.subscribed && this.lastMessage === before && this.lastMessage < asked) this.reset();
+    });
+  }
+
+  /** Drops the connection; a new one is made at once. */
+  reset(): void {
+    this.client?.disconnect(true);
+  }
+
+  close(): void {
+    this.subscribed = false;
+    this.client?.disconnect();
+  }
+
+  private async subscribe(client: Redis): Promise<void> {
+    try {
+      this.runId = await client.info('server').then(runIdIn, () => '');
+      await client.subscribe(this.name);
+      this.subscribed = true;
+      this.on.up();
+    } catch {
+      // SUBSCRIBE denied, or the connection is gone again: waiters go on asking.
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { Clock } from '../../base/clock.js';
+import { LockStoreError } from '../../base/lock-store-error.js';
+import type { ServerSample } from '../server-sample.js';
+import { withoutCredentials } from './redis-address.js';
+import { SCRIPTS } from './scripts.gen.js';
+
+export type ScriptName = keyof typeof SCRIPTS;
+
+const SHA = Object.fromEntries(
+  Object.entries(SCRIPTS).map(([name, lua]) => [name, createHash('sha1').update(lua).digest('hex')]),
+) as Record<ScriptName, string>;
+
+/** The connection that commands go over: when it is up, what the server's clock shows, and a deadline for each. */
+export class RedisConnection {
+  /** The last answer's evidence of the server's clock; forgotten with the connection. */
+  sample: ServerSample | undefined;
+  /** Which server process answers, where it may be asked. */
+  runId = '';
+  private up = false;
+  private closed = false;
+  private started = false;
+  private lastError = 'no connection yet';
+  private readonly waiting = new Set<(error?: LockStoreError) => void>();
+
+  constructor(
+    private readonly client: Redis,
+    private readonly address: string,
+    private readonly clock: Clock,
+    private readonly onUp: () => void,
+  ) {
+    client.on('error', (error: Error) => (this.lastError = this.wordsOf(error)));
+    client.on('ready', () => void this.greet());
+    client.on('close', () => {
+      this.up = false;
+      this.sample = undefined;
+    });
+  }
+
+  /** Resolves when the connection is up; rejects after `timeout` ms. */
+  ready(timeout: number): Promise<void> {
+    if (this.up) return Promise.resolve();
+    if (this.closed)
+      return Promise.reject(new LockStoreError(`The connection to ${this.address} is closed.`));
+    if (!this.started) {
+      this.started = true;
+      this.client.connect().catch((error: Error) => (this.lastError = this.wordsOf(error)));
+    }
+    return new Promise((resolve, reject) => {
+      const settle = (error?: LockStoreError): void => {
+        cancel();
+        this.waiting.delete(settle);
+        if (error) reject(error);
+        else resolve();
+      };
+      const cancel = this.clock.after(timeout, () =>
+        settle(
+          new LockStoreError(
+            `Redis at ${this.address} is not reachable (${this.lastError}); gave up after ${Math.round(timeout)} ms.`,
+          ),
+        ),
+      );
+      this.waiting.add(settle);
+    });
+  }
+
+  /** Sends one command; rejects with LockStoreError when it fails or is not answered within `timeout` ms. */
+  command<T>(what: string, timeout: number, send: (client: Redis) => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const cancel = this.clock.after(timeout, () =>
+        reject(
+          new LockStoreError(
+            `Redis at ${this.address} did not answer ${what} within ${Math.round(timeout)} ms; its outcome is unknown.`,
+          ),
+        ),
+      );
+      send(this.client).then(
+        (value) => {
+          cancel();
+          resolve(value);
+        },
+        (error: unknown) => {
+          cancel();
+          reject(this.failure(what, error));
+        },
+      );
+    });
+  }
+
+  /** Runs a script by its digest; a server that does not know it is sent the whole text. */
+  script(name: ScriptName, key: string, args: (string | number)[], timeout: number): Promise<unknown> {
+    return this.command(name, timeout, (client) =>
+      client.evalsha(SHA[name], 1, key, ...args).catch((error: Error) => {
+        if (!error.message.startsWith('NOSCRIPT')) throw error;
+        return client.eval(SCRIPTS[name], 1, key, ...args);
+      }),
+    );
+  }
+
+  /** A sample of the server's clock: the present one, or a new one. */
+  async measured(timeout: number): Promise<ServerSample> {
+    if (this.sample) return this.sample;
+    const sentAt = this.clock.now();
+    const [seconds, micros] = await this.command('time', timeout, (client) => client.time());
+    const time = Number(seconds) * 1_000_000 + Number(micros);
+    return (this.sample = { sentAt, receivedAt: this.clock.now(), time });
+  }
+
+  close(): void {
+    this.closed = true;
+    this.up = false;
+    for (const settle of [...this.waiting])
+      settle(new LockStoreError(`The connection to ${this.address} is closed.`));
+    this.client.disconnect();
+  }
+
+  private async greet(): Promise<void> {
+    this.runId = await this.client.info('server').then(runIdIn, () => '');
+    if (this.closed || this.client.status !== 'ready') return;
+    this.up = true;
+    for (const settle of [...this.waiting]) settle();
+    this.onUp();
+  }
+
+  private failure(what: string, error: unknown): LockStoreError {
+    const words = this.wordsOf(error as Error);
+    if (words.startsWith('LOCKNEWER'))
+      return new LockStoreError(
+        `The record at ${this.address} was written by a newer version of this library (format ${words.slice(10)}); ` +
+          'update this process.',
+      );
+    if (words.startsWith('LOCKFOREIGN') || words.startsWith('WRONGTYPE'))
+      return new LockStoreError(
+        `The key of this lock at ${this.address} holds a foreign value (${words}); choose another namespace or remove it.`,
+      );
+    // The client's own error carries the arguments of its command, and those may be credentials.
+    return new LockStoreError(`Redis at ${this.address} failed ${what}: ${words}`, undefined, {
+      cause: new Error(words),
+    });
+  }
+
+  private wordsOf(error: Error): string {
+    const words = withoutCredentials(error.message || (error as NodeJS.ErrnoException).code || String(error));
+    const { password } = this.client.options;
+    return password ? words.replaceAll(password, '***') : words;
+  }
+}
+
+/** The server's run id in the answer to INFO. */
+export function runIdIn(info: string): string {
+  return /^run_id:(\S+)/m.exec(info)?.[1] ?? '';
+}

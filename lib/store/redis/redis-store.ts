@@ -1,0 +1,128 @@
+import type { Clock } from '../../base/clock.js';
+import { LockStoreError } from '../../base/lock-store-error.js';
+import type { LockOperation } from '../lock-operation.js';
+import type { LockState } from '../lock-state.js';
+import type { Answered, LockStore, LockStoreListener } from '../lock-store.js';
+import { serverTimeAtLeast, type ServerSample } from '../server-sample.js';
+import { newSession } from '../session-id.js';
+import type { ClientRecipe } from './client-recipe.js';
+import { decodeAnswer, decodeNotice, encodeOperation } from './operation-codec.js';
+import { RedisChannel } from './redis-channel.js';
+import { RedisConnection } from './redis-connection.js';
+import { decodeState } from './state-codec.js';
+
+/** How a store of locks in Redis is set up. */
+export interface RedisStoreSettings {
+  readonly namespace: string;
+  /** How long an idle record is kept, in milliseconds. */
+  readonly fenceMemory: number;
+  /** `host:pid` of this process. */
+  readonly process: string;
+  readonly clock: Clock;
+}
+
+/** Locks in one Redis: one hash per name, one channel per session. */
+export class RedisStore implements LockStore {
+  readonly session = newSession();
+  readonly address: string;
+  private readonly prefix: string;
+  private readonly common: (string | number)[];
+  private readonly connection: RedisConnection;
+  private readonly channel: RedisChannel;
+  private readonly clock: Clock;
+  private readonly listeners: LockStoreListener[] = [];
+
+  constructor(recipe: ClientRecipe, settings: RedisStoreSettings) {
+    const { namespace, fenceMemory, process, clock } = settings;
+    const connectionName = `${namespace}@${process}`.replace(/[^\x21-\x7e]/g, '_'); // CLIENT SETNAME takes no others
+    const channelPrefix = `${namespace}:session:`;
+    this.clock = clock;
+    this.address = recipe.address;
+    this.prefix = `${recipe.keyPrefix}${namespace}:`;
+    this.common = [fenceMemory * 1_000, channelPrefix, 1];
+    this.connection = new RedisConnection(recipe.open(connectionName), recipe.address, clock, () =>
+      this.wake(),
+    );
+    this.channel = new RedisChannel(channelPrefix + this.session, () => recipe.open(connectionName), clock, {
+      message: (text) => this.hear(text),
+      up: () => this.wake(),
+      down: () => (this.connection.sample = undefined),
+    });
+  }
+
+  get subscribed(): boolean {
+    return this.channel.subscribed;
+  }
+
+  async execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
+    const start = this.clock.now();
+    await this.connection.ready(timeout);
+    const sample = await this.connection.measured(timeout);
+    const sentAt = this.clock.now();
+    const left = Math.max(1, timeout - (sentAt - start));
+    const timed = { ...operation, notAfter: serverTimeAtLeast(sample, sentAt + left) };
+    const args = [...this.common, ...encodeOperation(timed)];
+    const reply = await this.connection.script(operation.kind, this.prefix + name, args, left);
+    const receivedAt = this.clock.now();
+    const answer = decodeAnswer(operation, reply);
+    if (!Number.isSafeInteger(answer.now))
+      throw new LockStoreError(
+        `Redis at ${this.address} gave an answer to ${operation.kind} that makes no sense.`,
+        name,
+      );
+    this.connection.sample = { sentAt, receivedAt, time: answer.now };
+    if (answer.outcome === 'queued' && operation.kind === 'acquire' && operation.subscribed) {
+      if (answer.heard) this.channel.expectEcho();
+      else this.channel.reset();
+    }
+    return Object.assign(answer, { sentAt, receivedAt });
+  }
+
+  async read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }> {
+    await this.connection.ready(timeout);
+    const key = this.prefix + name;
+    const [now, ...flat] = (await this.connection.script('inspect', key, [], timeout)) as [
+      number,
+      ...string[],
+    ];
+    const fields: Record<string, string> = {};
+    for (let index = 0; index + 1 < flat.length; index += 2)
+      fields[flat[index] ?? ''] = flat[index + 1] ?? '';
+    if (flat.length > 0 && fields['v'] !== '1')
+      throw new LockStoreError(`The key '${key}' at ${this.address} holds a value of another format.`, name);
+    return { key, state: decodeState(fields), now };
+  }
+
+  subscribe(): void {
+    this.channel.start();
+  }
+
+  sample(_name: string): ServerSample | undefined {
+    const { channel, connection } = this;
+    return channel.subscribed && channel.runId === connection.runId ? connection.sample : undefined;
+  }
+
+  listen(listener: LockStoreListener): void {
+    this.listeners.push(listener);
+  }
+
+  ready(timeout: number): Promise<void> {
+    return this.connection.ready(timeout);
+  }
+
+  close(): Promise<void> {
+    this.channel.close();
+    this.connection.close();
+    return Promise.resolve();
+  }
+
+  private wake(): void {
+    for (const listener of this.listeners) listener.wake();
+  }
+
+  private hear(message: string): void {
+    const heard = decodeNotice(message);
+    if (!heard?.key.startsWith(this.prefix) || !heard.notice.id.startsWith(`${this.session}.`)) return;
+    for (const listener of this.listeners) listener.notice(heard.key.slice(this.prefix.length), heard.notice);
+  }
+}

@@ -1,0 +1,87 @@
+import { emptyState, type Holder, type LockState, type Waiter } from '../lock-state.js';
+
+/** The state in the fields of a record; see scripts/_machine.lua for the layout. */
+export function decodeState(fields: Readonly<Record<string, string>>): LockState {
+  const state = emptyState();
+  state.capacity = Number(fields['capacity'] ?? 0);
+  state.fence = Number(fields['fence'] ?? 0);
+  state.released = fields['released'] ?? '';
+  state.next = Number(fields['next'] ?? 1);
+  state.alive = Number(fields['alive'] ?? 0);
+  state.done = Number(fields['done'] ?? 0);
+  for (const id of (fields['ids'] ?? '').split(' ').filter(Boolean))
+    state.holders.push(decodeHolder(id, fields[`h:${id}`] ?? '', fields[`i:${id}`] ?? ''));
+  for (const [field, value] of Object.entries(fields))
+    if (field.startsWith('q:')) state.queue.push(decodeWaiter(Number(field.slice(2)), value));
+  state.queue.sort((a, b) => a.seq - b.seq);
+  return state;
+}
+
+/** The fields that decode to `state`. */
+export function encodeState(state: LockState): Record<string, string> {
+  const fields: Record<string, string> = {
+    v: '1',
+    capacity: String(state.capacity),
+    fence: String(state.fence),
+    ids: state.holders.map(({ id }) => id).join(' '),
+    released: state.released,
+    done: String(state.done),
+  };
+  for (const h of state.holders) {
+    const flags = (h.told ? 1 : 0) + (h.revoked ? 2 : 0) + (h.kept ? 4 : 0);
+    fields[`h:${h.id}`] = [h.deadline, h.units, h.last, h.span, flags].join(' ');
+    fields[`i:${h.id}`] = [h.first, h.since, h.who].join(' ');
+  }
+  const head = state.queue[0];
+  if (!head) return fields;
+  for (const w of state.queue) {
+    const subscribed = w.subscribed ? 1 : 0;
+    fields[`w:${w.id}`] = String(w.seq);
+    fields[`q:${w.seq}`] = [
+      w.id,
+      w.units,
+      w.ttl,
+      w.guard,
+      w.block,
+      w.until,
+      w.alive,
+      subscribed,
+      w.since,
+      w.who,
+    ].join(' ');
+  }
+  const { next, alive } = state;
+  return {
+    ...fields,
+    first: String(head.seq),
+    next: String(next),
+    count: String(state.queue.length),
+    alive: String(alive),
+  };
+}
+
+function decodeHolder(id: string, times: string, identity: string): Holder {
+  const [deadline = 0, units = 0, last = 0, span = 0, flags = 0] = times.split(' ').map(Number);
+  const [, first, since, who] = /^(\d+) (\d+) ([^]*)$/.exec(identity) ?? [];
+  return {
+    id,
+    units,
+    deadline,
+    span,
+    first: Number(first),
+    last,
+    since: Number(since),
+    who: who ?? '',
+    told: (flags & 1) > 0,
+    revoked: (flags & 2) > 0,
+    kept: (flags & 4) > 0,
+  };
+}
+
+function decodeWaiter(seq: number, value: string): Waiter {
+  const [, id = '', numbers = '', who = ''] = /^(\S+) ((?:\d+ ){8})([^]*)$/.exec(value) ?? [];
+  const [units = 0, ttl = 0, guard = 0, block = 0, until = 0, alive = 0, subscribed = 0, since = 0] = numbers
+    .split(' ')
+    .map(Number);
+  return { id, seq, units, ttl, guard, block, until, alive, subscribed: subscribed === 1, since, who };
+}
