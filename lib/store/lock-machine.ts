@@ -177,9 +177,10 @@ function find(state: LockState, id: string): Holder | undefined {
   return state.holders.find((holder) => holder.id === id);
 }
 
+// The span is what is left now, so that a shorter renewal takes nothing back of what was promised before.
 function extend(holder: Holder, span: number, now: number): void {
-  holder.span = span;
   holder.deadline = Math.max(holder.deadline, now + span);
+  holder.span = holder.deadline - now;
 }
 
 /** The unused rest of a fence block goes back, unless somebody was granted since. */

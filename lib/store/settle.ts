@@ -18,7 +18,8 @@ export function expire(state: LockState, now: number): void {
 /** Makes `waiter` a holder for `span` (the guard comes on top) and reserves its fences. */
 export function grant(state: LockState, waiter: Omit<Waiter, 'seq'>, now: number, span: number): Holder {
   const first = Math.max(state.fence + 1, now);
-  const last = first + (waiter.units === state.capacity ? waiter.block : 1) - 1;
+  // No more than the span in microseconds: a claim that dies may not carry the fence ahead of the clock.
+  const last = first + (waiter.units === state.capacity ? Math.min(waiter.block, span) : 1) - 1;
   state.fence = last;
   const holder: Holder = {
     id: waiter.id,

@@ -86,6 +86,10 @@ drop(each)
 end
 end
 end
+local function extend(h, span)
+h.deadline = math.max(h.deadline, now + span)
+h.span = h.deadline - now
+end
 local function commit()
 dirty = false
 local latest = math.max(now, done)
@@ -144,7 +148,7 @@ dirty = true
 end
 local function grant(w, span)
 local from = math.max(fence + 1, now)
-fence = from + (w.units == capacity and w.block or 1) - 1
+fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
 holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
 told = count > 0, revoked = false, kept = false, first = from }
 ids[#ids + 1] = w.id
@@ -252,8 +256,7 @@ if h.kept or h.revoked then
 commit()
 return { 'gone', now }
 end
-h.span = ttl + guard
-h.deadline = math.max(h.deadline, now + h.span)
+extend(h, ttl + guard)
 return granted(id)
 end
 if id == released then
@@ -372,6 +375,10 @@ drop(each)
 end
 end
 end
+local function extend(h, span)
+h.deadline = math.max(h.deadline, now + span)
+h.span = h.deadline - now
+end
 local function commit()
 dirty = false
 local latest = math.max(now, done)
@@ -430,7 +437,7 @@ dirty = true
 end
 local function grant(w, span)
 local from = math.max(fence + 1, now)
-fence = from + (w.units == capacity and w.block or 1) - 1
+fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
 holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
 told = count > 0, revoked = false, kept = false, first = from }
 ids[#ids + 1] = w.id
@@ -603,6 +610,10 @@ drop(each)
 end
 end
 end
+local function extend(h, span)
+h.deadline = math.max(h.deadline, now + span)
+h.span = h.deadline - now
+end
 local function commit()
 dirty = false
 local latest = math.max(now, done)
@@ -661,7 +672,7 @@ dirty = true
 end
 local function grant(w, span)
 local from = math.max(fence + 1, now)
-fence = from + (w.units == capacity and w.block or 1) - 1
+fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
 holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
 told = count > 0, revoked = false, kept = false, first = from }
 ids[#ids + 1] = w.id
@@ -789,7 +800,7 @@ deadline = math.max(deadline, now + span)
 redis.call('PEXPIREAT', key,
 string.format('%.0f', math.ceil((math.max(deadline, tonumber(r[10] or 0)) + fenceMemory) / 1000)))
 redis.call('HSET', key, 'fence', units == r[2] and string.format('%.0f', last) or r[3],
-'h:' .. id, string.format('%.0f %s %.0f %.0f 0', deadline, units, last, span))
+'h:' .. id, string.format('%.0f %s %.0f %.0f 0', deadline, units, last, deadline - now))
 return { 'renewed', now, last, 0 }
 end
 end
@@ -850,6 +861,10 @@ drop(each)
 end
 end
 end
+local function extend(h, span)
+h.deadline = math.max(h.deadline, now + span)
+h.span = h.deadline - now
+end
 local function commit()
 dirty = false
 local latest = math.max(now, done)
@@ -908,7 +923,7 @@ dirty = true
 end
 local function grant(w, span)
 local from = math.max(fence + 1, now)
-fence = from + (w.units == capacity and w.block or 1) - 1
+fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
 holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
 told = count > 0, revoked = false, kept = false, first = from }
 ids[#ids + 1] = w.id
@@ -973,8 +988,7 @@ expire()
 local h = holders[id]
 local usable = h and not h.kept and not h.revoked
 if usable then
-h.span = span
-h.deadline = math.max(h.deadline, now + span)
+extend(h, span)
 if h.units == capacity and h.last == fence then
 h.last = math.max(h.last, lastUsed + block)
 fence = h.last
@@ -1071,6 +1085,10 @@ drop(each)
 end
 end
 end
+local function extend(h, span)
+h.deadline = math.max(h.deadline, now + span)
+h.span = h.deadline - now
+end
 local function commit()
 dirty = false
 local latest = math.max(now, done)
@@ -1129,7 +1147,7 @@ dirty = true
 end
 local function grant(w, span)
 local from = math.max(fence + 1, now)
-fence = from + (w.units == capacity and w.block or 1) - 1
+fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
 holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
 told = count > 0, revoked = false, kept = false, first = from }
 ids[#ids + 1] = w.id

@@ -68,6 +68,12 @@ local function expire()
   end
 end
 
+-- The span is what is left now, so that a shorter renewal takes nothing back of what was promised before.
+local function extend(h, span)
+  h.deadline = math.max(h.deadline, now + span)
+  h.span = h.deadline - now
+end
+
 -- Writes what stands for the whole name. The record lives as long as a holder or a waiter may.
 local function commit()
   dirty = false
@@ -133,7 +139,8 @@ end
 
 local function grant(w, span)
   local from = math.max(fence + 1, now)
-  fence = from + (w.units == capacity and w.block or 1) - 1
+  -- No more than the span in microseconds: a claim that dies may not carry the fence ahead of the clock.
+  fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
   holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
     told = count > 0, revoked = false, kept = false, first = from }
   ids[#ids + 1] = w.id

@@ -84,8 +84,7 @@ if h then
     commit()
     return { 'gone', now }
   end
-  h.span = ttl + guard
-  h.deadline = math.max(h.deadline, now + h.span)
+  extend(h, ttl + guard)
   return granted(id)
 end
 if id == released then

@@ -30,7 +30,7 @@ if r[4] == id and not r[8] then
     redis.call('PEXPIREAT', key,
       string.format('%.0f', math.ceil((math.max(deadline, tonumber(r[10] or 0)) + fenceMemory) / 1000)))
     redis.call('HSET', key, 'fence', units == r[2] and string.format('%.0f', last) or r[3],
-      'h:' .. id, string.format('%.0f %s %.0f %.0f 0', deadline, units, last, span))
+      'h:' .. id, string.format('%.0f %s %.0f %.0f 0', deadline, units, last, deadline - now))
     return { 'renewed', now, last, 0 }
   end
 end
@@ -41,8 +41,7 @@ expire()
 local h = holders[id]
 local usable = h and not h.kept and not h.revoked
 if usable then
-  h.span = span
-  h.deadline = math.max(h.deadline, now + span)
+  extend(h, span)
   if h.units == capacity and h.last == fence then
     h.last = math.max(h.last, lastUsed + block)
     fence = h.last
