@@ -1,0 +1,136 @@
+// Applications of users, built against the packed tarball in a directory of their own:
+// what is missing from the package, or resolves only inside this repository, shows here.
+import { spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+const dir = mkdtempSync(join(tmpdir(), 'lock-consumers-'));
+const local = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).devDependencies;
+
+const CONSUMERS = [
+  { name: 'nest-11-cjs', nest: '^11.0.0', ioredis: '^5.4.0', esm: false },
+  { name: 'nest-12-esm', nest: '^12.0.0', ioredis: '^6.0.0', esm: true },
+];
+
+function run(cwd, command, args, env = {}) {
+  const { status, error } = spawnSync(command, args, {
+    cwd,
+    stdio: 'inherit',
+    env: { ...process.env, REDIS_URL: undefined, NAMESPACE: undefined, ...env },
+    timeout: 300_000,
+  });
+  if (error || status !== 0) throw new Error(`${command} ${args.join(' ')} failed`, { cause: error });
+}
+
+/** A Redis of REDIS_URL or of redis-server on PATH; without either the applications lock in memory only. */
+async function openRedis() {
+  if (process.env.REDIS_URL) return { url: process.env.REDIS_URL, close: () => undefined };
+  if (spawnSync('redis-server', ['--version']).error) return undefined;
+  const port = await new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', dir];
+  const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve, reject) => {
+    server.on('exit', () => reject(new Error('redis-server ended')));
+    server.stdout.on('data', (text) => String(text).includes('Ready to accept') && resolve());
+  });
+  const ended = new Promise((resolve) => server.on('exit', resolve));
+  const close = () => {
+    server.kill();
+    return ended;
+  };
+  return { url: `redis://127.0.0.1:${port}`, close };
+}
+
+function install({ name, nest, ioredis, esm }, tarball) {
+  const home = join(dir, name);
+  mkdirSync(home);
+  cpSync(join(import.meta.dirname, 'app'), join(home, 'src'), { recursive: true });
+  const manifest = {
+    name,
+    private: true,
+    ...(esm ? { type: 'module' } : {}),
+    dependencies: {
+      '@nestjs/common': nest,
+      '@nestjs/core': nest,
+      '@nestjs/platform-express': nest,
+      '@nestjs/testing': nest,
+      ioredis,
+      'nestjs-distributed-lock': `file:${tarball}`,
+      'reflect-metadata': '^0.2.0',
+      rxjs: '^7.8.0',
+      // The versions that this repository is tested with.
+      ...Object.fromEntries(
+        ['@types/jest', '@types/node', 'jest', 'typescript'].map((one) => [one, local[one]]),
+      ),
+    },
+    jest: { testEnvironment: 'node', rootDir: 'dist' },
+  };
+  // No `esnext.disposable` in lib and no skipLibCheck: our declarations must bring what they need.
+  const compilerOptions = {
+    target: 'es2023',
+    lib: ['es2023'],
+    module: 'nodenext',
+    types: ['node', 'jest'],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    skipLibCheck: false,
+    rootDir: 'src',
+    outDir: 'dist',
+  };
+  writeFileSync(join(home, 'package.json'), JSON.stringify(manifest, null, 2));
+  writeFileSync(
+    join(home, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, include: ['src/*.ts'] }, null, 2),
+  );
+  run(home, 'npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']);
+  return home;
+}
+
+let redis;
+try {
+  const packed = spawnSync('npm', ['pack', '--silent', '--pack-destination', dir], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  if (packed.status !== 0) throw new Error(`npm pack failed:\n${packed.stdout}${packed.stderr}`);
+  const tarball = join(dir, packed.stdout.trim().split('\n').at(-1));
+  redis = await openRedis();
+
+  for (const consumer of CONSUMERS) {
+    const home = install(consumer, tarball);
+    const step = (what, ...command) => {
+      run(home, ...command);
+      console.log(`${consumer.name}: ${what}`);
+    };
+    step('type-checks and compiles', process.execPath, ['node_modules/typescript/bin/tsc']);
+    step('boots and locks in memory', process.execPath, ['dist/main.js']);
+    if (redis) {
+      const env = { REDIS_URL: redis.url, NAMESPACE: `consumer-${randomUUID()}` };
+      step('boots and locks on Redis', process.execPath, ['dist/main.js'], env);
+    } else {
+      console.log(`${consumer.name}: no Redis here, locked in memory only`);
+    }
+    step('require and import give one class', process.execPath, ['src/same-class.cjs']);
+    const vm = consumer.esm ? ['--experimental-vm-modules', '--no-warnings'] : [];
+    step("passes a user's jest", process.execPath, [...vm, 'node_modules/jest/bin/jest.js']);
+  }
+  console.log('consumers: all passed');
+} catch (error) {
+  console.error(error);
+  process.exitCode = 1;
+} finally {
+  await redis?.close();
+  rmSync(dir, { recursive: true, force: true });
+}
