@@ -1,0 +1,147 @@
+import { deepStrictEqual, ok } from 'node:assert/strict';
+import type { LockAnswer, LockNotice, LockOperation } from '../../lib/store/lock-operation.js';
+import { expiryOf, SIGN_OF_LIFE, type LockState } from '../../lib/store/lock-state.js';
+
+/** One step of a machine, seen from outside. */
+export interface Observed {
+  readonly before: LockState;
+  readonly operation: LockOperation;
+  readonly answer: LockAnswer;
+  /** The notices that were heard. */
+  readonly notices: readonly LockNotice[];
+  readonly after: LockState;
+  /** The server's clock. */
+  readonly now: number;
+}
+
+/** A deep copy. (`structuredClone` gives objects of another realm under jest, which strict equality refuses.) */
+export function copyOf(state: LockState): LockState {
+  const holders = state.holders.map((holder) => ({ ...holder }));
+  return { ...state, holders, queue: state.queue.map((waiter) => ({ ...waiter })) };
+}
+
+/** What is true of any state after any operation that settles. */
+export function assertInvariants(state: LockState, now: number): void {
+  const inUse = state.holders.reduce((sum, { units }) => sum + units, 0);
+  ok(inUse <= state.capacity, 'more units in use than there are');
+  const [head] = state.queue;
+  if (head) {
+    ok(inUse + head.units > state.capacity, 'the head of the queue fits and was not granted');
+    ok(Math.min(head.until, head.alive) > now, 'the head of the queue is dead');
+  }
+  const ids = [...state.holders, ...state.queue].map(({ id }) => id);
+  ok(new Set(ids).size === ids.length, 'an id is there twice');
+  const places = state.queue.map(({ seq }) => seq);
+  ok(
+    [...places, state.next].every((seq, at) => at === 0 || seq > (places[at - 1] ?? 0)),
+    'the places are not in order',
+  );
+  for (const { deadline, span, first, last } of state.holders) {
+    ok(deadline > now, 'a holder is past its deadline');
+    ok(deadline <= now + span, 'a deadline is further away than its span');
+    ok(last >= first - 1 && last <= state.fence, 'a block is not within the fences given out');
+  }
+  const blocks = [...state.holders].sort((a, b) => a.first - b.first);
+  ok(
+    blocks.every(({ first }, at) => at === 0 || first > (blocks[at - 1]?.last ?? 0)),
+    'two holders share a fence',
+  );
+  const needed = [now, state.done, ...state.holders.map(({ deadline }) => deadline)];
+  for (const { alive } of state.queue) needed.push(Math.min(alive, now + SIGN_OF_LIFE));
+  ok(expiryOf(state, now, 7) >= Math.max(...needed) + 7, 'the record would be forgotten too early');
+}
+
+/** What the clients of one name were promised, and whether the machine keeps it, step after step. */
+export class LockLedger {
+  /** Until which true time each attempt may believe that it holds, and how much. */
+  private readonly promises = new Map<string, { end: number; units: number }>();
+  private usedUpTo = 0;
+  private latest = 0;
+  private block = 16;
+  private forced = 0;
+
+  /** `time` is true time: it runs on when the server's clock jumps. */
+  check(observed: Observed, time: number, jumped: boolean): void {
+    const { before, operation, answer, after, now } = observed;
+    if (answer.outcome === 'late') {
+      deepStrictEqual(after, before);
+      return;
+    }
+    assertInvariants(after, now);
+    this.enter(observed, time);
+    for (const [id, { end, units }] of this.promises) {
+      const holder = after.holders.find((each) => each.id === id);
+      if (end <= time) this.promises.delete(id);
+      else ok(holder?.units === units, `${id} was promised ${units} units and has ${holder?.units ?? 0}`);
+    }
+    this.checkOrder(observed);
+    this.checkFences(observed);
+    if (jumped) return;
+    this.latest = Math.max(this.latest, now);
+    if ('block' in operation) this.block = Math.max(this.block, operation.block);
+    const ahead = after.fence - this.latest;
+    ok(ahead <= this.block + this.forced, `the fence runs ${ahead} µs ahead of the clock`);
+  }
+
+  /** The record was forgotten under a clock that stepped: its fences start again. */
+  forget(): void {
+    this.usedUpTo = 0;
+  }
+
+  private enter({ before, operation, answer, notices, after }: Observed, time: number): void {
+    const unitsOf = (id: string) => after.holders.find((each) => each.id === id)?.units ?? -1;
+    if (operation.kind === 'revoke') {
+      if (!operation.force) return;
+      this.promises.clear();
+      this.forced += before.holders.length * this.block;
+      return this.enterNotices(notices, unitsOf, time);
+    }
+    const { id } = operation;
+    const promise = this.promises.get(id);
+    if (answer.outcome === 'granted' || answer.outcome === 'renewed') {
+      const ttl = 'ttl' in operation ? operation.ttl : 0;
+      if (answer.outcome === 'granted' || promise)
+        this.promises.set(id, { end: Math.max(promise?.end ?? 0, time + ttl), units: unitsOf(id) });
+    } else if (operation.kind === 'release') this.promises.delete(id);
+    else if (operation.kind === 'downgrade' && promise)
+      promise.units = Math.min(promise.units, operation.units);
+    this.enterNotices(notices, unitsOf, time);
+  }
+
+  private enterNotices(notices: readonly LockNotice[], unitsOf: (id: string) => number, time: number): void {
+    for (const notice of notices)
+      if (notice.kind === 'granted')
+        this.promises.set(notice.id, { end: time + notice.span, units: unitsOf(notice.id) });
+  }
+
+  /** First come, first served: whoever was granted stood before everybody who still waits. */
+  private checkOrder({ before, after }: Observed): void {
+    for (const { id } of granted(before, after)) {
+      const seq = before.queue.find((waiter) => waiter.id === id)?.seq;
+      if (seq === undefined) ok(after.queue.length === 0, `${id} was granted past the queue`);
+      else
+        for (const waiter of before.queue)
+          if (after.queue.some((each) => each.id === waiter.id))
+            ok(waiter.seq > seq, `${id} was granted before ${waiter.id}, which came first`);
+    }
+  }
+
+  /** A grant's fence is larger than every fence that was used before. */
+  private checkFences({ before, operation, after, now }: Observed): void {
+    const id = 'id' in operation ? operation.id : '';
+    for (const holder of before.holders) {
+      if (holder.id === id && 'used' in operation) this.usedUpTo = Math.max(this.usedUpTo, operation.used);
+      const expired = holder.deadline <= now && operation.kind !== 'revoke';
+      if (expired) this.usedUpTo = Math.max(this.usedUpTo, holder.last);
+    }
+    for (const { first } of granted(before, after)) {
+      ok(first > this.usedUpTo, 'a fence was given out twice');
+      for (const other of before.holders)
+        if (other.id !== id) ok(first > other.last, 'a fence is not larger than those of the holders before');
+    }
+  }
+}
+
+function granted(before: LockState, after: LockState) {
+  return after.holders.filter(({ first }) => !before.holders.some((holder) => holder.first === first));
+}
