@@ -12,6 +12,8 @@ export interface Clock {
   now(): number;
   /** Runs `fire` once after `ms` milliseconds; never keeps the process alive. */
   after(ms: number, fire: () => void): CancelTimer;
+  /** Runs `next` once the event loop has turned, so that input, timers and other callers get their chance. */
+  breathe(next: () => void): void;
 }
 
 // The wall clock is read in whole milliseconds and slewed by NTP; less than this is no jump.
@@ -38,5 +40,9 @@ export class SystemClock implements Clock {
     const timer = setTimeout(fire, Math.min(Math.max(0, ms), LONGEST_TIMER));
     timer.unref();
     return () => clearTimeout(timer);
+  }
+
+  breathe(next: () => void): void {
+    setImmediate(next);
   }
 }

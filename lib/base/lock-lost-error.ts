@@ -1,8 +1,8 @@
 import { LockError } from './lock-error.js';
 
 /** Why the lease ended: `expired` its deadline passed unrenewed, `taken` the store no longer knows it,
- * `revoked` by an operator, `max-hold` its longest allowed time, `closed` released by shutdown. */
-export type LockLostReason = 'expired' | 'taken' | 'revoked' | 'max-hold' | 'closed';
+ * `revoked` by an operator, `max-hold` its longest allowed time, `closed` released by shutdown, `released` given back by its holder. */
+export type LockLostReason = 'expired' | 'taken' | 'revoked' | 'max-hold' | 'closed' | 'released';
 
 /**
  * The lease can no longer be proven: someone else may hold the lock.

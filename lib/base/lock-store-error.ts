@@ -8,4 +8,14 @@ import { LockError } from './lock-error.js';
  */
 export class LockStoreError extends LockError {
   readonly code = 'LOCK_STORE';
+  /**
+   * Whether the store refused with a definite word (no permission, out of memory, a foreign value), so that
+   * nothing was changed and trying again is in vain; otherwise it may be there again in a moment.
+   */
+  readonly refused: boolean;
+
+  constructor(message: string, lockName?: string, options: ErrorOptions & { refused?: boolean } = {}) {
+    super(message, lockName, 'cause' in options ? { cause: options.cause } : undefined);
+    this.refused = options.refused ?? false;
+  }
 }

@@ -1,5 +1,6 @@
 import type { Duration } from '../base/duration.js';
-import type { ClientLike, RedisOptionsLike } from '../store/redis/client-like.js';
+import type { RedisOptions } from 'ioredis';
+import type { ClientLike } from '../store/redis/client-like.js';
 
 /**
  * What a registration of locks is made of. Each option is optional and also accepts undefined.
@@ -12,7 +13,7 @@ export interface LockServiceOptions {
    * `{ sentinels, name }`), or a client of ioredis 5 or 6, which is duplicated and never written to.
    * @default none: the in-memory store, which serialises this process only
    */
-  readonly redis?: string | RedisOptionsLike | ClientLike | undefined;
+  readonly redis?: string | RedisOptions | ClientLike | undefined;
   /** Keys are `<namespace>:<name>`. `[A-Za-z0-9_.-]{1,64}`. @default 'lock' */
   readonly namespace?: string | undefined;
   /** How long a lease lasts unless renewed. 100 ms … 24 h. @default 10 s */
@@ -27,4 +28,14 @@ export interface LockServiceOptions {
   readonly shutdownGrace?: Duration | undefined;
   /** Redis unreachable at start: fail within 5 s, or boot and fail per call until it is there. @default 'require' */
   readonly startup?: 'require' | 'warn' | undefined;
+}
+
+/**
+ * The options of `createLockService`.
+ *
+ * @publicApi
+ */
+export interface LockOptionsWithLog extends LockServiceOptions {
+  /** Where warnings go. @default process.emitWarning */
+  readonly log?: { warn(message: string): void } | undefined;
 }

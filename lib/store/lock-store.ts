@@ -31,16 +31,19 @@ export interface LockStore {
 
   /**
    * Executes one operation. Rejects with LockStoreError when the store refused or failed, or did not answer
-   * within `timeout` ms; then the outcome is unknown. The command's own deadline goes with it as `notAfter`,
-   * so what the server reads later than `timeout` has no effect.
+   * within `timeout` ms; then the outcome is unknown.
    */
   execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>>;
   /** Reads the whole state of a name; changes nothing. */
   read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }>;
   /** Starts to listen to the session's channel, once; `wake` tells when it is up. */
   subscribe(): void;
-  /** The present relation of the server's clock to ours, while both connections that it spans are up. */
+  /** What the server's clock shows, by the last answer on the present command connection. */
   sample(name: string): ServerSample | undefined;
+  /** A new sample, once the store can be reached; rejects with LockStoreError after `timeout` ms. */
+  measure(name: string, timeout: number): Promise<ServerSample>;
+  /** Whether notices come from the server that answers commands, so that its samples hold for them. */
+  noticesTrusted(name: string): boolean;
   listen(listener: LockStoreListener): void;
   /** Resolves when the store can answer; rejects with LockStoreError after `timeout` ms. */
   ready(timeout: number): Promise<void>;

@@ -45,9 +45,18 @@ export class MemoryStore implements LockStore {
   }
 
   sample(_name: string): ServerSample | undefined {
-    if (this.closed) return undefined;
-    const sentAt = this.clock.now();
-    return { sentAt, time: this.server.time(), receivedAt: this.clock.now() };
+    const at = this.clock.now();
+    return { sentAt: at, time: this.server.time(), receivedAt: at };
+  }
+
+  async measure(name: string, _timeout: number): Promise<ServerSample> {
+    this.assertOpen(name);
+    const at = this.clock.now();
+    return Promise.resolve({ sentAt: at, time: this.server.time(), receivedAt: at });
+  }
+
+  noticesTrusted(_name: string): boolean {
+    return true;
   }
 
   listen(listener: LockStoreListener): void {

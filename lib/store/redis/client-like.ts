@@ -9,18 +9,3 @@ export interface ClientLike {
   readonly options: object;
   readonly status: string;
 }
-
-/**
- * The connection options of ioredis, as far as this library reads them; all others are passed on.
- *
- * @publicApi
- */
-export interface RedisOptionsLike {
-  readonly host?: string | undefined;
-  readonly port?: number | undefined;
-  readonly path?: string | undefined;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  readonly db?: number | undefined;
-  readonly [option: string]: unknown;
-}

@@ -12,6 +12,9 @@ const SHA = Object.fromEntries(
   Object.entries(SCRIPTS).map(([name, lua]) => [name, createHash('sha1').update(lua).digest('hex')]),
 ) as Record<ScriptName, string>;
 
+// The server's words after which trying again is in vain.
+const DEFINITE = /^(OOM|NOAUTH|WRONGPASS|NOPERM|MISCONF|NOREPLICAS|ERR|CROSSSLOT) /;
+
 /** The connection that commands go over: when it is up, what the server's clock shows, and a deadline for each. */
 export class RedisConnection {
   /** The last answer's evidence of the server's clock; forgotten with the connection. */
@@ -125,18 +128,24 @@ export class RedisConnection {
 
   private failure(what: string, error: unknown): LockStoreError {
     const words = this.wordsOf(error as Error);
+    const refused = { refused: true };
     if (words.startsWith('LOCKNEWER'))
       return new LockStoreError(
         `The record at ${this.address} was written by a newer version of this library (format ${words.slice(10)}); ` +
           'update this process.',
+        undefined,
+        refused,
       );
     if (words.startsWith('LOCKFOREIGN') || words.startsWith('WRONGTYPE'))
       return new LockStoreError(
         `The key of this lock at ${this.address} holds a foreign value (${words}); choose another namespace or remove it.`,
+        undefined,
+        refused,
       );
     // The client's own error carries the arguments of its command, and those may be credentials.
     return new LockStoreError(`Redis at ${this.address} failed ${what}: ${words}`, undefined, {
       cause: new Error(words),
+      refused: DEFINITE.test(words),
     });
   }
 

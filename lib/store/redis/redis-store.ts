@@ -3,7 +3,7 @@ import { LockStoreError } from '../../base/lock-store-error.js';
 import type { LockOperation } from '../lock-operation.js';
 import type { LockState } from '../lock-state.js';
 import type { Answered, LockStore, LockStoreListener } from '../lock-store.js';
-import { serverTimeAtLeast, type ServerSample } from '../server-sample.js';
+import type { ServerSample } from '../server-sample.js';
 import { newSession } from '../session-id.js';
 import type { ClientRecipe } from './client-recipe.js';
 import { decodeAnswer, decodeNotice, encodeOperation } from './operation-codec.js';
@@ -55,14 +55,10 @@ export class RedisStore implements LockStore {
   }
 
   async execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
-    const start = this.clock.now();
     await this.connection.ready(timeout);
-    const sample = await this.connection.measured(timeout);
     const sentAt = this.clock.now();
-    const left = Math.max(1, timeout - (sentAt - start));
-    const timed = { ...operation, notAfter: serverTimeAtLeast(sample, sentAt + left) };
-    const args = [...this.common, ...encodeOperation(timed)];
-    const reply = await this.connection.script(operation.kind, this.prefix + name, args, left);
+    const args = [...this.common, ...encodeOperation(operation)];
+    const reply = await this.connection.script(operation.kind, this.prefix + name, args, timeout);
     const receivedAt = this.clock.now();
     const answer = decodeAnswer(operation, reply);
     if (!Number.isSafeInteger(answer.now))
@@ -98,8 +94,16 @@ export class RedisStore implements LockStore {
   }
 
   sample(_name: string): ServerSample | undefined {
-    const { channel, connection } = this;
-    return channel.subscribed && channel.runId === connection.runId ? connection.sample : undefined;
+    return this.connection.sample;
+  }
+
+  async measure(_name: string, timeout: number): Promise<ServerSample> {
+    await this.connection.ready(timeout);
+    return this.connection.measured(timeout);
+  }
+
+  noticesTrusted(_name: string): boolean {
+    return this.channel.subscribed && this.channel.runId === this.connection.runId;
   }
 
   listen(listener: LockStoreListener): void {

@@ -1,0 +1,251 @@
+import type { LockBusyReason } from '../base/lock-busy-error.js';
+import type { LockLostReason } from '../base/lock-lost-error.js';
+import { LockUsageError } from '../base/lock-usage-error.js';
+import { leaseDeadline } from '../validity/deadline.js';
+import { Attempt, type AttemptOwner, type Refusal, type Surroundings } from './attempt.js';
+import { Caller, type Request } from './caller.js';
+import type { Hold } from './hold.js';
+import { Tenure, type ReleaseTerms, type TenureOwner } from './tenure.js';
+import { Turn } from './turn.js';
+
+// How many shared attempts of one name wait at the store at a time.
+const MOST_ATTEMPTS = 16;
+
+/** What an agent needs of the line it belongs to. */
+export interface AgentHost {
+  readonly around: Surroundings;
+  readonly process: string;
+  register(attempt: Attempt | Hold): void;
+  forget(id: string): void;
+  /** The agent has neither callers nor anything at the store. */
+  idle(agent: Agent): void;
+}
+
+/**
+ * Stands for this process at the store, for one name: callers wait in its line, first come first served, and
+ * only the agent acquires, renews and releases. An exclusive hold goes from caller to caller without the
+ * store, as long as its turn lasts.
+ */
+export class Agent implements AttemptOwner, TenureOwner {
+  private readonly callers = new Set<Caller>();
+  private readonly attempts: Attempt[] = [];
+  private readonly tenures = new Map<Hold, Tenure>();
+  private readonly turn: Turn;
+
+  constructor(
+    readonly name: string,
+    private readonly host: AgentHost,
+  ) {
+    this.turn = new Turn(host.around.clock);
+  }
+
+  acquire(request: Request): Promise<Tenure> {
+    const caller = new Caller(request, this.host.around.clock, (reason) => this.leave(caller, reason));
+    if (request.wait === 0 && this.busyHere(request)) caller.refuse('held', this.host.process);
+    else {
+      this.callers.add(caller);
+      caller.stand();
+      this.pump();
+    }
+    return caller.granted;
+  }
+
+  /** Asks again for everything that waits: a connection is back, or notices can be heard. */
+  wake(): void {
+    for (const attempt of this.attempts) attempt.ask();
+  }
+
+  /** Sends all waiting callers away. */
+  closeLine(): void {
+    for (const caller of [...this.callers]) {
+      this.callers.delete(caller);
+      caller.refuse('closed', '');
+    }
+    this.pump();
+  }
+
+  /** Takes the lock from whoever still works under it. */
+  closeTenures(): void {
+    for (const [hold, tenure] of [...this.tenures]) {
+      tenure.lose('closed');
+      this.giveBack(hold);
+    }
+  }
+
+  waitLeft(attempt: Attempt): number {
+    let most = 0;
+    for (const caller of this.callers)
+      if (fits(caller, attempt.terms)) most = Math.max(most, caller.waitLeft);
+    return most;
+  }
+
+  granted(attempt: Attempt, hold: Hold): void {
+    this.remove(attempt);
+    this.host.register(hold);
+    this.turn.begin();
+    const next = this.firstFor(hold);
+    if (next) this.give(hold, next, false);
+    else this.giveBack(hold);
+    this.pump();
+  }
+
+  refused(attempt: Attempt, why: Refusal): void {
+    this.remove(attempt);
+    this.host.forget(attempt.id);
+    const caller = this.firstFor(attempt.terms, why.kind === 'busy');
+    if (caller && why.kind !== 'spent') {
+      this.callers.delete(caller);
+      if (why.kind === 'busy') caller.refuse('held', why.who, why.retryAfter);
+      else if (why.kind === 'failed') caller.fail(why.error);
+      else caller.fail(this.mismatch(attempt.terms.capacity, why.capacity));
+    }
+    this.pump();
+  }
+
+  lost(hold: Hold, reason: LockLostReason): void {
+    const tenure = this.tenures.get(hold);
+    tenure?.lose(reason);
+    this.tenures.delete(hold);
+    this.host.forget(hold.id);
+    // A revoked hold stays taken until the work gives it back; the others are over, or end by themselves.
+    if (reason === 'max-hold') void hold.release();
+    this.pump();
+  }
+
+  /** The caller is done: the next of this process has the lock at once, or the store has it back. */
+  released(tenure: Tenure, terms: ReleaseTerms): Promise<'released' | 'expired'> {
+    const { hold } = tenure;
+    if (this.tenures.get(hold) !== tenure) return hold.release(terms.keep, terms.done);
+    if (terms.keep > 0 || terms.done > 0 || !this.nextFor(hold)) return this.giveBack(hold, terms);
+    this.tenures.delete(hold);
+    this.turn.pass(() => {
+      const next = this.nextFor(hold);
+      if (next) this.give(hold, next, true);
+      else void this.giveBack(hold);
+      this.pump();
+    });
+    return Promise.resolve('released');
+  }
+
+  private give(hold: Hold, caller: Caller, handedOn: boolean): void {
+    const { clock } = this.host.around;
+    const { request } = caller;
+    const { ttl } = request.terms;
+    const now = clock.now();
+    const capped = handedOn && !request.renews;
+    const wish = {
+      ttl,
+      renews: request.renews,
+      endsAt: capped ? Math.min(leaseDeadline(now, ttl), now + request.maxHold) : now + request.maxHold,
+      endReason: request.maxHold < Infinity && !(capped && ttl < request.maxHold) ? 'max-hold' : 'expired',
+    } as const;
+    this.callers.delete(caller);
+    const tenure = new Tenure(hold, wish, clock, this);
+    this.tenures.set(hold, tenure);
+    hold.serve(wish, handedOn);
+    caller.serve(tenure);
+  }
+
+  private giveBack(hold: Hold, terms: ReleaseTerms = { keep: 0, done: 0 }): Promise<'released' | 'expired'> {
+    this.tenures.delete(hold);
+    this.host.forget(hold.id);
+    const answer = hold.release(terms.keep, terms.done);
+    this.pump();
+    return answer;
+  }
+
+  /** Who may have the hold now without asking the store. */
+  private nextFor(hold: Hold): Caller | undefined {
+    const first = first_(this.callers);
+    return first && hold.exclusive && fits(first, hold) && this.turn.lasts(hold) ? first : undefined;
+  }
+
+  private firstFor(wanted: { units: number; capacity: number }, onlyOnce = false): Caller | undefined {
+    for (const caller of this.callers)
+      if (fits(caller, wanted) && (!onlyOnce || caller.request.wait === 0)) return caller;
+    return undefined;
+  }
+
+  private busyHere({ terms }: Request): boolean {
+    if (this.callers.size > 0) return true;
+    for (const hold of this.tenures.keys())
+      if (hold.live && (hold.exclusive || terms.units === terms.capacity)) return true;
+    return false;
+  }
+
+  /** Keeps as many attempts at the store as the head of the line needs, and no others. */
+  private pump(): void {
+    const unused = [...this.attempts];
+    let mayWait = MOST_ATTEMPTS;
+    for (const caller of this.callers) {
+      if (mayWait-- === 0) break;
+      const exclusive = caller.request.terms.units === caller.request.terms.capacity;
+      if (exclusive && this.handsOn()) break; // it will have the hold when its turn comes
+      const found = unused.findIndex((attempt) => fits(caller, attempt.terms));
+      if (found >= 0) unused.splice(found, 1);
+      else this.start(caller);
+      if (exclusive) break;
+    }
+    for (const attempt of unused) {
+      this.remove(attempt);
+      this.host.forget(attempt.id);
+      attempt.abandon();
+    }
+    if (this.callers.size + this.attempts.length + this.tenures.size === 0 && !this.turn.passing)
+      this.host.idle(this);
+  }
+
+  private handsOn(): boolean {
+    if (this.turn.passing) return true;
+    for (const hold of this.tenures.keys()) if (hold.exclusive && hold.live) return true;
+    return false;
+  }
+
+  private start(caller: Caller): void {
+    const attempt = new Attempt(this.host.around, this.name, caller.request.terms, this);
+    this.attempts.push(attempt);
+    this.host.register(attempt);
+    attempt.ask();
+  }
+
+  private remove(attempt: Attempt): void {
+    const place = this.attempts.indexOf(attempt);
+    if (place >= 0) this.attempts.splice(place, 1);
+  }
+
+  private leave(caller: Caller, reason: LockBusyReason): void {
+    if (!this.callers.delete(caller)) return;
+    const attempt = this.attempts.find(({ terms }) => fits(caller, terms));
+    if (reason === 'timeout' && attempt?.lastError) caller.fail(attempt.lastError);
+    else {
+      const here = this.tenures.size > 0;
+      const left = (attempt?.due ?? Infinity) - this.host.around.clock.now();
+      caller.refuse(
+        reason,
+        here ? this.host.process : (attempt?.holder ?? ''),
+        left < Infinity ? Math.max(0, left) : undefined,
+      );
+    }
+    this.pump();
+  }
+
+  private mismatch(wanted: number, inUse: number): LockUsageError {
+    const kind = (capacity: number): string =>
+      capacity === 2 ** 30 ? 'a mutex or read-write lock' : `a semaphore of ${capacity} permits`;
+    return new LockUsageError(
+      `The name '${this.name}' is in use as ${kind(inUse)}; it cannot be ${kind(wanted)} at the same time. ` +
+        'Use another name, or wait until it is idle.',
+      this.name,
+    );
+  }
+}
+
+function fits(caller: Caller, { units, capacity }: { units: number; capacity: number }): boolean {
+  const { terms } = caller.request;
+  return terms.units === units && terms.capacity === capacity;
+}
+
+function first_<T>(set: ReadonlySet<T>): T | undefined {
+  for (const each of set) return each;
+  return undefined;
+}

@@ -1,0 +1,100 @@
+import type { CancelTimer, Clock } from '../base/clock.js';
+import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
+import type { LockError } from '../base/lock-error.js';
+import type { Tenure } from './tenure.js';
+import type { Terms } from './terms.js';
+
+/** What one caller asks of the line. Spans are milliseconds. */
+export interface Request {
+  readonly name: string;
+  readonly terms: Terms;
+  readonly wait: number;
+  readonly renews: boolean;
+  readonly maxHold: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** One caller of this process who stands in line. */
+export class Caller {
+  readonly granted: Promise<Tenure>;
+  private readonly since: number;
+  private resolve!: (tenure: Tenure) => void;
+  private reject!: (error: LockError) => void;
+  private cancelTimer: CancelTimer | undefined;
+  private readonly abort = (): void => this.onLeave('aborted');
+
+  constructor(
+    readonly request: Request,
+    private readonly clock: Clock,
+    /** Told when the caller's time is over or its signal aborts. */
+    private readonly onLeave: (reason: 'timeout' | 'aborted') => void,
+  ) {
+    this.since = clock.now();
+    this.granted = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  get waited(): number {
+    return this.clock.now() - this.since;
+  }
+
+  get waitLeft(): number {
+    return Math.max(0, this.request.wait - this.waited);
+  }
+
+  /** Starts its timer; called when it has to wait at all. */
+  stand(): void {
+    const { wait, signal } = this.request;
+    if (wait > 0 && wait < Infinity) this.cancelTimer = this.clock.after(wait, () => this.onLeave('timeout'));
+    signal?.addEventListener('abort', this.abort);
+  }
+
+  serve(tenure: Tenure): void {
+    this.finish();
+    this.resolve(tenure);
+  }
+
+  fail(error: LockError): void {
+    this.finish();
+    this.reject(error);
+  }
+
+  /** Sends the caller away with a LockBusyError that says who holds the lock. */
+  refuse(reason: LockBusyReason, holder: string, retryAfter?: number): void {
+    const { name, signal } = this.request;
+    const waited = Math.round(this.waited);
+    const held = holder
+      ? ` It is held by ${holder}${retryAfter === undefined ? '' : ` for up to ${Math.ceil(retryAfter)} ms more`}.`
+      : '';
+    const what = {
+      held: `The lock '${name}' is busy.${held}`,
+      timeout: `The lock '${name}' was not granted within ${waited} ms.${held} Raise wait, or hold it for less time.`,
+      aborted: `Waiting for the lock '${name}' was aborted after ${waited} ms.`,
+      closed: `The lock '${name}' was not granted: this process is shutting down.`,
+      full: `The lock '${name}' has as many waiting callers as maxWaiters allows.`,
+    }[reason];
+    this.fail(
+      new LockBusyError(what, name, {
+        reason,
+        waited,
+        holder: holderOf(holder),
+        retryAfter,
+        ...(reason === 'aborted' ? { cause: signal?.reason as unknown } : {}),
+      }),
+    );
+  }
+
+  private finish(): void {
+    this.cancelTimer?.();
+    this.request.signal?.removeEventListener('abort', this.abort);
+  }
+}
+
+/** The parts of `host:pid label`. */
+export function holderOf(who: string): { host: string; pid: number; label?: string } | undefined {
+  const [, host, pid, label] = /^(.*?):(\d+)(?: ([^]*))?$/.exec(who) ?? [];
+  if (host === undefined) return undefined;
+  return { host, pid: Number(pid), ...(label ? { label } : {}) };
+}

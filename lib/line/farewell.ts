@@ -1,0 +1,79 @@
+import type { Clock } from '../base/clock.js';
+import type { LockStore } from '../store/lock-store.js';
+import { commandTimeout } from './terms.js';
+
+/** An id that is to be free at the store, whatever was sent for it before. */
+export interface Departure {
+  readonly name: string;
+  readonly id: string;
+  /** The last fence used; 0 for none. */
+  readonly used: number;
+  /** Milliseconds to keep the units (minimum hold), and to remember the work as done; 0 for not. */
+  readonly keep: number;
+  readonly done: number;
+  readonly ttl: number;
+  /** Local time at which the store has forgotten the id by itself. */
+  readonly end: number;
+  /** Server time up to which an unanswered acquire of this id may still be read. */
+  readonly doubt: number;
+}
+
+const RETRY = 50;
+
+/**
+ * Releases that must arrive: each is repeated until it is answered, or until the lease has ended by itself.
+ * An id whose acquire was not answered is released once more when the server's clock has passed the last
+ * moment at which a late copy of that acquire could have an effect.
+ */
+export class Farewell {
+  private readonly open = new Set<Promise<unknown>>();
+
+  constructor(
+    private readonly store: LockStore,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Resolves with whether the store still knew the lease at the first answer. */
+  send(departure: Departure): Promise<'released' | 'expired'> {
+    let answered: (outcome: 'released' | 'expired') => void = () => undefined;
+    const outcome = new Promise<'released' | 'expired'>((resolve) => (answered = resolve));
+    const work = this.untilFree(departure, answered).finally(() => this.open.delete(work));
+    this.open.add(work);
+    return outcome;
+  }
+
+  /** Resolves when every release sent so far has its answer or its end. */
+  async settled(): Promise<void> {
+    await Promise.all(this.open);
+  }
+
+  private async untilFree(
+    departure: Departure,
+    answered: (outcome: 'released' | 'expired') => void,
+  ): Promise<void> {
+    const { name, id, used, ttl, end } = departure;
+    const operation = {
+      kind: 'release',
+      id,
+      used,
+      keep: departure.keep * 1_000,
+      done: departure.done * 1_000,
+    } as const;
+    for (let repeat = false; ; repeat = true) {
+      try {
+        const { outcome, now } = await this.store.execute(name, operation, commandTimeout(ttl));
+        // A repeat that finds nothing: the first one did it, and only its answer was lost.
+        answered(outcome === 'released' || (outcome === 'gone' && repeat) ? 'released' : 'expired');
+        if (now > departure.doubt) return;
+        await this.pause((departure.doubt - now) / 1_000 + 1);
+      } catch {
+        if (this.clock.now() >= end) return answered('expired');
+        await this.pause(RETRY);
+      }
+    }
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.clock.after(ms, resolve));
+  }
+}

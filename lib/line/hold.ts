@@ -1,0 +1,207 @@
+import type { LockLostReason } from '../base/lock-lost-error.js';
+import { LockStoreError } from '../base/lock-store-error.js';
+import type { LockNotice } from '../store/lock-operation.js';
+import { CLAIM_WINDOW } from '../store/lock-state.js';
+import { commandEnd, leaseDeadline } from '../validity/deadline.js';
+import type { Renewable } from '../validity/renewal-scheduler.js';
+import type { Surroundings } from './attempt.js';
+import { commandTimeout, micros, type Terms } from './terms.js';
+
+/** What one caller wants of a hold. Points of time are local milliseconds. */
+export interface Wish {
+  readonly ttl: number;
+  readonly renews: boolean;
+  /** When the caller's lease ends whatever is renewed, and why then. */
+  readonly endsAt: number;
+  readonly endReason: LockLostReason;
+}
+
+/** What the store granted to this process: until when it may be believed, and the fences it may use. */
+export class Hold implements Renewable {
+  renewalSlot = 0;
+  /** Local time until which the hold is proven. */
+  deadline: number;
+  /** Others wait at the store. */
+  contended: boolean;
+  lossReason: LockLostReason | undefined;
+  readonly id: string;
+  readonly name: string;
+  private terms: Terms;
+  private over = false;
+  private used = 0;
+  private readonly first: number;
+  private last: number;
+  private doubt: number;
+  private renews = true;
+  private endsAt = Infinity;
+  private endReason: LockLostReason = 'expired';
+  private renewing: Promise<'renewed' | 'lost'> | undefined;
+  private failures = 0;
+
+  constructor(
+    private readonly around: Surroundings,
+    grant: {
+      id: string;
+      name: string;
+      terms: Terms;
+      first: number;
+      last: number;
+      waiting: boolean;
+      deadline: number;
+      doubt: number;
+    },
+    private readonly onLost: (hold: Hold, reason: LockLostReason) => void,
+  ) {
+    ({
+      id: this.id,
+      name: this.name,
+      terms: this.terms,
+      first: this.first,
+      last: this.last,
+      waiting: this.contended,
+      deadline: this.deadline,
+      doubt: this.doubt,
+    } = grant);
+  }
+
+  get units(): number {
+    return this.terms.units;
+  }
+
+  get capacity(): number {
+    return this.terms.capacity;
+  }
+
+  /** Whether it is exclusive, so that it may go on inside this process. */
+  get exclusive(): boolean {
+    return this.terms.units === this.terms.capacity;
+  }
+
+  /** With less than this left (ms), the hold is not handed on inside the process. */
+  get enough(): number {
+    return Math.min(1_000, this.terms.ttl / 3);
+  }
+
+  /** Whether the block has a fence left. */
+  get hasFence(): boolean {
+    return this.used < this.last;
+  }
+
+  /** Whether the store may still free it only by our release or its deadline. */
+  get live(): boolean {
+    return !this.over && this.deadline > this.around.clock.now();
+  }
+
+  nextFence(): number {
+    return (this.used = this.used === 0 ? this.first : this.used + 1);
+  }
+
+  /** From now on the hold is for this caller; `handedOn` when another caller of this process had it before. */
+  serve(wish: Wish, handedOn: boolean): void {
+    const { ttl } = wish;
+    const longer = ttl > this.terms.ttl;
+    const rescheduled = !handedOn || longer || !wish.renews || !this.renews || wish.endsAt !== this.endsAt;
+    if (ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl };
+    ({ renews: this.renews, endsAt: this.endsAt, endReason: this.endReason } = wish);
+    if (rescheduled) this.scheduleNext();
+    if (handedOn && (longer || (!wish.renews && this.deadline < wish.endsAt))) this.confirm();
+  }
+
+  /** A pushed grant is only for the claim window: makes it a lease of its full ttl, in the background. */
+  confirm(): void {
+    if (!this.over) void this.renewNow().catch(() => undefined);
+  }
+
+  /** An acquire sent at `sentAt` found us holding, and every copy of it has been read. */
+  confirmed(sentAt: number, last: number): void {
+    this.deadline = Math.max(this.deadline, leaseDeadline(sentAt, this.terms.ttl));
+    this.last = Math.max(this.last, last);
+    this.doubt = 0;
+  }
+
+  notice(notice: LockNotice): void {
+    if (notice.kind === 'contended') this.contended = true;
+    else if (notice.kind === 'revoked') this.lose('revoked');
+  }
+
+  /** The scheduler's call. */
+  renew(): void {
+    const now = this.around.clock.now();
+    if (now >= this.endsAt) return this.lose(this.endReason);
+    if (now >= this.deadline) return this.lose('expired');
+    if (this.renews) this.confirm();
+    else this.scheduleNext();
+  }
+
+  /** Renews for `ttl`; rejects with LockStoreError when the outcome is unknown, which changes nothing. */
+  async renewNow(ttl = this.terms.ttl): Promise<'renewed' | 'lost'> {
+    if (ttl !== this.terms.ttl) {
+      this.terms = { ...this.terms, ttl };
+      await this.renewing?.catch(() => undefined); // it was sent with the ttl of before
+    }
+    return (this.renewing ??= this.sendRenewal().finally(() => (this.renewing = undefined)));
+  }
+
+  /** Gives it back. The rest of the fence block goes with it. */
+  release(keep = 0, done = 0): Promise<'released' | 'expired'> {
+    this.finish();
+    const { id, name, used, doubt, terms } = this;
+    const end =
+      Math.max(this.deadline, this.around.clock.now() + terms.ttl) + terms.guard + CLAIM_WINDOW / 1_000;
+    return this.around.farewell.send({ name, id, used, keep, done, ttl: terms.ttl, end, doubt });
+  }
+
+  private async sendRenewal(): Promise<'renewed' | 'lost'> {
+    const { store, clock } = this.around;
+    const { ttl, guard } = this.terms;
+    const timeout = commandTimeout(ttl);
+    try {
+      const sample = store.sample(this.name) ?? (await store.measure(this.name, timeout));
+      const notAfter = commandEnd(sample, clock.now(), timeout);
+      const { id, used } = this;
+      const times = { ttl: micros(ttl), guard: micros(guard), block: micros(ttl) };
+      const answer = await store.execute(this.name, { kind: 'renew', id, ...times, used, notAfter }, timeout);
+      if (this.over) return this.lossReason ? 'lost' : 'renewed'; // released meanwhile: no news for anybody
+      if (answer.outcome === 'renewed') {
+        this.failures = 0;
+        this.contended = answer.waiting;
+        this.deadline = Math.max(this.deadline, leaseDeadline(answer.sentAt, ttl));
+        this.last = Math.max(this.last, answer.last);
+        this.scheduleNext();
+        return 'renewed';
+      }
+      if (answer.outcome === 'late')
+        throw new LockStoreError('The renewal reached the server too late.', this.name);
+      this.lose(answer.outcome === 'revoked' ? 'revoked' : clock.now() < this.deadline ? 'taken' : 'expired');
+      return 'lost';
+    } catch (error) {
+      this.failures += 1;
+      // Unknown is neither a loss nor a success: only the clock decides. Until then it is tried again.
+      if (!this.over) this.schedule(Math.min((ttl / 30) * this.failures, ttl / 6, 1_000));
+      throw error;
+    }
+  }
+
+  /** Renewed when a third of the ttl is over; what is not renewed is looked at when it ends. */
+  private scheduleNext(): void {
+    const left = this.deadline - this.around.clock.now();
+    this.schedule(this.renews ? left - (this.terms.ttl * 2) / 3 : left);
+  }
+
+  private schedule(ms: number): void {
+    const left = Math.min(this.deadline, this.endsAt) - this.around.clock.now();
+    this.around.scheduler.set(this, Math.max(0, Math.min(ms, left)));
+  }
+
+  private lose(reason: LockLostReason): void {
+    if (this.over) return;
+    this.finish();
+    this.lossReason = reason;
+    this.onLost(this, reason);
+  }
+
+  private finish(): void {
+    this.over = true;
+    this.around.scheduler.delete(this);
+  }
+}

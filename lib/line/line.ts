@@ -1,0 +1,97 @@
+import type { Clock } from '../base/clock.js';
+import type { LockNotice } from '../store/lock-operation.js';
+import type { LockStore } from '../store/lock-store.js';
+import { RenewalScheduler } from '../validity/renewal-scheduler.js';
+import { Agent, type AgentHost } from './agent.js';
+import type { Surroundings } from './attempt.js';
+import { Caller, type Request } from './caller.js';
+import { Farewell } from './farewell.js';
+import type { Tenure } from './tenure.js';
+import { commandTimeout } from './terms.js';
+
+/** Someone whom notices are for. */
+interface Hearer {
+  readonly id: string;
+  notice(notice: LockNotice): void;
+}
+
+/** All waiting and holding of this process at one store: an agent per name in use. */
+export class Line implements AgentHost {
+  readonly around: Surroundings;
+  /** Notices that named nothing alive of this session; anybody may publish, so they change nothing. */
+  ignoredNotices = 0;
+  private readonly agents = new Map<string, Agent>();
+  private readonly hearers = new Map<string, Hearer>();
+  private closing = false;
+  private drained: (() => void) | undefined;
+
+  constructor(
+    private readonly store: LockStore,
+    private readonly clock: Clock,
+    /** `host:pid` of this process. */
+    readonly process: string,
+  ) {
+    this.around = {
+      store,
+      clock,
+      scheduler: new RenewalScheduler(clock),
+      farewell: new Farewell(store, clock),
+    };
+    store.listen({
+      notice: (name, notice) => this.hear(name, notice),
+      wake: () => this.agents.forEach((agent) => agent.wake()),
+    });
+  }
+
+  /** Waits in line; rejects with LockBusyError, LockStoreError or LockUsageError. */
+  acquire(request: Request): Promise<Tenure> {
+    const { signal, name } = request;
+    if (this.closing || signal?.aborted) {
+      const caller = new Caller(request, this.clock, () => undefined);
+      caller.refuse(this.closing ? 'closed' : 'aborted', '');
+      return caller.granted;
+    }
+    let agent = this.agents.get(name);
+    if (!agent) this.agents.set(name, (agent = new Agent(name, this)));
+    return agent.acquire(request);
+  }
+
+  /** No new grants; who waits is sent away; who works keeps its lease for `grace` ms; then all is released. */
+  async close(grace: number): Promise<void> {
+    if (this.closing) return;
+    this.closing = true;
+    for (const agent of [...this.agents.values()]) agent.closeLine();
+    if (this.agents.size > 0)
+      await Promise.race([new Promise<void>((drained) => (this.drained = drained)), this.pause(grace)]);
+    for (const agent of [...this.agents.values()]) agent.closeTenures();
+    await Promise.race([this.around.farewell.settled(), this.pause(commandTimeout(Infinity))]);
+    this.around.scheduler.close();
+  }
+
+  register(hearer: Hearer): void {
+    this.hearers.set(hearer.id, hearer);
+  }
+
+  forget(id: string): void {
+    this.hearers.delete(id);
+  }
+
+  idle(agent: Agent): void {
+    this.agents.delete(agent.name);
+    if (this.agents.size === 0) this.drained?.();
+  }
+
+  private hear(name: string, notice: LockNotice): void {
+    const hearer = this.hearers.get(notice.id);
+    if (hearer) return hearer.notice(notice);
+    this.ignoredNotices += 1;
+    if (notice.kind !== 'granted') return;
+    // A grant for an attempt that nobody waits for any more is given back; for a forged one this is nothing.
+    const { ttl, end } = { ttl: notice.span / 1_000, end: this.clock.now() + notice.span / 1_000 };
+    void this.around.farewell.send({ name, id: notice.id, used: 0, keep: 0, done: 0, ttl, end, doubt: 0 });
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.clock.after(ms, resolve));
+  }
+}

@@ -1,0 +1,101 @@
+import type { Clock } from '../base/clock.js';
+import { LockLostError, type LockLostReason } from '../base/lock-lost-error.js';
+import type { Hold, Wish } from './hold.js';
+
+/** How a lease may be given back. Spans are milliseconds; 0 for not. */
+export interface ReleaseTerms {
+  readonly keep: number;
+  readonly done: number;
+}
+
+/** Who is told when a tenure ends on purpose. */
+export interface TenureOwner {
+  released(tenure: Tenure, terms: ReleaseTerms): Promise<'released' | 'expired'>;
+}
+
+/** The time in which one caller of this process has the lock: a part of a hold, with a fence of its own. */
+export class Tenure {
+  readonly fence: number;
+  readonly since: number;
+  private ended: { readonly at: number; readonly reason: LockLostReason } | undefined;
+  private listeners: Set<() => void> | undefined;
+  private releasing: Promise<'released' | 'expired'> | undefined;
+
+  constructor(
+    readonly hold: Hold,
+    readonly wish: Wish,
+    private readonly clock: Clock,
+    private readonly owner: TenureOwner,
+  ) {
+    this.fence = hold.nextFence();
+    this.since = clock.now();
+  }
+
+  get name(): string {
+    return this.hold.name;
+  }
+
+  /** Local time until which the lease is proven. */
+  get deadline(): number {
+    return Math.min(this.hold.deadline, this.wish.endsAt);
+  }
+
+  get remaining(): number {
+    return this.ended ? 0 : Math.max(0, this.deadline - this.clock.now());
+  }
+
+  /** Why the lease is no more, released included; undefined while it is proven. */
+  get over(): LockLostReason | undefined {
+    if (this.ended) return this.ended.reason;
+    if (this.clock.now() < this.deadline) return undefined;
+    return this.wish.endsAt <= this.hold.deadline ? this.wish.endReason : 'expired';
+  }
+
+  /** The loss as an error; undefined while the lease is proven, or released in time. */
+  get loss(): LockLostError | undefined {
+    const reason = this.over;
+    return reason === undefined || reason === 'released' ? undefined : this.lostError(reason);
+  }
+
+  /** Calls `listener` once when the store or shutdown ends the lease; the passing of time tells nobody. */
+  onLoss(listener: () => void): () => void {
+    (this.listeners ??= new Set()).add(listener);
+    return () => this.listeners?.delete(listener);
+  }
+
+  /** The hold is gone, or was taken from this caller. */
+  lose(reason: LockLostReason): void {
+    if (this.ended) return;
+    this.ended = { at: this.clock.now(), reason };
+    for (const listener of this.listeners ?? []) listener();
+  }
+
+  /** Gives the lock on, once; every call has the same answer. */
+  release(terms: ReleaseTerms = { keep: 0, done: 0 }): Promise<'released' | 'expired'> {
+    if (this.releasing) return this.releasing;
+    const lost = this.over;
+    this.ended ??= { at: this.clock.now(), reason: lost ?? 'released' };
+    const answer = this.owner.released(this, terms);
+    return (this.releasing = lost ? answer.then(() => 'expired' as const) : answer);
+  }
+
+  lostError(reason: LockLostReason): LockLostError {
+    const heldFor = Math.round((this.ended?.at ?? this.deadline) - this.since);
+    const what = {
+      expired: 'expired: it could not be renewed in time',
+      taken: 'is gone: the store no longer knows it',
+      revoked: 'was revoked by an operator',
+      'max-hold': 'reached its longest allowed time (maxHold)',
+      closed: 'was released by shutdown',
+      released: 'was released',
+    }[reason];
+    return new LockLostError(
+      `The lease of '${this.name}' (fence ${this.fence}) ${what}, ${heldFor} ms after it was granted. ` +
+        (reason === 'released'
+          ? 'Use it only before its release.'
+          : 'Somebody else may hold the lock now: stop writing, and let the resource compare fences.'),
+      this.name,
+      { reason, fence: this.fence, heldFor },
+    );
+  }
+}

@@ -1,0 +1,45 @@
+import type { Clock } from '../base/clock.js';
+import type { Hold } from './hold.js';
+
+// Between processes: turns of at most so long, or so many hand-offs, in order of arrival.
+const LONGEST = 10;
+const MOST_HAND_OFFS = 64;
+// The event loop turns at least this often while the lock goes from caller to caller.
+const BREATH = 1;
+
+/** How long an exclusive hold may go from caller to caller inside this process. */
+export class Turn {
+  /** A hand-off waits for the event loop to turn. */
+  passing = false;
+  private contendedSince: number | undefined;
+  private handOffs = 0;
+  private breathedAt = -Infinity;
+
+  constructor(private readonly clock: Clock) {}
+
+  begin(): void {
+    this.contendedSince = undefined;
+    this.handOffs = 0;
+  }
+
+  /** Whether the hold may go on here: it is proven for long enough, has a fence left, and others need not wait. */
+  lasts(hold: Hold): boolean {
+    const now = this.clock.now();
+    if (hold.lossReason || !hold.hasFence || hold.deadline - now < hold.enough) return false;
+    if (!hold.contended) return true;
+    this.contendedSince ??= now;
+    return now - this.contendedSince < LONGEST && this.handOffs < MOST_HAND_OFFS;
+  }
+
+  /** Runs `next` now, or after a breath of the event loop when the last one was too long ago. */
+  pass(next: () => void): void {
+    this.handOffs += 1;
+    if (this.clock.now() - this.breathedAt < BREATH) return next();
+    this.passing = true;
+    this.clock.breathe(() => {
+      this.passing = false;
+      this.breathedAt = this.clock.now();
+      next();
+    });
+  }
+}

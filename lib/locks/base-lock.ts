@@ -1,0 +1,123 @@
+import type { Clock } from '../base/clock.js';
+import { shown } from '../base/duration.js';
+import { LockBusyError } from '../base/lock-busy-error.js';
+import { LockLostError } from '../base/lock-lost-error.js';
+import { LockStoreError } from '../base/lock-store-error.js';
+import { LockUsageError } from '../base/lock-usage-error.js';
+import type { Line } from '../line/line.js';
+import type { HeldLeases, LockMode } from './held-leases.js';
+import type { Lease } from './lease.js';
+import { truth, type LockSettings } from './lock-settings.js';
+import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
+import { UnprotectedLease } from './unprotected-lease.js';
+
+/** What the locks of one registration share. */
+export interface LockContext {
+  readonly line: Line;
+  readonly settings: LockSettings;
+  readonly held: HeldLeases;
+  readonly clock: Clock;
+}
+
+/** The verbs of every kind, over the one thing in which kinds differ: how a lease is taken. */
+export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements Lock<L, X> {
+  abstract readonly names: readonly string[];
+  abstract readonly mode: LockMode;
+
+  constructor(protected readonly context: LockContext) {}
+
+  async acquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L> {
+    this.refuseToWaitForItself();
+    return this.take(options, this.context.settings.wait);
+  }
+
+  async tryAcquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L | undefined> {
+    this.refuseToWaitForItself();
+    try {
+      return await this.take(options, 0);
+    } catch (error) {
+      if (error instanceof LockBusyError && (error.reason === 'held' || error.reason === 'timeout'))
+        return undefined;
+      throw error;
+    }
+  }
+
+  async using<T>(
+    work: (lease: L) => T | PromiseLike<T>,
+    options: UsingOptions & X = {} as UsingOptions & X,
+  ): Promise<T> {
+    const [name = ''] = this.names;
+    const reentrant = truth(options.reentrant, 'reentrant', name);
+    const runsWithout = mayRunWithoutStore(options.onStoreError, name);
+    const entered = this.enter(work, reentrant);
+    if (entered) return entered;
+    let lease: L;
+    try {
+      lease = await this.take(options, this.context.settings.wait);
+    } catch (error) {
+      if (runsWithout && error instanceof LockStoreError)
+        return work(new UnprotectedLease(this.names, error) as Lease as L);
+      throw error;
+    }
+    return this.under(lease, work);
+  }
+
+  /** Takes a lease, or throws a LockError. */
+  protected abstract take(options: AcquireOptions & X, wait: number): Promise<L>;
+
+  /** Runs `work` inside what the running call holds already; undefined when it holds nothing of it. */
+  protected abstract enter<T>(
+    work: (lease: L) => T | PromiseLike<T>,
+    reentrant: boolean,
+  ): Promise<T> | undefined;
+
+  /** `acquire` never re-enters: on a name that the running call holds alone it would wait for itself. */
+  private refuseToWaitForItself(): void {
+    for (const name of this.names) {
+      const held = this.context.held.current(name);
+      if (held?.mode === 'write' || (held?.mode === 'read' && this.mode === 'write'))
+        throw new LockUsageError(
+          `The running call holds '${name}' already and would wait for itself. ` +
+            'Use `using` to enter it again, or `current()` for its lease.',
+          name,
+        );
+    }
+  }
+
+  /** Runs `work` under `lease`. Its outcome is never masked: a loss carries it. */
+  private async under<T>(lease: L, work: (lease: L) => T | PromiseLike<T>): Promise<T> {
+    let outcome: { result: T } | { cause: unknown };
+    try {
+      outcome = { result: await this.context.held.run(this.names, this.mode, lease, () => work(lease)) };
+    } catch (cause) {
+      outcome = { cause };
+    }
+    const loss = lossOf(lease);
+    void lease.release();
+    if (loss)
+      throw 'cause' in outcome && LockError.is(outcome.cause) ? outcome.cause : loss.withOutcome(outcome);
+    if ('cause' in outcome) throw outcome.cause;
+    return outcome.result;
+  }
+}
+
+/** The work itself reported the loss: it is not its own cause. */
+function sameLoss(cause: unknown, loss: LockLostError): boolean {
+  return cause instanceof LockLostError && cause.lockName === loss.lockName && cause.fence === loss.fence;
+}
+
+function lossOf(lease: Lease): LockLostError | undefined {
+  try {
+    lease.assertHeld();
+    return undefined;
+  } catch (error) {
+    // Released by the work itself, in time: that is no loss.
+    return error instanceof LockLostError && error.reason !== 'released' ? error : undefined;
+  }
+}
+
+function mayRunWithoutStore(value: unknown, name: string): boolean {
+  if (value === undefined || value === 'throw') return false;
+  if (value === 'run') return true;
+  throw new LockUsageError(`The option onStoreError takes 'throw' or 'run'; it was ${shown(value)}.`, name);
+}

@@ -1,0 +1,89 @@
+import { hostname } from 'node:os';
+import { milliseconds, shown, type DurationRange } from '../base/duration.js';
+import { LockUsageError } from '../base/lock-usage-error.js';
+import type { Request } from '../line/caller.js';
+import { WHOLE } from '../store/lock-state.js';
+import type { AcquireOptions } from './lock.js';
+import type { LockServiceOptions } from './lock-options.js';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const TTL: DurationRange = { option: 'ttl', min: 100, max: DAY };
+const WAIT: DurationRange = { option: 'wait', min: 0, max: DAY, infinite: true };
+const MAX_HOLD: DurationRange = { option: 'maxHold', min: 100, max: DAY };
+const upToADay = (option: string): DurationRange => ({ option, min: 0, max: DAY });
+const LONGEST_LABEL = 128;
+
+/** The checked options of a registration, in milliseconds. */
+export class LockSettings {
+  readonly namespace: string;
+  readonly ttl: number;
+  readonly wait: number;
+  readonly fenceMemory: number;
+  readonly shutdownGrace: number;
+  readonly startup: 'require' | 'warn';
+  /** `host:pid` of this process. */
+  readonly process = `${hostname()}:${process.pid}`;
+  private readonly guard: number | undefined;
+
+  /** @throws LockUsageError that names the option, its range and its value. */
+  constructor(options: LockServiceOptions) {
+    if (typeof options !== 'object' || options === null)
+      throw new LockUsageError(`The options of the lock module are an object; they were ${shown(options)}.`);
+    this.ttl = milliseconds(options.ttl ?? 10_000, TTL);
+    this.wait = milliseconds(options.wait ?? 10_000, WAIT);
+    this.guard = options.guard === undefined ? undefined : milliseconds(options.guard, upToADay('guard'));
+    this.fenceMemory = milliseconds(options.fenceMemory ?? 60_000, upToADay('fenceMemory'));
+    this.shutdownGrace = milliseconds(options.shutdownGrace ?? 10_000, upToADay('shutdownGrace'));
+    this.namespace = namespaceOf(options.namespace ?? 'lock');
+    this.startup = startupOf(options.startup ?? 'require');
+  }
+
+  /** What one call asks of the line. @throws LockUsageError */
+  request(name: string, options: AcquireOptions, defaultWait: number): Request {
+    const ttl = options.ttl === undefined ? this.ttl : milliseconds(options.ttl, TTL);
+    const { signal, label } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new LockUsageError(`The option signal takes an AbortSignal; it was ${shown(signal)}.`, name);
+    return {
+      name,
+      terms: {
+        units: WHOLE,
+        capacity: WHOLE,
+        ttl,
+        guard: this.guard ?? Math.min(500, ttl / 4),
+        who: label === undefined ? this.process : `${this.process} ${labelOf(label, name)}`,
+      },
+      wait: options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT),
+      renews: truth(options.renew, 'renew', name),
+      maxHold: options.maxHold === undefined ? Infinity : milliseconds(options.maxHold, MAX_HOLD),
+      signal,
+    };
+  }
+}
+
+/** The value of an option that is true unless given. @throws LockUsageError */
+export function truth(value: unknown, option: string, name: string): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? true;
+  throw new LockUsageError(`The option ${option} takes true or false; it was ${shown(value)}.`, name);
+}
+
+function labelOf(label: unknown, name: string): string {
+  if (typeof label === 'string' && label !== '' && Buffer.byteLength(label) <= LONGEST_LABEL) return label;
+  throw new LockUsageError(
+    `The option label takes a text of 1 to ${LONGEST_LABEL} bytes; it was ${shown(label)}.`,
+    name,
+  );
+}
+
+function namespaceOf(namespace: unknown): string {
+  if (typeof namespace === 'string' && /^[A-Za-z0-9_.-]{1,64}$/.test(namespace)) return namespace;
+  throw new LockUsageError(
+    `The option namespace takes 1 to 64 of the characters A-Z a-z 0-9 _ . -; it was ${shown(namespace)}.`,
+  );
+}
+
+function startupOf(startup: unknown): 'require' | 'warn' {
+  if (startup === 'require' || startup === 'warn') return startup;
+  throw new LockUsageError(`The option startup takes 'require' or 'warn'; it was ${shown(startup)}.`);
+}

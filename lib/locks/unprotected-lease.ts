@@ -1,0 +1,45 @@
+import { LockStoreError } from '../base/lock-store-error.js';
+import { LockUsageError } from '../base/lock-usage-error.js';
+import type { Lease } from './lease.js';
+
+/** What work gets that runs without the lock (`onStoreError: 'run'`): nothing is held, and it says so. */
+export class UnprotectedLease implements Lease {
+  readonly held = false;
+  readonly remaining = 0;
+
+  constructor(
+    readonly names: readonly string[],
+    private readonly reason: LockStoreError,
+  ) {}
+
+  get fence(): number {
+    return this.fenceOf(this.names[0] ?? '');
+  }
+
+  get signal(): AbortSignal {
+    return AbortSignal.abort(this.reason);
+  }
+
+  fenceOf(name: string): number {
+    throw new LockUsageError(
+      `'${name}' has no fence: the work runs without the lock (onStoreError: 'run').`,
+      name,
+    );
+  }
+
+  assertHeld(): void {
+    throw this.reason;
+  }
+
+  renew(): Promise<void> {
+    return Promise.reject(this.reason);
+  }
+
+  release(): Promise<'expired'> {
+    return Promise.resolve('expired');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}

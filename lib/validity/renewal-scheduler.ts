@@ -1,0 +1,72 @@
+import type { CancelTimer, Clock } from '../base/clock.js';
+
+/** Something that renews itself when told. */
+export interface Renewable {
+  /** Where the scheduler keeps it; 0 for nowhere. */
+  renewalSlot: number;
+  renew(): void;
+}
+
+// Renewals that fall into the same slot go out in one tick, so that a connection can carry them together.
+const SLOT = 5;
+// Spread over the last tenth, so that leases taken together do not renew together for ever.
+const JITTER = 0.1;
+
+/** The one timer behind all renewals of a store. */
+export class RenewalScheduler {
+  private readonly slots = new Map<number, Set<Renewable>>();
+  private next = Infinity;
+  private cancel: CancelTimer | undefined;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Tells `item` to renew in about `ms` milliseconds (up to a tenth earlier), instead of when it was set before. */
+  set(item: Renewable, ms: number): void {
+    this.delete(item);
+    const at = this.clock.now() + ms * (1 - JITTER * Math.random());
+    const slot = Math.max(1, Math.ceil(at / SLOT));
+    item.renewalSlot = slot;
+    const items = this.slots.get(slot);
+    if (items) items.add(item);
+    else this.slots.set(slot, new Set([item]));
+    if (slot < this.next) this.arm(slot);
+  }
+
+  delete(item: Renewable): void {
+    const items = this.slots.get(item.renewalSlot);
+    items?.delete(item);
+    if (items?.size === 0) this.slots.delete(item.renewalSlot);
+    item.renewalSlot = 0;
+  }
+
+  close(): void {
+    this.cancel?.();
+    this.slots.clear();
+  }
+
+  private arm(slot: number): void {
+    this.cancel?.();
+    this.next = slot;
+    this.cancel = this.clock.after(slot * SLOT - this.clock.now(), () => this.fire());
+  }
+
+  private fire(): void {
+    const now = this.clock.now() / SLOT;
+    let next = Infinity;
+    const due: Renewable[] = [];
+    for (const [slot, items] of this.slots) {
+      if (slot > now) {
+        next = Math.min(next, slot);
+        continue;
+      }
+      this.slots.delete(slot);
+      due.push(...items);
+    }
+    this.next = Infinity;
+    if (next < Infinity) this.arm(next);
+    for (const item of due) {
+      item.renewalSlot = 0;
+      item.renew();
+    }
+  }
+}
