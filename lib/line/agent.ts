@@ -1,12 +1,13 @@
 import type { LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockLostReason } from '../base/lock-lost-error.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
-import { leaseDeadline } from '../validity/deadline.js';
-import { Attempt, type AttemptOwner, type Refusal, type Surroundings } from './attempt.js';
+import { Attempt, type AttemptOwner, type Refusal } from './attempt.js';
+import { CallerQueue, exclusive, fits } from './caller-queue.js';
 import { Caller, type Request } from './caller.js';
 import type { Hold } from './hold.js';
+import type { Surroundings } from './surroundings.js';
 import { Tenure, type ReleaseTerms, type TenureOwner } from './tenure.js';
 import { Turn } from './turn.js';
+import { wishOf } from './wish.js';
 
 // How many shared attempts of one name wait at the store at a time.
 const MOST_ATTEMPTS = 16;
@@ -27,7 +28,7 @@ export interface AgentHost {
  * store, as long as its turn lasts.
  */
 export class Agent implements AttemptOwner, TenureOwner {
-  private readonly callers = new Set<Caller>();
+  private readonly callers = new CallerQueue();
   private readonly attempts: Attempt[] = [];
   private readonly tenures = new Map<Hold, Tenure>();
   private readonly turn: Turn;
@@ -58,7 +59,7 @@ export class Agent implements AttemptOwner, TenureOwner {
   /** Sends all waiting callers away. */
   closeLine(): void {
     for (const caller of [...this.callers]) {
-      this.callers.delete(caller);
+      this.callers.remove(caller);
       caller.refuse('closed', '');
     }
     this.pump();
@@ -68,36 +69,33 @@ export class Agent implements AttemptOwner, TenureOwner {
   closeTenures(): void {
     for (const [hold, tenure] of [...this.tenures]) {
       tenure.lose('closed');
-      this.giveBack(hold);
+      void this.giveBack(hold);
     }
   }
 
   waitLeft(attempt: Attempt): number {
-    let most = 0;
-    for (const caller of this.callers)
-      if (fits(caller, attempt.terms)) most = Math.max(most, caller.waitLeft);
-    return most;
+    return this.callers.waitLeft(attempt.terms);
   }
 
   granted(attempt: Attempt, hold: Hold): void {
     this.remove(attempt);
     this.host.register(hold);
     this.turn.begin();
-    const next = this.firstFor(hold);
+    const next = this.callers.firstFor(hold);
     if (next) this.give(hold, next, false);
-    else this.giveBack(hold);
+    else void this.giveBack(hold);
     this.pump();
   }
 
   refused(attempt: Attempt, why: Refusal): void {
     this.remove(attempt);
     this.host.forget(attempt.id);
-    const caller = this.firstFor(attempt.terms, why.kind === 'busy');
+    const caller = this.callers.firstFor(attempt.terms, why.kind === 'busy');
     if (caller && why.kind !== 'spent') {
-      this.callers.delete(caller);
+      this.callers.remove(caller);
       if (why.kind === 'busy') caller.refuse('held', why.who, why.retryAfter);
       else if (why.kind === 'failed') caller.fail(why.error);
-      else caller.fail(this.mismatch(attempt.terms.capacity, why.capacity));
+      else caller.refuseKind(why.capacity);
     }
     this.pump();
   }
@@ -129,17 +127,8 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   private give(hold: Hold, caller: Caller, handedOn: boolean): void {
     const { clock } = this.host.around;
-    const { request } = caller;
-    const { ttl } = request.terms;
-    const now = clock.now();
-    const capped = handedOn && !request.renews;
-    const wish = {
-      ttl,
-      renews: request.renews,
-      endsAt: capped ? Math.min(leaseDeadline(now, ttl), now + request.maxHold) : now + request.maxHold,
-      endReason: request.maxHold < Infinity && !(capped && ttl < request.maxHold) ? 'max-hold' : 'expired',
-    } as const;
-    this.callers.delete(caller);
+    const wish = wishOf(caller.request, clock.now(), handedOn);
+    this.callers.remove(caller);
     const tenure = new Tenure(hold, wish, clock, this);
     this.tenures.set(hold, tenure);
     hold.serve(wish, handedOn);
@@ -156,20 +145,14 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   /** Who may have the hold now without asking the store. */
   private nextFor(hold: Hold): Caller | undefined {
-    const first = first_(this.callers);
-    return first && hold.exclusive && fits(first, hold) && this.turn.lasts(hold) ? first : undefined;
-  }
-
-  private firstFor(wanted: { units: number; capacity: number }, onlyOnce = false): Caller | undefined {
-    for (const caller of this.callers)
-      if (fits(caller, wanted) && (!onlyOnce || caller.request.wait === 0)) return caller;
-    return undefined;
+    const { first } = this.callers;
+    return first && exclusive(hold) && fits(first, hold) && this.turn.lasts(hold) ? first : undefined;
   }
 
   private busyHere({ terms }: Request): boolean {
     if (this.callers.size > 0) return true;
     for (const hold of this.tenures.keys())
-      if (hold.live && (hold.exclusive || terms.units === terms.capacity)) return true;
+      if (hold.live && (exclusive(hold) || exclusive(terms))) return true;
     return false;
   }
 
@@ -179,12 +162,12 @@ export class Agent implements AttemptOwner, TenureOwner {
     let mayWait = MOST_ATTEMPTS;
     for (const caller of this.callers) {
       if (mayWait-- === 0) break;
-      const exclusive = caller.request.terms.units === caller.request.terms.capacity;
-      if (exclusive && this.handsOn()) break; // it will have the hold when its turn comes
+      const alone = exclusive(caller.request.terms);
+      if (alone && this.handsOn()) break; // it will have the hold when its turn comes
       const found = unused.findIndex((attempt) => fits(caller, attempt.terms));
       if (found >= 0) unused.splice(found, 1);
       else this.start(caller);
-      if (exclusive) break;
+      if (alone) break;
     }
     for (const attempt of unused) {
       this.remove(attempt);
@@ -197,7 +180,7 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   private handsOn(): boolean {
     if (this.turn.passing) return true;
-    for (const hold of this.tenures.keys()) if (hold.exclusive && hold.live) return true;
+    for (const hold of this.tenures.keys()) if (exclusive(hold) && hold.live) return true;
     return false;
   }
 
@@ -214,7 +197,7 @@ export class Agent implements AttemptOwner, TenureOwner {
   }
 
   private leave(caller: Caller, reason: LockBusyReason): void {
-    if (!this.callers.delete(caller)) return;
+    if (!this.callers.remove(caller)) return;
     const attempt = this.attempts.find(({ terms }) => fits(caller, terms));
     if (reason === 'timeout' && attempt?.lastError) caller.fail(attempt.lastError);
     else {
@@ -228,24 +211,4 @@ export class Agent implements AttemptOwner, TenureOwner {
     }
     this.pump();
   }
-
-  private mismatch(wanted: number, inUse: number): LockUsageError {
-    const kind = (capacity: number): string =>
-      capacity === 2 ** 30 ? 'a mutex or read-write lock' : `a semaphore of ${capacity} permits`;
-    return new LockUsageError(
-      `The name '${this.name}' is in use as ${kind(inUse)}; it cannot be ${kind(wanted)} at the same time. ` +
-        'Use another name, or wait until it is idle.',
-      this.name,
-    );
-  }
-}
-
-function fits(caller: Caller, { units, capacity }: { units: number; capacity: number }): boolean {
-  const { terms } = caller.request;
-  return terms.units === units && terms.capacity === capacity;
-}
-
-function first_<T>(set: ReadonlySet<T>): T | undefined {
-  for (const each of set) return each;
-  return undefined;
 }

@@ -1,6 +1,8 @@
 import type { CancelTimer, Clock } from '../base/clock.js';
 import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockError } from '../base/lock-error.js';
+import { LockUsageError } from '../base/lock-usage-error.js';
+import { WHOLE } from '../store/lock-state.js';
 import type { Tenure } from './tenure.js';
 import type { Terms } from './terms.js';
 
@@ -86,6 +88,18 @@ export class Caller {
     );
   }
 
+  /** Sends the caller away: the name is in use as a lock of another capacity. */
+  refuseKind(inUse: number): void {
+    const { name, terms } = this.request;
+    this.fail(
+      new LockUsageError(
+        `The name '${name}' is in use as ${kindOf(inUse)}; it cannot be ${kindOf(terms.capacity)} at the same time. ` +
+          'Use another name, or wait until it is idle.',
+        name,
+      ),
+    );
+  }
+
   private finish(): void {
     this.cancelTimer?.();
     this.request.signal?.removeEventListener('abort', this.abort);
@@ -97,4 +111,8 @@ export function holderOf(who: string): { host: string; pid: number; label?: stri
   const [, host, pid, label] = /^(.*?):(\d+)(?: ([^]*))?$/.exec(who) ?? [];
   if (host === undefined) return undefined;
   return { host, pid: Number(pid), ...(label ? { label } : {}) };
+}
+
+function kindOf(capacity: number): string {
+  return capacity === WHOLE ? 'a mutex or read-write lock' : `a semaphore of ${capacity} permits`;
 }

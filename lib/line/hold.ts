@@ -4,17 +4,9 @@ import type { LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
 import { commandEnd, leaseDeadline } from '../validity/deadline.js';
 import type { Renewable } from '../validity/renewal-scheduler.js';
-import type { Surroundings } from './attempt.js';
+import type { Surroundings } from './surroundings.js';
 import { commandTimeout, micros, type Terms } from './terms.js';
-
-/** What one caller wants of a hold. Points of time are local milliseconds. */
-export interface Wish {
-  readonly ttl: number;
-  readonly renews: boolean;
-  /** When the caller's lease ends whatever is renewed, and why then. */
-  readonly endsAt: number;
-  readonly endReason: LockLostReason;
-}
+import type { Wish } from './wish.js';
 
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
 export class Hold implements Renewable {
@@ -70,11 +62,6 @@ export class Hold implements Renewable {
 
   get capacity(): number {
     return this.terms.capacity;
-  }
-
-  /** Whether it is exclusive, so that it may go on inside this process. */
-  get exclusive(): boolean {
-    return this.terms.units === this.terms.capacity;
   }
 
   /** With less than this left (ms), the hold is not handed on inside the process. */

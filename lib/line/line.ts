@@ -3,9 +3,10 @@ import type { LockNotice } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
 import { RenewalScheduler } from '../validity/renewal-scheduler.js';
 import { Agent, type AgentHost } from './agent.js';
-import type { Surroundings } from './attempt.js';
+
 import { Caller, type Request } from './caller.js';
 import { Farewell } from './farewell.js';
+import type { Surroundings } from './surroundings.js';
 import type { Tenure } from './tenure.js';
 import { commandTimeout } from './terms.js';
 

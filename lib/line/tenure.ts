@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { LockLostError, type LockLostReason } from '../base/lock-lost-error.js';
-import type { Hold, Wish } from './hold.js';
+import type { Hold } from './hold.js';
+import type { Wish } from './wish.js';
 
 /** How a lease may be given back. Spans are milliseconds; 0 for not. */
 export interface ReleaseTerms {

@@ -95,7 +95,7 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     const loss = lossOf(lease);
     void lease.release();
     if (loss)
-      throw 'cause' in outcome && LockError.is(outcome.cause) ? outcome.cause : loss.withOutcome(outcome);
+      throw 'cause' in outcome && sameLoss(outcome.cause, loss) ? outcome.cause : loss.withOutcome(outcome);
     if ('cause' in outcome) throw outcome.cause;
     return outcome.result;
   }

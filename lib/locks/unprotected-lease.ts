@@ -1,4 +1,4 @@
-import { LockStoreError } from '../base/lock-store-error.js';
+import type { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { Lease } from './lease.js';
 

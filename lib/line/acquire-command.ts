@@ -1,0 +1,65 @@
+import type { LockStoreError } from '../base/lock-store-error.js';
+import type { AcquireOperation } from '../store/lock-operation.js';
+import { CLAIM_WINDOW } from '../store/lock-state.js';
+import type { Answered } from '../store/lock-store.js';
+import { commandEnd } from '../validity/deadline.js';
+import type { Surroundings } from './surroundings.js';
+import { commandTimeout, micros, type Terms } from './terms.js';
+
+/** The acquires of one attempt: one in flight at a time, and what may still be read of those without an answer. */
+export class AcquireCommand {
+  busy = false;
+  /** Local time at which the store has forgotten the id by itself; 0 when nothing was ever sent. */
+  end = 0;
+  private unanswered = 0;
+  private inFlight = 0;
+
+  constructor(
+    private readonly around: Surroundings,
+    private readonly name: string,
+    private readonly id: string,
+    private readonly terms: Terms,
+  ) {}
+
+  /** Server time until which an acquire without an answer may be read and come into effect; 0 for none. */
+  get doubt(): number {
+    return Math.max(this.unanswered, this.inFlight);
+  }
+
+  /** Sends one acquire. `wanted` is asked again right before it goes out: undefined when nobody waits any more. */
+  async send(
+    wait: number,
+    wanted: () => boolean,
+  ): Promise<Answered<AcquireOperation> | LockStoreError | undefined> {
+    const { store, clock } = this.around;
+    const { units, capacity, ttl, guard, who } = this.terms;
+    const timeout = commandTimeout(ttl, wait === 0 ? Infinity : wait);
+    this.busy = true;
+    try {
+      const sample = store.sample(this.name) ?? (await store.measure(this.name, timeout));
+      if (!wanted()) return undefined;
+      const now = clock.now();
+      const notAfter = commandEnd(sample, now, timeout);
+      this.inFlight = notAfter;
+      this.end = now + timeout + ttl + guard + CLAIM_WINDOW / 1_000;
+      const times = {
+        ttl: micros(ttl),
+        guard: micros(guard),
+        block: micros(ttl),
+        wait: micros(wait),
+        notAfter,
+      };
+      const { subscribed } = store;
+      const operation = { kind: 'acquire', id: this.id, units, capacity, ...times, subscribed, who } as const;
+      const answer = await store.execute(this.name, operation, timeout);
+      if (answer.now > this.unanswered) this.unanswered = 0;
+      return answer;
+    } catch (error) {
+      this.unanswered = this.doubt;
+      return error as LockStoreError;
+    } finally {
+      this.inFlight = 0;
+      this.busy = false;
+    }
+  }
+}

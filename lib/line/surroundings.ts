@@ -1,0 +1,12 @@
+import type { Clock } from '../base/clock.js';
+import type { LockStore } from '../store/lock-store.js';
+import type { RenewalScheduler } from '../validity/renewal-scheduler.js';
+import type { Farewell } from './farewell.js';
+
+/** What everything of one line shares. */
+export interface Surroundings {
+  readonly store: LockStore;
+  readonly clock: Clock;
+  readonly scheduler: RenewalScheduler;
+  readonly farewell: Farewell;
+}
