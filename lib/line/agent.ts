@@ -4,6 +4,7 @@ import { Attempt, type AttemptOwner, type Refusal } from './attempt.js';
 import { CallerQueue, exclusive, fits } from './caller-queue.js';
 import { Caller, type Request } from './caller.js';
 import type { Hold } from './hold.js';
+import { Holds } from './holds.js';
 import type { Surroundings } from './surroundings.js';
 import { Tenure, type ReleaseTerms, type TenureOwner } from './tenure.js';
 import { Turn } from './turn.js';
@@ -30,7 +31,7 @@ export interface AgentHost {
 export class Agent implements AttemptOwner, TenureOwner {
   private readonly callers = new CallerQueue();
   private readonly attempts: Attempt[] = [];
-  private readonly tenures = new Map<Hold, Tenure>();
+  private readonly tenures = new Holds();
   private readonly turn: Turn;
 
   constructor(
@@ -42,7 +43,8 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   acquire(request: Request): Promise<Tenure> {
     const caller = new Caller(request, this.host.around.clock, (reason) => this.leave(caller, reason));
-    if (request.wait === 0 && this.busyHere(request)) caller.refuse('held', this.host.process);
+    const busy = this.callers.size > 0 || this.tenures.excludes(request.terms);
+    if (request.wait === 0 && busy) caller.refuse('held', this.host.process);
     else {
       this.callers.add(caller);
       caller.stand();
@@ -149,13 +151,6 @@ export class Agent implements AttemptOwner, TenureOwner {
     return first && exclusive(hold) && fits(first, hold) && this.turn.lasts(hold) ? first : undefined;
   }
 
-  private busyHere({ terms }: Request): boolean {
-    if (this.callers.size > 0) return true;
-    for (const hold of this.tenures.keys())
-      if (hold.live && (exclusive(hold) || exclusive(terms))) return true;
-    return false;
-  }
-
   /** Keeps as many attempts at the store as the head of the line needs, and no others. */
   private pump(): void {
     const unused = [...this.attempts];
@@ -163,7 +158,7 @@ export class Agent implements AttemptOwner, TenureOwner {
     for (const caller of this.callers) {
       if (mayWait-- === 0) break;
       const alone = exclusive(caller.request.terms);
-      if (alone && this.handsOn()) break; // it will have the hold when its turn comes
+      if (alone && (this.turn.passing || this.tenures.alone)) break; // it will have the hold when its turn comes
       const found = unused.findIndex((attempt) => fits(caller, attempt.terms));
       if (found >= 0) unused.splice(found, 1);
       else this.start(caller);
@@ -176,12 +171,6 @@ export class Agent implements AttemptOwner, TenureOwner {
     }
     if (this.callers.size + this.attempts.length + this.tenures.size === 0 && !this.turn.passing)
       this.host.idle(this);
-  }
-
-  private handsOn(): boolean {
-    if (this.turn.passing) return true;
-    for (const hold of this.tenures.keys()) if (exclusive(hold) && hold.live) return true;
-    return false;
   }
 
   private start(caller: Caller): void {

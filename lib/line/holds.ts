@@ -1,0 +1,18 @@
+import { exclusive } from './caller-queue.js';
+import type { Hold } from './hold.js';
+import type { Tenure } from './tenure.js';
+
+/** What this process holds of one name, and who of its callers works under it. */
+export class Holds extends Map<Hold, Tenure> {
+  /** Whether one of them excludes all others now. */
+  get alone(): boolean {
+    for (const hold of this.keys()) if (hold.live && exclusive(hold)) return true;
+    return false;
+  }
+
+  /** Whether one of them excludes `share` now. */
+  excludes(share: { units: number; capacity: number }): boolean {
+    for (const hold of this.keys()) if (hold.live && (exclusive(hold) || exclusive(share))) return true;
+    return false;
+  }
+}
