@@ -44,15 +44,14 @@ export class MemoryStore implements LockStore {
     this.later(() => this.listeners.forEach((listener) => listener.wake()));
   }
 
-  sample(_name: string): ServerSample | undefined {
-    const at = this.clock.now();
-    return { sentAt: at, time: this.server.time(), receivedAt: at };
+  sample(_name: string): ServerSample {
+    const sentAt = this.clock.now();
+    return { sentAt, time: this.server.time(), receivedAt: this.clock.now() };
   }
 
   async measure(name: string, _timeout: number): Promise<ServerSample> {
     this.assertOpen(name);
-    const at = this.clock.now();
-    return Promise.resolve({ sentAt: at, time: this.server.time(), receivedAt: at });
+    return Promise.resolve(this.sample(name));
   }
 
   noticesTrusted(_name: string): boolean {

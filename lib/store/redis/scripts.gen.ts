@@ -522,7 +522,7 @@ local key, id = KEYS[1], ARGV[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
-'h:' .. id)
+'h:' .. id, 'i:' .. id)
 if r[1] ~= '1' then
 if r[1] then
 return redis.error_reply('LOCKNEWER ' .. r[1])
@@ -546,8 +546,9 @@ end
 redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((math.max(now, done) + fenceMemory) / 1000)))
 redis.call('HDEL', key, 'ids', 'h:' .. id, 'i:' .. id)
 local fence = r[3]
-if fence == last and ARGV[5] ~= '0' then
-fence = string.format('%.0f', math.min(tonumber(last), tonumber(ARGV[5])))
+if fence == last then
+local firstFence = string.match(r[12], '^%d+')
+fence = string.format('%.0f', math.min(tonumber(last), math.max(tonumber(ARGV[5]), firstFence - 1)))
 end
 redis.call('HSET', key, 'fence', fence, 'released', id)
 return { 'released', now }

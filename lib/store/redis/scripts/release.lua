@@ -6,7 +6,7 @@ local key, id = KEYS[1], ARGV[4]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
-  'h:' .. id)
+  'h:' .. id, 'i:' .. id)
 -- @include _head.lua
 if not r[1] then
   return { 'gone', now }
@@ -27,8 +27,9 @@ if r[4] == id and not r[8] and ARGV[6] == '0' and ARGV[7] == '0' then
     -- Since nothing else was granted beside an exclusive hold, the rest of its block goes back. What the
     -- client says of it is bounded by the block: at least the fence before its first, at most its last.
     local fence = r[3]
-    if fence == last and ARGV[5] ~= '0' then
-      fence = string.format('%.0f', math.min(tonumber(last), tonumber(ARGV[5])))
+    if fence == last then
+      local firstFence = string.match(r[12], '^%d+')
+      fence = string.format('%.0f', math.min(tonumber(last), math.max(tonumber(ARGV[5]), firstFence - 1)))
     end
     redis.call('HSET', key, 'fence', fence, 'released', id)
     return { 'released', now }
