@@ -34,6 +34,7 @@ describe('the table of imports', () => {
     ['line/agent.ts', "export type { X } from '../locks/lease.js'", 'imports go down only'],
     ['locks/lease.ts', "type X = import('../index.js').X", 'imports go down only'],
     ['locks/lease.ts', "import { Injectable } from '@nestjs/common'", 'locks does not know @nestjs/common'],
+    ['locks/lock-service.ts', "import { Redis } from 'ioredis'", 'locks does not know ioredis'],
     ['nest/lock-module.ts', "import { Redis } from 'ioredis'", 'nest does not know ioredis'],
     ['base/name.ts', "import { hostname } from 'node:os'", 'base/ imports nothing'],
     [
@@ -59,6 +60,7 @@ describe('the table of imports', () => {
     ['index.ts', "export { x } from './nest/module.js'; export { type Y } from './base/duration.js'"],
     ['locks/open-store.ts', "import { RedisStore } from '../store/redis/redis-store.js'"],
     ['locks/lock-options.ts', "import { type ClientLike } from '../store/redis/client-like.js'"],
+    ['locks/lock-options.ts', "import type { RedisOptions } from 'ioredis'"],
     ['store/redis/connection.ts', "import { Redis } from 'ioredis'; import { S } from '../lock-store.js'"],
     [
       'nest/locked.ts',
