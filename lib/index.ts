@@ -11,4 +11,19 @@ export { type AcquireOptions, type Lock, type UsingOptions } from './locks/lock.
 export { type LockOptionsWithLog, type LockServiceOptions } from './locks/lock-options.js';
 export { type LockReport } from './locks/lock-report.js';
 export { createLockService, LockService } from './locks/lock-service.js';
+export { connectLocks } from './nest/connect-locks.js';
+export { DistributedLockModule } from './nest/distributed-lock-module.js';
+export {
+  type DistributedLockAsyncOptions,
+  type DistributedLockExtras,
+  type DistributedLockOptions,
+  type DistributedLockOptionsFactory,
+} from './nest/distributed-lock-options.js';
+export { type HttpMappingOptions, type LockErrorBody, toHttpException } from './nest/http-exception.js';
+export { InjectLocks } from './nest/inject-locks.js';
+export { LockInterceptor } from './nest/lock-interceptor.js';
+export { type LockKey, type LockNames } from './nest/lock-key.js';
+export { Locked } from './nest/locked.js';
+export { type LockedOptions, type LockProfile } from './nest/locked-options.js';
+export { getLocksToken } from './nest/locks-token.js';
 export { type ClientLike } from './store/redis/client-like.js';

@@ -1,0 +1,21 @@
+import { LockUsageError } from '../base/lock-usage-error.js';
+import type { LockService } from '../locks/lock-service.js';
+import { slotsOf } from './lock-slot.js';
+
+/**
+ * Makes the `@Locked` methods of an instance that Nest did not make (`new Service()`, a request-scoped
+ * factory) use `locks`, for every registration they name. Returns the instance.
+ *
+ * @throws LockUsageError when the class of the instance has no `@Locked` method
+ * @publicApi
+ */
+export function connectLocks<T extends object>(instance: T, locks: LockService): T {
+  const slots = slotsOf(instance);
+  if (slots.length === 0)
+    throw new LockUsageError(
+      `${instance.constructor?.name ?? 'The object'} has no @Locked method, so there is nothing to connect; ` +
+        'pass an instance of a class with @Locked methods.',
+    );
+  for (const slot of slots) Reflect.set(instance, slot, locks);
+  return instance;
+}

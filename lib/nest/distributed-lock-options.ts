@@ -1,0 +1,54 @@
+import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
+import type { LockServiceOptions } from '../locks/lock-options.js';
+import type { HttpMappingOptions } from './http-exception.js';
+import type { LockProfile } from './locked-options.js';
+
+/**
+ * What `DistributedLockModule.forRoot` takes besides `name` and `isGlobal`. Each option is optional and
+ * also accepts undefined.
+ *
+ * @publicApi
+ */
+export interface DistributedLockOptions extends LockServiceOptions {
+  /** Named sets of options for `@Locked(key, { profile })`; a profile that is missing fails the start. @default none */
+  readonly profiles?: Readonly<Record<string, LockProfile>> | undefined;
+  /**
+   * Whether lock errors that leave an HTTP handler are answered with 423 (busy) or 503 (closed, store,
+   * lost); an object chooses the status of busy. `false` leaves them to the application's own filters, see
+   * `toHttpException`.
+   * @default true
+   */
+  readonly filter?: boolean | HttpMappingOptions | undefined;
+}
+
+/**
+ * What `forRoot` and `forRootAsync` take beside the options that a factory may return.
+ *
+ * @publicApi
+ */
+export interface DistributedLockExtras {
+  /** Whether every module may inject the locks without importing this one. @default true */
+  isGlobal?: boolean | undefined;
+  /** The name of this registration, when there are several: see `InjectLocks`. @default the default registration */
+  name?: string | undefined;
+}
+
+/**
+ * What a class given as `useClass` or `useExisting` to `forRootAsync` implements.
+ *
+ * @publicApi
+ */
+export interface DistributedLockOptionsFactory {
+  createLockOptions(): DistributedLockOptions | Promise<DistributedLockOptions>;
+}
+
+/**
+ * What `DistributedLockModule.forRootAsync` takes: `useFactory` (with `inject`), `useClass` or `useExisting`.
+ *
+ * @publicApi
+ */
+export type DistributedLockAsyncOptions = ConfigurableModuleAsyncOptions<
+  DistributedLockOptions,
+  'createLockOptions'
+> &
+  DistributedLockExtras;

@@ -1,0 +1,88 @@
+import { AsyncResource } from 'node:async_hooks';
+
+type Steps = AsyncGenerator<unknown, unknown, unknown>;
+type Step = Promise<IteratorResult<unknown, unknown>>;
+
+interface Entered {
+  readonly steps: Steps;
+  /** The async context of the holder: `current()` and re-entry work in every step, whoever asks for it. */
+  readonly scope: AsyncResource;
+  readonly end: (value: unknown) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * An async generator under a lock: acquired by the first step, released by its end, its error, or `return`.
+ * A consumer that leaves it half-way without `return` (`for await` calls it) keeps the lock.
+ */
+export class HeldGenerator implements Steps {
+  private entered: Promise<Entered | undefined> | undefined;
+  private outcome: Promise<unknown> = Promise.resolve();
+  private ended = false;
+
+  constructor(
+    private readonly open: () => Steps,
+    private readonly hold: (work: () => Promise<unknown>) => Promise<unknown>,
+  ) {}
+
+  next(value?: unknown): Step {
+    return this.step((steps) => steps.next(value));
+  }
+
+  return(value?: unknown): Step {
+    if (!this.entered) this.leave(value);
+    return this.step((steps) => steps.return(value));
+  }
+
+  async throw(error?: unknown): Step {
+    if (this.entered) return this.step((steps) => steps.throw(error));
+    this.leave(undefined);
+    throw error;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'AsyncGenerator';
+  }
+
+  private async step(move: (steps: Steps) => Step): Step {
+    const entered = await (this.entered ??= this.enter());
+    if (entered) {
+      try {
+        const moved = await entered.scope.runInAsyncScope(move, undefined, entered.steps);
+        if (!moved.done || this.ended) return moved;
+        entered.end(moved.value);
+      } catch (error) {
+        entered.fail(error);
+      }
+    }
+    const first = !this.ended;
+    this.ended = true;
+    return { done: true, value: first ? await this.outcome : undefined };
+  }
+
+  private enter(): Promise<Entered | undefined> {
+    return new Promise((resolve, reject) => {
+      const work = () =>
+        new Promise<unknown>((end, fail) =>
+          resolve({ steps: this.open(), scope: new AsyncResource('HeldGenerator'), end, fail }),
+        );
+      this.outcome = this.hold(work);
+      // Settles only what never entered: skipped, or refused.
+      this.outcome.then(() => resolve(undefined), reject);
+    });
+  }
+
+  /** Left before its first step: like a native generator it never runs, so it needs no lock. */
+  private leave(value: unknown): void {
+    this.entered = Promise.resolve(undefined);
+    this.outcome = Promise.resolve(value);
+  }
+}

@@ -1,0 +1,68 @@
+import { HttpException, HttpStatus } from '@nestjs/common';
+import { shown } from '../base/duration.js';
+import type { LockBusyError } from '../base/lock-busy-error.js';
+import type { LockError, LockErrorCode } from '../base/lock-error.js';
+import { LockUsageError } from '../base/lock-usage-error.js';
+
+/**
+ * How lock errors become HTTP answers.
+ *
+ * @publicApi
+ */
+export interface HttpMappingOptions {
+  /** The status of a busy lock, 400 … 599. @default 423 */
+  readonly busyStatus?: number | undefined;
+}
+
+/** The body of an answer. Its message is fixed, so that no name, host or label leaves the service. */
+export interface LockErrorBody {
+  readonly statusCode: number;
+  readonly code: LockErrorCode;
+  readonly message: string;
+  /** Seconds, as in the header Retry-After; of busy locks. */
+  readonly retryAfter?: number;
+}
+
+const MESSAGES: Readonly<Record<LockErrorCode, string>> = {
+  LOCK_BUSY: 'The resource is locked, try again later',
+  LOCK_LOST: 'The lock was lost while the request was processed',
+  LOCK_STORE: 'The lock service is unavailable',
+  LOCK_USAGE: 'Internal server error',
+};
+
+/**
+ * What a lock error means in HTTP: 423 for busy, 503 for closed, lost and store failures, 500 for misuse;
+ * the error itself is the cause. For applications whose own filter catches everything; `retryAfter` of the
+ * body is what belongs in the header Retry-After.
+ *
+ * @publicApi
+ */
+export function toHttpException(error: LockError, options: HttpMappingOptions = {}): HttpException {
+  const body = bodyOf(error, options);
+  return new HttpException(body, body.statusCode, { cause: error });
+}
+
+/** The body that answers a lock error, with its status. */
+export function bodyOf(error: LockError, options: HttpMappingOptions): LockErrorBody {
+  const { code } = error;
+  if (code === 'LOCK_USAGE')
+    return { statusCode: HttpStatus.INTERNAL_SERVER_ERROR, code, message: MESSAGES[code] };
+  const busy = code === 'LOCK_BUSY' ? (error as LockBusyError) : undefined;
+  if (busy === undefined)
+    return { statusCode: HttpStatus.SERVICE_UNAVAILABLE, code, message: MESSAGES[code] };
+  if (busy.reason === 'closed')
+    return { statusCode: HttpStatus.SERVICE_UNAVAILABLE, code, message: 'The service is shutting down' };
+  return {
+    statusCode: options.busyStatus ?? HttpStatus.LOCKED,
+    code,
+    message: MESSAGES[code],
+    retryAfter: Math.max(1, Math.ceil((busy.retryAfter ?? 0) / 1_000)),
+  };
+}
+
+/** @throws LockUsageError for a status out of range */
+export function checkHttpMapping(options: HttpMappingOptions): HttpMappingOptions {
+  const { busyStatus = HttpStatus.LOCKED } = options;
+  if (Number.isInteger(busyStatus) && busyStatus >= 400 && busyStatus <= 599) return options;
+  throw new LockUsageError(`The option filter.busyStatus takes 400 to 599; it was ${shown(busyStatus)}.`);
+}

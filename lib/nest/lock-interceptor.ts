@@ -1,0 +1,80 @@
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Inject,
+  mixin,
+  type NestInterceptor,
+  type Type,
+} from '@nestjs/common';
+import { Observable, Subscription } from 'rxjs';
+import { LockService } from '../locks/lock-service.js';
+import { type LockNames, namesOf } from './lock-key.js';
+import { profileOf } from './lock-profiles.js';
+import { callLocked } from './locked-call.js';
+import type { LockedOptions } from './locked-options.js';
+import { checkLockedOptions } from './locked-settings.js';
+import { getLocksToken } from './locks-token.js';
+
+const WHERE = 'LockInterceptor';
+
+/**
+ * Runs a handler under a lock, from before its pipes to the completion, the error or the unsubscription of
+ * what it returns, also when that is an Observable (server-sent events, streams of microservices):
+ * `@UseInterceptors(LockInterceptor((context) => lockName('cart', context.switchToHttp().getRequest().params.id)))`.
+ * The completion is passed on once the release is sent.
+ *
+ * @throws LockUsageError for names and options that cannot work
+ * @throws LockBusyError, LockLostError, LockStoreError to the handler's caller, as `@Locked` does
+ * @publicApi
+ */
+export function LockInterceptor(
+  key: LockNames | ((context: ExecutionContext) => LockNames),
+  options?: LockedOptions,
+): Type<NestInterceptor> {
+  const settings = checkLockedOptions(options ?? {}, WHERE);
+  const names = namesOf<[ExecutionContext]>(key, WHERE);
+
+  class HoldingInterceptor implements NestInterceptor {
+    constructor(@Inject(getLocksToken(settings.locks)) private readonly locks: LockService) {
+      if (settings.profile !== undefined) profileOf(locks, settings.profile); // a missing one fails the start
+    }
+
+    intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+      return new Observable((subscriber) => {
+        const leaving = new AbortController();
+        const handler = new Subscription();
+        let entered = false;
+        const work = () =>
+          new Promise<void>((resolve, reject) => {
+            if (subscriber.closed) return resolve();
+            entered = true;
+            // Added to a subscription that has ended, it is ended at once.
+            handler.add(
+              next.handle().subscribe({
+                next: (value) => subscriber.next(value),
+                error: reject,
+                complete: resolve,
+              }),
+            );
+            subscriber.add(() => resolve()); // after the handler, which must end before the release
+          });
+        subscriber.add(() => {
+          leaving.abort();
+          handler.unsubscribe();
+        });
+        hold(this.locks, work).then(
+          (fallback) => {
+            if (!entered) subscriber.next(fallback); // Nest refuses an empty stream
+            subscriber.complete();
+          },
+          (error: unknown) => subscriber.error(error),
+        );
+
+        async function hold(locks: LockService, held: () => Promise<void>): Promise<unknown> {
+          return callLocked(locks, names(undefined, [context]), held, settings, leaving.signal);
+        }
+      });
+    }
+  }
+  return mixin(HoldingInterceptor);
+}

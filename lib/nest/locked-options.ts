@@ -1,0 +1,29 @@
+import type { LockBusyError } from '../base/lock-busy-error.js';
+import type { UsingOptions } from '../locks/lock.js';
+
+/**
+ * How a `@Locked` method or a LockInterceptor behaves. Each option is optional and also accepts undefined.
+ *
+ * @publicApi
+ */
+export interface LockedOptions extends Omit<UsingOptions, 'signal'> {
+  /** The registration to lock with: the `name` given to `forRoot`. @default the default registration */
+  readonly locks?: string | undefined;
+  /** A named set of options of the registration, from `forRoot({ profiles })`; options given here win. */
+  readonly profile?: string | undefined;
+  /**
+   * What a call does that did not get the lock within `wait` (or found the line full): `throw` the
+   * LockBusyError; `skip`, which returns undefined, and for which `wait` is 0 unless given, as for
+   * `tryAcquire`; or a function whose value is returned instead. A closed LockService always throws, and an
+   * error of the method itself is never taken for a busy lock.
+   * @default 'throw'
+   */
+  readonly onBusy?: 'throw' | 'skip' | ((error: LockBusyError) => unknown) | undefined;
+}
+
+/**
+ * A named set of options that `@Locked(key, { profile })` refers to.
+ *
+ * @publicApi
+ */
+export type LockProfile = Omit<LockedOptions, 'locks' | 'profile'>;

@@ -1,0 +1,57 @@
+import { shown } from '../base/duration.js';
+import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockSettings, truth } from '../locks/lock-settings.js';
+import type { LockedOptions, LockProfile } from './locked-options.js';
+
+type Check = (value: unknown) => boolean;
+
+const isWord: Check = (value) => typeof value === 'string' && value !== '';
+const CHECKS = {
+  onStoreError: ["'throw' or 'run'", (value) => value === 'throw' || value === 'run'],
+  onBusy: [
+    "'throw', 'skip' or a function",
+    (value) => value === 'throw' || value === 'skip' || typeof value === 'function',
+  ],
+  locks: ['a non-empty string', isWord],
+  profile: ['a non-empty string', isWord],
+} as const satisfies Partial<Record<keyof LockedOptions, readonly [string, Check]>>;
+const KNOWN = ['wait', 'ttl', 'maxHold', 'renew', 'label', 'reentrant', ...Object.keys(CHECKS)];
+
+/**
+ * Checks the options of a decorator when the class is defined, and leaves out those that are undefined.
+ *
+ * @throws LockUsageError that names the option, the range and the value
+ */
+export function checkLockedOptions(options: LockedOptions, where: string): LockedOptions {
+  const given: LockedOptions = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  );
+  try {
+    checkGiven(given);
+  } catch (error) {
+    throw new LockUsageError(`${where}: ${(error as Error).message}`);
+  }
+  return given;
+}
+
+/** Checks one profile: the options of `@Locked` without those that choose a registration or a profile. */
+export function checkProfile(name: string, profile: LockProfile): void {
+  const where = `The profile '${name}'`;
+  const { locks, profile: other } = profile as LockedOptions;
+  if (locks !== undefined || other !== undefined)
+    throw new LockUsageError(`${where} cannot choose a registration or a profile; @Locked does.`);
+  checkLockedOptions(profile, where);
+}
+
+function checkGiven(given: LockedOptions): void {
+  const unknown = Object.keys(given).find((option) => !KNOWN.includes(option));
+  if (unknown !== undefined)
+    throw new LockUsageError(`There is no option '${unknown}'; there are ${KNOWN.join(', ')}.`);
+  new LockSettings({}).request('', given, 0); // checks what every acquisition has
+  truth(given.reentrant, 'reentrant', '');
+  for (const [option, [words, fits]] of Object.entries(CHECKS)) {
+    const value = given[option as keyof typeof CHECKS];
+    if (value !== undefined && !fits(value))
+      throw new LockUsageError(`The option ${option} takes ${words}; it was ${shown(value)}.`);
+  }
+}

@@ -1,0 +1,50 @@
+import { HeldGenerator } from './held-generator.js';
+import { type LockedDecorator, type LockKey, namesOf } from './lock-key.js';
+import { openSlot, readSlot } from './lock-slot.js';
+import { callLocked } from './locked-call.js';
+import { isAsyncGeneratorFunction, type Method, methodOf, takePlaceOf } from './locked-method.js';
+import type { LockedOptions } from './locked-options.js';
+import { placeOf, promised, refuseStranger } from './locked-refusal.js';
+import { checkLockedOptions } from './locked-settings.js';
+
+/**
+ * Runs the method under a lock: over all processes, at most one call at a time has the name.
+ *
+ * The key is a name, several names (all or none), or a function of the method's parameters, which is checked
+ * against them at compile time and called with the instance as `this`. A call that holds the name already
+ * enters it again. Works on controllers and providers, above or below decorators that write metadata; among
+ * decorators that wrap the method the upper one is outer, so it belongs above `@Transactional`. An async
+ * generator is held from its first step to its end.
+ *
+ * @throws LockUsageError when it is put on anything but a method that returns a promise or an async generator,
+ * for options out of range, and by calls whose key is no name or whose instance Nest did not make
+ * @throws LockBusyError from the call, when the lock was not granted
+ * @throws LockLostError from the call, when the lease was lost while working; the outcome is attached
+ * @throws LockStoreError from the call, when the store failed or its outcome is unknown
+ * @publicApi
+ */
+export function Locked<const K extends LockKey>(key: K, options?: LockedOptions): LockedDecorator<K> {
+  return (target, property, descriptor) => {
+    const where = `@Locked on ${placeOf(target, property)}`;
+    const method = methodOf(target, property, descriptor, where);
+    const settings = checkLockedOptions(options ?? {}, where);
+    const names = namesOf(key, where);
+    openSlot(target, settings.locks);
+
+    // Async, so that what goes wrong before the lock rejects the call like everything after it.
+    const call = async (self: unknown, args: unknown[], work: () => Promise<unknown>) => {
+      const locks = readSlot(self, settings.locks) ?? refuseStranger(self, where);
+      return callLocked(locks, names(self, args), work, settings);
+    };
+    const replacement: Method = isAsyncGeneratorFunction(method)
+      ? function (...args) {
+          const open = () => Reflect.apply(method, this, args) as AsyncGenerator<unknown, unknown, unknown>;
+          return new HeldGenerator(open, (work) => call(this, args, work));
+        }
+      : function (...args) {
+          return call(this, args, () => promised(Reflect.apply(method, this, args), where));
+        };
+    takePlaceOf(method, replacement, settings);
+    (descriptor as PropertyDescriptor).value = replacement;
+  };
+}

@@ -1,0 +1,208 @@
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  ForbiddenException,
+  Get,
+  HttpException,
+  type INestApplication,
+  type LoggerService,
+  Res,
+} from '@nestjs/common';
+import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
+import request from 'supertest';
+import {
+  DistributedLockModule,
+  LockBusyError,
+  LockError,
+  Locked,
+  LockLostError,
+  LockService,
+  LockStoreError,
+  LockUsageError,
+  toHttpException,
+} from '../../lib/index.js';
+import { LockExceptionFilter } from '../../lib/nest/lock-exception-filter.js';
+import { errorOf } from './door.js';
+
+const SECRET = 'customer:4711 is held by db-host-9:1234';
+const busy = (reason: LockBusyError['reason'], retryAfter?: number) =>
+  new LockBusyError(SECRET, 'customer:4711', {
+    reason,
+    waited: 5,
+    retryAfter,
+    holder: { host: 'db-host-9', pid: 1234 },
+  });
+const ERRORS: Record<string, Error> = {
+  held: busy('held', 2_400),
+  timeout: busy('timeout'),
+  full: busy('full', 10),
+  closed: busy('closed'),
+  lost: new LockLostError(SECRET, 'customer:4711', { reason: 'expired', fence: 1, heldFor: 2 }),
+  store: new LockStoreError(SECRET, 'customer:4711'),
+  usage: new LockUsageError(SECRET, 'customer:4711'),
+  own: new ForbiddenException('mine'),
+};
+
+@Controller()
+class ErrorController {
+  constructor(readonly locks: LockService) {}
+
+  @Get('throws/:which')
+  throws(@Res({ passthrough: true }) response: { req: { params: { which: string } } }): never {
+    throw ERRORS[response.req.params.which]!;
+  }
+
+  @Get('locked')
+  @Locked('customer:4711', { wait: 0 })
+  async locked(): Promise<string> {
+    return 'fine';
+  }
+
+  @Get('own')
+  @Locked('own')
+  async own(): Promise<void> {
+    throw ERRORS.own!;
+  }
+
+  @Get('sent')
+  sent(@Res() response: { write(text: string): void }): never {
+    response.write('half an answer');
+    throw ERRORS.store!;
+  }
+}
+
+@Catch()
+class CatchAll implements ExceptionFilter {
+  catch(error: unknown, host: ArgumentsHost): void {
+    const mapped = LockError.is(error)
+      ? toHttpException(error, { busyStatus: 409 })
+      : new HttpException('?', 500);
+    const response = host
+      .switchToHttp()
+      .getResponse<{ status(code: number): { json(body: unknown): void } }>();
+    response.status(mapped.getStatus()).json({ mapped: mapped.getResponse() });
+  }
+}
+
+const lines: string[] = [];
+const write =
+  (level: string) =>
+  (message: unknown): void =>
+    void lines.push(`${level} ${message instanceof Error ? message.message : String(message)}`);
+const logger: LoggerService = { log: write('log'), warn: write('warn'), error: write('error') };
+
+let app: INestApplication;
+async function start(options: Parameters<typeof DistributedLockModule.forRoot>[0], providers: object[] = []) {
+  const module = await Test.createTestingModule({
+    imports: [DistributedLockModule.forRoot(options)],
+    controllers: [ErrorController],
+    providers: providers as never[],
+  })
+    .setLogger(logger)
+    .compile();
+  app = module.createNestApplication({ logger });
+  await app.init();
+  lines.length = 0;
+}
+afterEach(() => app.close());
+
+const get = (path: string) => request(app.getHttpServer()).get(path);
+
+describe('a lock error that leaves an HTTP handler', () => {
+  it.each([
+    ['held', 423, 3],
+    ['timeout', 423, 1],
+    ['full', 423, 1],
+  ])('is answered %s with %i and Retry-After %i', async (which, status, retryAfter) => {
+    await start({});
+    const { body, headers } = await get(`/throws/${which}`).expect(status);
+    expect(headers['retry-after']).toBe(String(retryAfter));
+    expect(body).toEqual({
+      statusCode: status,
+      code: 'LOCK_BUSY',
+      message: 'The resource is locked, try again later',
+      retryAfter,
+    });
+  });
+
+  it.each([
+    ['closed', 503, 'LOCK_BUSY', 'The service is shutting down'],
+    ['lost', 503, 'LOCK_LOST', 'The lock was lost while the request was processed'],
+    ['store', 503, 'LOCK_STORE', 'The lock service is unavailable'],
+    ['usage', 500, 'LOCK_USAGE', 'Internal server error'],
+  ])('is answered %s with %i', async (which, statusCode, code, message) => {
+    await start({});
+    const { body, headers } = await get(`/throws/${which}`).expect(statusCode);
+    expect(body).toEqual({ statusCode, code, message });
+    expect(headers).not.toHaveProperty('retry-after');
+  });
+
+  it.each(['held', 'closed', 'lost', 'store', 'usage'])('tells %s in full to the log only', async (which) => {
+    await start({});
+    const { text } = await get(`/throws/${which}`);
+    expect(text).not.toMatch(/4711|db-host|1234/);
+    expect(lines).toEqual([expect.stringContaining(SECRET)]);
+  });
+
+  it('comes from a real busy lock', async () => {
+    await start({});
+    const lease = await app.get(LockService).acquire('customer:4711');
+    await get('/locked').expect(423);
+    await lease.release();
+    await get('/locked').expect(200, 'fine');
+  });
+
+  it('is answered with the status that the option chooses', async () => {
+    await start({ filter: { busyStatus: 409 } });
+    const { body } = await get('/throws/held').expect(409);
+    expect(body).toMatchObject({ statusCode: 409, retryAfter: 3 });
+    await get('/throws/store').expect(503);
+  });
+
+  it('ends an answer that has begun', async () => {
+    await start({});
+    const { text } = await get('/sent').expect(200);
+    expect(text).toBe('half an answer');
+  });
+
+  it('is left to Nest when the filter is off, as are all other errors', async () => {
+    await start({ filter: false });
+    await get('/throws/held').expect(500, { statusCode: 500, message: 'Internal server error' });
+    await get('/throws/own').expect(403);
+  });
+
+  it('is mapped by toHttpException in a filter of the application that catches everything', async () => {
+    await start({ filter: false }, [{ provide: APP_FILTER, useClass: CatchAll }]);
+    const { body } = await get('/throws/held').expect(409);
+    expect(body.mapped).toMatchObject({ statusCode: 409, code: 'LOCK_BUSY', retryAfter: 3 });
+  });
+});
+
+describe('the filter', () => {
+  it('lets the own HttpException of a locked method pass untouched', async () => {
+    await start({});
+    await get('/own').expect(403, { statusCode: 403, message: 'mine', error: 'Forbidden' });
+  });
+
+  it('leaves other transports to Nest', async () => {
+    await start({});
+    const filter = new LockExceptionFilter(app.get(HttpAdapterHost));
+    for (const type of ['rpc', 'ws', 'graphql'])
+      expect(filter.catch(busy('held'), { getType: () => type } as never)).toBeUndefined();
+    expect(lines).toEqual([]);
+  });
+});
+
+describe('toHttpException', () => {
+  it('keeps the lock error as its cause, and out of its message', async () => {
+    await start({});
+    const exception = toHttpException(ERRORS.held as LockError);
+    expect(exception).toBeInstanceOf(HttpException);
+    expect(exception.cause).toBe(ERRORS.held);
+    expect(exception.message).not.toContain('4711');
+    expect((await errorOf(Promise.reject(exception))).message).not.toContain('db-host');
+  });
+});

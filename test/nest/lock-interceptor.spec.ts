@@ -1,0 +1,193 @@
+import {
+  type CallHandler,
+  Controller,
+  type ExecutionContext,
+  Get,
+  type INestApplication,
+  type NestInterceptor,
+  Param,
+  UseInterceptors,
+} from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
+import { EMPTY, lastValueFrom, type Observable, of, Subject, throwError, toArray } from 'rxjs';
+import request from 'supertest';
+import { Locked, LockInterceptor, lockName, LockService } from '../../lib/index.js';
+import { DistributedLockTestingModule } from '../../lib/testing/index.js';
+import { Door, errorOf, sleep } from './door.js';
+
+const door = new Door();
+const key = (context: ExecutionContext) =>
+  lockName('cart', context.switchToHttp().getRequest<{ params: { id: string } }>().params.id);
+
+@Controller('cart')
+class CartController {
+  constructor(readonly locks: LockService) {}
+
+  @Get('promise/:id')
+  @UseInterceptors(LockInterceptor(key))
+  async promise(): Promise<unknown> {
+    return door.pass(this.locks.current()?.names);
+  }
+
+  @Get('value/:id')
+  @UseInterceptors(LockInterceptor(key))
+  value(): unknown {
+    return { names: this.locks.current()?.names };
+  }
+
+  @Get('nested/:id')
+  @UseInterceptors(LockInterceptor(key))
+  @Locked((id: string) => lockName('cart', id))
+  async nested(@Param('id') _id: string): Promise<string> {
+    return 'entered';
+  }
+
+  @Get('skip/:id')
+  @UseInterceptors(LockInterceptor(key, { onBusy: 'skip' }))
+  skip(): string {
+    return 'ran';
+  }
+
+  @Get('named/:id')
+  @UseInterceptors(LockInterceptor(key, { locks: 'carts', wait: 0 }))
+  async named(): Promise<string> {
+    return door.pass('ran');
+  }
+}
+
+let app: INestApplication;
+let locks: LockService;
+beforeAll(async () => {
+  const module = await Test.createTestingModule({
+    imports: [
+      DistributedLockTestingModule.forRoot(),
+      DistributedLockTestingModule.forRoot({ name: 'carts' }),
+    ],
+    controllers: [CartController],
+  }).compile();
+  app = module.createNestApplication({ logger: false });
+  await app.init();
+  locks = app.get(LockService);
+});
+afterAll(() => app.close());
+afterEach(() => door.open());
+
+const get = (path: string) => request(app.getHttpServer()).get(path);
+
+describe('LockInterceptor', () => {
+  it('lets one request at a time into a handler, which can read its lease', async () => {
+    const answers = await Promise.all([1, 2, 3].map(() => get('/cart/promise/7').expect(200)));
+    expect(answers.map(({ body }) => body)).toEqual([['cart:7'], ['cart:7'], ['cart:7']]);
+    expect(door.most).toBe(1);
+  });
+
+  it('holds handlers that return a value', async () => {
+    await get('/cart/value/7').expect(200, { names: ['cart:7'] });
+  });
+
+  it('is entered again by @Locked on the handler', async () => {
+    await get('/cart/nested/7').expect(200, 'entered');
+  });
+
+  it('skips with an empty answer when it says so', async () => {
+    const lease = await locks.acquire('cart:7');
+    await get('/cart/skip/7').expect(200, {});
+    await lease.release();
+    await get('/cart/skip/7').expect(200, 'ran');
+  });
+
+  it('locks with the registration that it names', async () => {
+    const lease = await locks.acquire('cart:7');
+    await get('/cart/named/7').expect(200, 'ran');
+    await lease.release();
+    door.closed = true;
+    const first = get('/cart/named/7').then(({ text }) => text);
+    await door.entered();
+    await get('/cart/named/7').expect(423);
+    door.open();
+    expect(await first).toBe('ran');
+  });
+});
+
+describe('LockInterceptor over a stream', () => {
+  async function intercept(stream: () => Observable<unknown>, names: string | string[] = 'stream') {
+    const interceptor = await app
+      .get(ModuleRef)
+      .create<NestInterceptor>(LockInterceptor(names, { wait: '1s' }));
+    const handler: CallHandler = { handle: stream };
+    return (await interceptor.intercept({} as ExecutionContext, handler)) as Observable<unknown>;
+  }
+  const isFree = async (name: string): Promise<boolean> => {
+    const lease = await locks.tryAcquire(name, { wait: 20 });
+    await lease?.release();
+    return lease !== undefined;
+  };
+  const until = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) await sleep(1);
+  };
+
+  it('passes values on as they come, and releases at its completion', async () => {
+    const source = new Subject<number>();
+    const seen: unknown[] = [];
+    const done = lastValueFrom((await intercept(() => source)).pipe(toArray()));
+    (await intercept(() => of(9), 'other')).subscribe((value) => seen.push(value));
+    await until(() => source.observed && seen.length === 1);
+    source.next(1);
+    source.next(2);
+    expect(await isFree('stream')).toBe(false);
+    source.complete();
+    expect(await done).toEqual([1, 2]);
+    expect(await isFree('stream')).toBe(true);
+  });
+
+  it('locks nothing before somebody subscribes, and each subscription once', async () => {
+    const stream = await intercept(() => of(1, 2));
+    expect(await isFree('stream')).toBe(true);
+    expect(await Promise.all([lastValueFrom(stream), lastValueFrom(stream)])).toEqual([2, 2]);
+  });
+
+  it('releases when the stream fails, and passes its error on', async () => {
+    const error = new Error('broken');
+    expect(await errorOf(lastValueFrom(await intercept(() => throwError(() => error))))).toBe(error);
+    expect(await isFree('stream')).toBe(true);
+  });
+
+  it('ends the handler and then releases when the consumer unsubscribes', async () => {
+    const source = new Subject<number>();
+    const subscription = (await intercept(() => source)).subscribe();
+    await until(() => source.observed);
+    subscription.unsubscribe();
+    expect(source.observed).toBe(false);
+    await sleep(5);
+    expect(await isFree('stream')).toBe(true);
+  });
+
+  it('leaves the queue when the consumer unsubscribes while it waits', async () => {
+    const lease = await locks.acquire('stream');
+    let handled = 0;
+    const subscription = (await intercept(() => (handled++, of(1)))).subscribe();
+    await sleep(5);
+    subscription.unsubscribe();
+    await lease.release();
+    await sleep(5);
+    expect(handled).toBe(0);
+    expect(await isFree('stream')).toBe(true);
+  });
+
+  it('completes without a value when the stream has none', async () => {
+    expect(await lastValueFrom((await intercept(() => EMPTY)).pipe(toArray()))).toEqual([]);
+  });
+
+  it('refuses names that cannot be locked, constant ones at once', async () => {
+    expect(() => LockInterceptor([])).toThrow(/empty array/);
+    expect(() => LockInterceptor('a', { ttl: 1 })).toThrow(/LockInterceptor: The option ttl/);
+    const interceptor = await app
+      .get(ModuleRef)
+      .create<NestInterceptor>(LockInterceptor(() => 'a:undefined'));
+    const stream = (await interceptor.intercept({} as ExecutionContext, {
+      handle: () => of(1),
+    })) as Observable<unknown>;
+    expect(await errorOf(lastValueFrom(stream))).toMatchObject({ code: 'LOCK_USAGE' });
+  });
+});

@@ -1,0 +1,135 @@
+import { Injectable } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import {
+  DistributedLockModule,
+  LockBusyError,
+  Locked,
+  LockInterceptor,
+  type LockProfile,
+  LockService,
+} from '../../lib/index.js';
+import { Door, errorOf } from './door.js';
+
+const door = new Door();
+const inner = new LockBusyError('another lock is busy', 'other', { reason: 'held', waited: 0 });
+
+@Injectable()
+class Jobs {
+  @Locked('job', { wait: 0 })
+  async plain(): Promise<string> {
+    return door.pass('ran');
+  }
+
+  @Locked('job', { onBusy: 'skip' })
+  async skipped(): Promise<string> {
+    return door.pass('ran');
+  }
+
+  @Locked('job', { wait: '20ms', onBusy: (error) => `${error.reason}: ${error.lockName}` })
+  async fallback(): Promise<string> {
+    return door.pass('ran');
+  }
+
+  @Locked('free', { onBusy: 'skip' })
+  async busyInside(): Promise<void> {
+    throw inner;
+  }
+
+  @Locked('job', { profile: 'patient' })
+  async patient(): Promise<string> {
+    return door.pass('ran');
+  }
+
+  @Locked('job', { profile: 'patient', wait: 0, label: undefined, onBusy: undefined })
+  async hasty(): Promise<string> {
+    return door.pass('ran');
+  }
+}
+
+let module: TestingModule;
+let jobs: Jobs;
+
+async function start(profiles: Record<string, LockProfile>, provider: object = Jobs): Promise<TestingModule> {
+  const started = await Test.createTestingModule({
+    imports: [DistributedLockModule.forRoot({ profiles })],
+    providers: [provider as typeof Jobs],
+  })
+    .setLogger(false as never)
+    .compile();
+  return started.init();
+}
+
+beforeAll(async () => {
+  module = await start({ patient: { wait: '30ms', onBusy: (error) => `profile: ${error.reason}` } });
+  jobs = module.get(Jobs);
+});
+afterAll(() => module.close());
+afterEach(() => door.open());
+
+/** Someone else holds the lock `job` while `work` runs. */
+async function whileHeld<T>(work: () => Promise<T>): Promise<T> {
+  const lease = await module.get(LockService).acquire('job');
+  try {
+    return await work();
+  } finally {
+    await lease.release();
+  }
+}
+
+describe('onBusy', () => {
+  it('throws the LockBusyError unless said otherwise', async () => {
+    expect(await errorOf(whileHeld(() => jobs.plain()))).toBeInstanceOf(LockBusyError);
+  });
+
+  it('skips at once, and runs when the lock is free', async () => {
+    const before = Date.now();
+    expect(await whileHeld(() => jobs.skipped())).toBeUndefined();
+    expect(Date.now() - before).toBeLessThan(1_000);
+    expect(await jobs.skipped()).toBe('ran');
+  });
+
+  it('answers with the value of a function, which is given the error', async () => {
+    expect(await whileHeld(() => jobs.fallback())).toBe('timeout: job');
+  });
+
+  it('never takes a busy error of the method itself for a busy lock', async () => {
+    expect(await errorOf(jobs.busyInside())).toBe(inner);
+  });
+
+  it('does not hide that the locks are closed', async () => {
+    const other = await start({ patient: {} });
+    await other.close();
+    expect(await errorOf(other.get(Jobs).skipped())).toMatchObject({ code: 'LOCK_BUSY', reason: 'closed' });
+  });
+});
+
+describe('a profile', () => {
+  it('gives a method its options', async () => {
+    expect(await whileHeld(() => jobs.patient())).toBe('profile: timeout');
+  });
+
+  it('yields to the options of the method, except to those that are undefined', async () => {
+    expect(await whileHeld(() => jobs.hasty())).toBe('profile: held');
+  });
+
+  it('that is missing fails the start, and says which there are', async () => {
+    const error = await errorOf(start({ hasty: {}, slow: {} }));
+    expect(error).toMatchObject({ code: 'LOCK_USAGE' });
+    expect(error.message).toMatch(/no lock profile 'patient'; there are 'hasty', 'slow'/);
+    expect((await errorOf(start({}, { provide: 'jobs', useValue: new Jobs() }))).message).toMatch(
+      /there are none/,
+    );
+    const interceptor = LockInterceptor('name', { profile: 'toString' });
+    expect((await errorOf(start({ hasty: {} }, interceptor))).message).toMatch(/no lock profile 'toString'/);
+  });
+
+  it('with an option that it cannot have fails the start', async () => {
+    expect((await errorOf(start({ patient: { ttl: 1 } }))).message).toMatch(
+      /The profile 'patient': The option ttl/,
+    );
+    const nested = { profile: 'other' } as LockProfile;
+    expect((await errorOf(start({ patient: nested }))).message).toMatch(
+      /cannot choose a registration or a profile/,
+    );
+  });
+});
