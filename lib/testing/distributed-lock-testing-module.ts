@@ -1,0 +1,44 @@
+import type { DynamicModule } from '@nestjs/common';
+import {
+  DistributedLockModule,
+  type DistributedLockExtras,
+  type DistributedLockOptions,
+  getLocksToken,
+  type LockProfile,
+} from '../index.js';
+import { locksInMemory } from './locks-in-memory.js';
+
+/**
+ * What `DistributedLockTestingModule.forRoot` takes: the options of `DistributedLockModule`, except where the
+ * locks live.
+ *
+ * @publicApi
+ */
+export type DistributedLockTestingOptions = Omit<DistributedLockOptions, 'redis' | 'startup'> &
+  DistributedLockExtras;
+
+/**
+ * Takes the place of `DistributedLockModule` in tests: real locks in memory, without Redis and without the
+ * warning about that. Profiles that are not given here exist and are empty.
+ *
+ * @publicApi
+ */
+export class DistributedLockTestingModule {
+  static forRoot(options: DistributedLockTestingOptions = {}): DynamicModule {
+    const { name, isGlobal, filter, profiles, ...service } = options;
+    const module = DistributedLockModule.forRoot({ name, isGlobal, filter, profiles: anyProfile(profiles) });
+    const locks = { provide: getLocksToken(name), useFactory: () => locksInMemory(service) };
+    return { ...module, providers: [...(module.providers ?? []), locks] };
+  }
+}
+
+// Profiles tune a deployment; a test that does not give them means none of their settings.
+function anyProfile(
+  given: Readonly<Record<string, LockProfile>> = {},
+): Readonly<Record<string, LockProfile>> {
+  return new Proxy(given, {
+    getOwnPropertyDescriptor: (target, name) =>
+      Reflect.getOwnPropertyDescriptor(target, name) ?? { value: {}, configurable: true },
+    get: (target, name) => (Reflect.get(target, name) as LockProfile | undefined) ?? {},
+  });
+}

@@ -1,0 +1,6 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+export {
+  DistributedLockTestingModule,
+  type DistributedLockTestingOptions,
+} from './distributed-lock-testing-module.js';
+export { withLocks } from './with-locks.js';
