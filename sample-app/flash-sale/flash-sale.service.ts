@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import { ConflictException, Inject, Injectable } from '@nestjs/common';
+import { Locked, LockService } from 'nestjs-distributed-lock';
+import { Database } from '../database/database.js';
+import { INSTANCE } from './instance.js';
+import type { OrderRequest } from './order-request.js';
+import type { Order } from './order.js';
+import type { Sale } from './sale.js';
+
+@Injectable()
+export class FlashSaleService {
+  constructor(
+    private readonly database: Database,
+    private readonly locks: LockService,
+    @Inject(INSTANCE) private readonly instance: string,
+  ) {}
+
+  /** Sells under the lock of the item: one buyer at a time, in all processes. */
+  @Locked((sku: string) => `flash-sale:${sku}`)
+  async order(sku: string, request: OrderRequest): Promise<Order> {
+    return this.sell(sku, request);
+  }
+
+  /** The same code without the lock, to see what it is good for. */
+  orderWithoutLock(sku: string, request: OrderRequest): Promise<Order> {
+    return this.sell(sku, request);
+  }
+
+  private async sell(sku: string, { buyer, quantity }: OrderRequest): Promise<Order> {
+    const fence = this.locks.current()?.fence ?? null;
+
+    // Read …
+    const [item] = await this.database.rows<{ stock: number }>(
+      'select stock from flash_sale.items where sku = $1',
+      [sku],
+    );
+
+    // … decide …
+    const left = (item?.stock ?? 0) - quantity;
+    if (left < 0) throw new ConflictException(`'${sku}' is sold out.`);
+
+    // … write. Fences only grow, so a writer that lost its lease and woke up late changes nothing.
+    const written = await this.database.rows(
+      `update flash_sale.items set stock = $2, fence = coalesce($3, fence)
+        where sku = $1 and ($3::bigint is null or fence < $3) returning sku`,
+      [sku, left, fence],
+    );
+    if (written.length === 0) throw new ConflictException(`A later order for '${sku}' was written first.`);
+
+    const order: Order = { id: randomUUID(), sku, buyer, quantity, fence, servedBy: this.instance };
+    await this.database.rows(
+      'insert into flash_sale.orders (id, sku, buyer, quantity, fence, served_by) values ($1, $2, $3, $4, $5, $6)',
+      [order.id, sku, buyer, quantity, fence, order.servedBy],
+    );
+    return order;
+  }
+
+  async sale(sku: string): Promise<Sale> {
+    const [sale] = await this.database.rows<Omit<Sale, 'oversold'>>(
+      `select sku, offered, stock,
+              (select coalesce(sum(quantity), 0)::integer from flash_sale.orders where orders.sku = items.sku) as sold
+         from flash_sale.items where sku = $1`,
+      [sku],
+    );
+    if (sale === undefined) throw new ConflictException(`'${sku}' was taken off the sale.`);
+    return { ...sale, oversold: Math.max(0, sale.sold - sale.offered) };
+  }
+
+  /** Starts a new sale of the item with `quantity` pieces. */
+  @Locked((sku: string) => `flash-sale:${sku}`)
+  async restock(sku: string, quantity: number): Promise<Sale> {
+    const fence = this.locks.current()?.fence ?? null;
+    const written = await this.database.rows(
+      'update flash_sale.items set offered = $2, stock = $2, fence = $3 where sku = $1 and fence < $3 returning sku',
+      [sku, quantity, fence],
+    );
+    if (written.length === 0) throw new ConflictException(`A later order for '${sku}' was written first.`);
+    await this.database.rows('delete from flash_sale.orders where sku = $1', [sku]);
+    return this.sale(sku);
+  }
+}

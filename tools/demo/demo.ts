@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { startDatabase, type RunningDatabase } from '../database/start-database.js';
+import { startRedis, type RunningRedis } from '../redis/start-redis.js';
+import { sendCrowd } from './crowd.js';
+import { runRace, type Outcome, type Race } from './race.js';
+import { startShopProcess, type ShopProcess } from './shop-process.js';
+
+const RACES: readonly Race[] = [
+  { sku: 'last-ticket', buyers: 50, items: 1, lock: 'off' },
+  { sku: 'last-ticket', buyers: 50, items: 1, lock: 'on' },
+  { sku: 'sneaker', buyers: 300, items: 100, lock: 'off' },
+  { sku: 'sneaker', buyers: 300, items: 100, lock: 'on' },
+];
+
+interface Stoppable {
+  stop(): Promise<void>;
+}
+
+/** Redis, a database and three processes of the sample, started in an order that `stop` can undo at any moment. */
+export class Demo {
+  private readonly servers: Stoppable[] = [];
+  private readonly clients: Stoppable[] = [];
+  private readonly aborter = new AbortController();
+  private starting: Promise<unknown> = Promise.resolve();
+  private stopped: Promise<void> | undefined;
+  shops: readonly ShopProcess[] = [];
+
+  start(): Promise<{ redis: RunningRedis; database: RunningDatabase }> {
+    const started = this.startAll();
+    this.starting = started.catch(() => undefined);
+    return started;
+  }
+
+  private async startAll(): Promise<{ redis: RunningRedis; database: RunningDatabase }> {
+    const [redis, database] = await settled([
+      keep(this.servers, startRedis()),
+      keep(this.servers, startDatabase()),
+    ]);
+    // A namespace of its own: a Redis that was given may serve others, who are not to be waited for.
+    const namespace = `demo-${randomBytes(4).toString('hex')}`;
+    const env = { REDIS_URL: redis.url, DATABASE_URL: database.url, LOCK_NAMESPACE: namespace };
+    this.aborter.signal.throwIfAborted();
+    this.shops = await settled(
+      ['A', 'B', 'C'].map((name) => keep(this.clients, startShopProcess(name, env))),
+    );
+    return { redis, database };
+  }
+
+  /** Runs the races one after another. */
+  async *races(database: RunningDatabase): AsyncGenerator<Outcome, void, void> {
+    const { signal } = this.aborter;
+    const client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    this.clients.push({ stop: () => client.end() });
+    // Just-in-time compilation and the first connections are not what the table is about.
+    for (const lock of ['off', 'on'] as const) await sendCrowd(this.shops, 'sneaker', 60, lock, signal);
+    for (const race of RACES) yield await runRace(race, this.shops, client, signal);
+  }
+
+  /** Ends everything, those who hold locks first, also in the middle of a start. Idempotent. */
+  stop(): Promise<void> {
+    this.aborter.abort(new Error('The demo was stopped.'));
+    this.stopped ??= this.starting.then(async () => {
+      for (const started of [this.clients, this.servers]) await Promise.all(started.map((one) => one.stop()));
+    });
+    return this.stopped;
+  }
+}
+
+async function keep<T extends Stoppable>(kept: Stoppable[], starting: Promise<T>): Promise<T> {
+  const started = await starting;
+  kept.push(started);
+  return started;
+}
+
+/** Like Promise.all, but waits for all: what is still starting when another one failed must be stopped, too. */
+async function settled<T extends readonly unknown[]>(promises: {
+  readonly [K in keyof T]: Promise<T[K]>;
+}): Promise<T> {
+  await Promise.allSettled(promises);
+  return await Promise.all(promises);
+}
