@@ -561,7 +561,9 @@ export function storeContract(open: OpenStore): void {
       await a.release(holder);
       await earTwo.notice('granted', next);
       expect(ear.of(waiter)).not.toContain('granted');
-      await store.close();
+      await store.close(); // a second time does nothing
+      store.subscribe();
+      expect(store.subscribed).toBe(false);
     });
 
     it('hears nothing that is for another session', async () => {

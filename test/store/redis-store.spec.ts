@@ -9,10 +9,10 @@ describe('the Redis store', () => {
   const [clock, namespace] = [new SystemClock(), `test-${randomUUID()}`];
   let redis: RunningRedis;
   beforeAll(async () => (redis = await startRedis()));
-  afterAll(() => redis.stop());
   storeContract((fenceMemory) =>
     Promise.resolve(
       new RedisStore(new ClientRecipe(redis.url), { namespace, fenceMemory, process: 'test:1', clock }),
     ),
   );
+  afterAll(() => redis.stop()); // after the contract has closed its sessions
 });

@@ -13,6 +13,7 @@ export class RedisChannel {
   private client: Redis | undefined;
   private lastMessage = -Infinity;
   private expecting = false;
+  private closed = false;
 
   constructor(
     private readonly name: string,
@@ -23,7 +24,7 @@ export class RedisChannel {
 
   /** Connects and subscribes, and again after each loss; does nothing the second time. */
   start(): void {
-    if (this.client) return;
+    if (this.client || this.closed) return;
     const client = (this.client = this.open());
     client.on('ready', () => void this.subscribe(client));
     client.on('close', () => {
@@ -51,10 +52,12 @@ export class RedisChannel {
 
   /** Drops the connection; a new one is made at once. */
   reset(): void {
-    this.client?.disconnect(true);
+    if (!this.closed) this.client?.disconnect(true);
   }
 
   close(): void {
+    if (this.closed) return; // ioredis keeps a timer for a connection that is ended twice
+    this.closed = true;
     this.subscribed = false;
     this.client?.disconnect();
   }

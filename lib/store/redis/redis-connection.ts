@@ -111,6 +111,7 @@ export class RedisConnection {
   }
 
   close(): void {
+    if (this.closed) return;
     this.closed = true;
     this.up = false;
     for (const settle of [...this.waiting])
