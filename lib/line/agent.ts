@@ -1,12 +1,13 @@
 import type { LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockLostReason } from '../base/lock-lost-error.js';
 import { Attempt, type AttemptOwner, type Refusal } from './attempt.js';
-import { CallerQueue, exclusive, fits } from './caller-queue.js';
+import { CallerQueue, exclusive, sameShare } from './caller-queue.js';
 import { Caller, type Request } from './caller.js';
 import type { Hold } from './hold.js';
 import { Holds } from './holds.js';
 import type { Surroundings } from './surroundings.js';
 import { Tenure, type ReleaseTerms, type TenureOwner } from './tenure.js';
+import type { Terms } from './terms.js';
 import { Turn } from './turn.js';
 import { wishOf } from './wish.js';
 
@@ -43,7 +44,7 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   acquire(request: Request): Promise<Tenure> {
     const caller = new Caller(request, this.host.around.clock, (reason) => this.leave(caller, reason));
-    const busy = this.callers.size > 0 || this.tenures.excludes(request.terms);
+    const busy = this.callers.first !== undefined || this.tenures.excludes(request.terms);
     if (request.wait === 0 && busy) caller.refuse('held', this.host.process);
     else {
       this.callers.add(caller);
@@ -60,7 +61,7 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   /** Sends all waiting callers away. */
   closeLine(): void {
-    for (const caller of [...this.callers]) {
+    for (let caller = this.callers.first; caller; caller = this.callers.first) {
       this.callers.remove(caller);
       caller.refuse('closed', '');
     }
@@ -91,7 +92,6 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   refused(attempt: Attempt, why: Refusal): void {
     this.remove(attempt);
-    this.host.forget(attempt.id);
     const caller = this.callers.firstFor(attempt.terms, why.kind === 'busy');
     if (caller && why.kind !== 'spent') {
       this.callers.remove(caller);
@@ -148,33 +148,34 @@ export class Agent implements AttemptOwner, TenureOwner {
   /** Who may have the hold now without asking the store. */
   private nextFor(hold: Hold): Caller | undefined {
     const { first } = this.callers;
-    return first && exclusive(hold) && fits(first, hold) && this.turn.lasts(hold) ? first : undefined;
+    return first && exclusive(hold) && sameShare(first.request.terms, hold) && this.turn.lasts(hold)
+      ? first
+      : undefined;
   }
 
   /** Keeps as many attempts at the store as the head of the line needs, and no others. */
   private pump(): void {
-    const unused = [...this.attempts];
-    let mayWait = MOST_ATTEMPTS;
-    for (const caller of this.callers) {
-      if (mayWait-- === 0) break;
-      const alone = exclusive(caller.request.terms);
+    const unused = this.attempts.length > 0 ? [...this.attempts] : [];
+    let caller = this.callers.first;
+    for (let room = MOST_ATTEMPTS; caller && room > 0; caller = caller.after, room -= 1) {
+      const { terms } = caller.request;
+      const alone = exclusive(terms);
       if (alone && (this.turn.passing || this.tenures.alone)) break; // it will have the hold when its turn comes
-      const found = unused.findIndex((attempt) => fits(caller, attempt.terms));
+      const found = unused.findIndex((attempt) => sameShare(attempt.terms, terms));
       if (found >= 0) unused.splice(found, 1);
-      else this.start(caller);
+      else this.start(terms);
       if (alone) break;
     }
     for (const attempt of unused) {
       this.remove(attempt);
-      this.host.forget(attempt.id);
       attempt.abandon();
     }
-    if (this.callers.size + this.attempts.length + this.tenures.size === 0 && !this.turn.passing)
-      this.host.idle(this);
+    const busy = this.callers.first !== undefined || this.turn.passing;
+    if (!busy && this.attempts.length + this.tenures.size === 0) this.host.idle(this);
   }
 
-  private start(caller: Caller): void {
-    const attempt = new Attempt(this.host.around, this.name, caller.request.terms, this);
+  private start(terms: Terms): void {
+    const attempt = new Attempt(this.host.around, this.name, terms, this);
     this.attempts.push(attempt);
     this.host.register(attempt);
     attempt.ask();
@@ -183,11 +184,12 @@ export class Agent implements AttemptOwner, TenureOwner {
   private remove(attempt: Attempt): void {
     const place = this.attempts.indexOf(attempt);
     if (place >= 0) this.attempts.splice(place, 1);
+    this.host.forget(attempt.id);
   }
 
   private leave(caller: Caller, reason: LockBusyReason): void {
     if (!this.callers.remove(caller)) return;
-    const attempt = this.attempts.find(({ terms }) => fits(caller, terms));
+    const attempt = this.attempts.find(({ terms }) => sameShare(terms, caller.request.terms));
     if (reason === 'timeout' && attempt?.lastError) caller.fail(attempt.lastError);
     else {
       const here = this.tenures.size > 0;

@@ -6,51 +6,54 @@ interface Share {
   readonly capacity: number;
 }
 
-/** The callers of one name in this process, first come first served. Any of them may leave. */
+/**
+ * The callers of one name in this process, first come first served. Any of them may leave at any time, so the
+ * queue is a chain: nothing here takes longer when ten thousand stand in it.
+ */
 export class CallerQueue {
-  private readonly callers = new Set<Caller>();
-
-  get size(): number {
-    return this.callers.size;
-  }
-
-  get first(): Caller | undefined {
-    for (const caller of this.callers) return caller;
-    return undefined;
-  }
-
-  [Symbol.iterator](): Iterator<Caller> {
-    return this.callers.values();
-  }
+  first: Caller | undefined;
+  private last: Caller | undefined;
 
   add(caller: Caller): void {
-    this.callers.add(caller);
+    caller.before = this.last;
+    if (this.last) this.last.after = caller;
+    else this.first = caller;
+    this.last = caller;
+    caller.standing = true;
   }
 
   /** Whether it stood here. */
   remove(caller: Caller): boolean {
-    return this.callers.delete(caller);
+    if (!caller.standing) return false;
+    const { before, after } = caller;
+    if (before) before.after = after;
+    else this.first = after;
+    if (after) after.before = before;
+    else this.last = before;
+    caller.before = caller.after = undefined;
+    caller.standing = false;
+    return true;
   }
 
   /** The first who wants `share`; with `onlyOnce` the first who asks once. */
   firstFor(share: Share, onlyOnce = false): Caller | undefined {
-    for (const caller of this.callers)
-      if (fits(caller, share) && (!onlyOnce || caller.request.wait === 0)) return caller;
+    for (let caller = this.first; caller; caller = caller.after)
+      if (sameShare(caller.request.terms, share) && (!onlyOnce || caller.request.wait === 0)) return caller;
     return undefined;
   }
 
   /** The longest that anybody waits for `share`, in milliseconds. */
   waitLeft(share: Share): number {
     let most = 0;
-    for (const caller of this.callers) if (fits(caller, share)) most = Math.max(most, caller.waitLeft);
+    for (let caller = this.first; caller; caller = caller.after)
+      if (sameShare(caller.request.terms, share)) most = Math.max(most, caller.waitLeft);
     return most;
   }
 }
 
-/** Whether a hold of `share` is what the caller asks for. */
-export function fits(caller: Caller, { units, capacity }: Share): boolean {
-  const { terms } = caller.request;
-  return terms.units === units && terms.capacity === capacity;
+/** Whether a hold of one share is a hold of the other. */
+export function sameShare(one: Share, other: Share): boolean {
+  return one.units === other.units && one.capacity === other.capacity;
 }
 
 /** Whether a share excludes every other. */

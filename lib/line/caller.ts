@@ -19,6 +19,10 @@ export interface Request {
 /** One caller of this process who stands in line. */
 export class Caller {
   readonly granted: Promise<Tenure>;
+  /** Its neighbours in the queue, which alone sets these. */
+  before: Caller | undefined;
+  after: Caller | undefined;
+  standing = false;
   private readonly since: number;
   private resolve!: (tenure: Tenure) => void;
   private reject!: (error: LockError) => void;

@@ -1,0 +1,76 @@
+import { Redis } from 'ioredis';
+import { createLockService, type LockService } from '../../lib/locks/lock-service.js';
+import { describeWithRealRedis } from '../support/real-redis.js';
+import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
+
+const BUYERS = 50;
+const ROUNDS = 20;
+const WARM_UP = 500;
+
+describeWithRealRedis('fifty buyers race for one name in one process', () => {
+  let redis: RunningRedis;
+  let locks: LockService;
+  let data: Redis;
+
+  beforeAll(async () => {
+    redis = await startRedis();
+    locks = createLockService({ redis: redis.url });
+    data = new Redis(redis.url);
+  });
+
+  afterAll(async () => {
+    await locks.close();
+    await data.quit();
+    await redis.stop();
+  });
+
+  /** Read, then write what was read plus one: loses updates unless it runs alone. */
+  async function section(): Promise<void> {
+    const stock = Number(await data.get('stock'));
+    await data.set('stock', stock + 1);
+  }
+
+  async function milliseconds(work: () => Promise<void>): Promise<number> {
+    const start = performance.now();
+    await work();
+    return performance.now() - start;
+  }
+
+  it('loses no update, keeps their order, and costs at most twice the bare sections', async () => {
+    await data.set('stock', 0);
+    for (let done = 0; done < WARM_UP; done += BUYERS)
+      await Promise.all(Array.from({ length: BUYERS }, () => locks.using('item', section)));
+
+    const locked: number[] = [];
+    const bare: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      bare.push(
+        await milliseconds(async () => {
+          for (let buyer = 0; buyer < BUYERS; buyer += 1) await section();
+        }),
+      );
+      const order: number[] = [];
+      locked.push(
+        await milliseconds(async () => {
+          await Promise.all(
+            Array.from({ length: BUYERS }, (_, buyer) =>
+              locks.using('item', async () => {
+                order.push(buyer);
+                await section();
+              }),
+            ),
+          );
+        }),
+      );
+      expect(order).toEqual(Array.from({ length: BUYERS }, (_, buyer) => buyer));
+    }
+    expect(Number(await data.get('stock'))).toBe(WARM_UP + 2 * ROUNDS * BUYERS);
+    const ratio = median(locked) / median(bare);
+    console.info(`50 buyers, rmw sections: ${ratio.toFixed(2)} × the bare sections one after another`);
+    expect(ratio).toBeLessThan(2);
+  });
+});
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}
