@@ -5,7 +5,7 @@ import { WHOLE, type LockState } from '../../lib/store/lock-state.js';
 const MS = 1_000;
 const SECOND = 1_000 * MS;
 
-interface Step {
+export interface Step {
   readonly verb: 'acquire' | 'renew' | 'release' | 'downgrade' | 'revoke';
   readonly who: number;
   readonly units: number;
@@ -32,16 +32,23 @@ export interface LockHistory {
   readonly fenceMemory: number;
   /** Sessions that nobody listens to, whatever they say. */
   readonly deaf: readonly number[];
+  /** Whether the server knows how many listen, as one that stands alone does. */
+  readonly counted: boolean;
   readonly steps: readonly Step[];
 }
 
 const SESSIONS = 4;
 
-/** Attempt `who` of a history: eight attempts, two to a session. */
-export const attempt = (who: number, tag = ''): string => `session${who % SESSIONS}${tag}.attempt${who}`;
+/** The sessions of every history that are listened to. */
+export const HEARING = Array.from({ length: SESSIONS }, (_, session) => `hearing${session}`);
 
-export const isDeaf = (history: LockHistory, id: string): boolean =>
-  history.deaf.some((session) => id.startsWith(`session${session}`));
+export const isHeard = (id: string): boolean => id.startsWith('hearing');
+
+/** Eight attempts, two to a session. */
+function attempt(history: LockHistory, who: number): string {
+  const session = who % SESSIONS;
+  return `${history.deaf.includes(session) ? 'deaf' : 'hearing'}${session}.attempt${who}`;
+}
 
 const span = (...spans: number[]) => fc.constantFrom(...spans);
 const rarely = fc.integer({ min: 0, max: 19 }).map((drawn) => drawn === 19);
@@ -84,6 +91,7 @@ export function lockHistories(jumps: boolean, length = 30): fc.Arbitrary<LockHis
     capacity: fc.constantFrom(1, 2, 3, WHOLE, WHOLE, WHOLE),
     fenceMemory: fc.constantFrom(0, 60 * SECOND),
     deaf: fc.subarray([0, 1, 2, 3], { maxLength: 2 }),
+    counted: fc.integer({ min: 0, max: 3 }).map((drawn) => drawn > 0),
     steps: fc.array(step, { minLength: 10, maxLength: length, size: 'max' }),
   });
 }
@@ -92,16 +100,13 @@ export function lockHistories(jumps: boolean, length = 30): fc.Arbitrary<LockHis
 export class HistoryClients {
   private readonly used = new Map<string, number>();
 
-  constructor(
-    private readonly history: LockHistory,
-    private readonly tag = '',
-  ) {}
+  constructor(private readonly history: LockHistory) {}
 
   /** The operation that a step stands for. */
   operation(step: Step, state: LockState, now: number): LockOperation {
     const { capacity } = this.history;
     const { ttl, wait, subscribed, keep, done, force } = step;
-    const id = attempt(step.who, this.tag);
+    const id = attempt(this.history, step.who);
     const guard = Math.min(500 * MS, ttl / 4);
     const block = Math.min(step.block, ttl);
     const used = this.usedBy(

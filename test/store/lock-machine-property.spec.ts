@@ -2,8 +2,8 @@ import { deepStrictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
 import { applyOperation } from '../../lib/store/lock-machine.js';
 import type { LockNotice } from '../../lib/store/lock-operation.js';
-import { emptyState, expiryOf, sessionOf } from '../../lib/store/lock-state.js';
-import { isDeaf, lockHistories, HistoryClients, type LockHistory } from './lock-history.js';
+import { emptyState, expiryOf } from '../../lib/store/lock-state.js';
+import { isHeard, lockHistories, HistoryClients, type LockHistory } from './lock-history.js';
 import { copyOf, LockLedger } from './lock-ledger.js';
 
 const START = 1_700_000_000_000_000;
@@ -29,9 +29,9 @@ function run(history: LockHistory, jumps: boolean): void {
     const operation = clients.operation(step, state, now);
     const notices: LockNotice[] = [];
     const answer = applyOperation(state, operation, now, (notice) => {
-      const heard = !isDeaf(history, sessionOf(notice.id));
+      const heard = isHeard(notice.id);
       if (heard) notices.push(notice);
-      return heard;
+      return heard || !history.counted;
     });
     ledger.check({ before, operation, answer, notices, after: state, now }, time, jumps);
   }
@@ -61,7 +61,7 @@ describe('the machine, over random histories', () => {
         for (const step of history.steps) {
           now += step.pause;
           const operation = clients.operation(step, state, now);
-          const push = ({ id }: LockNotice) => !isDeaf(history, sessionOf(id));
+          const push = ({ id }: LockNotice) => isHeard(id) || !history.counted;
           const answer = applyOperation(state, operation, now, push);
           const again = copyOf(state);
           applyOperation(again, operation, now, push);

@@ -1,0 +1,111 @@
+import { deepStrictEqual } from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { applyOperation } from '../../lib/store/lock-machine.js';
+import type { LockNotice } from '../../lib/store/lock-operation.js';
+import { emptyState, expiryOf, type LockState } from '../../lib/store/lock-state.js';
+import { decodeNotice } from '../../lib/store/redis/operation-codec.js';
+import { decodeState, encodeState } from '../../lib/store/redis/state-codec.js';
+import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
+import { HEARING, HistoryClients, isHeard, lockHistories, type LockHistory } from './lock-history.js';
+import { assertInvariants } from './lock-ledger.js';
+import { VirtualScripts } from './virtual-scripts.js';
+
+// In the year 2096, so that the real server does not expire by its own clock what the test's clock still keeps.
+const START = 4_000_000_000_000_000;
+
+describe('the scripts and the machine, side by side', () => {
+  const namespace = `test-${randomUUID()}`;
+  const channel = `${namespace}:session:`;
+  const messages = new Map<string, LockNotice[]>();
+  const barriers = new Map<string, () => void>();
+  let server: RunningRedis, client: Redis, listener: Redis, scripts: VirtualScripts;
+  const seen = new Set<string>();
+  let histories = 0;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    client = new Redis(server.url);
+    listener = client.duplicate();
+    scripts = new VirtualScripts(client);
+    await scripts.load();
+    listener.on('message', (_channel, message: string) => {
+      const heard = decodeNotice(message);
+      if (heard) messages.get(heard.key)?.push(heard.notice);
+      else barriers.get(message)?.();
+    });
+    await listener.subscribe(...HEARING.map((session) => channel + session));
+  });
+  afterAll(async () => {
+    client.disconnect();
+    listener.disconnect();
+    await server.stop();
+  });
+
+  /** All that was published before is here afterwards. */
+  async function allHeard(): Promise<void> {
+    const mark = randomUUID();
+    await new Promise<void>((resolve) => {
+      barriers.set(mark, resolve);
+      void client.publish(channel + HEARING[0], mark);
+    });
+    barriers.delete(mark);
+  }
+
+  async function compare(history: LockHistory): Promise<void> {
+    const key = `${namespace}:history ${(histories += 1)}`;
+    const common = [history.fenceMemory, channel, history.counted ? 1 : 0];
+    const clients = new HistoryClients(history);
+    const [expected, heard]: [LockNotice[], LockNotice[]] = [[], []];
+    messages.set(key, heard);
+    let [state, now, expiry] = [emptyState(), START, Infinity];
+    for (const step of history.steps) {
+      now += step.pause + step.jump;
+      if (expiry <= now) {
+        await client.del(key);
+        [state, expiry] = [emptyState(), Infinity];
+      }
+      const operation = clients.operation(step, state, now);
+      const script = await scripts.execute(key, common, operation, now);
+      const answer = applyOperation(state, operation, now, (notice) => {
+        if (isHeard(notice.id)) expected.push(notice);
+        return isHeard(notice.id) || !history.counted;
+      });
+      deepStrictEqual(script.answer, answer);
+      seen.add(`${operation.kind}: ${answer.outcome}`);
+      if (answer.outcome !== 'late') {
+        expiry = expiryOf(state, now, history.fenceMemory);
+        if (expiry <= now || state.fence === 0) [state, expiry] = [emptyState(), Infinity];
+        assertInvariants(state, now);
+      }
+      deepStrictEqual(decodeState(script.record), state);
+      deepStrictEqual(said(script.record), said(recordOf(state)));
+      if (expiry < Infinity) deepStrictEqual(script.expiry, Math.ceil(expiry / 1_000));
+    }
+    await allHeard();
+    deepStrictEqual(heard, expected);
+    for (const { kind } of heard) seen.add(`notice: ${kind}`);
+    messages.delete(key);
+    await client.del(key);
+  }
+
+  it('agree on every answer, every state, every notice and the end of every record', async () => {
+    await fc.assert(fc.asyncProperty(lockHistories(true), compare), { numRuns: 1_500 });
+    for (const outcome of ['granted', 'queued', 'busy', 'mismatch', 'gone', 'late'])
+      expect(seen).toContain(`acquire: ${outcome}`);
+    for (const outcome of ['renewed', 'lost', 'revoked', 'late']) expect(seen).toContain(`renew: ${outcome}`);
+    for (const outcome of ['released', 'dequeued', 'gone']) expect(seen).toContain(`release: ${outcome}`);
+    for (const outcome of ['downgraded', 'lost']) expect(seen).toContain(`downgrade: ${outcome}`);
+    for (const outcome of ['marked', 'freed']) expect(seen).toContain(`revoke: ${outcome}`);
+    for (const kind of ['granted', 'contended', 'revoked', 'echo']) expect(seen).toContain(`notice: ${kind}`);
+  }, 120_000);
+});
+
+const recordOf = (state: LockState): Record<string, string> => (state.fence === 0 ? {} : encodeState(state));
+
+/** What a record says: without the counter that may lag behind the head, and what is not said by saying nothing. */
+function said({ first: _, ...record }: Record<string, string>): Record<string, string> {
+  const nothing: Record<string, string> = { ids: '', released: '', done: '0' };
+  return Object.fromEntries(Object.entries(record).filter(([field, value]) => value !== nothing[field]));
+}
