@@ -22,7 +22,7 @@ export {
 export { type HttpMappingOptions, type LockErrorBody, toHttpException } from './nest/http-exception.js';
 export { InjectLocks } from './nest/inject-locks.js';
 export { LockInterceptor } from './nest/lock-interceptor.js';
-export { type LockKey, type LockNames } from './nest/lock-key.js';
+export { type LockedDecorator, type LockKey, type LockNames } from './nest/lock-key.js';
 export { Locked } from './nest/locked.js';
 export { type LockedOptions, type LockProfile } from './nest/locked-options.js';
 export { getLocksToken } from './nest/locks-token.js';

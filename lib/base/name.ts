@@ -2,7 +2,7 @@ import { shown } from './duration.js';
 import { LockUsageError } from './lock-usage-error.js';
 
 const LONGEST_NAME = 512;
-const NEVER_A_SEGMENT = new Set(['undefined', 'null', 'NaN', '[object Object]']);
+const NEVER_A_SEGMENT = /(?:^|:)(undefined|null|NaN|\[object Object\])(?:$|:)/;
 
 /**
  * Checks what a user locks: 1 to 512 bytes, and no segment between colons that is the trace of a
@@ -19,13 +19,13 @@ export function checkName(name: unknown): string {
       `A lock name is 1 to ${LONGEST_NAME} bytes long; ${shown(name)} has ${bytes}.`,
       name.slice(0, LONGEST_NAME),
     );
-  for (const segment of name.split(':'))
-    if (NEVER_A_SEGMENT.has(segment))
-      throw new LockUsageError(
-        `The lock name '${name}' has the segment '${segment}', which is the trace of a missing value: ` +
-          'every caller without one would share this lock. Check what the key is made of.',
-        name,
-      );
+  const trace = NEVER_A_SEGMENT.exec(name)?.[1];
+  if (trace !== undefined)
+    throw new LockUsageError(
+      `The lock name '${name}' has the segment '${trace}', which is the trace of a missing value: ` +
+        'every caller without one would share this lock. Check what the key is made of.',
+      name,
+    );
   return name;
 }
 

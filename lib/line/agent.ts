@@ -13,6 +13,7 @@ import { wishOf } from './wish.js';
 
 // How many shared attempts of one name wait at the store at a time.
 const MOST_ATTEMPTS = 16;
+const RELEASED = Promise.resolve('released' as const);
 
 /** What an agent needs of the line it belongs to. */
 export interface AgentHost {
@@ -116,15 +117,22 @@ export class Agent implements AttemptOwner, TenureOwner {
   released(tenure: Tenure, terms: ReleaseTerms): Promise<'released' | 'expired'> {
     const { hold } = tenure;
     if (this.tenures.get(hold) !== tenure) return hold.release(terms.keep, terms.done);
-    if (terms.keep > 0 || terms.done > 0 || !this.nextFor(hold)) return this.giveBack(hold, terms);
-    this.tenures.delete(hold);
-    this.turn.pass(() => {
-      const next = this.nextFor(hold);
-      if (next) this.give(hold, next, true);
-      else void this.giveBack(hold);
-      this.pump();
-    });
-    return Promise.resolve('released');
+    const next = terms.keep > 0 || terms.done > 0 ? undefined : this.nextFor(hold);
+    if (!next) return this.giveBack(hold, terms);
+    if (this.turn.pass()) this.give(hold, next, true);
+    else {
+      this.tenures.delete(hold);
+      this.turn.breathe(() => this.handOn(hold));
+    }
+    return RELEASED;
+  }
+
+  /** After a breath: the one who was to be next may be gone, and the hold too. */
+  private handOn(hold: Hold): void {
+    const next = this.nextFor(hold);
+    if (next) this.give(hold, next, true);
+    else void this.giveBack(hold);
+    this.pump();
   }
 
   private give(hold: Hold, caller: Caller, handedOn: boolean): void {

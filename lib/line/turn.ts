@@ -31,10 +31,13 @@ export class Turn {
     return now - this.contendedSince < LONGEST && this.handOffs < MOST_HAND_OFFS;
   }
 
-  /** Runs `next` now, or after a breath of the event loop when the last one was too long ago. */
-  pass(next: () => void): void {
+  /** Counts a hand-off. False when the event loop has to turn first: then `breathe` and look again. */
+  pass(): boolean {
     this.handOffs += 1;
-    if (this.clock.now() - this.breathedAt < BREATH) return next();
+    return this.clock.now() - this.breathedAt < BREATH;
+  }
+
+  breathe(next: () => void): void {
     this.passing = true;
     this.clock.breathe(() => {
       this.passing = false;

@@ -55,11 +55,22 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     try {
       lease = await this.take(options, this.context.settings.wait);
     } catch (error) {
-      if (runsWithout && error instanceof LockStoreError)
-        return work(new UnprotectedLease(this.names, error) as Lease as L);
-      throw error;
+      if (!runsWithout || !(error instanceof LockStoreError)) throw error;
+      return work(new UnprotectedLease(this.names, error) as Lease as L);
     }
-    return this.under(lease, work);
+    // The outcome of the work is never masked: a loss carries it.
+    let outcome: { result: T } | { cause: unknown };
+    try {
+      outcome = { result: await this.context.held.run(this.names, this.mode, lease, work) };
+    } catch (cause) {
+      outcome = { cause };
+    }
+    const loss = lossOf(lease);
+    void lease.release(); // on the wire when we return; its answer is the line's business
+    if (loss)
+      throw 'cause' in outcome && sameLoss(outcome.cause, loss) ? outcome.cause : loss.withOutcome(outcome);
+    if ('cause' in outcome) throw outcome.cause;
+    return outcome.result;
   }
 
   /** Takes a lease, or throws a LockError. */
@@ -82,22 +93,6 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
           name,
         );
     }
-  }
-
-  /** Runs `work` under `lease`. Its outcome is never masked: a loss carries it. */
-  private async under<T>(lease: L, work: (lease: L) => T | PromiseLike<T>): Promise<T> {
-    let outcome: { result: T } | { cause: unknown };
-    try {
-      outcome = { result: await this.context.held.run(this.names, this.mode, lease, () => work(lease)) };
-    } catch (cause) {
-      outcome = { cause };
-    }
-    const loss = lossOf(lease);
-    void lease.release();
-    if (loss)
-      throw 'cause' in outcome && sameLoss(outcome.cause, loss) ? outcome.cause : loss.withOutcome(outcome);
-    if ('cause' in outcome) throw outcome.cause;
-    return outcome.result;
   }
 }
 

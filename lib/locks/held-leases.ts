@@ -16,9 +16,11 @@ export interface Held {
   line: Promise<unknown>;
 }
 
+const IDLE: Promise<unknown> = Promise.resolve();
+
 /** Which leases the running call works under. Follows asynchronous calls; one per registration. */
 export class HeldLeases {
-  private readonly storage = new AsyncLocalStorage<Held>();
+  private readonly storage = new AsyncLocalStorage<Held | undefined>();
 
   /** The innermost lease, or the one on `name`. */
   current(name?: string): Held | undefined {
@@ -28,23 +30,16 @@ export class HeldLeases {
   }
 
   /** Runs `work` with `lease` as the lease on each of `names`. */
-  async run<T>(
+  run<L extends Lease, T>(
     names: readonly string[],
     mode: LockMode,
-    lease: Lease,
-    work: () => T | PromiseLike<T>,
+    lease: L,
+    work: (lease: L) => T | PromiseLike<T>,
   ): Promise<T> {
-    const entered: Held[] = [];
-    let outer = this.storage.getStore();
-    for (const name of names) {
-      outer = { name, mode, lease, outer, done: false, line: Promise.resolve() };
-      entered.push(outer);
-    }
-    try {
-      return await (outer ? this.storage.run(outer, work) : work());
-    } finally {
-      for (const held of entered) held.done = true;
-    }
+    const outer = this.storage.getStore();
+    let inner = outer;
+    for (const name of names) inner = { name, mode, lease, outer: inner, done: false, line: IDLE };
+    return this.storage.run(inner, untilDone, inner, outer, lease, work);
   }
 
   /**
@@ -53,8 +48,21 @@ export class HeldLeases {
    */
   enter<T>(held: Held, work: (lease: Lease) => T | PromiseLike<T>): Promise<T> {
     const { name, mode, lease } = held;
-    const turn = held.line.then(() => this.run([name], mode, lease, () => work(lease)));
+    const turn = held.line.then(() => this.run([name], mode, lease, work));
     held.line = turn.catch(() => undefined);
     return turn;
+  }
+}
+
+async function untilDone<L extends Lease, T>(
+  inner: Held | undefined,
+  outer: Held | undefined,
+  lease: L,
+  work: (lease: L) => T | PromiseLike<T>,
+): Promise<T> {
+  try {
+    return await work(lease);
+  } finally {
+    for (let held = inner; held && held !== outer; held = held.outer) held.done = true;
   }
 }

@@ -50,12 +50,12 @@ export class LockService {
    * @throws LockBusyError | LockStoreError | LockUsageError
    */
   acquire(name: string, options?: AcquireOptions): Promise<Lease> {
-    return this.lockOf(name).then((lock) => lock.acquire(options));
+    return orRejected(() => this.lockOf(name).acquire(options));
   }
 
   /** Like `acquire`, but resolves with undefined when the lock is busy. `wait` is 0 unless given. */
   tryAcquire(name: string, options?: AcquireOptions): Promise<Lease | undefined> {
-    return this.lockOf(name).then((lock) => lock.tryAcquire(options));
+    return orRejected(() => this.lockOf(name).tryAcquire(options));
   }
 
   /**
@@ -69,7 +69,7 @@ export class LockService {
     work: (lease: Lease) => T | PromiseLike<T>,
     options?: UsingOptions,
   ): Promise<T> {
-    return this.lockOf(name).then((lock) => lock.using(work, options));
+    return orRejected(() => this.lockOf(name).using(work, options));
   }
 
   /** The lease of the `using` or `@Locked` method that is running, or the one on `name`. */
@@ -135,10 +135,19 @@ export class LockService {
       .then(() => this.store.close()));
   }
 
-  private async lockOf(name: string | readonly string[]): Promise<BaseLock> {
-    if (typeof name === 'string' || !Array.isArray(name))
-      return Promise.resolve(new NameLock(name as string, this.context));
-    return Promise.resolve(new AllOf(name as readonly string[], this.context));
+  private lockOf(name: string | readonly string[]): BaseLock {
+    return Array.isArray(name)
+      ? new AllOf(name as readonly string[], this.context)
+      : new NameLock(name as string, this.context);
+  }
+}
+
+/** A bad name is a rejection, as every other failure of an asynchronous call. */
+function orRejected<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return call();
+  } catch (error) {
+    return Promise.reject(error as Error);
   }
 }
 

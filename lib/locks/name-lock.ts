@@ -17,9 +17,11 @@ export class NameLock extends BaseLock<LeaseHandle> {
     this.names = [name];
   }
 
-  protected async take(options: AcquireOptions, wait: number): Promise<LeaseHandle> {
+  protected take(options: AcquireOptions, wait: number): Promise<LeaseHandle> {
     const { line, settings, clock } = this.context;
-    return new LeaseHandle(await line.acquire(settings.request(this.name, options, wait)), clock);
+    return line
+      .acquire(settings.request(this.name, options, wait))
+      .then((tenure) => new LeaseHandle(tenure, clock));
   }
 
   protected enter<T>(
