@@ -1,18 +1,16 @@
 import type { LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockLostReason } from '../base/lock-lost-error.js';
 import { Attempt, type AttemptOwner, type Refusal } from './attempt.js';
+import { Attempts } from './attempts.js';
 import { CallerQueue, exclusive, sameShare } from './caller-queue.js';
 import { Caller, type Request } from './caller.js';
 import type { Hold } from './hold.js';
 import { Holds } from './holds.js';
 import type { Surroundings } from './surroundings.js';
 import { Tenure, type ReleaseTerms, type TenureOwner } from './tenure.js';
-import type { Terms } from './terms.js';
 import { Turn } from './turn.js';
 import { wishOf } from './wish.js';
 
-// How many shared attempts of one name wait at the store at a time.
-const MOST_ATTEMPTS = 16;
 const RELEASED = Promise.resolve('released' as const);
 
 /** What an agent needs of the line it belongs to. */
@@ -32,7 +30,7 @@ export interface AgentHost {
  */
 export class Agent implements AttemptOwner, TenureOwner {
   private readonly callers = new CallerQueue();
-  private readonly attempts: Attempt[] = [];
+  private readonly attempts: Attempts;
   private readonly tenures = new Holds();
   private readonly turn: Turn;
 
@@ -41,6 +39,17 @@ export class Agent implements AttemptOwner, TenureOwner {
     private readonly host: AgentHost,
   ) {
     this.turn = new Turn(host.around.clock);
+    this.attempts = new Attempts(
+      (terms) => {
+        const attempt = new Attempt(host.around, name, terms, this);
+        host.register(attempt);
+        return attempt;
+      },
+      (attempt) => {
+        host.forget(attempt.id);
+        attempt.abandon();
+      },
+    );
   }
 
   acquire(request: Request): Promise<Tenure> {
@@ -57,7 +66,7 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   /** Asks again for everything that waits: a connection is back, or notices can be heard. */
   wake(): void {
-    for (const attempt of this.attempts) attempt.ask();
+    this.attempts.wake();
   }
 
   /** Sends all waiting callers away. */
@@ -82,7 +91,8 @@ export class Agent implements AttemptOwner, TenureOwner {
   }
 
   granted(attempt: Attempt, hold: Hold): void {
-    this.remove(attempt);
+    this.attempts.remove(attempt);
+    this.host.forget(attempt.id);
     this.host.register(hold);
     this.turn.begin();
     const next = this.callers.firstFor(hold);
@@ -92,7 +102,8 @@ export class Agent implements AttemptOwner, TenureOwner {
   }
 
   refused(attempt: Attempt, why: Refusal): void {
-    this.remove(attempt);
+    this.attempts.remove(attempt);
+    this.host.forget(attempt.id);
     const caller = this.callers.firstFor(attempt.terms, why.kind === 'busy');
     if (caller && why.kind !== 'spent') {
       this.callers.remove(caller);
@@ -161,43 +172,16 @@ export class Agent implements AttemptOwner, TenureOwner {
       : undefined;
   }
 
-  /** Keeps as many attempts at the store as the head of the line needs, and no others. */
   private pump(): void {
-    const unused = this.attempts.length > 0 ? [...this.attempts] : [];
-    let caller = this.callers.first;
-    for (let room = MOST_ATTEMPTS; caller && room > 0; caller = caller.after, room -= 1) {
-      const { terms } = caller.request;
-      const alone = exclusive(terms);
-      if (alone && (this.turn.passing || this.tenures.alone)) break; // it will have the hold when its turn comes
-      const found = unused.findIndex((attempt) => sameShare(attempt.terms, terms));
-      if (found >= 0) unused.splice(found, 1);
-      else this.start(terms);
-      if (alone) break;
-    }
-    for (const attempt of unused) {
-      this.remove(attempt);
-      attempt.abandon();
-    }
-    const busy = this.callers.first !== undefined || this.turn.passing;
-    if (!busy && this.attempts.length + this.tenures.size === 0) this.host.idle(this);
-  }
-
-  private start(terms: Terms): void {
-    const attempt = new Attempt(this.host.around, this.name, terms, this);
-    this.attempts.push(attempt);
-    this.host.register(attempt);
-    attempt.ask();
-  }
-
-  private remove(attempt: Attempt): void {
-    const place = this.attempts.indexOf(attempt);
-    if (place >= 0) this.attempts.splice(place, 1);
-    this.host.forget(attempt.id);
+    const handsOn = this.turn.passing || this.tenures.alone;
+    this.attempts.cover(this.callers, handsOn);
+    const busy = this.callers.first !== undefined || this.turn.passing || !this.attempts.none;
+    if (!busy && this.tenures.size === 0) this.host.idle(this);
   }
 
   private leave(caller: Caller, reason: LockBusyReason): void {
     if (!this.callers.remove(caller)) return;
-    const attempt = this.attempts.find(({ terms }) => sameShare(terms, caller.request.terms));
+    const attempt = this.attempts.find(caller.request.terms);
     if (reason === 'timeout' && attempt?.lastError) caller.fail(attempt.lastError);
     else {
       const here = this.tenures.size > 0;

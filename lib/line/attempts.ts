@@ -1,0 +1,59 @@
+import type { Attempt } from './attempt.js';
+import { exclusive, sameShare, type CallerQueue } from './caller-queue.js';
+import type { Terms } from './terms.js';
+
+// How many shared attempts of one name wait at the store at a time.
+const MOST = 16;
+
+/** The places of this process in the store's queue for one name. */
+export class Attempts {
+  private readonly waiting: Attempt[] = [];
+
+  constructor(
+    private readonly start: (terms: Terms) => Attempt,
+    private readonly giveUp: (attempt: Attempt) => void,
+  ) {}
+
+  get none(): boolean {
+    return this.waiting.length === 0;
+  }
+
+  /**
+   * Keeps as many attempts as the head of the line needs, in its order, and gives up the others. An exclusive
+   * caller is the last that counts; `handsOn` says that it will have the lock without the store.
+   */
+  cover(callers: CallerQueue, handsOn: boolean): void {
+    const unused = [...this.waiting];
+    let caller = callers.first;
+    for (let room = MOST; caller && room > 0; caller = caller.after, room -= 1) {
+      const { terms } = caller.request;
+      const alone = exclusive(terms);
+      if (alone && handsOn) break;
+      const found = unused.findIndex((attempt) => sameShare(attempt.terms, terms));
+      if (found >= 0) unused.splice(found, 1);
+      else {
+        const attempt = this.start(terms);
+        this.waiting.push(attempt);
+        attempt.ask();
+      }
+      if (alone) break;
+    }
+    for (const attempt of unused) {
+      this.remove(attempt);
+      this.giveUp(attempt);
+    }
+  }
+
+  find(share: { units: number; capacity: number }): Attempt | undefined {
+    return this.waiting.find(({ terms }) => sameShare(terms, share));
+  }
+
+  remove(attempt: Attempt): void {
+    const place = this.waiting.indexOf(attempt);
+    if (place >= 0) this.waiting.splice(place, 1);
+  }
+
+  wake(): void {
+    for (const attempt of this.waiting) attempt.ask();
+  }
+}
