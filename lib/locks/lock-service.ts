@@ -144,11 +144,7 @@ export class LockService {
 
 /** A bad name is a rejection, as every other failure of an asynchronous call. */
 function orRejected<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return call();
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  return new Promise((resolve) => resolve(call()));
 }
 
 /**
