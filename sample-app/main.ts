@@ -13,7 +13,12 @@ async function main(): Promise<void> {
       redisUrl: redis.url,
       namespace: process.env.LOCK_NAMESPACE,
     }),
-    { abortOnError: false, logger: forked ? ['warn', 'error', 'fatal'] : ['log', 'warn', 'error', 'fatal'] },
+    // Without forceCloseConnections a client that keeps asking on one connection keeps the process alive.
+    {
+      abortOnError: false,
+      forceCloseConnections: true,
+      logger: forked ? ['warn', 'error', 'fatal'] : ['log', 'warn', 'error', 'fatal'],
+    },
   );
   app.enableShutdownHooks();
   await app.listen(Number(process.env.PORT ?? 0), '127.0.0.1');

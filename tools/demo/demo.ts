@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import pg from 'pg';
 import { startDatabase, type RunningDatabase } from '../database/start-database.js';
 import { startRedis, type RunningRedis } from '../redis/start-redis.js';
@@ -25,6 +26,10 @@ export class Demo {
   private starting: Promise<unknown> = Promise.resolve();
   private stopped: Promise<void> | undefined;
   shops: readonly ShopProcess[] = [];
+
+  constructor() {
+    setMaxListeners(0, this.aborter.signal); // each buyer listens
+  }
 
   start(): Promise<{ redis: RunningRedis; database: RunningDatabase }> {
     const started = this.startAll();
