@@ -1,0 +1,161 @@
+import { check } from './checker.js';
+import type { HistoryEvent } from './harness/history.js';
+
+/** A hold of one process as it stands in a history; the parts that do not matter left out. */
+function hold(
+  id: string,
+  from: number,
+  to: number,
+  more: {
+    fence?: number;
+    asked?: number;
+    end?: 'release' | 'lost' | 'deadline';
+    name?: string;
+    units?: number;
+  } = {},
+): HistoryEvent[] {
+  const { fence, asked = from - 1, end = 'release', name = 'a', units = 1 } = more;
+  return [
+    { type: 'acquire', id, process: `p-${id}`, name, at: asked, units },
+    { type: 'granted', id, at: from, until: end === 'deadline' ? to : to + 100, ...(fence ? { fence } : {}) },
+    ...(end === 'release' ? [{ type: 'release', id, at: to } as const] : []),
+    ...(end === 'lost' ? [{ type: 'lost', id, at: to, reason: 'expired' } as const] : []),
+  ];
+}
+
+const violations = (...events: HistoryEvent[]) => check(events).violations;
+
+describe('the checker', () => {
+  it('finds nothing wrong with holds one after the other', () => {
+    const verdict = check([...hold('x', 10, 20, { fence: 1 }), ...hold('y', 20, 30, { fence: 2 })]);
+    expect(verdict).toMatchObject({ violations: [], grants: 2, leastMargin: Infinity });
+  });
+
+  it.each(['release', 'lost', 'deadline'] as const)('sees two holders when the first ends by %s', (end) => {
+    expect(violations(...hold('x', 10, 20, { end }), ...hold('y', 19, 30))).toEqual([
+      'a: x and y hold it at once',
+    ]);
+    expect(violations(...hold('x', 10, 20, { end }), ...hold('y', 20, 30))).toEqual([]);
+  });
+
+  it('sees a second holder whose claim is over at once', () => {
+    expect(violations(...hold('x', 10, 20), ...hold('y', 15, 15, { end: 'deadline' }))).toHaveLength(1);
+  });
+
+  it('counts units against the capacity', () => {
+    const rule: HistoryEvent = { type: 'rule', name: 'a', capacity: 3 };
+    expect(violations(rule, ...hold('x', 1, 9, { units: 2 }), ...hold('y', 2, 9))).toEqual([]);
+    expect(violations(rule, ...hold('x', 1, 9, { units: 2 }), ...hold('y', 2, 9, { units: 2 }))).toHaveLength(
+      1,
+    );
+  });
+
+  it('lets a held sample extend a hold, and blames one after the end', () => {
+    const sample = (at: number, until = at + 5): HistoryEvent => ({
+      type: 'sample',
+      id: 'x',
+      at,
+      held: true,
+      until,
+    });
+    const x = hold('x', 10, 20, { end: 'deadline' });
+    expect(violations(...x, sample(18, 40), ...hold('y', 30, 50))).toHaveLength(1);
+    expect(violations(...hold('x', 10, 20, { end: 'lost' }), sample(21))).toEqual([
+      'x is held after its end was reported',
+    ]);
+    expect(violations(...hold('x', 10, 20), sample(21))).toEqual(['x is held after its end was reported']);
+    expect(violations(...x, sample(18, 17))).toEqual(['x is held after its own deadline']);
+  });
+
+  it('wants fences to grow from holder to holder', () => {
+    const x = hold('x', 10, 20, { fence: 7 });
+    expect(violations(...x, ...hold('y', 21, 30, { fence: 7 }))).toEqual([
+      'a: the fence 7 of y is not above 7',
+    ]);
+    expect(violations(...x, ...hold('y', 21, 30, { fence: 6, name: 'b' }))).toEqual([]);
+  });
+
+  it('wants fences of shared holds to grow when one asked after the other had it', () => {
+    const rule: HistoryEvent = { type: 'rule', name: 'a', capacity: 3 };
+    const x = hold('x', 10, 40, { fence: 7 });
+    expect(violations(rule, ...x, ...hold('y', 21, 30, { fence: 6, asked: 9 }))).toEqual([]);
+    expect(violations(rule, ...x, ...hold('y', 21, 30, { fence: 6, asked: 11 }))).toHaveLength(1);
+  });
+
+  it('excuses who believes in a state that the server lost, and only as long as announced', () => {
+    const lost: HistoryEvent = { type: 'state-lost', at: 12, until: 20 };
+    const x = hold('x', 10, 18, { fence: 1 });
+    expect(violations(lost, ...x, ...hold('y', 14, 30, { fence: 2 }))).toEqual([]);
+    expect(
+      violations(lost, ...x, ...hold('y', 14, 30, { fence: 2 }), ...hold('z', 25, 40, { fence: 3 })),
+    ).toEqual(['a: y and z hold it at once']);
+  });
+
+  it('counts how often a waiter is overtaken by later comers of other processes', () => {
+    const rule: HistoryEvent = { type: 'rule', name: 'a', overtakes: 1, settle: 2 };
+    const x = hold('x', 50, 60, { asked: 10 });
+    const later = (id: string, from: number, asked: number) => hold(id, from, from + 5, { asked });
+    expect(violations(rule, ...later('y', 20, 13), ...later('z', 30, 11), ...x)).toEqual([]);
+    expect(violations(rule, ...later('y', 20, 13), ...later('z', 30, 14), ...x)).toEqual([
+      'x was overtaken 2 times',
+    ]);
+  });
+
+  it('bounds the gap between an end and the next grant, lag and ping included', () => {
+    const rule: HistoryEvent = { type: 'rule', name: 'a', gap: 10 };
+    const delays: HistoryEvent[] = [
+      { type: 'lag', process: 'p', ms: 3 },
+      { type: 'ping', ms: 2 },
+    ];
+    const gap = (ms: number) => [...hold('x', 10, 20), ...hold('y', 20 + ms, 99, { asked: 15 })];
+    expect(violations(rule, ...delays, ...gap(15))).toEqual([]);
+    expect(violations(rule, ...delays, ...gap(16))).toEqual([
+      'a: nobody was granted within 10 ms after the end of x',
+    ]);
+    expect(violations(rule, ...hold('x', 10, 20), ...hold('y', 60, 99, { asked: 50 }))).toEqual([]);
+  });
+
+  it('wants what is expected to be granted in time', () => {
+    const expected: HistoryEvent = { type: 'expect', name: 'a', after: 30, within: 10, what: 'row' };
+    expect(violations(expected, ...hold('x', 40, 50))).toEqual([]);
+    expect(violations(expected, ...hold('x', 41, 50))).toHaveLength(1);
+  });
+
+  it('wants the counter to show every accepted write and no other', () => {
+    const write = (id: string, accepted?: boolean): HistoryEvent[] => [
+      { type: 'write', id, name: 'a', at: 1 },
+      ...(accepted === undefined ? [] : [{ type: 'written', id, at: 2, accepted } as const]),
+    ];
+    const counter = (value: number): HistoryEvent => ({ type: 'counter', name: 'a', value });
+    const writes = [...write('1', true), ...write('2', true), ...write('3', false), ...write('4')];
+    expect(violations(...writes, counter(2))).toEqual([]);
+    expect(violations(...writes, counter(3))).toEqual([]);
+    expect(violations(...writes, counter(1))).toHaveLength(1);
+    expect(violations(...writes, counter(4))).toHaveLength(1);
+  });
+
+  it('blames a process that failed and a claim of a row that is not true', () => {
+    expect(
+      violations(
+        { type: 'crash', process: 'w1', at: 1, message: 'unhandled' },
+        { type: 'claim', what: 'the key is free', ok: false },
+      ),
+    ).toEqual(['w1 failed: unhandled', 'the key is free']);
+  });
+
+  it('measures margins, gaps and the longest wait of each fault', () => {
+    const events: HistoryEvent[] = [
+      { type: 'rule', name: 'a', gap: 500 },
+      { type: 'fault', kind: 'freeze', at: 1_500 },
+      ...hold('x', 10, 20, { end: 'deadline' }),
+      ...hold('y', 27, 40, { asked: 12 }),
+      ...hold('z', 2_000, 2_100, { asked: 1_490 }),
+    ];
+    expect(check(events)).toMatchObject({
+      leastMargin: 7,
+      longestGap: 7,
+      longestWait: { none: 15, freeze: 510 },
+      faults: { freeze: 1 },
+    });
+  });
+});

@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import type { HistoryEvent } from './harness/history.js';
+import { askedIn, eventsOf, holdsIn, type Asked, type Hold } from './holds.js';
+
+export interface Verdict {
+  readonly violations: string[];
+  readonly grants: number;
+  readonly refusals: number;
+  readonly losses: number;
+  readonly faults: Record<string, number>;
+  /** The longest wait of a granted acquire that a fault of the kind fell into; `none` without any fault. */
+  readonly longestWait: Record<string, number>;
+  /** The least time from a holder's own end, by deadline or loss, to the next grant; Infinity for none. */
+  readonly leastMargin: number;
+  /** The longest time from an end to the next grant while somebody waited. */
+  readonly longestGap: number;
+  readonly lag: number;
+  readonly ping: number;
+}
+
+/** Judges a history by what stands in the file, and by nothing else. */
+export function checkHistory(path: string): Verdict {
+  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
+  return check(lines.map((line) => JSON.parse(line) as HistoryEvent));
+}
+
+export function check(events: readonly HistoryEvent[]): Verdict {
+  const bad: string[] = [];
+  const lag = most(eventsOf(events, 'lag').map(({ ms }) => ms));
+  const ping = most(eventsOf(events, 'ping').map(({ ms }) => ms));
+  const asked = [...askedIn(events).values()];
+  const holds = holdsIn(events, asked, bad);
+  const rules = new Map(eventsOf(events, 'rule').map((rule) => [rule.name, rule]));
+  let [leastMargin, longestGap] = [Infinity, 0];
+  for (const name of new Set(holds.map((hold) => hold.name))) {
+    const { capacity = 1, gap = Infinity, overtakes = Infinity, settle = 0 } = rules.get(name) ?? {};
+    const mine = holds.filter((hold) => hold.name === name);
+    const waits = asked.filter((one) => one.name === name);
+    bad.push(...overlaps(mine, capacity), ...fences(mine, capacity));
+    if (overtakes < Infinity) bad.push(...overtaken(waits, overtakes, settle));
+    mine.forEach((hold, index) => {
+      const next = mine.slice(index + 1, index + 9).find(({ start }) => start >= hold.end);
+      if (next && hold.endedBy !== 'release') leastMargin = Math.min(leastMargin, next.start - hold.end);
+      if (gap === Infinity) return;
+      const bound = hold.end + gap + lag + ping;
+      const waited = waits.filter(({ at, answeredAt }) => at < hold.end && answeredAt > hold.end);
+      if (next && waited.length > 0) longestGap = Math.max(longestGap, next.start - hold.end);
+      if (waited.some(({ answeredAt }) => answeredAt > bound) && !(next && next.start <= bound))
+        bad.push(`${name}: nobody was granted within ${gap} ms after the end of ${hold.id}`);
+    });
+  }
+  bad.push(...counters(events), ...expectations(events, holds, lag + ping));
+  for (const { process, message } of eventsOf(events, 'crash')) bad.push(`${process} failed: ${message}`);
+  for (const { what, ok } of eventsOf(events, 'claim')) if (!ok) bad.push(what);
+  const faults: Record<string, number> = {};
+  for (const { kind } of eventsOf(events, 'fault')) faults[kind] = (faults[kind] ?? 0) + 1;
+  const count = (type: HistoryEvent['type']) => eventsOf(events, type).length;
+  const [grants, refusals, losses] = [count('granted'), count('refused'), count('lost')];
+  const longestWait = waitsByFault(events, asked);
+  return {
+    violations: bad,
+    grants,
+    refusals,
+    losses,
+    faults,
+    longestWait,
+    leastMargin,
+    longestGap,
+    lag,
+    ping,
+  };
+}
+
+function overlaps(holds: readonly Hold[], capacity: number): string[] {
+  const points = holds.flatMap((hold) => [
+    { at: hold.start, units: hold.units, hold },
+    { at: hold.end, units: -hold.units, hold },
+  ]);
+  points.sort((a, b) => a.at - b.at || a.units - b.units);
+  const bad: string[] = [];
+  const held = new Set<Hold>();
+  let sum = 0;
+  for (const { units, hold } of points) {
+    if (hold.end <= hold.start) continue; // excused
+    sum += units;
+    if (units < 0) held.delete(hold);
+    else held.add(hold);
+    if (units > 0 && sum > capacity)
+      bad.push(`${hold.name}: ${[...held].map(({ id }) => id).join(' and ')} hold it at once`);
+  }
+  return bad;
+}
+
+/** Of one unit, who holds later has the larger fence; of several, who asked when the other had it already. */
+function fences(holds: readonly Hold[], capacity: number): string[] {
+  const since = (hold: Hold) => (capacity === 1 ? hold.start : hold.invoked);
+  const bad: string[] = [];
+  let earlier = 0;
+  let highest = -Infinity;
+  for (const hold of [...holds].sort((a, b) => since(a) - since(b))) {
+    for (let one = holds[earlier]; one && one.start < since(hold); one = holds[++earlier])
+      highest = Math.max(highest, one.fence ?? -Infinity);
+    if (hold.fence !== undefined && hold.fence <= highest && !hold.unsure)
+      bad.push(`${hold.name}: the fence ${hold.fence} of ${hold.id} is not above ${highest}`);
+  }
+  return bad;
+}
+
+/** Who saw others come later, from another process, and be served earlier, oftener than allowed. */
+function overtaken(asked: readonly Asked[], allowed: number, settle: number): string[] {
+  const granted = asked.filter((one) => one.granted);
+  return granted.flatMap(({ id, process, at, answeredAt }) => {
+    const times = granted.filter(
+      (other) => other.process !== process && other.at > at + settle && other.answeredAt < answeredAt,
+    ).length;
+    return times > allowed ? [`${id} was overtaken ${times} times`] : [];
+  });
+}
+
+/** The counter shows every accepted write, and none that was refused. */
+function counters(events: readonly HistoryEvent[]): string[] {
+  const answers = new Map(eventsOf(events, 'written').map(({ id, accepted }) => [id, accepted]));
+  return eventsOf(events, 'counter').flatMap(({ name, value }) => {
+    const writes = eventsOf(events, 'write').filter((write) => write.name === name);
+    const sure = writes.filter(({ id }) => answers.get(id) === true).length;
+    const unknown = writes.filter(({ id }) => !answers.has(id)).length;
+    const right = value >= sure && value <= sure + unknown;
+    return right
+      ? []
+      : [`${name}: the counter shows ${value} after ${sure} accepted writes (${unknown} unknown)`];
+  });
+}
+
+function expectations(events: readonly HistoryEvent[], holds: readonly Hold[], delay: number): string[] {
+  return eventsOf(events, 'expect').flatMap(({ name, after, within, what }) => {
+    const starts = holds.filter((hold) => hold.name === name).map(({ start }) => start);
+    const met = starts.some((start) => start >= after && start <= after + within + delay);
+    return met ? [] : [`${what}: '${name}' was not granted within ${within} ms`];
+  });
+}
+
+function waitsByFault(events: readonly HistoryEvent[], asked: readonly Asked[]): Record<string, number> {
+  const longest: Record<string, number> = {};
+  for (const { at: from, granted } of asked) {
+    if (!granted) continue;
+    const kinds = eventsOf(events, 'fault').filter(({ at }) => at >= from - 1_000 && at <= granted.at);
+    for (const kind of kinds.length > 0 ? kinds.map((fault) => fault.kind) : ['none'])
+      longest[kind] = Math.max(longest[kind] ?? 0, granted.at - from);
+  }
+  return longest;
+}
+
+function most(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => Math.max(a, b), 0);
+}
