@@ -146,7 +146,7 @@ export class HistoryClients {
     const hold = `${id} ${holder.first}`;
     // A turn inside a process takes more than a microsecond, so fences of one's own never outrun the clock.
     const turns = Math.floor(share * Math.max(0, now - holder.first));
-    const more = share === 0 ? 0 : Math.min(holder.last, holder.first + turns);
+    const more = share === 0 || holder.last < holder.first ? 0 : Math.min(holder.last, holder.first + turns);
     const used = Math.max(this.used.get(hold) ?? 0, more);
     this.used.set(hold, used);
     return used;

@@ -39,7 +39,8 @@ export function assertInvariants(state: LockState, now: number): void {
   for (const { deadline, span, first, last } of state.holders) {
     ok(deadline > now, 'a holder is past its deadline');
     ok(deadline <= now + span, 'a deadline is further away than its span');
-    ok(last >= first - 1 && last <= state.fence, 'a block is not within the fences given out');
+    const empty = last === first - 1; // nothing of it was used, and all went back
+    ok(empty || (last >= first && last <= state.fence), 'a block is not within the fences given out');
   }
   const blocks = [...state.holders].sort((a, b) => a.first - b.first);
   ok(
@@ -68,6 +69,9 @@ export class LockLedger {
       return;
     }
     assertInvariants(after, now);
+    // Forgotten, and then the clock stepped back further than the name had been idle.
+    if (before.fence === 0 && now < this.latest) this.usedUpTo = 0;
+    this.latest = Math.max(this.latest, now);
     this.enter(observed, time);
     for (const [id, { end, units }] of this.promises) {
       const holder = after.holders.find((each) => each.id === id);
@@ -77,15 +81,9 @@ export class LockLedger {
     this.checkOrder(observed);
     this.checkFences(observed);
     if (jumped) return;
-    this.latest = Math.max(this.latest, now);
     if ('block' in operation) this.block = Math.max(this.block, operation.block);
     const ahead = after.fence - this.latest;
     ok(ahead <= this.block + this.forced, `the fence runs ${ahead} µs ahead of the clock`);
-  }
-
-  /** The record was forgotten under a clock that stepped: its fences start again. */
-  forget(): void {
-    this.usedUpTo = 0;
   }
 
   private enter({ before, operation, answer, notices, after }: Observed, time: number): void {
@@ -131,13 +129,16 @@ export class LockLedger {
     const id = 'id' in operation ? operation.id : '';
     for (const holder of before.holders) {
       if (holder.id === id && 'used' in operation) this.usedUpTo = Math.max(this.usedUpTo, operation.used);
-      const expired = holder.deadline <= now && operation.kind !== 'revoke';
-      if (expired) this.usedUpTo = Math.max(this.usedUpTo, holder.last);
+      const forced = operation.kind === 'revoke' && operation.force && !holder.kept;
+      // Nobody gives back what an expired or forced-out holder may still use.
+      if ((forced || holder.deadline <= now) && holder.last >= holder.first)
+        this.usedUpTo = Math.max(this.usedUpTo, holder.last);
     }
     for (const { first } of granted(before, after)) {
       ok(first > this.usedUpTo, 'a fence was given out twice');
       for (const other of before.holders)
-        if (other.id !== id) ok(first > other.last, 'a fence is not larger than those of the holders before');
+        if (other.id !== id && other.last >= other.first)
+          ok(first > other.last, 'a fence is not larger than those of the holders before');
     }
   }
 }

@@ -21,10 +21,7 @@ function run(history: LockHistory, jumps: boolean): void {
     if (jump > 0) forward += jump;
     offset += jump;
     const now = time + offset;
-    if (expiryOf(state, 0, history.fenceMemory) <= now && state.fence > 0) {
-      state = emptyState();
-      if (jumps) ledger.forget();
-    }
+    if (expiryOf(state, 0, history.fenceMemory) <= now) state = emptyState();
     const before = copyOf(state);
     const operation = clients.operation(step, state, now);
     const notices: LockNotice[] = [];

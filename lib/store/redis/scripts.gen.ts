@@ -26,7 +26,7 @@ local fields = '%.0f %s %.0f %.0f 0'
 redis.call('HSET', key, 'v', '1', 'capacity', ARGV[6], 'fence', string.format('%.0f', last), 'ids', id,
 'h:' .. id, string.format(fields, deadline, ARGV[5], last, ttl + guard),
 'i:' .. id, string.format('%.0f %.0f %s', first, now, ARGV[12]))
-redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((math.max(deadline, done) + fenceMemory) / 1000)))
+redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((math.max(deadline, done, last) + fenceMemory) / 1000)))
 return { 'granted', now, first, last, 0, done > now and 1 or 0 }
 end
 local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
@@ -92,7 +92,7 @@ h.span = h.deadline - now
 end
 local function commit()
 dirty = false
-local latest = math.max(now, done)
+local latest = math.max(now, done, fence)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
 end
@@ -381,7 +381,7 @@ h.span = h.deadline - now
 end
 local function commit()
 dirty = false
-local latest = math.max(now, done)
+local latest = math.max(now, done, fence)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
 end
@@ -538,19 +538,18 @@ local fenceMemory = tonumber(ARGV[1])
 if r[4] == id and not r[8] and ARGV[6] == '0' and ARGV[7] == '0' then
 local deadline, units, last = string.match(r[11], '^(%d+) (%d+) (%d+) ')
 if tonumber(deadline) > now and units == r[2] then
-local done = tonumber(r[10] or 0)
-if fenceMemory == 0 and done <= now then
+local fence = tonumber(r[3])
+if r[3] == last then
+fence = math.min(fence, math.max(tonumber(ARGV[5]), string.match(r[12], '^%d+') - 1))
+end
+local latest = math.max(now, tonumber(r[10] or 0), fence)
+if fenceMemory == 0 and latest == now then
 redis.call('DEL', key)
 return { 'released', now }
 end
-redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((math.max(now, done) + fenceMemory) / 1000)))
+redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((latest + fenceMemory) / 1000)))
 redis.call('HDEL', key, 'ids', 'h:' .. id, 'i:' .. id)
-local fence = r[3]
-if fence == last then
-local firstFence = string.match(r[12], '^%d+')
-fence = string.format('%.0f', math.min(tonumber(last), math.max(tonumber(ARGV[5]), firstFence - 1)))
-end
-redis.call('HSET', key, 'fence', fence, 'released', id)
+redis.call('HSET', key, 'fence', string.format('%.0f', fence), 'released', id)
 return { 'released', now }
 end
 end
@@ -617,7 +616,7 @@ h.span = h.deadline - now
 end
 local function commit()
 dirty = false
-local latest = math.max(now, done)
+local latest = math.max(now, done, fence)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
 end
@@ -794,13 +793,15 @@ if r[4] == id and not r[8] then
 local deadline, units, last, before, flags = string.match(r[11], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
 deadline, last = tonumber(deadline), tonumber(last)
 if flags == '0' and deadline > now and deadline <= now + before then
-if units == r[2] and last == tonumber(r[3]) then
+local fence = tonumber(r[3])
+if units == r[2] and last == fence then
 last = math.max(last, lastUsed + block)
+fence = last
 end
 deadline = math.max(deadline, now + span)
 redis.call('PEXPIREAT', key,
-string.format('%.0f', math.ceil((math.max(deadline, tonumber(r[10] or 0)) + fenceMemory) / 1000)))
-redis.call('HSET', key, 'fence', units == r[2] and string.format('%.0f', last) or r[3],
+string.format('%.0f', math.ceil((math.max(deadline, tonumber(r[10] or 0), fence) + fenceMemory) / 1000)))
+redis.call('HSET', key, 'fence', string.format('%.0f', fence),
 'h:' .. id, string.format('%.0f %s %.0f %.0f 0', deadline, units, last, deadline - now))
 return { 'renewed', now, last, 0 }
 end
@@ -868,7 +869,7 @@ h.span = h.deadline - now
 end
 local function commit()
 dirty = false
-local latest = math.max(now, done)
+local latest = math.max(now, done, fence)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
 end
@@ -1092,7 +1093,7 @@ h.span = h.deadline - now
 end
 local function commit()
 dirty = false
-local latest = math.max(now, done)
+local latest = math.max(now, done, fence)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
 end

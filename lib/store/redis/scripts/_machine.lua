@@ -74,10 +74,11 @@ local function extend(h, span)
   h.span = h.deadline - now
 end
 
--- Writes what stands for the whole name. The record lives as long as a holder or a waiter may.
+-- Writes what stands for the whole name. The record lives as long as a holder or a waiter may, and until the
+-- clock has caught up with the fence.
 local function commit()
   dirty = false
-  local latest = math.max(now, done)
+  local latest = math.max(now, done, fence)
   for _, each in ipairs(ids) do
     latest = math.max(latest, holders[each].deadline)
   end

@@ -24,7 +24,7 @@ if (not r[4] or r[4] == '') and not r[8] and r[5] ~= id then
   redis.call('HSET', key, 'v', '1', 'capacity', ARGV[6], 'fence', string.format('%.0f', last), 'ids', id,
     'h:' .. id, string.format(fields, deadline, ARGV[5], last, ttl + guard),
     'i:' .. id, string.format('%.0f %.0f %s', first, now, ARGV[12]))
-  redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((math.max(deadline, done) + fenceMemory) / 1000)))
+  redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((math.max(deadline, done, last) + fenceMemory) / 1000)))
   return { 'granted', now, first, last, 0, done > now and 1 or 0 }
 end
 

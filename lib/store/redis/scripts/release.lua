@@ -17,21 +17,20 @@ local fenceMemory = tonumber(ARGV[1])
 if r[4] == id and not r[8] and ARGV[6] == '0' and ARGV[7] == '0' then
   local deadline, units, last = string.match(r[11], '^(%d+) (%d+) (%d+) ')
   if tonumber(deadline) > now and units == r[2] then
-    local done = tonumber(r[10] or 0)
-    if fenceMemory == 0 and done <= now then
+    -- Since nothing else was granted beside an exclusive hold, the rest of its block goes back. What the
+    -- client says of it is bounded by the block: at least the fence before its first, at most its last.
+    local fence = tonumber(r[3])
+    if r[3] == last then
+      fence = math.min(fence, math.max(tonumber(ARGV[5]), string.match(r[12], '^%d+') - 1))
+    end
+    local latest = math.max(now, tonumber(r[10] or 0), fence)
+    if fenceMemory == 0 and latest == now then
       redis.call('DEL', key)
       return { 'released', now }
     end
-    redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((math.max(now, done) + fenceMemory) / 1000)))
+    redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((latest + fenceMemory) / 1000)))
     redis.call('HDEL', key, 'ids', 'h:' .. id, 'i:' .. id)
-    -- Since nothing else was granted beside an exclusive hold, the rest of its block goes back. What the
-    -- client says of it is bounded by the block: at least the fence before its first, at most its last.
-    local fence = r[3]
-    if fence == last then
-      local firstFence = string.match(r[12], '^%d+')
-      fence = string.format('%.0f', math.min(tonumber(last), math.max(tonumber(ARGV[5]), firstFence - 1)))
-    end
-    redis.call('HSET', key, 'fence', fence, 'released', id)
+    redis.call('HSET', key, 'fence', string.format('%.0f', fence), 'released', id)
     return { 'released', now }
   end
 end

@@ -22,14 +22,16 @@ if r[4] == id and not r[8] then
   local deadline, units, last, before, flags = string.match(r[11], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
   deadline, last = tonumber(deadline), tonumber(last)
   if flags == '0' and deadline > now and deadline <= now + before then
-    if units == r[2] and last == tonumber(r[3]) then
+    local fence = tonumber(r[3])
+    if units == r[2] and last == fence then
       last = math.max(last, lastUsed + block)
+      fence = last
     end
     deadline = math.max(deadline, now + span)
     -- PEXPIREAT first: a full server allows it, and what follows it too.
     redis.call('PEXPIREAT', key,
-      string.format('%.0f', math.ceil((math.max(deadline, tonumber(r[10] or 0)) + fenceMemory) / 1000)))
-    redis.call('HSET', key, 'fence', units == r[2] and string.format('%.0f', last) or r[3],
+      string.format('%.0f', math.ceil((math.max(deadline, tonumber(r[10] or 0), fence) + fenceMemory) / 1000)))
+    redis.call('HSET', key, 'fence', string.format('%.0f', fence),
       'h:' .. id, string.format('%.0f %s %.0f %.0f 0', deadline, units, last, deadline - now))
     return { 'renewed', now, last, 0 }
   end
