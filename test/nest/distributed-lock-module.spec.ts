@@ -302,18 +302,21 @@ describe('the shutdown', () => {
     expect(await errorOf(app.get(LockService).acquire('slow'))).toMatchObject({ reason: 'closed' });
   });
 
-  it('still grants in the hook onModuleDestroy of the application', async () => {
-    let result: string | undefined;
+  it('still grants in the hooks of the application that come before its servers close', async () => {
+    const results: string[] = [];
     @Injectable()
     class Flush {
       constructor(readonly worker: Worker) {}
       async onModuleDestroy(): Promise<void> {
-        result = await this.worker.work();
+        results.push(await this.worker.work());
+      }
+      async beforeApplicationShutdown(): Promise<void> {
+        results.push(await this.worker.work());
       }
     }
     const module = await start([DistributedLockModule.forRoot()], [Worker, Flush]);
     await module.close();
-    expect(result).toBe('done');
+    expect(results).toEqual(['done', 'done']);
   });
 
   it('ends without a request ever made', async () => {

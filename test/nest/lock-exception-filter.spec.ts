@@ -166,6 +166,7 @@ describe('a lock error that leaves an HTTP handler', () => {
     await start({});
     const { text } = await get('/sent').expect(200);
     expect(text).toBe('half an answer');
+    expect(lines).toEqual([`error ${SECRET}`]);
   });
 
   it('is left to Nest when the filter is off, as are all other errors', async () => {

@@ -175,6 +175,22 @@ describe('LockInterceptor over a stream', () => {
     expect(await isFree('stream')).toBe(true);
   });
 
+  it('aborts the wait of a consumer that unsubscribes', () => {
+    let signal: AbortSignal | undefined;
+    const using = (_name: string, _work: unknown, options: { signal: AbortSignal }): Promise<void> => {
+      ({ signal } = options);
+      return new Promise(() => undefined);
+    };
+    const interceptor = new (LockInterceptor('stream') as new (locks: unknown) => NestInterceptor)({ using });
+    const stream = interceptor.intercept({} as ExecutionContext, {
+      handle: () => of(1),
+    }) as Observable<unknown>;
+    const subscription = stream.subscribe();
+    expect(signal?.aborted).toBe(false);
+    subscription.unsubscribe();
+    expect(signal?.aborted).toBe(true);
+  });
+
   it('completes without a value when the stream has none', async () => {
     expect(await lastValueFrom((await intercept(() => EMPTY)).pipe(toArray()))).toEqual([]);
   });

@@ -63,6 +63,7 @@ describe('@Locked on an async generator', () => {
     expect(await rows.next()).toEqual({ done: true, value: 'all' });
     expect(await isFree('export:a')).toBe(true);
     expect(await rows.next()).toEqual({ done: true, value: undefined });
+    expect(await rows.return('late')).toEqual({ done: true, value: 'late' });
     expect(log).toEqual(['begun', 'heard yes, export:a', 'cleaned up under export:a']);
   });
 
@@ -94,6 +95,7 @@ describe('@Locked on an async generator', () => {
   });
 
   it('locks nothing and runs nothing when it is left before its first step', async () => {
+    const lease = await locks.acquire('export:a'); // which would refuse every other
     const returned = service.rows('a');
     expect(await returned.return('never mind')).toEqual({ done: true, value: 'never mind' });
     expect(await returned.next()).toEqual({ done: true, value: undefined });
@@ -102,6 +104,7 @@ describe('@Locked on an async generator', () => {
     expect(await errorOf(thrown.throw(error))).toBe(error);
     expect(await thrown.next()).toEqual({ done: true, value: undefined });
     expect(log).toEqual([]);
+    await lease.release();
   });
 
   it('keeps the order of steps that are asked for at once', async () => {

@@ -123,6 +123,32 @@ describe('a profile', () => {
     expect((await errorOf(start({ hasty: {} }, interceptor))).message).toMatch(/no lock profile 'toString'/);
   });
 
+  it('belongs to the registration that the method locks with', async () => {
+    @Injectable()
+    class Reports {
+      @Locked('report', { locks: 'reports', profile: 'quick' })
+      async run(): Promise<string> {
+        return 'ran';
+      }
+
+      @Locked('report', { profile: 'other' })
+      async other(): Promise<string> {
+        return 'ran';
+      }
+    }
+    const registrations = [
+      DistributedLockModule.forRoot({ profiles: { other: {} } }),
+      DistributedLockModule.forRoot({ name: 'reports', profiles: { quick: { wait: 0 } } }),
+    ];
+    const other = await Test.createTestingModule({ imports: registrations, providers: [Reports] })
+      .setLogger(false as never)
+      .compile();
+    await other.init();
+    const reports = other.get(Reports);
+    expect([await reports.run(), await reports.other()]).toEqual(['ran', 'ran']);
+    await other.close();
+  });
+
   it('with an option that it cannot have fails the start', async () => {
     expect((await errorOf(start({ patient: { ttl: 1 } }))).message).toMatch(
       /The profile 'patient': The option ttl/,
