@@ -14,7 +14,8 @@ export { type PermitOptions, type Semaphore } from './locks/semaphore.js';
 export { type AcquireOptions, type Lock, type UsingOptions } from './locks/lock.js';
 export { type LockOptionsWithLog, type LockServiceOptions } from './locks/lock-options.js';
 export { type LockReport } from './locks/lock-report.js';
-export { createLockService, LockService } from './locks/lock-service.js';
+export { createLockService } from './locks/create-lock-service.js';
+export { LockService } from './locks/lock-service.js';
 export { connectLocks } from './nest/connect-locks.js';
 export { DistributedLockModule } from './nest/distributed-lock-module.js';
 export {

@@ -42,4 +42,16 @@ export class LockBusyError extends LockError {
     if (details.holder) this.holder = details.holder;
     if (details.retryAfter !== undefined) this.retryAfter = details.retryAfter;
   }
+
+  /** The same, with the remedy for calls that hold one lock and wait for another. */
+  whileHolding(names: readonly string[]): LockBusyError {
+    const { reason, waited, holder, retryAfter, cause, lockName = '' } = this;
+    const held = `'${names.join("', '")}'`;
+    return new LockBusyError(
+      `${this.message} The running call holds ${held} meanwhile: if others take them in another order, they wait ` +
+        `for each other. Take them together: allOf([${held}, '${lockName}']).`,
+      lockName,
+      { reason, waited, holder, retryAfter, cause },
+    );
+  }
 }

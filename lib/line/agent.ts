@@ -1,6 +1,7 @@
 import type { LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockLostReason } from '../base/lock-lost-error.js';
-import { Attempt, type AttemptOwner, type Refusal } from './attempt.js';
+import type { AttemptOwner, Refusal } from './attempt-owner.js';
+import { Attempt } from './attempt.js';
 import { Attempts } from './attempts.js';
 import { CallerQueue, exclusive, sameShare } from './caller-queue.js';
 import { Caller, type Request } from './caller.js';
@@ -64,11 +65,6 @@ export class Agent implements AttemptOwner, TenureOwner {
     return caller.granted;
   }
 
-  /** Asks again for everything that waits: a connection is back, or notices can be heard. */
-  wake(): void {
-    this.attempts.wake();
-  }
-
   /** Sends all waiting callers away. */
   closeLine(): void {
     for (let caller = this.callers.first; caller; caller = this.callers.first) {
@@ -119,8 +115,8 @@ export class Agent implements AttemptOwner, TenureOwner {
     tenure?.lose(reason);
     this.tenures.delete(hold);
     this.host.forget(hold.id);
-    // A revoked hold stays taken until the work gives it back; the others are over, or end by themselves.
-    if (reason === 'max-hold') void hold.release();
+    // A revoked hold stays taken until the work gives it back, or until its deadline.
+    if (reason !== 'revoked' && reason !== 'taken') void hold.release();
     this.pump();
   }
 
@@ -136,6 +132,15 @@ export class Agent implements AttemptOwner, TenureOwner {
       this.turn.breathe(() => this.handOn(hold));
     }
     return RELEASED;
+  }
+
+  downgraded(tenure: Tenure, units: number): { tenure: Tenure; done: Promise<void> } {
+    const { hold, wish, fence } = tenure;
+    const reading = new Tenure(hold, wish, this.host.around.clock, this, fence);
+    this.tenures.set(hold, reading);
+    const done = hold.downgrade(units);
+    this.pump();
+    return { tenure: reading, done };
   }
 
   /** After a breath: the one who was to be next may be gone, and the hold too. */
@@ -184,13 +189,8 @@ export class Agent implements AttemptOwner, TenureOwner {
     const attempt = this.attempts.find(caller.request.terms);
     if (reason === 'timeout' && attempt?.lastError) caller.fail(attempt.lastError);
     else {
-      const here = this.tenures.size > 0;
-      const left = (attempt?.due ?? Infinity) - this.host.around.clock.now();
-      caller.refuse(
-        reason,
-        here ? this.host.process : (attempt?.holder ?? ''),
-        left < Infinity ? Math.max(0, left) : undefined,
-      );
+      const holder = this.tenures.size > 0 ? this.host.process : (attempt?.holder ?? '');
+      caller.refuse(reason, holder, attempt?.retryAfter);
     }
     this.pump();
   }

@@ -1,5 +1,4 @@
 import type { CancelTimer } from '../base/clock.js';
-import type { LockLostReason } from '../base/lock-lost-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import type { AcquireAnswer, AcquireOperation, LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
@@ -7,26 +6,10 @@ import type { Answered } from '../store/lock-store.js';
 import { newAttemptId } from '../store/session-id.js';
 import { claimDeadline, leaseDeadline } from '../validity/deadline.js';
 import { AcquireCommand } from './acquire-command.js';
+import type { AttemptOwner, Refusal } from './attempt-owner.js';
 import { Hold } from './hold.js';
 import type { Surroundings } from './surroundings.js';
 import type { Terms } from './terms.js';
-
-/** Why an attempt ended without a grant. */
-export type Refusal =
-  | { readonly kind: 'busy'; readonly who: string; readonly retryAfter: number }
-  | { readonly kind: 'mismatch'; readonly capacity: number }
-  | { readonly kind: 'failed'; readonly error: LockStoreError }
-  /** The id is spent (it was revoked, or its grant came too late): try with a new one. */
-  | { readonly kind: 'spent' };
-
-/** Who an attempt works for. */
-export interface AttemptOwner {
-  /** How many more milliseconds somebody waits; 0 asks once. */
-  waitLeft(attempt: Attempt): number;
-  granted(attempt: Attempt, hold: Hold): void;
-  refused(attempt: Attempt, why: Refusal): void;
-  lost(hold: Hold, reason: LockLostReason): void;
-}
 
 const SOONEST_POLL = 5;
 const UNHEARD_POLL = 100;
@@ -39,9 +22,9 @@ const RESENDS_WHEN_LATE = 2;
 /** One way to a grant: asks the store, keeps its place in the queue, and becomes a {@link Hold}. */
 export class Attempt {
   readonly id: string;
-  /** Who held the lock and when that ends (local time), by the last answer. */
+  /** Who held the lock, by the last answer. */
   holder = '';
-  due = Infinity;
+  private due = Infinity;
   /** Set while the store cannot be asked. */
   lastError: LockStoreError | undefined;
   private readonly command: AcquireCommand;
@@ -61,6 +44,11 @@ export class Attempt {
     this.command = new AcquireCommand(around, name, this.id, terms);
   }
 
+  /** In how many milliseconds the present hold ends unless renewed, by the last answer; undefined before one. */
+  get retryAfter(): number | undefined {
+    return this.due < Infinity ? Math.max(0, this.due - this.around.clock.now()) : undefined;
+  }
+
   /** Asks now. One acquire is in flight at a time; a wish meanwhile is carried out after it. */
   ask(): void {
     if (this.phase !== 'waiting') return;
@@ -78,6 +66,11 @@ export class Attempt {
     // Without evidence of the server's clock, or too late by it, a notice is only a reason to ask.
     if (deadline === undefined || deadline <= now) return this.ask();
     this.take(notice, deadline)?.confirm();
+  }
+
+  /** A connection is back: the place in the queue, or a grant, may have gone unheard. */
+  wake(): void {
+    this.ask();
   }
 
   /** Leaves: the place in the queue, or a grant that is under way, is given back. */
@@ -162,7 +155,10 @@ export class Attempt {
     this.cancelTimer = this.around.clock.after(ms, () => this.ask());
   }
 
-  private take(grant: { first: number; last: number; waiting: boolean }, deadline: number): Hold | undefined {
+  private take(
+    grant: { first: number; last: number; waiting: boolean; done: boolean },
+    deadline: number,
+  ): Hold | undefined {
     this.phase = 'held';
     this.cancelTimer?.();
     this.lastError = undefined;

@@ -52,8 +52,4 @@ export class Attempts {
     const place = this.waiting.indexOf(attempt);
     if (place >= 0) this.waiting.splice(place, 1);
   }
-
-  wake(): void {
-    for (const attempt of this.waiting) attempt.ask();
-  }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import type { DowngradeOperation } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
 import { commandTimeout } from './terms.js';
 
@@ -40,6 +41,22 @@ export class Farewell {
     const work = this.untilFree(departure, answered).finally(() => this.open.delete(work));
     this.open.add(work);
     return outcome;
+  }
+
+  /** Gives units back, again and again until it is answered or `over`; resolves at the first answer or failure. */
+  downgrade(name: string, operation: DowngradeOperation, ttl: number, over: () => boolean): Promise<void> {
+    return new Promise((answered) => {
+      const ask = (): void => {
+        this.store.execute(name, operation, commandTimeout(ttl)).then(
+          () => answered(),
+          () => {
+            answered(); // unknown counts as given back; the server may keep it for longer, which harms nobody
+            if (!over()) this.clock.after(RETRY, ask);
+          },
+        );
+      };
+      ask();
+    });
   }
 
   /** Resolves when every release sent so far has its answer or its end. */

@@ -4,6 +4,7 @@ import type { LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
 import { commandEnd, leaseDeadline } from '../validity/deadline.js';
 import type { Renewable } from '../validity/renewal-scheduler.js';
+import type { Grant } from './grant.js';
 import type { Surroundings } from './surroundings.js';
 import { commandTimeout, micros, type Terms } from './terms.js';
 import type { Wish } from './wish.js';
@@ -16,6 +17,8 @@ export class Hold implements Renewable {
   /** Others wait at the store. */
   contended: boolean;
   lossReason: LockLostReason | undefined;
+  /** The name carries a mark that its work was done (run once). */
+  readonly workDone: boolean;
   readonly id: string;
   readonly name: string;
   private terms: Terms;
@@ -32,16 +35,7 @@ export class Hold implements Renewable {
 
   constructor(
     private readonly around: Surroundings,
-    grant: {
-      id: string;
-      name: string;
-      terms: Terms;
-      first: number;
-      last: number;
-      waiting: boolean;
-      deadline: number;
-      doubt: number;
-    },
+    grant: Grant,
     private readonly onLost: (hold: Hold, reason: LockLostReason) => void,
   ) {
     ({
@@ -51,6 +45,7 @@ export class Hold implements Renewable {
       first: this.first,
       last: this.last,
       waiting: this.contended,
+      done: this.workDone,
       deadline: this.deadline,
       doubt: this.doubt,
     } = grant);
@@ -127,6 +122,14 @@ export class Hold implements Renewable {
       await this.renewing?.catch(() => undefined); // it was sent with the ttl of before
     }
     return (this.renewing ??= this.sendRenewal().finally(() => (this.renewing = undefined)));
+  }
+
+  /** Gives units back. It stops being exclusive now; resolves when the store has answered, or could not. */
+  downgrade(units: number): Promise<void> {
+    this.terms = { ...this.terms, units };
+    const { id, name, used, terms } = this;
+    const operation = { kind: 'downgrade', id, units, used } as const;
+    return this.around.farewell.downgrade(name, operation, terms.ttl, () => this.over);
   }
 
   /** Gives it back. The rest of the fence block goes with it. */

@@ -11,9 +11,13 @@ import type { Tenure } from './tenure.js';
 import { commandTimeout } from './terms.js';
 
 /** Someone whom notices are for. */
-interface Hearer {
+export interface Hearer {
   readonly id: string;
   notice(notice: LockNotice): void;
+  /** A connection is back, or notices can be heard now: who waits asks again. */
+  wake?(): void;
+  /** The process shuts down: who waits is sent away. */
+  close?(): void;
 }
 
 /** All waiting and holding of this process at one store: an agent per name in use. */
@@ -40,7 +44,7 @@ export class Line implements AgentHost {
     };
     store.listen({
       notice: (name, notice) => this.hear(name, notice),
-      wake: () => this.agents.forEach((agent) => agent.wake()),
+      wake: () => [...this.hearers.values()].forEach((hearer) => hearer.wake?.()),
     });
   }
 
@@ -62,6 +66,7 @@ export class Line implements AgentHost {
     if (this.closing) return;
     this.closing = true;
     for (const agent of [...this.agents.values()]) agent.closeLine();
+    for (const hearer of [...this.hearers.values()]) hearer.close?.();
     if (this.agents.size > 0)
       await Promise.race([new Promise<void>((drained) => (this.drained = drained)), this.pause(grace)]);
     for (const agent of [...this.agents.values()]) agent.closeTenures();

@@ -12,6 +12,7 @@ export interface ReleaseTerms {
 /** Who is told when a tenure ends on purpose. */
 export interface TenureOwner {
   released(tenure: Tenure, terms: ReleaseTerms): Promise<'released' | 'expired'>;
+  downgraded(tenure: Tenure, units: number): { tenure: Tenure; done: Promise<void> };
 }
 
 /** The time in which one caller of this process has the lock: a part of a hold, with a fence of its own. */
@@ -27,8 +28,9 @@ export class Tenure {
     readonly wish: Wish,
     private readonly clock: Clock,
     private readonly owner: TenureOwner,
+    fence?: number,
   ) {
-    this.fence = hold.nextFence();
+    this.fence = fence ?? hold.nextFence();
     this.since = clock.now();
   }
 
@@ -78,6 +80,12 @@ export class Tenure {
     this.ended ??= { at: this.clock.now(), reason: lost ?? 'released' };
     const answer = this.owner.released(this, terms);
     return (this.releasing = lost ? answer.then(() => 'expired' as const) : answer);
+  }
+
+  /** Goes on with fewer units, without a gap and with the same fence; this tenure is over at once. */
+  downgrade(units: number): { tenure: Tenure; done: Promise<void> } {
+    this.ended ??= { at: this.clock.now(), reason: 'released' };
+    return this.owner.downgraded(this, units);
   }
 
   lostError(reason: LockLostReason): LockLostError {

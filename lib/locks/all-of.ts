@@ -1,63 +1,106 @@
 import { milliseconds } from '../base/duration.js';
+import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
-import { BaseLock, type LockContext } from './base-lock.js';
-import type { Held } from './held-leases.js';
+import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
+import type { Entry } from './held-leases.js';
 import { LeaseBundle } from './lease-bundle.js';
 import type { Lease } from './lease.js';
-import type { AcquireOptions } from './lock.js';
+import { WAIT } from './lock-settings.js';
+import type { AcquireOptions, UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
 
 /**
- * Several names at once, all or none. They are taken in one order everywhere, so that two callers can never
- * wait for each other.
+ * Several locks at once, all or none. All are asked for together first, which takes one round trip when they are
+ * free; otherwise one after another in one order everywhere, so that two callers can never wait for each other.
  */
 export class AllOf extends BaseLock {
-  readonly names: readonly string[];
-  readonly mode = 'write';
-  private readonly parts: readonly NameLock[];
+  readonly parts: readonly LockPart[];
+  private readonly locks: readonly BaseLock[];
 
-  /** @throws LockUsageError without any name */
-  constructor(names: readonly string[], context: LockContext) {
+  /** @throws LockUsageError without any lock, or for one name in two ways */
+  constructor(locks: readonly BaseLock[], context: LockContext) {
     super(context);
-    this.names = [...new Set(names)].sort();
-    if (this.names.length === 0)
-      throw new LockUsageError('Several names are to be locked, but the list is empty.');
-    this.parts = this.names.map((name) => new NameLock(name, context));
+    const flat = locks.flatMap((lock) => (lock instanceof AllOf ? lock.locks : [lock]));
+    const byName = new Map<string, BaseLock>();
+    for (const lock of flat) {
+      const [{ name, mode } = { name: '', mode: 'write' }] = lock.parts;
+      const same = byName.get(name);
+      if (same && (same.parts[0]?.mode !== mode || mode === 'permits'))
+        throw new LockUsageError(
+          `'${name}' is asked for twice at once, in two ways: it would wait for itself.`,
+          name,
+        );
+      byName.set(name, lock);
+    }
+    if (byName.size === 0) throw new LockUsageError('Several locks are to be taken, but the list is empty.');
+    this.locks = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, lock]) => lock);
+    this.parts = this.locks.flatMap(({ parts }) => parts);
   }
 
-  protected async take(options: AcquireOptions, defaultWait: number): Promise<Lease> {
+  async take(options: AcquireOptions, defaultWait: number): Promise<Lease> {
+    const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT);
+    return new LeaseBundle(await this.takeAll(this.locks, options, wait));
+  }
+
+  entriesOf(lease: Lease): Entry[] {
+    const leases = lease instanceof LeaseBundle ? lease.parts : [];
+    return this.locks.flatMap((lock, index) => lock.entriesOf(leases[index] ?? lease));
+  }
+
+  /** Enters the names that the running call holds; the missing ones are taken, all or none. */
+  protected enter<T>(
+    work: (lease: Lease) => T | PromiseLike<T>,
+    options: UsingOptions,
+    reentrant: boolean,
+  ): Promise<T> | undefined {
+    const held = this.locks.map((lock) => (lock instanceof NameLock ? lock.heldHere(reentrant) : undefined));
+    const [first] = held.filter((each) => each !== undefined);
+    if (!first) return undefined;
+    const missing = this.locks.filter((_, index) => !held[index]);
+    if (missing.length > 0) return this.enterAndTake(missing, work, options);
+    return this.context.held.enter(first, new LeaseBundle(held.map((each) => each?.lease as Lease)), work);
+  }
+
+  private enterAndTake<T>(
+    missing: readonly BaseLock[],
+    work: (lease: Lease) => T | PromiseLike<T>,
+    options: UsingOptions,
+  ): Promise<T> {
+    const { held } = this.context;
+    const others = new AllOf(missing, this.context);
+    return others.using(() => {
+      const leases = this.names.map((name) => held.current(name)?.lease as Lease);
+      return work(new LeaseBundle(leases));
+    }, options);
+  }
+
+  private async takeAll(locks: readonly BaseLock[], options: AcquireOptions, wait: number): Promise<Lease[]> {
     const { clock } = this.context;
-    const range = { option: 'wait', min: 0, max: 86_400_000, infinite: true };
-    const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, range);
     const until = clock.now() + wait;
-    const leases: Lease[] = [];
+    const tries = await Promise.allSettled(locks.map((lock) => lock.take({ ...options, wait: 0 }, 0)));
+    const leases = tries.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    if (leases.length === locks.length) return leases;
+    await rollBack(leases);
+    const failed = tries.map((each) => (each.status === 'rejected' ? (each.reason as Error) : undefined));
+    const fatal = failed.find(
+      (error) => error && !(error instanceof LockBusyError && error.reason === 'held'),
+    );
+    if (fatal) throw fatal;
+    if (wait === 0) throw failed.find((error) => error !== undefined) as Error;
+    const taken: Lease[] = [];
     try {
-      for (const part of this.parts) {
-        const left = wait === Infinity ? Infinity : Math.max(0, Math.min(wait, until - clock.now()));
-        leases.push(await part.acquire({ ...options, wait: left }));
+      for (const lock of locks) {
+        const left = Math.max(0, until - clock.now());
+        taken.push(await lock.take({ ...options, wait: Math.min(wait, left) }, 0));
       }
-      return new LeaseBundle(leases);
+      return taken;
     } catch (error) {
-      await Promise.all(leases.map((lease) => lease.release()));
+      await rollBack(taken);
       throw error;
     }
   }
+}
 
-  protected enter<T>(work: (lease: Lease) => T | PromiseLike<T>, reentrant: boolean): Promise<T> | undefined {
-    const held = this.names
-      .map((name) => this.context.held.current(name))
-      .filter((each) => each !== undefined);
-    if (held.length === 0) return undefined;
-    if (!reentrant || held.length < this.names.length) throw this.partlyHeld(held);
-    const lease = new LeaseBundle([...new Set(held.map((each) => each.lease))]);
-    return this.context.held.enter(held[0] as Held, () => work(lease));
-  }
-
-  private partlyHeld(held: readonly Held[]): LockUsageError {
-    const names = held.map(({ name }) => `'${name}'`).join(', ');
-    return new LockUsageError(
-      `The running call holds ${names} already and asks for '${this.names.join("', '")}' together: ` +
-        'take all of them in the outer call, or only the missing ones here.',
-    );
-  }
+async function rollBack(leases: readonly Lease[]): Promise<void> {
+  await Promise.all(leases.map((lease) => lease.release()));
 }

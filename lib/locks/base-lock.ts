@@ -5,7 +5,7 @@ import { LockLostError } from '../base/lock-lost-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { Line } from '../line/line.js';
-import type { HeldLeases, LockMode } from './held-leases.js';
+import type { Entry, HeldLeases, LockMode } from './held-leases.js';
 import type { Lease } from './lease.js';
 import { truth, type LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
@@ -19,22 +19,31 @@ export interface LockContext {
   readonly clock: Clock;
 }
 
-/** The verbs of every kind, over the one thing in which kinds differ: how a lease is taken. */
+/** One name of a lock, and how it is locked. */
+export interface LockPart {
+  readonly name: string;
+  readonly mode: LockMode;
+}
+
+/** The verbs of every kind, over the two things in which kinds differ: how a lease is taken, and re-entry. */
 export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements Lock<L, X> {
-  abstract readonly names: readonly string[];
-  abstract readonly mode: LockMode;
+  abstract readonly parts: readonly LockPart[];
 
   constructor(protected readonly context: LockContext) {}
 
+  get names(): string[] {
+    return this.parts.map(({ name }) => name);
+  }
+
   async acquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L> {
     this.refuseToWaitForItself();
-    return this.take(options, this.context.settings.wait);
+    return this.takeOrExplain(options, this.context.settings.wait);
   }
 
   async tryAcquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L | undefined> {
     this.refuseToWaitForItself();
     try {
-      return await this.take(options, 0);
+      return await this.takeOrExplain(options, 0);
     } catch (error) {
       if (error instanceof LockBusyError && (error.reason === 'held' || error.reason === 'timeout'))
         return undefined;
@@ -46,14 +55,14 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     work: (lease: L) => T | PromiseLike<T>,
     options: UsingOptions & X = {} as UsingOptions & X,
   ): Promise<T> {
-    const [name = ''] = this.names;
+    const [{ name } = { name: '' }] = this.parts;
     const reentrant = truth(options.reentrant, 'reentrant', name);
     const runsWithout = mayRunWithoutStore(options.onStoreError, name);
-    const entered = this.enter(work, reentrant);
+    const entered = this.enter(work, options, reentrant);
     if (entered) return entered;
     let lease: L;
     try {
-      lease = await this.take(options, this.context.settings.wait);
+      lease = await this.takeOrExplain(options, this.context.settings.wait);
     } catch (error) {
       if (!runsWithout || !(error instanceof LockStoreError)) throw error;
       return work(new UnprotectedLease(this.names, error) as Lease as L);
@@ -61,32 +70,62 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     // The outcome of the work is never masked: a loss carries it.
     let outcome: { result: T } | { cause: unknown };
     try {
-      outcome = { result: await this.context.held.run(this.names, this.mode, lease, work) };
+      outcome = { result: await this.context.held.run(this.entriesOf(lease), lease, work) };
     } catch (cause) {
       outcome = { cause };
     }
-    const loss = lossOf(lease);
-    void lease.release(); // on the wire when we return; its answer is the line's business
+    const loss = this.lossOf(lease);
+    this.giveBack(lease, outcome); // on the wire when we return; its answer is the line's business
     if (loss)
       throw 'cause' in outcome && sameLoss(outcome.cause, loss) ? outcome.cause : loss.withOutcome(outcome);
     if ('cause' in outcome) throw outcome.cause;
     return outcome.result;
   }
 
-  /** Takes a lease, or throws a LockError. */
-  protected abstract take(options: AcquireOptions & X, wait: number): Promise<L>;
+  /** Takes a lease without regard to what the running call holds, or throws a LockError. */
+  abstract take(options: AcquireOptions & X, wait: number): Promise<L>;
 
-  /** Runs `work` inside what the running call holds already; undefined when it holds nothing of it. */
+  /** Runs `work` inside what the running call holds already; undefined when a lease has to be taken. */
   protected abstract enter<T>(
     work: (lease: L) => T | PromiseLike<T>,
+    options: UsingOptions & X,
     reentrant: boolean,
   ): Promise<T> | undefined;
 
+  /** What the running call holds under `lease`. */
+  abstract entriesOf(lease: L): Entry[];
+
+  protected giveBack(lease: L, _outcome: { result: unknown } | { cause: unknown }): void {
+    void lease.release();
+  }
+
+  protected lossOf(lease: Lease): LockLostError | undefined {
+    try {
+      lease.assertHeld();
+      return undefined;
+    } catch (error) {
+      // Released by the work itself, in time: that is no loss.
+      return error instanceof LockLostError && error.reason !== 'released' ? error : undefined;
+    }
+  }
+
+  /** A timeout while the running call holds another lock is likely two calls that wait for each other. */
+  private async takeOrExplain(options: AcquireOptions & X, wait: number): Promise<L> {
+    try {
+      return await this.take(options, wait);
+    } catch (error) {
+      const holding = this.context.held.names;
+      if (holding.length > 0 && error instanceof LockBusyError && error.reason === 'timeout')
+        throw error.whileHolding(holding);
+      throw error;
+    }
+  }
+
   /** `acquire` never re-enters: on a name that the running call holds alone it would wait for itself. */
   private refuseToWaitForItself(): void {
-    for (const name of this.names) {
+    for (const { name, mode } of this.parts) {
       const held = this.context.held.current(name);
-      if (held?.mode === 'write' || (held?.mode === 'read' && this.mode === 'write'))
+      if (held?.mode === 'write' || (held?.mode === 'read' && mode === 'write'))
         throw new LockUsageError(
           `The running call holds '${name}' already and would wait for itself. ` +
             'Use `using` to enter it again, or `current()` for its lease.',
@@ -99,16 +138,6 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
 /** The work itself reported the loss: it is not its own cause. */
 function sameLoss(cause: unknown, loss: LockLostError): boolean {
   return cause instanceof LockLostError && cause.lockName === loss.lockName && cause.fence === loss.fence;
-}
-
-function lossOf(lease: Lease): LockLostError | undefined {
-  try {
-    lease.assertHeld();
-    return undefined;
-  } catch (error) {
-    // Released by the work itself, in time: that is no loss.
-    return error instanceof LockLostError && error.reason !== 'released' ? error : undefined;
-  }
 }
 
 function mayRunWithoutStore(value: unknown, name: string): boolean {

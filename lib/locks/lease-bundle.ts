@@ -5,7 +5,7 @@ import type { Lease } from './lease.js';
 export class LeaseBundle implements Lease {
   private combined: AbortSignal | undefined;
 
-  constructor(private readonly parts: readonly Lease[]) {}
+  constructor(readonly parts: readonly Lease[]) {}
 
   get names(): readonly string[] {
     return this.parts.flatMap(({ names }) => names);

@@ -1,7 +1,7 @@
 import type { CancelTimer, Clock } from '../base/clock.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { milliseconds } from '../base/duration.js';
-import type { Tenure } from '../line/tenure.js';
+import type { ReleaseTerms, Tenure } from '../line/tenure.js';
 import type { Lease } from './lease.js';
 
 /** The lease of one name that a user holds. */
@@ -10,8 +10,8 @@ export class LeaseHandle implements Lease {
   private cancelTimer: CancelTimer | undefined;
 
   constructor(
-    private readonly tenure: Tenure,
-    private readonly clock: Clock,
+    protected readonly tenure: Tenure,
+    protected readonly clock: Clock,
   ) {}
 
   get names(): readonly string[] {
@@ -58,9 +58,14 @@ export class LeaseHandle implements Lease {
     this.assertHeld();
   }
 
-  release(): Promise<'released' | 'expired'> {
+  /** Whether the work of this name was done before (run once). */
+  get workDone(): boolean {
+    return this.tenure.hold.workDone;
+  }
+
+  release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
     this.cancelTimer?.();
-    return this.tenure.release();
+    return this.tenure.release(terms);
   }
 
   /** Sends the release and does not await its answer. */

@@ -39,3 +39,18 @@ export interface Lease extends AsyncDisposable {
   /** Gives the lock back; `expired` when it was lost before. Idempotent. */
   release(): Promise<'released' | 'expired'>;
 }
+
+/**
+ * The lease of a writer.
+ *
+ * @publicApi
+ */
+export interface WriteLease extends Lease {
+  /**
+   * Goes on as a reader without a gap: no other writer gets in between. This lease ends when the command is
+   * sent, and its fence goes over to the one that is returned.
+   *
+   * @throws LockLostError when the lease is lost or released
+   */
+  downgrade(): Promise<Lease>;
+}

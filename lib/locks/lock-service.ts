@@ -1,23 +1,27 @@
-import { SystemClock, type Clock } from '../base/clock.js';
+import type { Clock } from '../base/clock.js';
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
-import { checkName } from '../base/name.js';
-import { holderOf } from '../line/caller.js';
 import { Line } from '../line/line.js';
 import type { LockStore } from '../store/lock-store.js';
 import { AllOf } from './all-of.js';
-import type { BaseLock, LockContext } from './base-lock.js';
+import { BaseLock, type LockContext } from './base-lock.js';
+import type { CountDownLatch } from './countdown-latch.js';
 import { HeldLeases } from './held-leases.js';
-import type { Lease } from './lease.js';
-import type { LockOptionsWithLog } from './lock-options.js';
+import { Inspector } from './inspector.js';
+import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
+import { LeaseHandle } from './lease-handle.js';
+import type { Lease, WriteLease } from './lease.js';
 import type { LockReport } from './lock-report.js';
-import { LockSettings } from './lock-settings.js';
+import type { LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
-import { openStore } from './open-store.js';
+import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
+import { SemaphoreLock } from './semaphore-lock.js';
+import type { Semaphore } from './semaphore.js';
+import { StoreLatch } from './store-latch.js';
+import { WriteLock } from './write-lock.js';
 
 const STARTUP_PATIENCE = 4_500;
-const ASK_PATIENCE = 1_000;
 
 /**
  * Everything about locks: take them by name, look at them, take them away.
@@ -26,6 +30,8 @@ const ASK_PATIENCE = 1_000;
  */
 export class LockService {
   private readonly context: LockContext;
+  private readonly inspector: Inspector;
+  private readonly leaders = new Set<Leadership>();
   private closing: Promise<void> | undefined;
 
   /** Made by `DistributedLockModule` or `createLockService`. */
@@ -37,11 +43,46 @@ export class LockService {
   ) {
     const line = new Line(store, clock, settings.process);
     this.context = { line, settings, held: new HeldLeases(), clock };
+    this.inspector = new Inspector(store);
   }
 
-  /** Mutual exclusion on one name. Excludes the readers and writers of a read-write lock of that name, too. */
+  /** Mutual exclusion on one name; the same as the writer of a read-write lock of that name. */
   mutex(name: string): Lock {
-    return new NameLock(name, this.context);
+    return this.nameLock(name, 'write');
+  }
+
+  /**
+   * Readers together or one writer alone, by phases: no reader passes a waiting writer, and readers that stand
+   * next to each other enter together, so that nobody starves.
+   */
+  readWrite(name: string): { readonly read: Lock; readonly write: Lock<WriteLease> } {
+    return { read: this.nameLock(name, 'read'), write: new WriteLock(name, this.context) };
+  }
+
+  /** So many permits under one name. 1 … 2³⁰. @throws LockUsageError */
+  semaphore(name: string, permits: number): Semaphore {
+    return new SemaphoreLock(name, permits, this.context, this.store);
+  }
+
+  /** A gate that opens when it was counted down to zero. */
+  latch(name: string): CountDownLatch {
+    return new StoreLatch(name, this.context);
+  }
+
+  /**
+   * Several locks, all or none, and without deadlock in whatever order they are named. A string is a mutex.
+   *
+   * @throws LockUsageError for an empty list, or one name in two ways
+   */
+  allOf(locks: readonly (string | Lock<Lease, never>)[]): Lock {
+    if (!Array.isArray(locks))
+      throw new LockUsageError(`allOf takes a list of names or locks; it was ${shown(locks)}.`);
+    const parts = (locks as readonly unknown[]).map((lock) => {
+      if (lock instanceof BaseLock) return lock;
+      if (typeof lock === 'string') return this.nameLock(lock, 'write');
+      throw new LockUsageError(`allOf takes names, or locks of this library; one was ${shown(lock)}.`);
+    });
+    return new AllOf(parts, this.context);
   }
 
   /**
@@ -50,12 +91,12 @@ export class LockService {
    * @throws LockBusyError | LockStoreError | LockUsageError
    */
   acquire(name: string, options?: AcquireOptions): Promise<Lease> {
-    return orRejected(() => this.lockOf(name).acquire(options));
+    return orRejected(() => this.nameLock(name, 'write').acquire(options));
   }
 
   /** Like `acquire`, but resolves with undefined when the lock is busy. `wait` is 0 unless given. */
   tryAcquire(name: string, options?: AcquireOptions): Promise<Lease | undefined> {
-    return orRejected(() => this.lockOf(name).tryAcquire(options));
+    return orRejected(() => this.nameLock(name, 'write').tryAcquire(options));
   }
 
   /**
@@ -69,37 +110,50 @@ export class LockService {
     work: (lease: Lease) => T | PromiseLike<T>,
     options?: UsingOptions,
   ): Promise<T> {
-    return orRejected(() => this.lockOf(name).using(work, options));
+    return orRejected(() =>
+      typeof name === 'object' && name !== null
+        ? this.allOf(name).using(work, options)
+        : this.nameLock(name, 'write').using(work, options),
+    );
+  }
+
+  /**
+   * Runs `work` in one process; the others wait for it and go on. When it fails, its caller is told and the next
+   * one runs it. Whoever comes within `doneTtl` after a success does not run it.
+   *
+   * @throws LockBusyError | LockStoreError | LockUsageError | LockLostError
+   */
+  once<T>(
+    name: string,
+    work: (lease: Lease) => T | PromiseLike<T>,
+    options: OnceOptions,
+  ): Promise<OnceOutcome<T>> {
+    return orRejected(() => new OnceLock(name, this.context, options).run(work));
+  }
+
+  /**
+   * Campaigns for the lead under a name until it is stopped: one process leads at a time.
+   *
+   * @throws LockUsageError
+   */
+  lead(
+    name: string,
+    handlers: LeaderHandlers,
+    options: Omit<AcquireOptions, 'wait' | 'signal'> = {},
+  ): Leader {
+    const leader = new Leadership(name, handlers, options, this.context, (message) => this.log.warn(message));
+    this.leaders.add(leader);
+    return leader;
   }
 
   /** The lease of the `using` or `@Locked` method that is running, or the one on `name`. */
   current(name?: string): Lease | undefined {
-    return this.context.held.current(name)?.lease;
+    return this.context.held.leaseOf(name);
   }
 
   /** Who holds the name and who waits for it, by process. Reads only. @throws LockStoreError */
-  async inspect(name: string): Promise<LockReport> {
-    const { key, state, now } = await this.store.read(checkName(name), ASK_PATIENCE);
-    const holders = state.holders.filter(({ deadline }) => deadline > now);
-    return {
-      name,
-      key,
-      capacity: state.capacity,
-      inUse: holders.reduce((sum, { units }) => sum + units, 0),
-      holders: holders.map(({ who, units, since, deadline, first, last }) => ({
-        ...person(who),
-        units,
-        since: new Date(since / 1_000),
-        remaining: (deadline - now) / 1_000,
-        fences: [first, last] as const,
-      })),
-      queue: state.queue.map(({ who, units, since }) => ({
-        ...person(who),
-        units,
-        since: new Date(since / 1_000),
-      })),
-      ...(state.fence > 0 ? { fence: state.fence } : {}),
-    };
+  inspect(name: string): Promise<LockReport> {
+    return this.inspector.inspect(name);
   }
 
   /**
@@ -107,12 +161,8 @@ export class LockService {
    * the name is free at their release or at their deadline. With `force` it is free at once, and only fences
    * protect what the holders still write. Resolves with whether anybody held it.
    */
-  async revoke(name: string, options: { reason: string; force?: boolean }): Promise<boolean> {
-    const { reason, force = false } = options;
-    if (typeof reason !== 'string' || reason === '')
-      throw new LockUsageError(`The option reason takes a text for the log; it was ${shown(reason)}.`, name);
-    const operation = { kind: 'revoke', reason, force } as const;
-    return (await this.store.execute(checkName(name), operation, ASK_PATIENCE)).count > 0;
+  revoke(name: string, options: { reason: string; force?: boolean }): Promise<boolean> {
+    return this.inspector.revoke(name, options);
   }
 
   /** Resolves when the store can be used; with `startup: 'warn'` it never rejects. @throws LockStoreError */
@@ -126,40 +176,25 @@ export class LockService {
   }
 
   /**
-   * No new grants; who waits is sent away with reason `closed`; running work keeps its leases for up to
-   * `shutdownGrace`; then everything is released.
+   * No new grants; leaders step down; who waits is sent away with reason `closed`; running work keeps its leases
+   * for up to `shutdownGrace`; then everything is released.
    */
   close(): Promise<void> {
-    return (this.closing ??= this.context.line
-      .close(this.settings.shutdownGrace)
-      .then(() => this.store.close()));
+    return (this.closing ??= this.end());
   }
 
-  private lockOf(name: string | readonly string[]): BaseLock {
-    return Array.isArray(name)
-      ? new AllOf(name as readonly string[], this.context)
-      : new NameLock(name as string, this.context);
+  private async end(): Promise<void> {
+    const stopped = [...this.leaders].map((leader) => leader.stop());
+    await Promise.all([this.context.line.close(this.settings.shutdownGrace), ...stopped]);
+    await this.store.close();
+  }
+
+  private nameLock(name: string, mode: 'read' | 'write'): NameLock {
+    return new NameLock(name, mode, this.context, (tenure) => new LeaseHandle(tenure, this.context.clock));
   }
 }
 
-/** A bad name is a rejection, as every other failure of an asynchronous call. */
+/** Bad input is a rejection, as every other failure of an asynchronous call. */
 function orRejected<T>(call: () => Promise<T>): Promise<T> {
   return new Promise((resolve) => resolve(call()));
-}
-
-/**
- * Locks without Nest, for scripts and tools: `await using locks = …` is not needed, but `close()` is.
- *
- * @throws LockUsageError that names the option, its range and its value
- * @publicApi
- */
-export function createLockService(options: LockOptionsWithLog = {}): LockService {
-  const settings = new LockSettings(options);
-  const clock = new SystemClock();
-  const log = options.log ?? { warn: (message: string) => process.emitWarning(message) };
-  return new LockService(openStore(options, settings, clock, log), settings, clock, log);
-}
-
-function person(who: string): { host: string; pid: number; label?: string } {
-  return holderOf(who) ?? { host: who, pid: 0 };
 }

@@ -9,7 +9,12 @@ import type { LockServiceOptions } from './lock-options.js';
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const TTL: DurationRange = { option: 'ttl', min: 100, max: DAY };
-const WAIT: DurationRange = { option: 'wait', min: 0, max: DAY, infinite: true };
+/** The range of `wait`. */
+export const WAIT: DurationRange = { option: 'wait', min: 0, max: DAY, infinite: true };
+/** The range of a latch's `ttl`. */
+export const LATCH_TTL: DurationRange = { option: 'ttl', min: 100, max: DAY };
+/** The range of `doneTtl`. */
+export const DONE_TTL: DurationRange = { option: 'doneTtl', min: 100, max: DAY };
 const MAX_HOLD: DurationRange = { option: 'maxHold', min: 100, max: DAY };
 const upToADay = (option: string): DurationRange => ({ option, min: 0, max: DAY });
 const LONGEST_LABEL = 128;
@@ -40,7 +45,12 @@ export class LockSettings {
   }
 
   /** What one call asks of the line. @throws LockUsageError */
-  request(name: string, options: AcquireOptions, defaultWait: number): Request {
+  request(
+    name: string,
+    options: AcquireOptions,
+    defaultWait: number,
+    share = { units: WHOLE, capacity: WHOLE },
+  ): Request {
     const ttl = options.ttl === undefined ? this.ttl : milliseconds(options.ttl, TTL);
     const { signal, label } = options;
     if (signal !== undefined && !(signal instanceof AbortSignal))
@@ -48,8 +58,8 @@ export class LockSettings {
     return {
       name,
       terms: {
-        units: WHOLE,
-        capacity: WHOLE,
+        units: share.units,
+        capacity: share.capacity,
         ttl,
         guard: this.guard ?? Math.min(500, ttl / 4),
         who: label === undefined ? this.process : `${this.process} ${labelOf(label, name)}`,

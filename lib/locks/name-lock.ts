@@ -1,39 +1,65 @@
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { checkName } from '../base/name.js';
-import { BaseLock, type LockContext } from './base-lock.js';
-import type { LockMode } from './held-leases.js';
-import { LeaseHandle } from './lease-handle.js';
-import type { AcquireOptions } from './lock.js';
+import type { Tenure } from '../line/tenure.js';
+import { WHOLE } from '../store/lock-state.js';
+import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
+import type { Entry, Held, LockMode } from './held-leases.js';
+import type { LeaseHandle } from './lease-handle.js';
+import type { AcquireOptions, UsingOptions } from './lock.js';
 
-/** Mutual exclusion on one name. */
-export class NameLock extends BaseLock<LeaseHandle> {
+/** One name, locked alone or together with other readers. */
+export class NameLock<L extends LeaseHandle = LeaseHandle> extends BaseLock<L> {
   readonly name: string;
-  readonly names: readonly [string];
-  readonly mode: LockMode = 'write';
+  readonly parts: readonly [LockPart];
 
-  constructor(name: string, context: LockContext) {
+  /** `leaseOn` makes the lease of a tenure. @throws LockUsageError for a bad name */
+  constructor(
+    name: string,
+    readonly mode: Exclude<LockMode, 'permits'>,
+    context: LockContext,
+    private readonly leaseOn: (tenure: Tenure) => L,
+  ) {
     super(context);
     this.name = checkName(name);
-    this.names = [name];
+    this.parts = [{ name, mode }];
   }
 
-  protected take(options: AcquireOptions, wait: number): Promise<LeaseHandle> {
-    const { line, settings, clock } = this.context;
+  take(options: AcquireOptions, wait: number): Promise<L> {
+    const { line, settings } = this.context;
+    const units = this.mode === 'write' ? WHOLE : 1;
     return line
-      .acquire(settings.request(this.name, options, wait))
-      .then((tenure) => new LeaseHandle(tenure, clock));
+      .acquire(settings.request(this.name, options, wait, { units, capacity: WHOLE }))
+      .then(this.leaseOn);
+  }
+
+  entriesOf(lease: L): Entry[] {
+    return [{ name: this.name, mode: this.mode, lease }];
   }
 
   protected enter<T>(
-    work: (lease: LeaseHandle) => T | PromiseLike<T>,
+    work: (lease: L) => T | PromiseLike<T>,
+    _options: UsingOptions,
     reentrant: boolean,
   ): Promise<T> | undefined {
+    const held = this.heldHere(reentrant);
+    return held && this.context.held.enter(held, held.lease as L, work);
+  }
+
+  /** What the running call holds of this name and may enter again. @throws LockUsageError when it may not */
+  heldHere(reentrant: boolean): Held | undefined {
     const held = this.context.held.current(this.name);
-    if (!held) return undefined;
-    if (reentrant) return this.context.held.enter(held, work as (lease: unknown) => T | PromiseLike<T>);
-    throw new LockUsageError(
-      `The running call holds '${this.name}' already, and reentrant is false: it would wait for itself.`,
-      this.name,
-    );
+    if (!held || held.mode === 'permits') return undefined;
+    if (!reentrant)
+      throw new LockUsageError(
+        `The running call holds '${this.name}' already, and reentrant is false: it would wait for itself.`,
+        this.name,
+      );
+    if (held.mode === 'read' && this.mode === 'write')
+      throw new LockUsageError(
+        `The running call reads under '${this.name}' and asks to write: two readers that do so would wait for ` +
+          'each other for ever. Take the write lock from the start, and downgrade it when reading is enough.',
+        this.name,
+      );
+    return held;
   }
 }

@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder, type DynamicModule, Logger, Module, type Provider } from '@nestjs/common';
 import { APP_FILTER, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
-import { createLockService, LockService } from '../locks/lock-service.js';
+import { createLockService } from '../locks/create-lock-service.js';
+import { LockService } from '../locks/lock-service.js';
 import type {
   DistributedLockAsyncOptions,
   DistributedLockExtras,

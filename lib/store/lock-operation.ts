@@ -140,5 +140,7 @@ export type LockNotice =
   /** Somebody queued behind this hold. */
   | { readonly kind: 'contended'; readonly id: string }
   | { readonly kind: 'revoked'; readonly id: string; readonly reason: string }
+  /** The latch that this id watches has opened. */
+  | { readonly kind: 'opened'; readonly id: string }
   /** The echo of a sign of life: the way to this session works. */
   | { readonly kind: 'echo'; readonly id: string };

@@ -1,4 +1,5 @@
 import type { AnswerTo, LockNotice, LockOperation } from './lock-operation.js';
+import type { LatchAnswer, LatchOperation } from './latch-machine.js';
 import type { LockState } from './lock-state.js';
 import type { ServerSample } from './server-sample.js';
 
@@ -34,6 +35,8 @@ export interface LockStore {
    * within `timeout` ms; then the outcome is unknown.
    */
   execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>>;
+  /** Executes one operation on a countdown latch; rejects as `execute` does. */
+  latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer>;
   /** Reads the whole state of a name; changes nothing. */
   read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }>;
   /** Starts to listen to the session's channel, once; `wake` tells when it is up. */

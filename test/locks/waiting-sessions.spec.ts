@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
-import { createLockService, type LockService } from '../../lib/locks/lock-service.js';
+import { createLockService } from '../../lib/locks/create-lock-service.js';
+import type { LockService } from '../../lib/locks/lock-service.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 

@@ -1,6 +1,9 @@
 import type { CancelTimer, Clock } from '../../base/clock.js';
+import { LockStoreError } from '../../base/lock-store-error.js';
+import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import { applyOperation } from '../lock-machine.js';
 import type { AnswerTo, LockNotice, LockOperation } from '../lock-operation.js';
+import { MemoryLatches } from './memory-latches.js';
 import { emptyState, expiryOf, sessionOf, type LockState } from '../lock-state.js';
 
 /** How a session hears; false when it does not listen. */
@@ -17,6 +20,7 @@ const SWEEP_AT_ONCE = 4_096;
 /** What a Redis server is to the other stores: the names, their records, a clock, and who is connected. */
 export class MemoryServer {
   private readonly entries = new Map<string, Entry>();
+  private readonly latches = new MemoryLatches();
   private readonly sessions = new Map<string, Hear>();
   private readonly started: number;
   private cursor: MapIterator<[string, Entry]> | undefined;
@@ -54,6 +58,7 @@ export class MemoryServer {
 
   apply<O extends LockOperation>(name: string, operation: O): AnswerTo<O> {
     const now = this.time();
+    if (this.latches.has(name, now)) throw this.foreign(name, 'a latch');
     const state = this.recall(name, now) ?? emptyState();
     const answer = applyOperation(state, operation, now, (notice) => {
       const hear = this.sessions.get(sessionOf(notice.id));
@@ -63,10 +68,26 @@ export class MemoryServer {
     return answer;
   }
 
+  applyLatch(name: string, operation: LatchOperation): LatchAnswer {
+    const now = this.time();
+    if (this.recall(name, now)) throw this.foreign(name, 'a lock');
+    const answer = this.latches.apply(name, operation, now, (id) => {
+      this.sessions.get(sessionOf(id))?.(name, { kind: 'opened', id });
+    });
+    this.scheduleSweep();
+    return answer;
+  }
+
   /** A copy of what is stored of a name. */
   read(name: string): { state: LockState; now: number } {
     const now = this.time();
     return { state: structuredClone(this.recall(name, now) ?? emptyState()), now };
+  }
+
+  private foreign(name: string, kind: string): LockStoreError {
+    return new LockStoreError(`'${name}' is the name of ${kind}; choose another name.`, name, {
+      refused: true,
+    });
   }
 
   private recall(name: string, now: number): LockState | undefined {
@@ -82,7 +103,7 @@ export class MemoryServer {
   }
 
   private scheduleSweep(): void {
-    if (this.cancelSweep || this.entries.size === 0 || this.sessions.size === 0) return;
+    if (this.cancelSweep || this.entries.size + this.latches.size === 0 || this.sessions.size === 0) return;
     this.cancelSweep = this.clock.after(SWEEP_EVERY, () => this.sweep());
   }
 
@@ -90,6 +111,7 @@ export class MemoryServer {
   private sweep(): void {
     this.cancelSweep = undefined;
     const now = this.time();
+    this.latches.sweep(now);
     for (let looked = 0; looked < SWEEP_AT_ONCE; looked += 1) {
       this.cursor ??= this.entries.entries();
       const next = this.cursor.next();

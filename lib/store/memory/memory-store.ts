@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
 import type { LockNotice, LockOperation } from '../lock-operation.js';
+import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { LockState } from '../lock-state.js';
 import type { Answered, LockStore, LockStoreListener } from '../lock-store.js';
 import type { ServerSample } from '../server-sample.js';
@@ -31,6 +32,11 @@ export class MemoryStore implements LockStore {
     const sentAt = this.clock.now();
     const answer = this.server.apply(name, operation);
     return Promise.resolve({ ...answer, sentAt, receivedAt: this.clock.now() });
+  }
+
+  async latch(name: string, operation: LatchOperation, _timeout: number): Promise<LatchAnswer> {
+    this.assertOpen(name);
+    return Promise.resolve(this.server.applyLatch(name, operation));
   }
 
   async read(name: string, _timeout: number): Promise<{ key: string; state: LockState; now: number }> {

@@ -1,6 +1,9 @@
+import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { AnswerTo, LockAnswer, LockNotice, LockOperation } from '../lock-operation.js';
 
 type Reply = readonly (string | number)[];
+
+const PLAIN = { c: 'contended', e: 'echo', o: 'opened' } as const;
 
 /** What follows the three common arguments of a script. */
 export function encodeOperation(op: LockOperation): (string | number)[] {
@@ -47,6 +50,23 @@ function answerIn(reply: Reply): LockAnswer {
   }
 }
 
+/** What follows the three common arguments of the latch script. */
+export function encodeLatchOperation(op: LatchOperation): (string | number)[] {
+  if (op.kind === 'set') return [op.kind, op.count, op.ttl];
+  return op.kind === 'read' ? [op.kind] : [op.kind, op.id];
+}
+
+/** The answer in the latch script's reply. */
+export function decodeLatchAnswer(reply: unknown): LatchAnswer {
+  const [outcome, now, count, until] = reply as Reply;
+  return {
+    outcome: String(outcome) as LatchAnswer['outcome'],
+    now: Number(now),
+    count: Number(count),
+    until: Number(until),
+  };
+}
+
 /** The notice in a message of the channel, and the key it is about; undefined for anything else. */
 export function decodeNotice(message: string): { key: string; notice: LockNotice } | undefined {
   const granted = /^g (\S+) (\d+) (\d+) (\d+) (\d+) ([01]) ([01]) ([^]+)$/.exec(message);
@@ -60,8 +80,8 @@ export function decodeNotice(message: string): { key: string; notice: LockNotice
     const [, id = '', reason = '', key = ''] = revoked;
     return { key, notice: { kind: 'revoked', id, reason: decoded(reason) } };
   }
-  const [, kind, id = '', key = ''] = /^([ce]) (\S+) ([^]+)$/.exec(message) ?? [];
-  return kind ? { key, notice: { kind: kind === 'c' ? 'contended' : 'echo', id } } : undefined;
+  const [, kind, id = '', key = ''] = /^([ceo]) (\S+) ([^]+)$/.exec(message) ?? [];
+  return kind ? { key, notice: { kind: PLAIN[kind as keyof typeof PLAIN], id } } : undefined;
 }
 
 function decoded(reason: string): string {

@@ -1,12 +1,19 @@
 import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
 import type { LockOperation } from '../lock-operation.js';
+import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { LockState } from '../lock-state.js';
 import type { Answered, LockStore, LockStoreListener } from '../lock-store.js';
 import type { ServerSample } from '../server-sample.js';
 import { newSession } from '../session-id.js';
 import type { ClientRecipe } from './client-recipe.js';
-import { decodeAnswer, decodeNotice, encodeOperation } from './operation-codec.js';
+import {
+  decodeAnswer,
+  decodeLatchAnswer,
+  decodeNotice,
+  encodeLatchOperation,
+  encodeOperation,
+} from './operation-codec.js';
 import { RedisChannel } from './redis-channel.js';
 import { RedisConnection } from './redis-connection.js';
 import { decodeState } from './state-codec.js';
@@ -72,6 +79,12 @@ export class RedisStore implements LockStore {
       else this.channel.reset();
     }
     return Object.assign(answer, { sentAt, receivedAt });
+  }
+
+  async latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer> {
+    await this.connection.ready(timeout);
+    const args = [...this.common, ...encodeLatchOperation(operation)];
+    return decodeLatchAnswer(await this.connection.script('latch', this.prefix + name, args, timeout));
   }
 
   async read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }> {

@@ -1,0 +1,120 @@
+import type { CancelTimer } from '../base/clock.js';
+import { LockBusyError } from '../base/lock-busy-error.js';
+import type { LockError } from '../base/lock-error.js';
+import type { LockStoreError } from '../base/lock-store-error.js';
+import type { LockNotice } from '../store/lock-operation.js';
+import { newAttemptId } from '../store/session-id.js';
+import type { Hearer, Line } from './line.js';
+import { commandTimeout } from './terms.js';
+
+const SIGN_OF_LIFE_EVERY = 5_000;
+const UNHEARD_POLL = 100;
+
+/** Waits for a latch to open: hears the notice, and asks now and then, so that a lost one costs only time. */
+export class LatchWatch implements Hearer {
+  readonly id: string;
+  readonly opened: Promise<void>;
+  private settle!: (error?: LockError) => void;
+  private readonly since: number;
+  private asking = false;
+  private askAgain = false;
+  private over = false;
+  private lastError: LockStoreError | undefined;
+  private cancelPoll: CancelTimer | undefined;
+  private cancelWait: CancelTimer | undefined;
+
+  constructor(
+    private readonly line: Line,
+    private readonly name: string,
+    private readonly wait: number,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    const { store, clock } = line.around;
+    this.id = newAttemptId(store.session);
+    this.since = clock.now();
+    this.opened = new Promise((resolve, reject) => {
+      this.settle = (error) => (error ? reject(error) : resolve());
+    });
+    line.register(this);
+    if (signal?.aborted) this.abort();
+    else this.begin();
+  }
+
+  private begin(): void {
+    const { store, clock } = this.line.around;
+    this.signal?.addEventListener('abort', this.abort);
+    store.subscribe();
+    if (this.wait > 0 && this.wait < Infinity) this.cancelWait = clock.after(this.wait, () => this.timeout());
+    void this.ask();
+  }
+
+  notice(notice: LockNotice): void {
+    // Anybody may publish: a notice is only a reason to ask.
+    if (notice.kind === 'opened') this.wake();
+  }
+
+  wake(): void {
+    if (this.asking) this.askAgain = true;
+    else void this.ask();
+  }
+
+  /** The process shuts down. */
+  close(): void {
+    this.end(this.busy('closed', 'this process is shutting down'));
+  }
+
+  private async ask(): Promise<void> {
+    if (this.over) return;
+    const { store, clock } = this.line.around;
+    this.asking = true;
+    this.cancelPoll?.();
+    let pause = UNHEARD_POLL;
+    try {
+      const answer = await store.latch(this.name, { kind: 'watch', id: this.id }, commandTimeout(Infinity));
+      this.lastError = undefined;
+      if (answer.outcome === 'open') return this.end();
+      if (store.subscribed) pause = SIGN_OF_LIFE_EVERY * (0.9 + Math.random() * 0.2);
+    } catch (error) {
+      this.lastError = error as LockStoreError;
+      if (this.lastError.refused) return this.end(this.lastError);
+    } finally {
+      this.asking = false;
+    }
+    if (this.over) return;
+    if (this.wait === 0) return this.timeout();
+    if (this.askAgain) pause = 0;
+    this.askAgain = false;
+    this.cancelPoll = clock.after(pause, () => void this.ask());
+  }
+
+  private readonly abort = (): void =>
+    this.end(this.busy('aborted', 'the wait was aborted', this.signal?.reason));
+
+  private timeout(): void {
+    this.end(this.lastError ?? this.busy('timeout', 'it did not open in time'));
+  }
+
+  private busy(reason: 'aborted' | 'timeout' | 'closed', why: string, cause?: unknown): LockBusyError {
+    const waited = Math.round(this.line.around.clock.now() - this.since);
+    const message = `The latch '${this.name}' is not open after ${waited} ms: ${why}.`;
+    return new LockBusyError(message, this.name, {
+      reason,
+      waited,
+      ...(cause === undefined ? {} : { cause }),
+    });
+  }
+
+  private end(error?: LockError): void {
+    if (this.over) return;
+    this.over = true;
+    this.cancelPoll?.();
+    this.cancelWait?.();
+    this.signal?.removeEventListener('abort', this.abort);
+    this.line.forget(this.id);
+    if (error)
+      this.line.around.store
+        .latch(this.name, { kind: 'unwatch', id: this.id }, commandTimeout(Infinity))
+        .catch(() => undefined);
+    this.settle(error);
+  }
+}

@@ -1,0 +1,49 @@
+import { shown } from '../base/duration.js';
+import { LockUsageError } from '../base/lock-usage-error.js';
+import { checkName } from '../base/name.js';
+import { holderOf } from '../line/caller.js';
+import type { LockStore } from '../store/lock-store.js';
+import type { LockReport } from './lock-report.js';
+
+const PATIENCE = 1_000;
+
+/** What operators do: look at locks, and take them away. */
+export class Inspector {
+  constructor(private readonly store: LockStore) {}
+
+  async inspect(name: string): Promise<LockReport> {
+    const { key, state, now } = await this.store.read(checkName(name), PATIENCE);
+    const holders = state.holders.filter(({ deadline }) => deadline > now);
+    return {
+      name,
+      key,
+      capacity: state.capacity,
+      inUse: holders.reduce((sum, { units }) => sum + units, 0),
+      holders: holders.map(({ who, units, since, deadline, first, last }) => ({
+        ...person(who),
+        units,
+        since: new Date(since / 1_000),
+        remaining: (deadline - now) / 1_000,
+        fences: [first, last] as const,
+      })),
+      queue: state.queue.map(({ who, units, since }) => ({
+        ...person(who),
+        units,
+        since: new Date(since / 1_000),
+      })),
+      ...(state.fence > 0 ? { fence: state.fence } : {}),
+    };
+  }
+
+  async revoke(name: string, options: { reason: string; force?: boolean }): Promise<boolean> {
+    const { reason, force = false } = options;
+    if (typeof reason !== 'string' || reason === '')
+      throw new LockUsageError(`The option reason takes a text for the log; it was ${shown(reason)}.`, name);
+    const operation = { kind: 'revoke', reason, force } as const;
+    return (await this.store.execute(checkName(name), operation, PATIENCE)).count > 0;
+  }
+}
+
+function person(who: string): { host: string; pid: number; label?: string } {
+  return holderOf(who) ?? { host: who, pid: 0 };
+}

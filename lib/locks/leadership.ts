@@ -1,0 +1,121 @@
+import type { LockLostReason } from '../base/lock-lost-error.js';
+import { LockBusyError } from '../base/lock-busy-error.js';
+import { LockLostError } from '../base/lock-lost-error.js';
+import type { LockContext } from './base-lock.js';
+import { LeaseHandle } from './lease-handle.js';
+import type { Lease } from './lease.js';
+import type { AcquireOptions } from './lock.js';
+import { NameLock } from './name-lock.js';
+
+/** Why a leader leads no more: its lease was lost, it was stopped, or its own work failed. */
+export type StepDownReason = LockLostReason | 'stopped' | 'failed';
+
+/**
+ * What happens when this process comes to lead, and when it does no more.
+ *
+ * @publicApi
+ */
+export interface LeaderHandlers {
+  /**
+   * This process leads, until `lease` is lost or `stop` is called; that this returns changes nothing. When it
+   * rejects, the process steps down and campaigns again a second later.
+   */
+  onElected(lease: Lease): Promise<void>;
+  /** This process leads no more. At `stop` it is awaited before the lease is given back. */
+  onRevoked?(reason: StepDownReason): void | Promise<void>;
+}
+
+/**
+ * A process that campaigns for the lead.
+ *
+ * @publicApi
+ */
+export interface Leader {
+  /** Whether this process leads now; computed from clocks at each read. */
+  readonly leading: boolean;
+  /** Ends the campaign, or steps down. Resolves when the lead is given back. */
+  stop(): Promise<void>;
+}
+
+const PAUSE = 1_000;
+
+/** Campaigns for the lease of a name, leads while it is held, and campaigns again. */
+export class Leadership implements Leader {
+  private readonly stopping = new AbortController();
+  private readonly campaign: Promise<void>;
+  private lease: LeaseHandle | undefined;
+
+  constructor(
+    private readonly name: string,
+    private readonly handlers: LeaderHandlers,
+    private readonly options: Omit<AcquireOptions, 'wait' | 'signal'>,
+    private readonly context: LockContext,
+    private readonly warn: (message: string) => void,
+  ) {
+    const lock = new NameLock(name, 'write', context, (tenure) => new LeaseHandle(tenure, context.clock));
+    context.settings.request(name, options, 0); // a bad option is the caller's error, not the campaign's
+    this.campaign = this.run(lock);
+  }
+
+  get leading(): boolean {
+    return this.lease?.held ?? false;
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.campaign;
+  }
+
+  private async run(lock: NameLock): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      try {
+        await this.lead((this.lease = await lock.take({ ...this.options, wait: Infinity, signal }, 0)));
+      } catch (error) {
+        if (signal.aborted || (error instanceof LockBusyError && error.reason === 'closed')) return;
+        this.warn(`The campaign for '${this.name}' failed and goes on: ${(error as Error).message}`);
+        await this.pause(PAUSE);
+      }
+    }
+  }
+
+  private async lead(lease: LeaseHandle): Promise<void> {
+    const { signal } = this.stopping;
+    const stopped = aborted(signal).then((): StepDownReason => 'stopped');
+    const lost = aborted(lease.signal).then((): StepDownReason => {
+      const reason: unknown = lease.signal.reason;
+      return reason instanceof LockLostError ? reason.reason : 'expired';
+    });
+    let failure: unknown;
+    const elected = (async () => this.handlers.onElected(lease))();
+    const failed = elected.then(
+      () => new Promise<never>(() => undefined),
+      (error: unknown): StepDownReason => {
+        failure = error;
+        return 'failed';
+      },
+    );
+    const reason = await Promise.race([stopped, lost, failed]);
+    try {
+      await this.handlers.onRevoked?.(reason);
+    } catch (error) {
+      this.warn(`onRevoked of the leader of '${this.name}' failed: ${(error as Error).message}`);
+    }
+    await lease.release();
+    if (reason === 'failed') throw failure;
+    // The work of one election ends before the next: it sees its lease lost or released.
+    if (reason !== 'stopped') await elected.catch(() => undefined);
+  }
+
+  private pause(ms: number): Promise<void> {
+    return Promise.race([
+      aborted(this.stopping.signal),
+      new Promise<void>((resolve) => this.context.clock.after(ms, resolve)),
+    ]);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

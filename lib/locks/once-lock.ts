@@ -1,0 +1,52 @@
+import { milliseconds, type Duration } from '../base/duration.js';
+import type { LockContext } from './base-lock.js';
+import { LeaseHandle } from './lease-handle.js';
+import { DONE_TTL } from './lock-settings.js';
+import type { UsingOptions } from './lock.js';
+import { NameLock } from './name-lock.js';
+
+/**
+ * How `once` behaves.
+ *
+ * @publicApi
+ */
+export interface OnceOptions extends Omit<UsingOptions, 'onStoreError' | 'reentrant'> {
+  /** For how long the work counts as done, so that nobody runs it again. 100 ms … 24 h. */
+  readonly doneTtl: Duration;
+}
+
+/**
+ * Whether this call ran the work, and what it returned.
+ *
+ * @publicApi
+ */
+export type OnceOutcome<T> = { readonly ran: true; readonly value: T } | { readonly ran: false };
+
+/** A lock whose work is done once: the release of the one who ran it leaves a mark for the others. */
+export class OnceLock extends NameLock {
+  private readonly done: number;
+
+  constructor(
+    name: string,
+    context: LockContext,
+    private readonly options: OnceOptions,
+  ) {
+    super(name, 'write', context, (tenure) => new LeaseHandle(tenure, context.clock));
+    this.done = milliseconds(options.doneTtl, DONE_TTL);
+  }
+
+  run<T>(work: (lease: LeaseHandle) => T | PromiseLike<T>): Promise<OnceOutcome<T>> {
+    return this.using<OnceOutcome<T>>(
+      async (lease) => (lease.workDone ? { ran: false } : { ran: true, value: await work(lease) }),
+      { ...this.options, reentrant: false },
+    );
+  }
+
+  protected override giveBack(
+    lease: LeaseHandle,
+    outcome: { result: OnceOutcome<unknown> } | { cause: unknown },
+  ): void {
+    const succeeded = 'result' in outcome && outcome.result.ran;
+    void lease.release({ keep: 0, done: succeeded ? this.done : 0 });
+  }
+}

@@ -1,0 +1,52 @@
+import { checkName } from '../base/name.js';
+import type { LockStore } from '../store/lock-store.js';
+import { WHOLE } from '../store/lock-state.js';
+import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
+import type { Entry } from './held-leases.js';
+import { LeaseHandle } from './lease-handle.js';
+import type { Lease } from './lease.js';
+import type { AcquireOptions } from './lock.js';
+import { wholeNumber } from './whole-number.js';
+import type { PermitOptions, Semaphore } from './semaphore.js';
+
+const ASK_PATIENCE = 1_000;
+
+/** So many permits under one name, each owned, leased and renewed. */
+export class SemaphoreLock extends BaseLock<Lease, PermitOptions> implements Semaphore {
+  readonly parts: readonly [LockPart];
+
+  /** @throws LockUsageError for a bad name or number of permits */
+  constructor(
+    private readonly name: string,
+    private readonly permits: number,
+    context: LockContext,
+    private readonly store: LockStore,
+  ) {
+    super(context);
+    this.parts = [{ name: checkName(name), mode: 'permits' }];
+    wholeNumber(permits, 'permits', WHOLE, name);
+  }
+
+  take(options: AcquireOptions & PermitOptions, wait: number): Promise<Lease> {
+    const { line, settings, clock } = this.context;
+    const units = options.units ?? 1;
+    wholeNumber(units, 'units', this.permits, this.name);
+    const request = settings.request(this.name, options, wait, { units, capacity: this.permits });
+    return line.acquire(request).then((tenure) => new LeaseHandle(tenure, clock));
+  }
+
+  async available(): Promise<number> {
+    const { state, now } = await this.store.read(this.name, ASK_PATIENCE);
+    const holders = state.holders.filter(({ deadline }) => deadline > now);
+    return Math.max(0, this.permits - holders.reduce((sum, { units }) => sum + units, 0));
+  }
+
+  entriesOf(lease: Lease): Entry[] {
+    return [{ name: this.name, mode: 'permits', lease }];
+  }
+
+  /** A call that holds a permit and asks for another wants two. */
+  protected enter(): undefined {
+    return undefined;
+  }
+}
