@@ -100,7 +100,7 @@ describe('Redis without preparation', () => {
   });
 
   it('ends what is guarded when this process is killed, and leaves alone what is disarmed', async () => {
-    const { code } = transformFileSync('tools/redis/orphan-guard.ts', {
+    const { code } = transformFileSync('tools/orphan-guard.ts', {
       jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
       module: { type: 'es6' },
     });

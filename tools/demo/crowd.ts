@@ -1,15 +1,17 @@
+import { once } from 'node:events';
 import { Agent, request, type ClientRequest } from 'node:http';
 import type { ShopProcess } from './shop-process.js';
 
 export interface Answer {
   readonly status: number;
-  /** From the click to the answer, in milliseconds. */
+  /** From the opening of the doors to the answer, in milliseconds. */
   readonly waited: number;
 }
 
 /**
- * `buyers` people, spread over the processes, who press the button at the same moment: every order is sent up to
- * its last byte, and the last bytes follow together. Orders that trickled in one by one would race less.
+ * Sends the orders of `buyers` people, spread over the processes. All have connected and been asked for their
+ * order before the first one sends it, and the doors stay closed until the last order has arrived: taken in one
+ * by one by busy machines, they would race less than a crowd does.
  */
 export async function sendCrowd(
   processes: readonly ShopProcess[],
@@ -24,23 +26,26 @@ export async function sendCrowd(
     const body = JSON.stringify({ buyer: `buyer ${buyer + 1}` });
     const order = request(`${url}/flash-sale/${sku}/orders?lock=${lock}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+      headers: { 'content-type': 'application/json', 'content-length': body.length, expect: '100-continue' },
       agent,
       signal,
     });
-    return { order, answer: answerTo(order), body };
+    order.flushHeaders();
+    return { order, body, asked: once(order, 'continue'), answer: answerTo(order) };
   });
-  const ready = orders.map(({ order, body }) => sent(order, body.slice(0, -1)));
-  // An order that fails says so by its answer, which is awaited below.
-  await Promise.race([Promise.all(ready), Promise.all(orders.map(({ answer }) => answer))]);
-  const clicked = performance.now();
-  for (const { order, body } of orders) order.end(body.slice(-1));
-  const answers = await Promise.all(orders.map(({ answer }) => answer));
-  return answers.map(({ status, at }) => ({ status, waited: at - clicked }));
-}
-
-function sent(order: ClientRequest, text: string): Promise<void> {
-  return new Promise((resolve) => order.write(text, () => resolve()));
+  const answers = Promise.all(orders.map(({ answer }) => answer));
+  await Promise.race([Promise.all(orders.map(({ asked }) => asked)), answers]);
+  const openDoors = processes.map((shop) => shop.closeDoors());
+  let opened = performance.now();
+  try {
+    const arrived = orders.map(({ order, body }) => new Promise<void>((done) => order.end(body, done)));
+    // An order that fails never arrives; its answer says why.
+    await Promise.race([Promise.all(arrived), answers]);
+    opened = performance.now();
+  } finally {
+    for (const open of openDoors) open();
+  }
+  return (await answers).map(({ status, at }) => ({ status, waited: at - opened }));
 }
 
 function answerTo(order: ClientRequest): Promise<{ status: number; at: number }> {

@@ -3,8 +3,8 @@ import { accessSync, constants, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from './free-port.js';
-import { guardAgainstOrphan } from './orphan-guard.js';
+import { freePort } from '../free-port.js';
+import { guardAgainstOrphan } from '../orphan-guard.js';
 import { redisAnswer } from './redis-answer.js';
 import type { RunningRedis } from './running-redis.js';
 

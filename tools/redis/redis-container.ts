@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { guardAgainstOrphan } from './orphan-guard.js';
+import { guardAgainstOrphan } from '../orphan-guard.js';
 import { redisAnswer } from './redis-answer.js';
 import type { RunningRedis } from './running-redis.js';
 
