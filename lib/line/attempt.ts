@@ -124,7 +124,7 @@ export class Attempt {
   }
 
   private queued(answer: AcquireAnswer & { outcome: 'queued' }): void {
-    const { store, clock } = this.around;
+    const { store, clock, random } = this.around;
     store.subscribe();
     const dueIn = (answer.due - answer.now) / 1_000;
     this.holder = answer.who;
@@ -136,7 +136,7 @@ export class Attempt {
     const claim = Math.min(CLAIM_WINDOW / 1_000, this.terms.ttl);
     const alive = answer.place < 4 ? claim / 2 : SIGN_OF_LIFE_EVERY;
     const unheard = store.subscribed && answer.heard ? Infinity : UNHEARD_POLL;
-    const jittered = Math.min(alive, unheard) * (0.9 + Math.random() * 0.2);
+    const jittered = Math.min(alive, unheard) * (0.9 + random() * 0.2);
     this.later(Math.max(SOONEST_POLL, Math.min(dueIn + 1, jittered)));
   }
 

@@ -35,12 +35,14 @@ export class Line implements AgentHost {
     private readonly clock: Clock,
     /** `host:pid` of this process. */
     readonly process: string,
+    random: () => number = Math.random,
   ) {
     this.around = {
       store,
       clock,
-      scheduler: new RenewalScheduler(clock),
+      scheduler: new RenewalScheduler(clock, random),
       farewell: new Farewell(store, clock),
+      random,
     };
     store.listen({
       notice: (name, notice) => this.hear(name, notice),

@@ -9,4 +9,6 @@ export interface Surroundings {
   readonly clock: Clock;
   readonly scheduler: RenewalScheduler;
   readonly farewell: Farewell;
+  /** At least 0, less than 1: what polls and renewals are spread by. */
+  readonly random: () => number;
 }

@@ -18,12 +18,15 @@ export class RenewalScheduler {
   private next = Infinity;
   private cancel: CancelTimer | undefined;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly random: () => number = Math.random,
+  ) {}
 
   /** Tells `item` to renew in about `ms` milliseconds (up to a tenth earlier), instead of when it was set before. */
   set(item: Renewable, ms: number): void {
     this.delete(item);
-    const at = this.clock.now() + ms * (1 - JITTER * Math.random());
+    const at = this.clock.now() + ms * (1 - JITTER * this.random());
     const slot = Math.max(1, Math.ceil(at / SLOT));
     item.renewalSlot = slot;
     const items = this.slots.get(slot);
