@@ -22,12 +22,17 @@ const LONGEST_TIMER = 2_147_483_647;
 
 /** The machine's clocks: max(monotonic, wall), see {@link Clock}. */
 export class SystemClock implements Clock {
-  private offset = Date.now() - performance.now();
+  private offset: number;
   private jumped = 0;
+
+  /** `wall` is what the machine's wall clock shows. */
+  constructor(private readonly wall: () => number = Date.now) {
+    this.offset = wall() - performance.now();
+  }
 
   now(): number {
     const monotonic = performance.now();
-    const offset = Date.now() - monotonic;
+    const offset = this.wall() - monotonic;
     const step = offset - this.offset;
     if (step > JUMP || step < -JUMP) {
       this.offset = offset;
