@@ -143,6 +143,12 @@ describe('the checker', () => {
     ).toEqual(['w1 failed: unhandled', 'the key is free']);
   });
 
+  it('blames a span beyond its bound, lag and ping included', () => {
+    const lag: HistoryEvent = { type: 'lag', process: 'p', ms: 3 };
+    expect(violations(lag, { type: 'bound', what: 'it', ms: 13, bound: 10 })).toEqual([]);
+    expect(violations(lag, { type: 'bound', what: 'it', ms: 14, bound: 10 })).toHaveLength(1);
+  });
+
   it('measures margins, gaps and the longest wait of each fault', () => {
     const events: HistoryEvent[] = [
       { type: 'rule', name: 'a', gap: 500 },

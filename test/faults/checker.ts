@@ -40,7 +40,8 @@ export function check(events: readonly HistoryEvent[]): Verdict {
     if (overtakes < Infinity) bad.push(...overtaken(waits, overtakes, settle));
     mine.forEach((hold, index) => {
       const next = mine.slice(index + 1, index + 9).find(({ start }) => start >= hold.end);
-      if (next && hold.endedBy !== 'release') leastMargin = Math.min(leastMargin, next.start - hold.end);
+      const ended = hold.endedBy === 'deadline' || hold.endedBy === 'loss';
+      if (next && !next.unsure && ended) leastMargin = Math.min(leastMargin, next.start - hold.end);
       if (gap === Infinity) return;
       const bound = hold.end + gap + lag + ping;
       const waited = waits.filter(({ at, answeredAt }) => at < hold.end && answeredAt > hold.end);
@@ -49,8 +50,11 @@ export function check(events: readonly HistoryEvent[]): Verdict {
         bad.push(`${name}: nobody was granted within ${gap} ms after the end of ${hold.id}`);
     });
   }
-  bad.push(...counters(events), ...expectations(events, holds, lag + ping));
+  bad.push(...counters(events), ...expectations(events, asked, lag + ping));
   for (const { process, message } of eventsOf(events, 'crash')) bad.push(`${process} failed: ${message}`);
+  for (const { what, ms, bound } of eventsOf(events, 'bound'))
+    if (ms > bound + lag + ping)
+      bad.push(`${what}: ${ms.toFixed(1)} ms, allowed are ${bound} ms and the delays`);
   for (const { what, ok } of eventsOf(events, 'claim')) if (!ok) bad.push(what);
   const faults: Record<string, number> = {};
   for (const { kind } of eventsOf(events, 'fault')) faults[kind] = (faults[kind] ?? 0) + 1;
@@ -131,10 +135,10 @@ function counters(events: readonly HistoryEvent[]): string[] {
   });
 }
 
-function expectations(events: readonly HistoryEvent[], holds: readonly Hold[], delay: number): string[] {
+function expectations(events: readonly HistoryEvent[], asked: readonly Asked[], delay: number): string[] {
   return eventsOf(events, 'expect').flatMap(({ name, after, within, what }) => {
-    const starts = holds.filter((hold) => hold.name === name).map(({ start }) => start);
-    const met = starts.some((start) => start >= after && start <= after + within + delay);
+    const grants = asked.flatMap((one) => (one.name === name && one.granted ? [one.granted.at] : []));
+    const met = grants.some((at) => at >= after && at <= after + within + delay);
     return met ? [] : [`${what}: '${name}' was not granted within ${within} ms`];
   });
 }

@@ -9,7 +9,7 @@ export interface Hold {
   readonly invoked: number;
   start: number;
   end: number;
-  endedBy: 'release' | 'loss' | 'deadline';
+  endedBy: 'release' | 'loss' | 'deadline' | 'state';
   readonly fence: number | undefined;
   /** It began while others may still have believed in a state that the server had forgotten. */
   unsure: boolean;
@@ -78,8 +78,11 @@ export function holdsIn(events: readonly HistoryEvent[], asked: Iterable<Asked>,
 
 /** What the server forgot at `at` may be believed up to `until`: nobody can be blamed for an overlap in between. */
 function excuse(hold: Hold, at: number, until: number): void {
-  if (hold.start < at) hold.end = Math.min(hold.end, at);
-  else if (hold.start < until) {
+  if (hold.start < at && hold.end > at) {
+    hold.end = at;
+    hold.endedBy = 'state';
+  }
+  if (hold.start >= at && hold.start < until) {
     hold.unsure = true;
     hold.start = Math.min(until, hold.end);
   }

@@ -29,6 +29,8 @@ export type HistoryEvent =
   | { type: 'lag'; process: string; ms: number }
   | { type: 'ping'; ms: number }
   | { type: 'crash'; process: string; at: number; message: string }
+  /** A span that a row measured, and its bound. */
+  | { type: 'bound'; what: string; ms: number; bound: number }
   /** What a row itself saw. */
   | { type: 'claim'; what: string; ok: boolean };
 

@@ -1,0 +1,97 @@
+import type { Claim, ClaimTerms, Contender } from './contender.js';
+import { monotonic, type HistoryFile } from './history.js';
+
+export interface Take {
+  readonly id: string;
+  readonly waited: number;
+  readonly fence?: number;
+  readonly refused?: { code: string; message: string };
+}
+
+const EVERY = 4;
+
+/** What this process asks for and holds, written into the history: invocations, answers, losses and samples. */
+export class Book {
+  private readonly claims = new Map<string, Claim>();
+  private readonly untils = new Map<string, { until: number; told: number; held: boolean; lost: number }>();
+  private count = 0;
+  private readonly timer = setInterval(() => this.sample(), EVERY);
+
+  constructor(
+    private readonly history: HistoryFile,
+    private readonly process: string,
+    private readonly contender: Contender,
+  ) {}
+
+  async take(name: string, terms: ClaimTerms): Promise<Take> {
+    const id = `${this.process}-${(this.count += 1)}`;
+    const asked = monotonic();
+    this.history.add({ type: 'acquire', id, process: this.process, name, at: asked });
+    let claim: Claim;
+    try {
+      claim = await this.contender.acquire(name, terms);
+    } catch (error) {
+      const { code, message, reason, name: kind } = error as Error & { code?: string; reason?: string };
+      const at = monotonic();
+      const word = [code ?? kind, reason].filter(Boolean).join(':');
+      this.history.add({ type: 'refused', id, at, code: word, message });
+      return { id, waited: at - asked, refused: { code: word, message } };
+    }
+    const at = monotonic();
+    const until = at + claim.remaining();
+    const fence = claim.fence === undefined ? {} : { fence: claim.fence };
+    this.history.add({ type: 'granted', id, at, until, ...fence });
+    this.claims.set(id, claim);
+    this.untils.set(id, { until, told: at, held: true, lost: 0 });
+    claim.onLoss((reason) => this.lost(id, reason));
+    return { id, waited: at - asked, ...fence };
+  }
+
+  claim(id: string): Claim {
+    const claim = this.claims.get(id);
+    if (!claim) throw new Error(`There is no claim ${id}.`);
+    return claim;
+  }
+
+  async give(id: string): Promise<string> {
+    const claim = this.claim(id);
+    this.sample(id);
+    this.history.add({ type: 'release', id, at: monotonic() });
+    this.claims.delete(id);
+    const outcome = await claim.release();
+    this.history.add({ type: 'released', id, at: monotonic(), outcome });
+    return outcome;
+  }
+
+  /** How late the loss was told after the last known deadline; undefined when it is not lost. */
+  lateness(id: string): number | undefined {
+    const one = this.untils.get(id);
+    return one?.lost ? one.lost - one.until : undefined;
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  private lost(id: string, reason: string): void {
+    const one = this.untils.get(id);
+    if (!one || one.lost || !this.claims.has(id)) return;
+    one.lost = monotonic();
+    this.history.add({ type: 'lost', id, at: one.lost, reason });
+  }
+
+  /** Asks every claim whether it is held; writes down what changed, and a sign of it now and then. */
+  private sample(only?: string): void {
+    for (const [id, claim] of this.claims) {
+      const one = this.untils.get(id);
+      if (!one || (only !== undefined && id !== only)) continue;
+      const held = claim.held();
+      const at = monotonic();
+      const until = at + (held ? claim.remaining() : 0);
+      const moved = held && until > one.until + 1;
+      if (held === one.held && !moved && at - one.told < 100) continue;
+      this.history.add({ type: 'sample', id, at, held, until });
+      Object.assign(one, { told: at, held }, held ? { until: Math.max(one.until, until) } : {});
+    }
+  }
+}

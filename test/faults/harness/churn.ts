@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Book } from './book.js';
+import type { FencedCounter } from './fenced-counter.js';
+import { Random } from './random.js';
+import type { ChurnOptions, Churned } from './worker-commands.js';
+
+/** Callers that take, hold, count and give without an end. */
+export class Churn {
+  private stopped = new AbortController();
+
+  constructor(
+    private readonly book: Book,
+    private readonly counter: FencedCounter,
+  ) {}
+
+  async run(options: ChurnOptions): Promise<Churned> {
+    this.stopped = new AbortController();
+    const total = { granted: 0, refused: 0 };
+    const callers = Array.from({ length: options.callers }, (_, index) =>
+      this.call(new Random(options.seed + index), options, total),
+    );
+    await Promise.all(callers);
+    return total;
+  }
+
+  stop(): void {
+    this.stopped.abort();
+  }
+
+  private async call(random: Random, options: ChurnOptions, total: { granted: number; refused: number }) {
+    const { ttl, wait, hold, rest, counts } = options;
+    const { signal } = this.stopped;
+    while (!signal.aborted) {
+      const name = random.one(options.names);
+      const { id, fence, refused } = await this.book.take(name, { ttl, wait, renew: true, signal });
+      if (refused) {
+        total.refused += 1;
+        await sleep(20);
+        continue;
+      }
+      total.granted += 1;
+      const value = counts && fence ? await this.quietly(this.counter.begin(name, fence)) : undefined;
+      await sleep(random.between(...hold));
+      if (value !== undefined && fence) await this.quietly(this.counter.write(name, fence, value + 1));
+      await this.book.give(id);
+      await sleep(random.between(...rest));
+    }
+  }
+
+  private quietly<T>(promise: Promise<T>): Promise<T | undefined> {
+    return promise.catch(() => undefined);
+  }
+}

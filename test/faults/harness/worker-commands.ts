@@ -1,0 +1,75 @@
+import type { Take } from './book.js';
+
+export interface TakeOptions {
+  readonly ttl?: number;
+  readonly wait?: number;
+  readonly renew?: boolean;
+  /** Aborts the wait after so many milliseconds. */
+  readonly abortAfter?: number;
+}
+
+export interface ChurnOptions {
+  readonly names: readonly string[];
+  readonly ttl: number;
+  readonly wait: number;
+  /** For how long each holds, and rests after it: least and most milliseconds. */
+  readonly hold: readonly [number, number];
+  readonly rest: readonly [number, number];
+  readonly callers: number;
+  /** Increments the fenced counter of the name under each hold. */
+  readonly counts: boolean;
+  readonly seed: number;
+}
+
+export interface Churned {
+  readonly granted: number;
+  readonly refused: number;
+}
+
+/** What a runner may ask of a worker process. */
+export interface WorkerCommands {
+  /** Acquires and keeps it. */
+  take(name: string, options: TakeOptions): Promise<Take>;
+  /** Releases what `take` got. */
+  give(id: string): Promise<string>;
+  renew(id: string): Promise<string>;
+  /** Renews and releases without waiting for the renewal in between. */
+  renewAndGive(id: string): Promise<string>;
+  /** Several takes at once, each given back at once; resolves with the codes of the refusals and 'granted'. */
+  burst(names: readonly string[], options: TakeOptions): Promise<Record<string, number>>;
+  /** Releases when `left` ms of the lease remain; a negative number is after its end. */
+  giveNearEnd(id: string, left: number): Promise<string>;
+  lateness(id: string): Promise<number | undefined>;
+  /** Blocks the event loop; then whether `assertHeld` throws at the very first chance, and whether a stale write is taken. */
+  block(ms: number, id?: string, name?: string): Promise<{ threw: boolean; written: boolean }>;
+  /** Turns in a synchronous loop until the process was stopped for `ms`; then as `block`. */
+  spinUntilStopped(ms: number, id: string, name: string): Promise<{ threw: boolean; written: boolean }>;
+  /** Takes and gives until told to stop. */
+  churn(options: ChurnOptions): Promise<Churned>;
+  stopChurn(): Promise<void>;
+  begin(id: string, name: string): Promise<number | undefined>;
+  read(name: string): Promise<number>;
+  measureLag(on: boolean): Promise<void>;
+  /** Closes the service; resolves with what was warned of, and whether waiting for it took long. */
+  close(): Promise<{ warnings: string[]; ms: number }>;
+  exit(): Promise<void>;
+}
+
+export interface WorkerSetup {
+  readonly label: string;
+  readonly contender: 'own' | 'redlock' | 'redis-semaphore';
+  readonly url: string;
+  readonly history: string;
+  readonly counters: string | undefined;
+  readonly guard?: number;
+  readonly shutdownGrace?: number;
+  readonly givenClient?: boolean;
+}
+
+export interface WorkerCall {
+  readonly call: number;
+  readonly command: keyof WorkerCommands;
+  readonly args: unknown[];
+}
+
+export type WorkerReply = { call: number; value: unknown } | { call: number; error: string };

@@ -1,0 +1,46 @@
+import { Bed } from './harness/bed.js';
+import type { Row } from './row.js';
+import { rows } from './rows/all.js';
+
+/** node main.js [--seed N] [--row N]… */
+function argument(name: string): number[] {
+  return process.argv.flatMap((word, index) => (process.argv[index - 1] === name ? [Number(word)] : []));
+}
+
+const seed = argument('--seed')[0] ?? Math.floor(Math.random() * 1e9);
+const only = argument('--row');
+console.log(`seed ${seed}`);
+
+async function run(row: Row): Promise<boolean> {
+  const began = performance.now();
+  const bed = new Bed(seed);
+  let failure: string | undefined;
+  await row.run(bed).catch((error: Error) => (failure = error.stack ?? error.message));
+  const { violations, grants, faults, leastMargin, lag, ping } = await bed.end(failure === undefined);
+  if (failure !== undefined) violations.push(failure);
+  const injected = Object.values(faults).reduce((sum, times) => sum + times, 0);
+  const measured = {
+    grants,
+    faults: injected,
+    ...bed.figures,
+    ...(leastMargin < Infinity ? { 'least margin': `${leastMargin.toFixed(1)} ms` } : {}),
+    lag: `${lag.toFixed(0)} ms`,
+    ping: `${ping.toFixed(0)} ms`,
+    took: `${((performance.now() - began) / 1_000).toFixed(1)} s`,
+  };
+  const words = Object.entries(measured).map(([what, figure]) => `${what} ${figure}`);
+  const good = violations.length === 0;
+  console.log(`${good ? 'ok  ' : 'FAIL'} row ${row.number} ${row.fault}: ${words.join(', ')}`);
+  for (const violation of violations.slice(0, 10)) console.log(`       ${violation}`);
+  if (!good && process.env['KEEP_HISTORY']) console.log(`       ${bed.path}`);
+  return good;
+}
+
+let [passed, failed] = [0, 0];
+for (const row of rows) {
+  if (only.length > 0 && !only.includes(row.number)) continue;
+  if (await run(row)) passed += 1;
+  else failed += 1;
+}
+console.log(`Tests: ${passed} passed, ${failed} failed`);
+process.exit(failed > 0 ? 1 : 0);
