@@ -56,6 +56,8 @@ export class Agent implements AttemptOwner, TenureOwner {
   acquire(request: Request): Promise<Tenure> {
     const caller = new Caller(request, this.host.around.clock, (reason) => this.leave(caller, reason));
     const busy = this.callers.first !== undefined || this.tenures.excludes(request.terms);
+    // Only who hears that others wait can let them have their turn.
+    if (busy) this.host.around.store.subscribe();
     if (request.wait === 0 && busy) caller.refuse('held', this.host.process);
     else {
       this.callers.add(caller);
@@ -63,6 +65,12 @@ export class Agent implements AttemptOwner, TenureOwner {
       this.pump();
     }
     return caller.granted;
+  }
+
+  /** Notices can be heard now: asks whether others wait for what goes from caller to caller here. */
+  wake(): void {
+    if (!this.callers.first) return;
+    for (const hold of this.tenures.keys()) if (exclusive(hold)) hold.confirm();
   }
 
   /** Sends all waiting callers away. */

@@ -46,7 +46,7 @@ export class Line implements AgentHost {
     };
     store.listen({
       notice: (name, notice) => this.hear(name, notice),
-      wake: () => [...this.hearers.values()].forEach((hearer) => hearer.wake?.()),
+      wake: () => this.wake(),
     });
   }
 
@@ -87,6 +87,11 @@ export class Line implements AgentHost {
   idle(agent: Agent): void {
     this.agents.delete(agent.name);
     if (this.agents.size === 0) this.drained?.();
+  }
+
+  private wake(): void {
+    for (const hearer of [...this.hearers.values()]) hearer.wake?.();
+    for (const agent of this.agents.values()) agent.wake();
   }
 
   private hear(name: string, notice: LockNotice): void {
