@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { applyOperation } from '../../lib/store/lock-machine.js';
 import type { LockNotice } from '../../lib/store/lock-operation.js';
 import { emptyState, expiryOf } from '../../lib/store/lock-state.js';
-import { isHeard, lockHistories, HistoryClients, type LockHistory } from './lock-history.js';
+import { HistoryClients } from './history-clients.js';
+import { isHeard, lockHistories, type LockHistory } from './lock-history.js';
 import { copyOf, LockLedger } from './lock-ledger.js';
 
 const START = 1_700_000_000_000_000;
@@ -14,8 +15,8 @@ function run(history: LockHistory, jumps: boolean): void {
   const ledger = new LockLedger();
   const clients = new HistoryClients(history);
   let [state, time, offset, forward] = [emptyState(), 0, START, 0];
-  for (const step of history.steps) {
-    time += step.pause;
+  for (const [at, step] of history.steps.entries()) {
+    time += clients.pause(step, state, time + offset);
     // "While the jumps within one lease add up to less than the guard": here, within one history.
     const jump = step.jump > 0 && forward + step.jump >= 500_000 ? 0 : step.jump;
     if (jump > 0) forward += jump;
@@ -26,7 +27,7 @@ function run(history: LockHistory, jumps: boolean): void {
     const operation = clients.operation(step, state, now);
     const notices: LockNotice[] = [];
     const answer = applyOperation(state, operation, now, (notice) => {
-      const heard = isHeard(notice.id);
+      const heard = isHeard(history, notice.id, at);
       if (heard) notices.push(notice);
       return heard || !history.counted;
     });
@@ -55,10 +56,10 @@ describe('the machine, over random histories', () => {
         const state = emptyState();
         const clients = new HistoryClients(history);
         let now = START;
-        for (const step of history.steps) {
-          now += step.pause;
+        for (const [at, step] of history.steps.entries()) {
+          now += clients.pause(step, state, now);
           const operation = clients.operation(step, state, now);
-          const push = ({ id }: LockNotice) => isHeard(id) || !history.counted;
+          const push = ({ id }: LockNotice) => isHeard(history, id, at) || !history.counted;
           const answer = applyOperation(state, operation, now, push);
           const again = copyOf(state);
           applyOperation(again, operation, now, push);

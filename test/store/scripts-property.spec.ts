@@ -8,7 +8,8 @@ import { emptyState, expiryOf, type LockState } from '../../lib/store/lock-state
 import { decodeNotice } from '../../lib/store/redis/operation-codec.js';
 import { decodeState, encodeState } from '../../lib/store/redis/state-codec.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
-import { HEARING, HistoryClients, isHeard, lockHistories, type LockHistory } from './lock-history.js';
+import { HistoryClients } from './history-clients.js';
+import { FADING, HEARING, isHeard, lockHistories, type LockHistory } from './lock-history.js';
 import { assertInvariants } from './lock-ledger.js';
 import { VirtualScripts } from './virtual-scripts.js';
 
@@ -31,8 +32,8 @@ describe('the scripts and the machine, side by side', () => {
     scripts = new VirtualScripts(client);
     await scripts.load();
     listener.on('message', (_channel, message: string) => {
-      const heard = decodeNotice(message);
-      if (heard) messages.get(heard.key)?.push(heard.notice);
+      const told = decodeNotice(message);
+      if (told) messages.get(told.key)?.push(told.notice);
       else barriers.get(message)?.();
     });
     await listener.subscribe(...HEARING.map((session) => channel + session));
@@ -59,9 +60,11 @@ describe('the scripts and the machine, side by side', () => {
     const clients = new HistoryClients(history);
     const [expected, heard]: [LockNotice[], LockNotice[]] = [[], []];
     messages.set(key, heard);
+    if (history.fades > 0) await listener.subscribe(channel + FADING);
     let [state, now, expiry] = [emptyState(), START, Infinity];
-    for (const step of history.steps) {
-      now += step.pause + step.jump;
+    for (const [at, step] of history.steps.entries()) {
+      if (at === history.fades) await listener.unsubscribe(channel + FADING);
+      now += clients.pause(step, state, now) + step.jump;
       if (expiry <= now) {
         await client.del(key);
         [state, expiry] = [emptyState(), Infinity];
@@ -69,8 +72,9 @@ describe('the scripts and the machine, side by side', () => {
       const operation = clients.operation(step, state, now);
       const script = await scripts.execute(key, common, operation, now);
       const answer = applyOperation(state, operation, now, (notice) => {
-        if (isHeard(notice.id)) expected.push(notice);
-        return isHeard(notice.id) || !history.counted;
+        const listens = isHeard(history, notice.id, at);
+        if (listens) expected.push(notice);
+        return listens || !history.counted;
       });
       deepStrictEqual(script.answer, answer);
       seen.add(`${operation.kind}: ${answer.outcome}`);
