@@ -1,0 +1,147 @@
+/** What a figure must be. Ratios are by round, against another row of the same table. */
+export interface Bound {
+  readonly says: string;
+  readonly table: string;
+  /** The row of ours; `own` unless given. */
+  readonly row?: string;
+  readonly column: string;
+  /** A row, or the best of the peers. None: the figure itself, which then is no time. */
+  readonly against?: string;
+  readonly atLeast?: number;
+  readonly atMost?: number;
+  /** Instead of the bound, where a quick run is too short for it. */
+  readonly quick?: number;
+}
+
+/** Whoever of the peers has the best median in this table. */
+export const BEST_PEER = 'best peer';
+
+/** What was promised, by scenario. */
+export const BOUNDS: readonly Bound[] = [
+  {
+    says: 'uncontended using, 1 ms away (empty): against the best peer',
+    table: 'uncontended-1ms',
+    column: 'using',
+    against: BEST_PEER,
+    atLeast: 1.5,
+  },
+  {
+    says: 'uncontended acquire + awaited release, one at a time (empty): against the floor',
+    table: 'uncontended',
+    column: 'byHand',
+    against: 'floor',
+    atLeast: 0.85,
+    quick: 0.7, // windows of 60 ms: one pause of the garbage collector is a tenth
+  },
+  {
+    says: 'uncontended acquire + awaited release, 64 in parallel (empty): against the floor',
+    table: 'parallel',
+    column: 'byHand',
+    against: 'floor',
+    atLeast: 0.75,
+    quick: 0.6, // as above
+  },
+  {
+    says: '50 buyers (rmw): against the bare sections one after another',
+    table: 'buyers',
+    column: 'ms',
+    against: 'bare',
+    atMost: 1.2,
+    quick: 1.5, // one crowd takes a few milliseconds, and a quick run sees five of them
+  },
+  {
+    says: 'hot name, one process (empty): against the best peer',
+    table: 'hot-name',
+    column: 'handOffs',
+    against: BEST_PEER,
+    atLeast: 50,
+  },
+  {
+    says: 'hot name, 4 × 8 (empty): against the best peer',
+    table: 'processes-empty',
+    column: 'handOffs',
+    against: BEST_PEER,
+    atLeast: 3,
+  },
+  {
+    says: 'hot name, 4 × 8 (rmw): against one process with the bare sections',
+    table: 'processes-rmw',
+    column: 'handOffs',
+    against: 'bare',
+    atLeast: 0.7,
+    quick: 0.5, // a quick run compares windows of different lengths
+  },
+  {
+    says: 'hot name, 4 × 8 (rmw): longest wait against the best peer',
+    table: 'processes-rmw',
+    column: 'longest',
+    against: BEST_PEER,
+    atMost: 0.25,
+    quick: 0.5, // peers starve in seconds, and their quick rounds last a quarter of one
+  },
+  {
+    says: 'hot name, 4 × 8 (empty): most to least served',
+    table: 'processes-empty',
+    column: 'spread',
+    atMost: 1.5,
+  },
+  {
+    says: 'hot name, 4 × 8 (rmw): most to least served',
+    table: 'processes-rmw',
+    column: 'spread',
+    atMost: 1.5,
+    quick: 1.8, // fewer hand-offs, so that one turn more or less shows
+  },
+  {
+    says: 'hot name, 4 × 8 (empty): hand-offs behind most to least served',
+    table: 'processes-empty',
+    column: 'total',
+    atLeast: 20_000,
+  },
+  {
+    says: 'hot name, 4 × 8 (rmw): hand-offs behind most to least served',
+    table: 'processes-rmw',
+    column: 'total',
+    atLeast: 20_000,
+    quick: 2_000, // four seconds are all there is
+  },
+  { says: 'hot name, 4 × 8 (rmw): lost updates', table: 'processes-rmw', column: 'lost', atMost: 0 },
+  { says: 'commands a second of 200 waiting sessions', table: 'waiting', column: 'commands', atMost: 60 },
+  {
+    says: 'wake-up of one remote waiter, p50: against a bare PUBLISH → message round',
+    table: 'wake-up',
+    column: 'p50',
+    against: 'bare',
+    atMost: 1.5,
+    quick: 2, // a dozen wake-ups a round
+  },
+  { says: 'leases held: lost', table: 'many-leases', column: 'lost', atMost: 0 },
+  {
+    says: 'leases held: client, % of a core for 100 000',
+    table: 'many-leases',
+    column: 'client',
+    atMost: 60,
+  },
+  {
+    says: 'leases held: server, % of a core for 100 000',
+    table: 'many-leases',
+    column: 'server',
+    atMost: 60,
+  },
+  { says: 'leases held: bytes of heap each', table: 'many-leases', column: 'bytes', atMost: 1_536 },
+  {
+    says: '@Locked over the memory store, one at a time (empty): against async-mutex',
+    table: 'decorator',
+    column: 'one',
+    against: 'async-mutex',
+    atLeast: 0.25,
+  },
+  {
+    says: 'server CPU of an uncontended cycle, fenceMemory 0: against SET NX PX + compare-and-delete',
+    table: 'server-cost',
+    column: 'micros',
+    against: 'floor',
+    atMost: 1.4,
+    quick: 1.7, // a fifth of the cycles
+  },
+];

@@ -1,0 +1,119 @@
+import type { Contender, Entrant } from './contender.js';
+import { Floor } from './floor.js';
+import { InProcess } from './in-process.js';
+import { Own } from './own.js';
+import { RedlockPeer } from './redlock-peer.js';
+import { SemaphorePeer } from './semaphore-peer.js';
+import { UniversalPeer } from './universal-peer.js';
+import { VerrouPeer } from './verrou-peer.js';
+
+export const OURS: Entrant = {
+  id: 'own',
+  label: 'nestjs-distributed-lock',
+  role: 'ours',
+  commands: ['evalsha', 'eval', 'ping', 'subscribe', 'script|load'],
+  open: (url) => Own.open(url),
+};
+
+export const FLOOR: Entrant = {
+  id: 'floor',
+  label: 'ioredis: SET NX PX + compare-and-delete',
+  role: 'floor',
+  commands: ['set', 'evalsha'],
+  open: (url) => Floor.open(url),
+};
+
+export const PIPELINED_FLOOR: Entrant = {
+  ...FLOOR,
+  id: 'floor-pipelined',
+  label: `${FLOOR.label}, auto-pipelining`,
+  open: (url) => Floor.open(url, { enableAutoPipelining: true }),
+};
+
+export const IN_PROCESS: Entrant = {
+  id: 'async-mutex',
+  label: 'async-mutex (in-process, no server)',
+  role: 'limit',
+  commands: [],
+  open: async () => new InProcess(),
+};
+
+/** A peer in its defaults, and at the setting that was the fastest of those tried: see the README. */
+function twice(
+  id: string,
+  label: string,
+  best: string,
+  commands: readonly string[],
+  open: (url: string, best: boolean) => Contender,
+): Entrant[] {
+  const role = 'peer' as const;
+  return [
+    {
+      id,
+      label: `${label}, defaults`,
+      role,
+      setting: 'defaults',
+      commands,
+      open: async (url) => open(url, false),
+    },
+    {
+      id: `${id}-best`,
+      label: `${label}, ${best}`,
+      role,
+      setting: 'best',
+      commands,
+      open: async (url) => open(url, true),
+    },
+  ];
+}
+
+const FOR_EVER = { retryCount: -1, retryDelay: 5, retryJitter: 2 };
+const LEAN = { retryAttempts: 100_000, retryDelay: 5, performance: 'lean' } as const;
+
+/** Other people's locks. */
+export const PEERS: readonly Entrant[] = [
+  ...twice(
+    'redlock',
+    'redlock',
+    'retry 5 ms',
+    ['evalsha', 'eval'],
+    (url, best) => new RedlockPeer(url, 'redlock', best ? FOR_EVER : undefined),
+  ),
+  ...twice(
+    'sesame',
+    '@sesamecare-oss/redlock',
+    'retry 5 ms',
+    ['evalsha', 'eval'],
+    (url, best) => new RedlockPeer(url, 'sesame', best ? FOR_EVER : undefined),
+  ),
+  ...twice(
+    'semaphore',
+    'redis-semaphore',
+    'retry 5 ms',
+    ['set', 'evalsha', 'eval'],
+    (url, best) => new SemaphorePeer(url, best ? { retryInterval: 5 } : {}),
+  ),
+  ...twice(
+    'universal',
+    'redlock-universal',
+    'lean, retry 5 ms',
+    ['set', 'evalsha', 'eval'],
+    (url, best) => new UniversalPeer(url, best ? LEAN : {}),
+  ),
+  ...twice(
+    'verrou',
+    '@verrou/core',
+    'retry 5 ms',
+    ['set', 'eval'],
+    (url, best) => new VerrouPeer(url, best ? { delay: 5 } : undefined),
+  ),
+];
+
+const ALL = [OURS, FLOOR, PIPELINED_FLOOR, IN_PROCESS, ...PEERS];
+
+/** For workers, which are told an id. */
+export function entrant(id: string): Entrant {
+  const found = ALL.find((each) => each.id === id);
+  if (!found) throw new Error(`Nobody is called '${id}'.`);
+  return found;
+}

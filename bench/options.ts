@@ -1,0 +1,33 @@
+import { parseArgs } from 'node:util';
+
+/** What the command line asks for. */
+export interface BenchOptions {
+  /** One minute for everything. */
+  readonly quick: boolean;
+  /** Compare the ratios with the bounds. */
+  readonly check: boolean;
+  /** The scenarios to run; all when empty. */
+  readonly only: readonly string[];
+  /** Milliseconds of a round trip between clients and server; 0 for none. */
+  readonly rtt: number;
+  readonly rounds: number;
+}
+
+/** @throws for an option that does not exist or makes no sense. */
+export function optionsIn(args: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
+      only: { type: 'string', multiple: true, default: [] },
+      rtt: { type: 'string', default: '0' },
+      rounds: { type: 'string', default: '5' },
+    },
+  });
+  const { quick, check, only } = values;
+  const rtt = Number.parseFloat(values.rtt.replace(/ms$/, ''));
+  const rounds = Number.parseInt(values.rounds, 10);
+  if (!(rtt >= 0) || !(rounds >= 1)) throw new Error('--rtt takes milliseconds, --rounds a number from 1.');
+  return { quick, check, only, rtt, rounds };
+}

@@ -1,0 +1,36 @@
+import { decorator } from './decorator.js';
+import { buyers, crowd, hotName } from './hot-name.js';
+import { manyLeases } from './many-leases.js';
+import { processesEmpty, processesRmw } from './processes.js';
+import type { Scenario } from './scenario.js';
+import { serverCost } from './server-cost.js';
+import { parallel, uncontended, uncontendedDistant } from './uncontended.js';
+import { waiting } from './waiting.js';
+import { wakeUp } from './wake-up.js';
+
+/** In the order in which they run. */
+export const SCENARIOS: readonly Scenario[] = [
+  uncontended,
+  uncontendedDistant,
+  parallel,
+  buyers,
+  hotName,
+  crowd,
+  processesEmpty,
+  processesRmw,
+  wakeUp,
+  decorator,
+  serverCost,
+  waiting,
+  manyLeases,
+];
+
+/** Those that were named, or all. @throws for a name that does not exist */
+export function chosen(names: readonly string[]): readonly Scenario[] {
+  const unknown = names.filter((name) => !SCENARIOS.some(({ id }) => id === name));
+  if (unknown.length > 0) {
+    const known = SCENARIOS.map(({ id }) => id).join(', ');
+    throw new Error(`There is no scenario '${unknown.join(', ')}'; there are ${known}.`);
+  }
+  return names.length === 0 ? SCENARIOS : SCENARIOS.filter(({ id }) => names.includes(id));
+}

@@ -1,0 +1,113 @@
+import { IN_PROCESS, OURS, PEERS } from '../contenders/entrants.js';
+import type { Contender } from '../contenders/contender.js';
+import { duration, rate, served } from '../measure/loops.js';
+import { interleaved, type Runner } from '../measure/rounds.js';
+import type { Row } from '../measure/table.js';
+import { connection, readModifyWrite } from '../workers/clients.js';
+import type { Stage } from '../stage/stage.js';
+import { type Scenario, terms } from './scenario.js';
+
+const CALLERS = 100;
+const BUYERS = 50;
+const WARM_UP = 500;
+const NOTHING = async (): Promise<void> => undefined;
+
+/** One name that a hundred callers of one process want all the time. */
+export const hotName: Scenario = {
+  id: 'hot-name',
+  async run(stage) {
+    const ms = stage.quick ? 150 : 1_000;
+    const { runners, close } = await opened(stage, (contender) => async () => {
+      return { handOffs: await rate(ms, CALLERS, () => served(contender, 'hot', NOTHING)) };
+    });
+    const rows = await interleaved(runners, terms(stage));
+    await close();
+    const columns = [{ id: 'handOffs', title: 'hand-offs/s', better: 'more' }] as const;
+    return [
+      { id: 'hot-name', title: 'One hot name, 1 process × 100 callers', section: 'empty', columns, rows },
+    ];
+  },
+};
+
+/** Fifty buyers at once, who read the stock and write it. */
+export const buyers: Scenario = {
+  id: 'buyers',
+  async run(stage) {
+    const section = readModifyWrite(stage.url, 'item');
+    const crowd = (contender: Contender) =>
+      Promise.all(Array.from({ length: BUYERS }, () => served(contender, 'item', section)));
+    const { runners, close } = await opened(stage, (contender, id) => async () => {
+      // Every round, since what other contenders did in between cools the caches down; ours and bare alike.
+      if (id === OURS.id) for (let n = 0; n < WARM_UP; n += BUYERS) await crowd(contender);
+      return { ms: await duration(() => crowd(contender)) };
+    });
+    const bareSections = async () => {
+      for (let n = 0; n < WARM_UP; n += 1) await section();
+      return {
+        ms: await duration(async () => {
+          for (let buyer = 0; buyer < BUYERS; buyer += 1) await section();
+        }),
+      };
+    };
+    runners.push({
+      id: 'bare',
+      label: 'the bare sections, one after another',
+      role: 'floor',
+      sample: bareSections,
+    });
+    const rows = await interleaved(
+      runners.filter(({ role }) => role !== 'limit'),
+      terms(stage, 30_000),
+    );
+    await close();
+    connection(stage.url, 'data').disconnect();
+    const columns = [{ id: 'ms', title: 'ms for 50 buyers', better: 'less' }] as const;
+    return [{ id: 'buyers', title: '50 buyers, one item', section: 'rmw', columns, rows }];
+  },
+};
+
+/** Ten thousand callers at once on one name. */
+export const crowd: Scenario = {
+  id: 'crowd',
+  async run(stage) {
+    const { runners, close } = await opened(
+      stage,
+      (contender) => async () => {
+        const each = async (callers: number) =>
+          ((await duration(() =>
+            Promise.all(Array.from({ length: callers }, () => contender.using('crowd', NOTHING))),
+          )) *
+            1_000) /
+          callers;
+        await each(100);
+        return { small: await each(100), large: await each(10_000) };
+      },
+      false,
+    );
+    const rows: Row[] = await interleaved(runners, terms(stage));
+    await close();
+    const columns = [
+      { id: 'small', title: '100 callers: µs each', better: 'less' },
+      { id: 'large', title: '10 000 callers: µs each', better: 'less' },
+    ] as const;
+    return [{ id: 'crowd', title: '10 000 callers of one name at once', section: 'empty', columns, rows }];
+  },
+};
+
+/** Ours, the in-process limit, and the peers if they are wanted. */
+async function opened(
+  { url, quick }: Stage,
+  sampleOf: (contender: Contender, id: string) => Runner['sample'],
+  withPeers = true,
+): Promise<{ runners: Runner[]; close(): Promise<void> }> {
+  const peers = withPeers ? PEERS.filter(({ setting }) => !quick || setting === 'best') : [];
+  const contenders: Contender[] = [];
+  const runners: Runner[] = [];
+  for (const { id, label, role, open } of [OURS, IN_PROCESS, ...peers]) {
+    const contender = await open(url);
+    contenders.push(contender);
+    runners.push({ id, label, role, sample: sampleOf(contender, id) });
+  }
+  const close = async () => void (await Promise.all(contenders.map((contender) => contender.close())));
+  return { runners, close };
+}

@@ -1,0 +1,17 @@
+import type { Table } from '../measure/table.js';
+import type { RoundTerms } from '../measure/rounds.js';
+import type { Stage } from '../stage/stage.js';
+
+/** Something that is measured. */
+export interface Scenario {
+  readonly id: string;
+  /** Measures the same with and without `--rtt`; false when a delay would make no sense. */
+  run(stage: Stage): Promise<Table[]>;
+}
+
+/** The rounds that the command line asks for; fewer and shorter when it has to be quick. */
+export function terms({ options }: Stage, patience = 20_000): RoundTerms {
+  return options.quick
+    ? { rounds: Math.min(options.rounds, 5), warmUps: 1, patience: 2_500 }
+    : { rounds: options.rounds, warmUps: 1, patience };
+}

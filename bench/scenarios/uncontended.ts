@@ -1,0 +1,64 @@
+import type { Contender, Entrant } from '../contenders/contender.js';
+import { FLOOR, OURS, PEERS, PIPELINED_FLOOR } from '../contenders/entrants.js';
+import { rate } from '../measure/loops.js';
+import { interleaved, type Runner } from '../measure/rounds.js';
+import type { Table } from '../measure/table.js';
+import type { Stage } from '../stage/stage.js';
+import { type Scenario, terms } from './scenario.js';
+
+const NOTHING = async (): Promise<void> => undefined;
+
+/** One lock after another on names that nobody else wants. */
+export const uncontended: Scenario = {
+  id: 'uncontended',
+  async run(stage) {
+    return [await cycles(stage, stage.url, 'uncontended', 'Uncontended, one at a time', 1)];
+  },
+};
+
+/** The same over a line of one millisecond: loopback hides what a round trip costs. */
+export const uncontendedDistant: Scenario = {
+  id: 'uncontended-1ms',
+  async run(stage) {
+    const url = await stage.distant(1);
+    return [await cycles(stage, url, 'uncontended-1ms', 'Uncontended, one at a time, 1 ms away', 1)];
+  },
+};
+
+/** Many at once, each on a name of its own. */
+export const parallel: Scenario = {
+  id: 'parallel',
+  async run(stage) {
+    return [await cycles(stage, stage.url, 'parallel', 'Uncontended, 64 in parallel on distinct names', 64)];
+  },
+};
+
+async function cycles(stage: Stage, url: string, id: string, title: string, lanes: number): Promise<Table> {
+  const ms = stage.quick ? 60 : 400;
+  const opened: Contender[] = [];
+  const runners: Runner[] = [];
+  const entrants = [OURS, FLOOR, ...(lanes > 1 ? [PIPELINED_FLOOR] : []), ...peersOf(stage)];
+  for (const { id: who, label, role, open } of entrants) {
+    const contender = await open(url);
+    opened.push(contender);
+    const using = (lane: number) => contender.using(`free-${lane}`, NOTHING);
+    const byHand = async (lane: number) => (await contender.acquire(`free-${lane}`))();
+    const sample = async () => ({
+      using: await rate(ms, lanes, using),
+      byHand: await rate(ms, lanes, byHand),
+    });
+    runners.push({ id: who, label, role, sample });
+  }
+  const rows = await interleaved(runners, terms(stage));
+  await Promise.all(opened.map((contender) => contender.close()));
+  const columns = [
+    { id: 'using', title: 'using: cycles/s', better: 'more' },
+    { id: 'byHand', title: 'acquire + awaited release: cycles/s', better: 'more' },
+  ] as const;
+  return { id, title, section: 'empty', columns, rows };
+}
+
+/** Where nobody waits, how a peer waits makes no difference: its best setting is measured only. */
+function peersOf({ quick }: Stage): Entrant[] {
+  return PEERS.filter(({ setting }) => !quick || setting === 'best');
+}

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Contender, Entrant } from '../contenders/contender.js';
+import { OURS, PEERS } from '../contenders/entrants.js';
+import { served } from '../measure/loops.js';
+import type { Row } from '../measure/table.js';
+import type { Stage } from '../stage/stage.js';
+import type { Scenario } from './scenario.js';
+
+const SESSIONS = 200;
+
+/** Two hundred sessions, each on connections of its own, wait for one name. */
+export const waiting: Scenario = {
+  id: 'waiting',
+  async run(stage) {
+    const rows: Row[] = [];
+    for (const entrant of [OURS, ...peersOf(stage)]) rows.push(await rowOf(stage, entrant));
+    const columns = [{ id: 'commands', title: 'commands/s', better: 'less' }] as const;
+    return [
+      { id: 'waiting', title: `Commands while ${SESSIONS} sessions wait`, section: 'none', columns, rows },
+    ];
+  },
+};
+
+async function rowOf(stage: Stage, { id, label, role, open, commands }: Entrant): Promise<Row> {
+  const ours = role === 'ours';
+  // Ours repeats itself every five seconds, peers every few milliseconds.
+  const seconds = ours ? (stage.quick ? 5.5 : 15) : stage.quick ? 1 : 4;
+  const sessions: Contender[] = await Promise.all(Array.from({ length: SESSIONS }, () => open(stage.url)));
+  const name = `scarce-${id}`;
+  const holder = await open(stage.url);
+  const release = await holder.acquire(name);
+  let passing = false;
+  const waiters = sessions.map((session) =>
+    served(session, name, async () => undefined).catch((error) => {
+      if (!passing) throw error;
+    }),
+  );
+  await sleep(ours ? 1_500 : 500);
+  const before = await stage.calls(commands);
+  await sleep(seconds * 1_000);
+  const after = await stage.calls(commands);
+  passing = true;
+  await release();
+  if (ours) await Promise.all(waiters);
+  await Promise.all([...sessions, holder].map((session) => session.close()));
+  return { id, label, role, samples: [{ commands: (after - before) / seconds }] };
+}
+
+function peersOf({ quick }: Stage): Entrant[] {
+  return PEERS.filter(({ id, setting }) => (quick ? id === 'semaphore-best' : setting !== undefined));
+}

@@ -1,0 +1,31 @@
+/** What a worker may be told. */
+export type Order =
+  | { readonly do: 'contend'; readonly contention: Contention }
+  | { readonly do: 'bare'; readonly url: string; readonly name: string; readonly ms: number }
+  | { readonly do: 'hold'; readonly entrant: string; readonly url: string; readonly name: string }
+  | { readonly do: 'release' }
+  | { readonly do: 'wait'; readonly entrant: string; readonly url: string; readonly name: string }
+  | { readonly do: 'granted' }
+  | { readonly do: 'listen'; readonly url: string; readonly channel: string }
+  | { readonly do: 'publish'; readonly url: string; readonly channel: string }
+  | { readonly do: 'heard' }
+  | { readonly do: 'close' };
+
+/** Callers of one process who want one name. */
+export interface Contention {
+  readonly entrant: string;
+  readonly url: string;
+  readonly name: string;
+  readonly callers: number;
+  readonly section: 'empty' | 'rmw';
+  readonly ms: number;
+}
+
+/** What came of it in one process. */
+export interface ContentionOutcome {
+  /** By caller: how often it was served while the round lasted. */
+  readonly served: number[];
+  /** Sections run in all, those after the end of the round as well. */
+  readonly sections: number;
+  readonly waits: { counts: number[]; longest: number };
+}

@@ -1,0 +1,39 @@
+// A process that measures: one order at a time, one message in answer to each.
+import { closeAll } from './clients.js';
+import { bare, contend } from './contention.js';
+import type { Order } from './orders.js';
+import { giveBack, grantedAt, heardAt, hold, listen, publish, stand } from './signals.js';
+
+function carriedOut(order: Order): Promise<unknown> {
+  switch (order.do) {
+    case 'contend':
+      return contend(order.contention);
+    case 'bare':
+      return bare(order.url, order.name, order.ms);
+    case 'hold':
+      return hold(order.entrant, order.url, order.name);
+    case 'release':
+      return giveBack();
+    case 'wait':
+      return stand(order.entrant, order.url, order.name);
+    case 'granted':
+      return grantedAt();
+    case 'listen':
+      return listen(order.url, order.channel);
+    case 'publish':
+      return publish(order.url, order.channel);
+    case 'heard':
+      return heardAt();
+    case 'close':
+      return closeAll();
+  }
+}
+
+process.on('message', (order: Order) => {
+  carriedOut(order).then(
+    (answer) => process.send?.({ answer }),
+    (error: Error) => process.send?.({ error: error.stack ?? error.message }),
+  );
+});
+process.on('disconnect', () => process.exit());
+process.send?.({ answer: 'ready' });
