@@ -145,10 +145,15 @@ function expectations(events: readonly HistoryEvent[], asked: readonly Asked[], 
 
 function waitsByFault(events: readonly HistoryEvent[], asked: readonly Asked[]): Record<string, number> {
   const longest: Record<string, number> = {};
-  for (const { at: from, granted } of asked) {
+  const faults = eventsOf(events, 'fault').sort((a, b) => a.at - b.at);
+  let first = 0;
+  for (const { at: from, granted } of [...asked].sort((a, b) => a.at - b.at)) {
+    while (faults[first] && (faults[first]?.at ?? 0) < from - 1_000) first += 1;
     if (!granted) continue;
-    const kinds = eventsOf(events, 'fault').filter(({ at }) => at >= from - 1_000 && at <= granted.at);
-    for (const kind of kinds.length > 0 ? kinds.map((fault) => fault.kind) : ['none'])
+    const kinds: string[] = [];
+    for (let index = first; (faults[index]?.at ?? Infinity) <= granted.at; index += 1)
+      kinds.push(faults[index]?.kind ?? '');
+    for (const kind of kinds.length > 0 ? kinds : ['none'])
       longest[kind] = Math.max(longest[kind] ?? 0, granted.at - from);
   }
   return longest;

@@ -1,3 +1,4 @@
+import { controls, type Control } from './controls.js';
 import { Bed } from './harness/bed.js';
 import type { Row } from './row.js';
 import { rows } from './rows/all.js';
@@ -36,10 +37,31 @@ async function run(row: Row): Promise<boolean> {
   return good;
 }
 
+/** The same row with a library of which it is known what it does: the checker must see it. */
+async function runControl({ contender, row, sees }: Control): Promise<boolean> {
+  const bed = new Bed(seed, contender);
+  const injected = rows.find(({ number }) => number === row);
+  let failure = '';
+  await injected?.run(bed).catch((error: Error) => (failure = error.message));
+  const { violations } = await bed.clear();
+  const seen = violations.filter((violation) => sees.test(violation));
+  const good = seen.length > 0;
+  console.log(
+    `${good ? 'ok  ' : 'FAIL'} control ${contender}, row ${row}: flagged ${seen.length} times, as in: ${seen[0]}`,
+  );
+  if (!good) console.log(`       ${violations.join('\n       ')} ${failure}`);
+  return good;
+}
+
 let [passed, failed] = [0, 0];
 for (const row of rows) {
   if (only.length > 0 && !only.includes(row.number)) continue;
   if (await run(row)) passed += 1;
+  else failed += 1;
+}
+for (const control of controls) {
+  if (only.length > 0 && !only.includes(control.row)) continue;
+  if (await runControl(control)) passed += 1;
   else failed += 1;
 }
 console.log(`Tests: ${passed} passed, ${failed} failed`);

@@ -23,9 +23,13 @@ export class Bed {
   private readonly meter: LagMeter;
   private readonly servers: FaultServer[] = [];
   private readonly proxies: TcpProxy[] = [];
+  private readonly closers: (() => void)[] = [];
   private countersUrl: string | undefined;
 
-  constructor(seed: number) {
+  constructor(
+    seed: number,
+    private readonly contender: WorkerSetup['contender'] = 'own',
+  ) {
     this.path = join(this.directory, 'history.ndjson');
     this.history = new HistoryFile(this.path);
     this.meter = new LagMeter(this.history, 'runner');
@@ -65,7 +69,7 @@ export class Bed {
     env: Record<string, string> = {},
   ) {
     const fixed = { label, url, history: this.path, counters: this.countersUrl };
-    const worker = new WorkerProcess({ contender: 'own', ...fixed, ...more }, env);
+    const worker = new WorkerProcess({ contender: this.contender, ...fixed, ...more }, env);
     this.workers.push(worker);
     await worker.ready;
     return worker;
@@ -74,6 +78,10 @@ export class Bed {
   /** Some workers at once: starting a process takes its time. */
   several(urls: Record<string, string>, more: Partial<WorkerSetup> = {}): Promise<WorkerProcess[]> {
     return Promise.all(Object.entries(urls).map(([label, url]) => this.worker(label, url, more)));
+  }
+
+  atEnd(close: () => void): void {
+    this.closers.push(close);
   }
 
   fault(kind: string): void {
@@ -133,6 +141,7 @@ export class Bed {
     this.meter.stop();
     await Promise.all(this.proxies.map((proxy) => proxy.close()));
     await Promise.all(this.servers.map((server) => server.stop()));
+    for (const close of this.closers) close();
     this.history.close();
     const verdict = checkHistory(this.path);
     if (verdict.violations.length === 0 || !process.env['KEEP_HISTORY'])

@@ -9,13 +9,15 @@ export interface Take {
 }
 
 const EVERY = 4;
+const AT_A_TIME = 50;
 
 /** What this process asks for and holds, written into the history: invocations, answers, losses and samples. */
 export class Book {
   private readonly claims = new Map<string, Claim>();
   private readonly untils = new Map<string, { until: number; told: number; held: boolean; lost: number }>();
+  private turn = this.claims.keys();
   private count = 0;
-  private readonly timer = setInterval(() => this.sample(), EVERY);
+  private readonly timer = setInterval(() => this.sampleSome(), EVERY);
 
   constructor(
     private readonly history: HistoryFile,
@@ -80,18 +82,28 @@ export class Book {
     this.history.add({ type: 'lost', id, at: one.lost, reason });
   }
 
-  /** Asks every claim whether it is held; writes down what changed, and a sign of it now and then. */
-  private sample(only?: string): void {
-    for (const [id, claim] of this.claims) {
-      const one = this.untils.get(id);
-      if (!one || (only !== undefined && id !== only)) continue;
-      const held = claim.held();
-      const at = monotonic();
-      const until = at + (held ? claim.remaining() : 0);
-      const moved = held && until > one.until + 1;
-      if (held === one.held && !moved && at - one.told < 100) continue;
-      this.history.add({ type: 'sample', id, at, held, until });
-      Object.assign(one, { told: at, held }, held ? { until: Math.max(one.until, until) } : {});
+  /** Samples some of the claims, in turn: all of them each time would be all that the process does. */
+  private sampleSome(): void {
+    for (let count = 0; count < AT_A_TIME; count += 1) {
+      const { value: id, done } = this.turn.next();
+      if (done) {
+        this.turn = this.claims.keys();
+        return;
+      }
+      this.sample(id);
     }
+  }
+
+  /** Asks a claim whether it is held; writes down what changed, and a sign of it now and then. */
+  private sample(id: string): void {
+    const [claim, one] = [this.claims.get(id), this.untils.get(id)];
+    if (!claim || !one) return;
+    const held = claim.held();
+    const at = monotonic();
+    const until = at + (held ? claim.remaining() : 0);
+    const moved = held && until > one.until + 1;
+    if (held === one.held && !moved && at - one.told < 100) return;
+    this.history.add({ type: 'sample', id, at, held, until });
+    Object.assign(one, { told: at, held }, held ? { until: Math.max(one.until, until) } : {});
   }
 }

@@ -28,7 +28,7 @@ export class Churn {
   }
 
   private async call(random: Random, options: ChurnOptions, total: { granted: number; refused: number }) {
-    const { ttl, wait, hold, rest, counts } = options;
+    const { ttl, wait, hold, rest, longest = 0, counts } = options;
     const { signal } = this.stopped;
     while (!signal.aborted) {
       const name = random.one(options.names);
@@ -40,7 +40,7 @@ export class Churn {
       }
       total.granted += 1;
       const value = counts && fence ? await this.quietly(this.counter.begin(name, fence)) : undefined;
-      await sleep(random.between(...hold));
+      await sleep(random.next() < 0.05 ? random.between(0, longest) : random.between(...hold));
       if (value !== undefined && fence) await this.quietly(this.counter.write(name, fence, value + 1));
       await this.book.give(id);
       await sleep(random.between(...rest));

@@ -14,7 +14,7 @@ const BINARY = process.env['REDIS_SERVER'] ?? 'redis-server';
 /** A redis-server to which things are done: frozen, killed and started again empty, refused its words. */
 export class FaultServer {
   readonly url: string;
-  private readonly directory = mkdtempSync(join(tmpdir(), 'lock-faults-'));
+  readonly directory = mkdtempSync(join(tmpdir(), 'lock-faults-'));
   private child!: ChildProcess;
   private disarm: () => void = () => undefined;
   private control!: Redis;
@@ -108,13 +108,14 @@ export class FaultServer {
 
   /** The keys that have a holder or a queue. */
   async taken(): Promise<string[]> {
-    const taken: string[] = [];
-    for (const key of await this.control.keys('*')) {
-      if ((await this.control.type(key)) !== 'hash') continue;
-      const [ids, count] = await this.control.hmget(key, 'ids', 'count');
-      if (ids || (count && count !== '0')) taken.push(`${key} (${ids ? 'held' : 'queued'})`);
-    }
-    return taken;
+    const keys = await this.control.keys('lock:*');
+    const asked = this.control.pipeline();
+    for (const key of keys) asked.hmget(key, 'ids', 'count');
+    const answers = (await asked.exec()) ?? [];
+    return keys.flatMap((key, index) => {
+      const [ids, count] = (answers[index]?.[1] ?? []) as (string | null)[];
+      return ids || (count && count !== '0') ? [`${key} (${ids ? 'held' : 'queued'})`] : [];
+    });
   }
 
   async stop(): Promise<void> {

@@ -15,7 +15,7 @@ export class SemaphoreContender implements Contender {
     const listeners: ((reason: string) => void)[] = [];
     const mutex = new Mutex(this.client, name, {
       lockTimeout: ttl,
-      acquireTimeout: wait,
+      acquireTimeout: Math.max(wait, 10), // with 0 it does not try at all
       retryInterval: 10,
       onLockLost: () => listeners.forEach((listener) => listener('lost')),
     });

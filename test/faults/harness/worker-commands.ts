@@ -15,6 +15,8 @@ export interface ChurnOptions {
   /** For how long each holds, and rests after it: least and most milliseconds. */
   readonly hold: readonly [number, number];
   readonly rest: readonly [number, number];
+  /** One hold in twenty lasts up to so many milliseconds. */
+  readonly longest?: number;
   readonly callers: number;
   /** Increments the fenced counter of the name under each hold. */
   readonly counts: boolean;
@@ -39,6 +41,7 @@ export interface WorkerCommands {
   burst(names: readonly string[], options: TakeOptions): Promise<Record<string, number>>;
   /** Releases when `left` ms of the lease remain; a negative number is after its end. */
   giveNearEnd(id: string, left: number): Promise<string>;
+  held(id: string): Promise<boolean>;
   lateness(id: string): Promise<number | undefined>;
   /** Blocks the event loop; then whether `assertHeld` throws at the very first chance, and whether a stale write is taken. */
   block(ms: number, id?: string, name?: string): Promise<{ threw: boolean; written: boolean }>;

@@ -94,6 +94,7 @@ const commands: WorkerCommands = {
     while (left > 0 && book.claim(id).remaining() > left) continue;
     return book.give(id);
   },
+  held: async (id) => book.claim(id).held(),
   lateness: async (id) => book.lateness(id),
   block: (ms, id, name) => {
     for (const end = monotonic() + ms; monotonic() < end;) continue;

@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bed } from '../faults/harness/bed.js';
+import type { FaultServer } from '../faults/harness/fault-server.js';
+import type { TcpProxy } from '../faults/harness/tcp-proxy.js';
+import type { WorkerProcess } from '../faults/harness/worker-process.js';
+
+export const TTL = 1_500;
+const WORKERS = 4;
+export const NAMES = ['red', 'green', 'blue'] as const;
+
+/** Some processes that take and give the same few names, each behind a network of its own. */
+export class Field {
+  readonly proxies: TcpProxy[] = [];
+  /** In the place of each a new one comes when it dies. */
+  readonly workers: WorkerProcess[] = [];
+  private readonly churning = new Set<Promise<unknown>>();
+  private born = 0;
+
+  constructor(
+    readonly bed: Bed,
+    readonly server: FaultServer,
+  ) {}
+
+  async start(): Promise<void> {
+    for (let place = 0; place < WORKERS; place += 1) this.proxies.push(await this.bed.proxy(this.server));
+    await Promise.all(this.proxies.map((_, place) => this.hire(place)));
+  }
+
+  async hire(place: number): Promise<void> {
+    const label = `w${(this.born += 1)}`;
+    const worker = await this.bed.worker(label, this.proxies[place]?.url ?? '', { shutdownGrace: 200 });
+    this.workers[place] = worker;
+    const churn = worker.call('churn', {
+      names: NAMES,
+      ttl: TTL,
+      wait: 8_000,
+      hold: [0, 30],
+      rest: [0, 15],
+      longest: 2 * TTL,
+      callers: 3,
+      counts: true,
+      seed: this.bed.random.whole(0, 1e9),
+    });
+    const done: Promise<unknown> = churn.catch(() => undefined).finally(() => this.churning.delete(done));
+    this.churning.add(done);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.call('stopChurn').catch(() => undefined)));
+    await Promise.race([Promise.all(this.churning), sleep(10_000)]);
+  }
+}
