@@ -27,7 +27,15 @@ export function applyOperation<O extends LockOperation>(
   now: number,
   push: Push,
 ): AnswerTo<O> {
-  return answer(state, operation, now, push) as AnswerTo<O>;
+  const reply = answer(state, operation, now, push);
+  if (reply.outcome !== 'late') tidy(state, now);
+  return reply as AnswerTo<O>;
+}
+
+/** What is over leaves no trace: the kind of an idle name, and a mark whose time has passed. */
+function tidy(state: LockState, now: number): void {
+  if (state.holders.length + state.queue.length === 0) state.capacity = 0;
+  if (state.done <= now) state.done = 0;
 }
 
 function answer(state: LockState, operation: LockOperation, now: number, push: Push): LockAnswer {

@@ -3,34 +3,50 @@ import type { AnswerTo, LockOperation } from '../../lib/store/lock-operation.js'
 import { decodeAnswer, encodeOperation } from '../../lib/store/redis/operation-codec.js';
 import { SCRIPTS } from '../../lib/store/redis/scripts.gen.js';
 
-/** The scripts as they are, but for the clock: what they read as the server's TIME is an argument. */
+// What a script sees as the server: the real one, with a clock of the test.
+const SERVER = `
+local server, clock = redis, tonumber(ARGV[#ARGV])
+local function virtual(call, name, ...)
+  if name == 'TIME' then return { 0, clock } end
+  if name ~= 'PEXPIRE' then return call(name, ...) end
+  local key, milliseconds = ...
+  return call('PEXPIREAT', key, string.format('%.0f', math.floor(clock / 1000) + milliseconds))
+end
+local redis = {
+  call = function(...) return virtual(server.call, ...) end,
+  pcall = function(...) return virtual(server.pcall, ...) end,
+  error_reply = server.error_reply,
+}
+`;
+
+/** The scripts as they are, but for the clock: the server's time is an argument. */
 export class VirtualScripts {
   private readonly digests = new Map<string, string>();
 
-  constructor(private readonly client: Redis) {}
+  constructor(
+    private readonly client: Redis,
+    private readonly channelPrefix: string,
+  ) {}
 
   async load(): Promise<void> {
-    for (const [name, code] of Object.entries(SCRIPTS)) {
-      const parts = code.split("redis.call('TIME')");
-      if (parts.length !== 2) throw new Error(`${name} does not read the clock once`);
-      const digest = await this.client.script('LOAD', parts.join('{ 0, tonumber(ARGV[#ARGV]) }'));
-      this.digests.set(name, String(digest));
-    }
+    for (const [name, code] of Object.entries(SCRIPTS))
+      this.digests.set(name, String(await this.client.script('LOAD', SERVER + code)));
   }
 
   /** Executes an operation at a time, and tells what the record is afterwards. */
   async execute<O extends LockOperation>(
     key: string,
-    common: readonly (string | number)[],
+    { fenceMemory, counted }: { fenceMemory: number; counted: boolean },
     operation: O,
     now: number,
   ): Promise<{ answer: AnswerTo<O>; record: Record<string, string>; expiry: number }> {
-    const args = [...common, ...encodeOperation(operation), now];
-    const [reply, record, expiry] = await Promise.all([
+    const common = [fenceMemory, this.channelPrefix, counted ? 1 : 0];
+    const args = [...common, ...encodeOperation(operation, fenceMemory), now];
+    const [replies, record, expiry] = await Promise.all([
       this.client.evalsha(this.digests.get(operation.kind) ?? '', 1, key, ...args),
       this.client.hgetall(key),
       this.client.pexpiretime(key),
     ]);
-    return { answer: decodeAnswer(operation, reply), record, expiry };
+    return { answer: decodeAnswer(operation, (replies as unknown[])[0]), record, expiry };
   }
 }

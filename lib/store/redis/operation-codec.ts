@@ -1,21 +1,28 @@
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
-import type { AnswerTo, LockAnswer, LockNotice, LockOperation } from '../lock-operation.js';
+import type { AcquireOperation, AnswerTo, LockAnswer, LockNotice, LockOperation } from '../lock-operation.js';
 
 type Reply = readonly (string | number)[];
 
 const PLAIN = { c: 'contended', e: 'echo', o: 'opened' } as const;
 
-/** What follows the three common arguments of a script. */
-export function encodeOperation(op: LockOperation): (string | number)[] {
+/** What a script takes for one key, after its three common arguments. `fenceMemory` in microseconds. */
+export function encodeOperation(op: LockOperation, fenceMemory: number): (string | number)[] {
   switch (op.kind) {
     case 'acquire': {
       const { id, units, capacity, ttl, guard, block, wait, subscribed, who, notAfter } = op;
-      return [id, units, capacity, ttl, guard, block, wait, subscribed ? 1 : 0, who, notAfter ?? ''];
+      const span = ttl + guard;
+      const hold = `${units} ${capacity} ${span} ${reserved(op)} ${who}`;
+      const ask = `${ttl} ${guard} ${wait} ${subscribed ? 1 : 0} ${block}`;
+      return [id, notAfter ?? '', milliseconds(span + fenceMemory), hold, ask];
     }
-    case 'renew':
-      return [op.id, op.ttl, op.guard, op.block, op.used, op.notAfter ?? ''];
-    case 'release':
-      return [op.id, op.used, op.keep, op.done];
+    case 'renew': {
+      const span = op.ttl + op.guard;
+      return [op.id, op.notAfter ?? '', milliseconds(span + fenceMemory), span, op.block, op.used];
+    }
+    case 'release': {
+      const more = op.keep > 0 || op.done > 0 ? `${op.keep} ${op.done}` : '';
+      return [op.id, op.used, milliseconds(fenceMemory), more];
+    }
     case 'downgrade':
       return [op.id, op.units, op.used];
     case 'revoke':
@@ -23,9 +30,29 @@ export function encodeOperation(op: LockOperation): (string | number)[] {
   }
 }
 
-/** The answer in a script's reply; the scripts' headers say what stands where. */
-export function decodeAnswer<O extends LockOperation>(_op: O, reply: unknown): AnswerTo<O> {
-  return answerIn(reply as Reply) as AnswerTo<O>;
+/** How many fences a fresh grant reserves. */
+function reserved({ units, capacity, block, ttl }: AcquireOperation): number {
+  return units === capacity ? Math.min(block, ttl) : 1;
+}
+
+function milliseconds(micros: number): number {
+  return Math.ceil(micros / 1_000);
+}
+
+/** The answer in what a script replied for one key; the scripts' headers say what stands where. */
+export function decodeAnswer<O extends LockOperation>(op: O, reply: unknown): AnswerTo<O> {
+  return (Array.isArray(reply) ? answerIn(reply as Reply) : leanAnswer(op, reply)) as AnswerTo<O>;
+}
+
+/** The short replies of the lean paths. */
+function leanAnswer(op: LockOperation, reply: unknown): LockAnswer {
+  if (op.kind === 'renew') {
+    const [now, last] = String(reply).split(' ').map(Number);
+    return { outcome: 'renewed', now: now ?? NaN, last: last ?? NaN, waiting: false };
+  }
+  const now = Number(reply);
+  if (op.kind !== 'acquire') return { outcome: 'released', now };
+  return { outcome: 'granted', now, first: now, last: now + reserved(op) - 1, waiting: false, done: false };
 }
 
 function answerIn(reply: Reply): LockAnswer {

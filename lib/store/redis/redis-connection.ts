@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
 import type { ServerSample } from '../server-sample.js';
 import { withoutCredentials } from './redis-address.js';
+import { ScriptBatch, type ScriptCall } from './script-batch.js';
 import { SCRIPTS } from './scripts.gen.js';
 
 export type ScriptName = keyof typeof SCRIPTS;
@@ -25,6 +26,7 @@ export class RedisConnection {
   private closed = false;
   private started = false;
   private lastError = 'no connection yet';
+  private readonly batch = new ScriptBatch<ScriptName>((name, calls) => this.sendBatch(name, calls));
   private readonly waiting = new Set<(error?: LockStoreError) => void>();
 
   constructor(
@@ -32,6 +34,8 @@ export class RedisConnection {
     private readonly address: string,
     private readonly clock: Clock,
     private readonly onUp: () => void,
+    /** The arguments that all scripts begin with. */
+    private readonly common: readonly (string | number)[],
   ) {
     client.on('error', (error: Error) => (this.lastError = this.wordsOf(error)));
     client.on('ready', () => void this.greet());
@@ -91,13 +95,27 @@ export class RedisConnection {
     });
   }
 
-  /** Runs a script by its digest; a server that does not know it is sent the whole text. */
-  script(name: ScriptName, key: string, args: (string | number)[], timeout: number): Promise<unknown> {
-    return this.command(name, timeout, (client) =>
-      client.evalsha(SHA[name], 1, key, ...args).catch((error: Error) => {
-        if (!error.message.startsWith('NOSCRIPT')) throw error;
-        return client.eval(SCRIPTS[name], 1, key, ...args);
-      }),
+  /** Runs a script for one key. */
+  script(
+    name: ScriptName,
+    key: string,
+    args: readonly (string | number)[],
+    timeout: number,
+  ): Promise<unknown> {
+    return this.command(name, timeout, () => this.run(name, [key], [...this.common, ...args]));
+  }
+
+  /** Runs a script that serves many keys, together with what else is asked of it in this turn. */
+  gathered(
+    name: ScriptName,
+    key: string,
+    args: readonly (string | number)[],
+    timeout: number,
+  ): Promise<unknown> {
+    return this.command(
+      name,
+      timeout,
+      () => new Promise((resolve, reject) => this.batch.add(name, { key, args, resolve, reject })),
     );
   }
 
@@ -117,6 +135,36 @@ export class RedisConnection {
     for (const settle of [...this.waiting])
       settle(new LockStoreError(`The connection to ${this.address} is closed.`));
     this.client.disconnect();
+  }
+
+  private sendBatch(name: ScriptName, calls: readonly ScriptCall[]): void {
+    const keys = calls.map(({ key }) => key);
+    this.run(name, keys, [...this.common, ...calls.flatMap(({ args }) => args)]).then(
+      (replies) => {
+        calls.forEach(({ resolve, reject }, index) => {
+          const reply = (replies as readonly unknown[])[index];
+          if (!(reply instanceof Error)) return resolve(reply);
+          // As for a whole command that fails so: the address may lead to the new master now.
+          if (reply.message.startsWith('READONLY')) this.client.disconnect(true);
+          reject(reply);
+        });
+      },
+      (error: unknown) => {
+        for (const { reject } of calls) reject(error);
+      },
+    );
+  }
+
+  /** By its digest; a server that does not know the script is sent the whole text. */
+  private run(
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    return this.client.evalsha(SHA[name], keys.length, ...keys, ...args).catch((error: Error) => {
+      if (!error.message.startsWith('NOSCRIPT')) throw error;
+      return this.client.eval(SCRIPTS[name], keys.length, ...keys, ...args);
+    });
   }
 
   private async greet(): Promise<void> {

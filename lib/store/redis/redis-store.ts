@@ -16,7 +16,7 @@ import {
 } from './operation-codec.js';
 import { RedisChannel } from './redis-channel.js';
 import { RedisConnection } from './redis-connection.js';
-import { decodeState } from './state-codec.js';
+import { decodeState, isRecord } from './state-codec.js';
 
 /** How a store of locks in Redis is set up. */
 export interface RedisStoreSettings {
@@ -33,7 +33,8 @@ export class RedisStore implements LockStore {
   readonly session = newSession();
   readonly address: string;
   private readonly prefix: string;
-  private readonly common: (string | number)[];
+  /** In the microseconds of the scripts. */
+  private readonly fenceMemory: number;
   private readonly connection: RedisConnection;
   private readonly channel: RedisChannel;
   private readonly clock: Clock;
@@ -46,9 +47,13 @@ export class RedisStore implements LockStore {
     this.clock = clock;
     this.address = recipe.address;
     this.prefix = `${recipe.keyPrefix}${namespace}:`;
-    this.common = [fenceMemory * 1_000, channelPrefix, 1];
-    this.connection = new RedisConnection(recipe.open(connectionName), recipe.address, clock, () =>
-      this.wake(),
+    this.fenceMemory = fenceMemory * 1_000;
+    this.connection = new RedisConnection(
+      recipe.open(connectionName),
+      recipe.address,
+      clock,
+      () => this.wake(),
+      [this.fenceMemory, channelPrefix, 1],
     );
     this.channel = new RedisChannel(channelPrefix + this.session, () => recipe.open(connectionName), clock, {
       message: (text) => this.hear(text),
@@ -64,8 +69,9 @@ export class RedisStore implements LockStore {
   async execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
     await this.connection.ready(timeout);
     const sentAt = this.clock.now();
-    const args = [...this.common, ...encodeOperation(operation)];
-    const reply = await this.connection.script(operation.kind, this.prefix + name, args, timeout);
+    const { kind } = operation;
+    const args = encodeOperation(operation, this.fenceMemory);
+    const reply = await this.connection.gathered(kind, this.prefix + name, args, timeout);
     const receivedAt = this.clock.now();
     const answer = decodeAnswer(operation, reply);
     if (!Number.isSafeInteger(answer.now))
@@ -83,7 +89,7 @@ export class RedisStore implements LockStore {
 
   async latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer> {
     await this.connection.ready(timeout);
-    const args = [...this.common, ...encodeLatchOperation(operation)];
+    const args = encodeLatchOperation(operation);
     return decodeLatchAnswer(await this.connection.script('latch', this.prefix + name, args, timeout));
   }
 
@@ -97,7 +103,7 @@ export class RedisStore implements LockStore {
     const fields: Record<string, string> = {};
     for (let index = 0; index + 1 < flat.length; index += 2)
       fields[flat[index] ?? ''] = flat[index + 1] ?? '';
-    if (flat.length > 0 && fields['v'] !== '1')
+    if (flat.length > 0 && !isRecord(fields))
       throw new LockStoreError(`The key '${key}' at ${this.address} holds a value of another format.`, name);
     return { key, state: decodeState(fields), now };
   }

@@ -1,44 +1,33 @@
 // Made from scripts/*.lua by `npm run lua`.
 export const SCRIPTS = {
   acquire: `
-local key, id = KEYS[1], ARGV[4]
+local STRIDE = 5
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-if ARGV[13] ~= '' and now > tonumber(ARGV[13]) then
-return { 'late', now }
+local nowText = string.format('%.0f', now)
+local function general(key, id, hold, ask)
+local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
+local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
+'done')
+local compact = r[1]
+local version = compact and string.match(compact, '^%S+') or r[2]
+if version and version ~= '1' then
+return redis.error_reply('LOCKNEWER ' .. version)
 end
-local r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
-if r[1] ~= '1' then
-if r[1] then
-return redis.error_reply('LOCKNEWER ' .. r[1])
-end
-if redis.call('EXISTS', key) == 1 then
+local absent = not version and redis.call('EXISTS', key) == 0
+if not version and not absent then
 return redis.error_reply('LOCKFOREIGN')
 end
-end
-local fenceMemory = tonumber(ARGV[1])
-local units, ttl, guard, block = tonumber(ARGV[5]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-if (not r[4] or r[4] == '') and not r[8] and r[5] ~= id then
-local first = math.max(tonumber(r[3] or 0) + 1, now)
-local last = first + (ARGV[5] == ARGV[6] and block or 1) - 1
-local deadline, done = now + ttl + guard, tonumber(r[10] or 0)
-local fields = '%.0f %s %.0f %.0f 0'
-redis.call('HSET', key, 'v', '1', 'capacity', ARGV[6], 'fence', string.format('%.0f', last), 'ids', id,
-'h:' .. id, string.format(fields, deadline, ARGV[5], last, ttl + guard),
-'i:' .. id, string.format('%.0f %.0f %s', first, now, ARGV[12]))
-redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((math.max(deadline, done, last) + fenceMemory) / 1000)))
-return { 'granted', now, first, last, 0, done > now and 1 or 0 }
-end
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
-local released = r[5] or ''
-local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
-local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty = {}, {}, 0, false
+local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
+local released = r[6] or ''
+local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
+local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 local function text(number)
 return string.format('%.0f', number)
 end
-for each in string.gmatch(r[4] or '', '%S+') do
+for each in string.gmatch(r[5] or '', '%S+') do
 ids[#ids + 1] = each
 local deadline, units, last, span, flags =
 string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -54,15 +43,38 @@ kept = flags > 3,
 }
 used = used + units
 end
-local function put(each)
+if compact then
+local id_, at, first_, last_, released_, units, capacity_, span, block, who =
+string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+if id_ then
+fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
+ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
+holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
+revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+touched[id_] = true
+else
+fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+fence = tonumber(fence)
+end
+if released == '-' then
+released = ''
+end
+end
+local function identify(each)
 local h = holders[each]
-local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
-local line = '%.0f %.0f %.0f %.0f %d'
-redis.call('HSET', key, 'h:' .. each, string.format(line, h.deadline, h.units, h.last, h.span, flags))
+if not h.first then
+local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
+h.first, h.since, h.who = tonumber(first_), tonumber(since), who
+end
+return h
+end
+local function touch(each)
+touched[each] = true
 dirty = true
 end
 local function drop(each)
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+gone[#gone + 1] = each
+touched[each] = nil
 used = used - holders[each].units
 holders[each] = nil
 for place, other in ipairs(ids) do
@@ -74,12 +86,16 @@ end
 dirty = true
 end
 local function expire()
+if done > 0 and done <= now then
+done = 0
+dirty = true
+end
 for place = #ids, 1, -1 do
 local each = ids[place]
 local h = holders[each]
 if h.deadline > now + h.span then
 h.deadline = now + h.span
-put(each)
+touch(each)
 end
 if h.deadline <= now then
 drop(each)
@@ -90,8 +106,53 @@ local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
+local function line()
+if count > 0 or done > now or #ids > 1 then
+return nil
+end
+local before = released == '' and '-' or released
+if #ids == 0 then
+return '1 - ' .. text(fence) .. ' ' .. before
+end
+local h = identify(ids[1])
+if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+return nil
+end
+return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+before, h.units, capacity, h.span, h.who)
+end
+local function writeAll()
+if compact then
+redis.call('HDEL', key, 'x')
+end
+for _, each in ipairs(gone) do
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+end
+for each in pairs(touched) do
+local h = identify(each)
+local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
+redis.call('HSET', key,
+'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
+'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+end
+if count == 0 then
+redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+else
+redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+end
+redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
+'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+end
 local function commit()
-dirty = false
+if absent and #ids == 0 and count == 0 then
+return
+end
+if #ids == 0 and count == 0 then
+capacity = 0
+end
+if count == 0 then
+first, next, alive = 1, 1, 0
+end
 local latest = math.max(now, done, fence)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
@@ -101,24 +162,31 @@ latest = math.max(latest, alive)
 end
 if latest == now and fenceMemory == 0 then
 redis.call('DEL', key)
-return
-end
-if count == 0 then
-first, next, alive = 1, 1, 0
-redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+absent, compact = true, nil
 else
-redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+local whole = line()
+if whole and not compact then
+redis.call('DEL', key)
 end
-redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
-'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+if whole then
+redis.call('HSET', key, 'x', whole)
+else
+writeAll()
+end
+absent, compact = false, whole
 redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
+end
+gone, touched, dirty = {}, {}, false
+if compact and ids[1] then
+touched[ids[1]] = true -- its fields have to be written when the record takes the general form
+end
 end
 local function push(to, notice)
 if dirty then
 commit()
 end
-local heard = redis.pcall('PUBLISH', ARGV[2] .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
-return heard ~= 0 or ARGV[3] ~= '1'
+local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
+return heard ~= 0 or countable ~= '1'
 end
 local function waiterAt(seq)
 local raw = redis.call('HGET', key, 'q:' .. seq)
@@ -150,11 +218,10 @@ local function grant(w, span)
 local from = math.max(fence + 1, now)
 fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
 holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
-told = count > 0, revoked = false, kept = false, first = from }
+told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
 ids[#ids + 1] = w.id
 used = used + w.units
-put(w.id)
-redis.call('HSET', key, 'i:' .. w.id, string.format('%.0f %.0f %s', from, now, w.who))
+touch(w.id)
 return holders[w.id]
 end
 local function flag(truth)
@@ -198,40 +265,41 @@ end
 end
 end
 end
-local function giveBack(h, firstFence, lastUsed)
-local last = math.min(h.last, math.max(lastUsed, firstFence - 1))
+local function giveBack(each, lastUsed)
+local h = identify(each)
+local last = math.min(h.last, math.max(lastUsed, h.first - 1))
 if fence == h.last then
 fence = last
 end
 h.last = last
 end
-local function firstFenceOf(each)
-return tonumber(string.match(redis.call('HGET', key, 'i:' .. each), '^%d+'))
-end
-local wait = tonumber(ARGV[10])
+local units, wanted, who = string.match(hold, '^(%d+) (%d+) %d+ %d+ (.*)$')
+local ttl, guard, wait, subscribed, block = string.match(ask, '^(%d+) (%d+) (%d+) (%d) (%d+)$')
+units, wanted, block = tonumber(units), tonumber(wanted), tonumber(block)
+ttl, guard, wait = tonumber(ttl), tonumber(guard), tonumber(wait)
 local seq = redis.call('HGET', key, 'w:' .. id)
 if seq then
 redis.call('PERSIST', key)
 local mine = waiterAt(seq)
 alive = math.max(alive, now + SIGN_OF_LIFE)
-mine.alive, mine.until_, mine.subscribed = alive, math.max(mine.until_, now + wait), ARGV[11]
+mine.alive, mine.until_, mine.subscribed = alive, math.max(mine.until_, now + wait), subscribed
 putWaiter(mine)
 end
 expire()
 grantHeads(id)
-local function granted(each)
-local h = holders[each]
+local function granted()
+local h = identify(id)
 h.told = count > 0
-put(each)
+touch(id)
 commit()
-return { 'granted', now, firstFenceOf(each), h.last, flag(h.told), flag(done > now) }
+return { 'granted', now, h.first, h.last, flag(h.told), flag(done > now) }
 end
 local function present()
 local due = math.huge
 for _, each in ipairs(ids) do
 due = math.min(due, holders[each].deadline)
 end
-return due, string.match(redis.call('HGET', key, 'i:' .. ids[1]), '^%d+ %d+ (.*)$')
+return due, identify(ids[1]).who
 end
 local function queued()
 local seq_ = redis.call('HGET', key, 'w:' .. id)
@@ -257,7 +325,7 @@ commit()
 return { 'gone', now }
 end
 extend(h, ttl + guard)
-return granted(id)
+return granted()
 end
 if id == released then
 commit()
@@ -267,17 +335,17 @@ if seq then
 return queued()
 end
 if #ids == 0 and count == 0 then
-capacity = tonumber(ARGV[6])
-elseif capacity ~= tonumber(ARGV[6]) then
+capacity = wanted
+elseif capacity ~= wanted then
 if dirty then
 commit()
 end
 return { 'mismatch', now, capacity }
 end
-local request = { id = id, units = units, ttl = ttl, guard = guard, block = block, who = ARGV[12] }
+local request = { id = id, units = units, ttl = ttl, guard = guard, block = block, who = who }
 if count == 0 and used + units <= capacity then
 grant(request, ttl)
-return granted(id)
+return granted()
 end
 if wait == 0 then
 if dirty then
@@ -286,7 +354,7 @@ end
 return { 'busy', now, present() }
 end
 request.seq, request.until_, request.alive = next, now + wait, now + SIGN_OF_LIFE
-request.subscribed, request.since = ARGV[11], text(now)
+request.subscribed, request.since = subscribed, nowText
 putWaiter(request)
 redis.call('HSET', key, 'w:' .. id, next)
 next, count, alive = next + 1, count + 1, math.max(alive, request.alive)
@@ -294,40 +362,72 @@ for _, each in ipairs(ids) do
 local holder = holders[each]
 if holder.units == capacity and not holder.told then
 holder.told = true
-put(each)
+touch(each)
 push(each, 'c ' .. each)
 break
 end
 end
 return queued()
+end
+local function serve(key, at)
+local id, notAfter = ARGV[at + 1], ARGV[at + 2]
+if notAfter ~= '' and now > tonumber(notAfter) then
+return { 'late', now }
+end
+local x = redis.call('HGET', key, 'x')
+local released
+if x then
+local fence
+fence, released = string.match(x, '^1 %- (%d+) (%S+)$')
+if not fence or released == id or tonumber(fence) >= now then
+return general(key, id, ARGV[at + 4], ARGV[at + 5])
+end
+elseif redis.call('EXISTS', key) == 1 then
+return general(key, id, ARGV[at + 4], ARGV[at + 5])
+end
+redis.call('HSET', key, 'x',
+'1 ' .. id .. ' ' .. nowText .. ' ' .. nowText .. ' - ' .. (released or '-') .. ' ' .. ARGV[at + 4])
+redis.call('PEXPIRE', key, ARGV[at + 3])
+return now
+end
+local replies = {}
+for index = 1, #KEYS do
+local ok, reply = pcall(serve, KEYS[index], 3 + (index - 1) * STRIDE)
+if not ok then
+reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
+end
+replies[index] = reply
+end
+return replies
 `,
   downgrade: `
-local key, id = KEYS[1], ARGV[4]
+local STRIDE = 3
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
-if r[1] ~= '1' then
-if r[1] then
-return redis.error_reply('LOCKNEWER ' .. r[1])
+local function serve(key, at)
+local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local id, units = ARGV[at + 1], tonumber(ARGV[at + 2])
+local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
+local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
+'done')
+local compact = r[1]
+local version = compact and string.match(compact, '^%S+') or r[2]
+if version and version ~= '1' then
+return redis.error_reply('LOCKNEWER ' .. version)
 end
-if redis.call('EXISTS', key) == 1 then
+local absent = not version and redis.call('EXISTS', key) == 0
+if not version and not absent then
 return redis.error_reply('LOCKFOREIGN')
 end
-end
-if not r[1] then
-return { 'lost', now }
-end
-local fenceMemory = tonumber(ARGV[1])
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
-local released = r[5] or ''
-local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
-local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty = {}, {}, 0, false
+local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
+local released = r[6] or ''
+local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
+local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 local function text(number)
 return string.format('%.0f', number)
 end
-for each in string.gmatch(r[4] or '', '%S+') do
+for each in string.gmatch(r[5] or '', '%S+') do
 ids[#ids + 1] = each
 local deadline, units, last, span, flags =
 string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -343,15 +443,38 @@ kept = flags > 3,
 }
 used = used + units
 end
-local function put(each)
+if compact then
+local id_, at, first_, last_, released_, units, capacity_, span, block, who =
+string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+if id_ then
+fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
+ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
+holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
+revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+touched[id_] = true
+else
+fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+fence = tonumber(fence)
+end
+if released == '-' then
+released = ''
+end
+end
+local function identify(each)
 local h = holders[each]
-local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
-local line = '%.0f %.0f %.0f %.0f %d'
-redis.call('HSET', key, 'h:' .. each, string.format(line, h.deadline, h.units, h.last, h.span, flags))
+if not h.first then
+local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
+h.first, h.since, h.who = tonumber(first_), tonumber(since), who
+end
+return h
+end
+local function touch(each)
+touched[each] = true
 dirty = true
 end
 local function drop(each)
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+gone[#gone + 1] = each
+touched[each] = nil
 used = used - holders[each].units
 holders[each] = nil
 for place, other in ipairs(ids) do
@@ -363,12 +486,16 @@ end
 dirty = true
 end
 local function expire()
+if done > 0 and done <= now then
+done = 0
+dirty = true
+end
 for place = #ids, 1, -1 do
 local each = ids[place]
 local h = holders[each]
 if h.deadline > now + h.span then
 h.deadline = now + h.span
-put(each)
+touch(each)
 end
 if h.deadline <= now then
 drop(each)
@@ -379,8 +506,53 @@ local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
+local function line()
+if count > 0 or done > now or #ids > 1 then
+return nil
+end
+local before = released == '' and '-' or released
+if #ids == 0 then
+return '1 - ' .. text(fence) .. ' ' .. before
+end
+local h = identify(ids[1])
+if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+return nil
+end
+return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+before, h.units, capacity, h.span, h.who)
+end
+local function writeAll()
+if compact then
+redis.call('HDEL', key, 'x')
+end
+for _, each in ipairs(gone) do
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+end
+for each in pairs(touched) do
+local h = identify(each)
+local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
+redis.call('HSET', key,
+'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
+'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+end
+if count == 0 then
+redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+else
+redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+end
+redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
+'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+end
 local function commit()
-dirty = false
+if absent and #ids == 0 and count == 0 then
+return
+end
+if #ids == 0 and count == 0 then
+capacity = 0
+end
+if count == 0 then
+first, next, alive = 1, 1, 0
+end
 local latest = math.max(now, done, fence)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
@@ -390,24 +562,31 @@ latest = math.max(latest, alive)
 end
 if latest == now and fenceMemory == 0 then
 redis.call('DEL', key)
-return
-end
-if count == 0 then
-first, next, alive = 1, 1, 0
-redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+absent, compact = true, nil
 else
-redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+local whole = line()
+if whole and not compact then
+redis.call('DEL', key)
 end
-redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
-'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+if whole then
+redis.call('HSET', key, 'x', whole)
+else
+writeAll()
+end
+absent, compact = false, whole
 redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
+end
+gone, touched, dirty = {}, {}, false
+if compact and ids[1] then
+touched[ids[1]] = true -- its fields have to be written when the record takes the general form
+end
 end
 local function push(to, notice)
 if dirty then
 commit()
 end
-local heard = redis.pcall('PUBLISH', ARGV[2] .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
-return heard ~= 0 or ARGV[3] ~= '1'
+local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
+return heard ~= 0 or countable ~= '1'
 end
 local function waiterAt(seq)
 local raw = redis.call('HGET', key, 'q:' .. seq)
@@ -439,11 +618,10 @@ local function grant(w, span)
 local from = math.max(fence + 1, now)
 fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
 holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
-told = count > 0, revoked = false, kept = false, first = from }
+told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
 ids[#ids + 1] = w.id
 used = used + w.units
-put(w.id)
-redis.call('HSET', key, 'i:' .. w.id, string.format('%.0f %.0f %s', from, now, w.who))
+touch(w.id)
 return holders[w.id]
 end
 local function flag(truth)
@@ -487,29 +665,39 @@ end
 end
 end
 end
-local function giveBack(h, firstFence, lastUsed)
-local last = math.min(h.last, math.max(lastUsed, firstFence - 1))
+local function giveBack(each, lastUsed)
+local h = identify(each)
+local last = math.min(h.last, math.max(lastUsed, h.first - 1))
 if fence == h.last then
 fence = last
 end
 h.last = last
 end
-local function firstFenceOf(each)
-return tonumber(string.match(redis.call('HGET', key, 'i:' .. each), '^%d+'))
+if absent then
+return { 'lost', now }
 end
 redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
 expire()
 local h = holders[id]
-local units = tonumber(ARGV[5])
 if h and not h.kept and h.units > units then
-giveBack(h, firstFenceOf(id), tonumber(ARGV[6]))
+giveBack(id, tonumber(ARGV[at + 3]))
 used = used - h.units + units
 h.units = units
-put(id)
+touch(id)
 end
 grantHeads('')
 commit()
 return { (h and not h.kept) and 'downgraded' or 'lost', now }
+end
+local replies = {}
+for index = 1, #KEYS do
+local ok, reply = pcall(serve, KEYS[index], 3 + (index - 1) * STRIDE)
+if not ok then
+reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
+end
+replies[index] = reply
+end
+return replies
 `,
   inspect: `
 local time = redis.call('TIME')
@@ -594,51 +782,32 @@ end
 return { outcome or (kind == 'set' and 'exists') or (count == 0 and 'open') or 'counting', now, count, expiry }
 `,
   release: `
-local key, id = KEYS[1], ARGV[4]
+local STRIDE = 4
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
-'h:' .. id, 'i:' .. id)
-if r[1] ~= '1' then
-if r[1] then
-return redis.error_reply('LOCKNEWER ' .. r[1])
+local function general(key, id, lastUsed, more)
+local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
+local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
+'done')
+local compact = r[1]
+local version = compact and string.match(compact, '^%S+') or r[2]
+if version and version ~= '1' then
+return redis.error_reply('LOCKNEWER ' .. version)
 end
-if redis.call('EXISTS', key) == 1 then
+local absent = not version and redis.call('EXISTS', key) == 0
+if not version and not absent then
 return redis.error_reply('LOCKFOREIGN')
 end
-end
-if not r[1] then
-return { 'gone', now }
-end
-local fenceMemory = tonumber(ARGV[1])
-if r[4] == id and not r[8] and ARGV[6] == '0' and ARGV[7] == '0' then
-local deadline, units, last = string.match(r[11], '^(%d+) (%d+) (%d+) ')
-if tonumber(deadline) > now and units == r[2] then
-local fence = tonumber(r[3])
-if r[3] == last then
-fence = math.min(fence, math.max(tonumber(ARGV[5]), string.match(r[12], '^%d+') - 1))
-end
-local latest = math.max(now, tonumber(r[10] or 0), fence)
-if fenceMemory == 0 and latest == now then
-redis.call('DEL', key)
-return { 'released', now }
-end
-redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((latest + fenceMemory) / 1000)))
-redis.call('HDEL', key, 'ids', 'h:' .. id, 'i:' .. id)
-redis.call('HSET', key, 'fence', string.format('%.0f', fence), 'released', id)
-return { 'released', now }
-end
-end
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
-local released = r[5] or ''
-local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
-local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty = {}, {}, 0, false
+local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
+local released = r[6] or ''
+local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
+local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 local function text(number)
 return string.format('%.0f', number)
 end
-for each in string.gmatch(r[4] or '', '%S+') do
+for each in string.gmatch(r[5] or '', '%S+') do
 ids[#ids + 1] = each
 local deadline, units, last, span, flags =
 string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -654,15 +823,38 @@ kept = flags > 3,
 }
 used = used + units
 end
-local function put(each)
+if compact then
+local id_, at, first_, last_, released_, units, capacity_, span, block, who =
+string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+if id_ then
+fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
+ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
+holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
+revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+touched[id_] = true
+else
+fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+fence = tonumber(fence)
+end
+if released == '-' then
+released = ''
+end
+end
+local function identify(each)
 local h = holders[each]
-local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
-local line = '%.0f %.0f %.0f %.0f %d'
-redis.call('HSET', key, 'h:' .. each, string.format(line, h.deadline, h.units, h.last, h.span, flags))
+if not h.first then
+local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
+h.first, h.since, h.who = tonumber(first_), tonumber(since), who
+end
+return h
+end
+local function touch(each)
+touched[each] = true
 dirty = true
 end
 local function drop(each)
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+gone[#gone + 1] = each
+touched[each] = nil
 used = used - holders[each].units
 holders[each] = nil
 for place, other in ipairs(ids) do
@@ -674,12 +866,16 @@ end
 dirty = true
 end
 local function expire()
+if done > 0 and done <= now then
+done = 0
+dirty = true
+end
 for place = #ids, 1, -1 do
 local each = ids[place]
 local h = holders[each]
 if h.deadline > now + h.span then
 h.deadline = now + h.span
-put(each)
+touch(each)
 end
 if h.deadline <= now then
 drop(each)
@@ -690,8 +886,53 @@ local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
+local function line()
+if count > 0 or done > now or #ids > 1 then
+return nil
+end
+local before = released == '' and '-' or released
+if #ids == 0 then
+return '1 - ' .. text(fence) .. ' ' .. before
+end
+local h = identify(ids[1])
+if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+return nil
+end
+return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+before, h.units, capacity, h.span, h.who)
+end
+local function writeAll()
+if compact then
+redis.call('HDEL', key, 'x')
+end
+for _, each in ipairs(gone) do
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+end
+for each in pairs(touched) do
+local h = identify(each)
+local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
+redis.call('HSET', key,
+'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
+'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+end
+if count == 0 then
+redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+else
+redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+end
+redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
+'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+end
 local function commit()
-dirty = false
+if absent and #ids == 0 and count == 0 then
+return
+end
+if #ids == 0 and count == 0 then
+capacity = 0
+end
+if count == 0 then
+first, next, alive = 1, 1, 0
+end
 local latest = math.max(now, done, fence)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
@@ -701,24 +942,31 @@ latest = math.max(latest, alive)
 end
 if latest == now and fenceMemory == 0 then
 redis.call('DEL', key)
-return
-end
-if count == 0 then
-first, next, alive = 1, 1, 0
-redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+absent, compact = true, nil
 else
-redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+local whole = line()
+if whole and not compact then
+redis.call('DEL', key)
 end
-redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
-'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+if whole then
+redis.call('HSET', key, 'x', whole)
+else
+writeAll()
+end
+absent, compact = false, whole
 redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
+end
+gone, touched, dirty = {}, {}, false
+if compact and ids[1] then
+touched[ids[1]] = true -- its fields have to be written when the record takes the general form
+end
 end
 local function push(to, notice)
 if dirty then
 commit()
 end
-local heard = redis.pcall('PUBLISH', ARGV[2] .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
-return heard ~= 0 or ARGV[3] ~= '1'
+local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
+return heard ~= 0 or countable ~= '1'
 end
 local function waiterAt(seq)
 local raw = redis.call('HGET', key, 'q:' .. seq)
@@ -750,11 +998,10 @@ local function grant(w, span)
 local from = math.max(fence + 1, now)
 fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
 holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
-told = count > 0, revoked = false, kept = false, first = from }
+told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
 ids[#ids + 1] = w.id
 used = used + w.units
-put(w.id)
-redis.call('HSET', key, 'i:' .. w.id, string.format('%.0f %.0f %s', from, now, w.who))
+touch(w.id)
 return holders[w.id]
 end
 local function flag(truth)
@@ -798,33 +1045,32 @@ end
 end
 end
 end
-local function giveBack(h, firstFence, lastUsed)
-local last = math.min(h.last, math.max(lastUsed, firstFence - 1))
+local function giveBack(each, lastUsed)
+local h = identify(each)
+local last = math.min(h.last, math.max(lastUsed, h.first - 1))
 if fence == h.last then
 fence = last
 end
 h.last = last
 end
-local function firstFenceOf(each)
-return tonumber(string.match(redis.call('HGET', key, 'i:' .. each), '^%d+'))
+if absent then
+return { 'gone', now }
 end
+local keep, doneFor = string.match(more, '^(%d+) (%d+)$')
+keep, doneFor = tonumber(keep or 0), tonumber(doneFor or 0)
 redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
 expire()
 local outcome = 'gone'
 local h = holders[id]
 if h then
-local keep = tonumber(ARGV[6])
-giveBack(h, firstFenceOf(id), tonumber(ARGV[5]))
+giveBack(id, lastUsed)
 released = id
 if keep > 0 then
 h.kept = true
 h.deadline = math.min(h.deadline, now + keep)
-put(id)
+touch(id)
 else
 drop(id)
-end
-if ARGV[7] ~= '0' then
-done = now + ARGV[7]
 end
 outcome = 'released'
 else
@@ -834,64 +1080,76 @@ dequeue(waiterAt(seq))
 outcome = 'dequeued'
 elseif released == id then
 outcome = 'released'
-if ARGV[7] ~= '0' then
-done = now + ARGV[7]
 end
 end
+if outcome == 'released' and doneFor > 0 then
+done = now + doneFor
 end
 grantHeads('')
 commit()
 return { outcome, now }
+end
+local function serve(key, at)
+local id, used, idle, more = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+local x = more == '' and redis.call('HGET', key, 'x')
+local holder, since, first, last, units, capacity, span, block
+if x then
+holder, since, first, last, units, capacity, span, block =
+string.match(x, '^1 (%S+) (%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ')
+end
+if holder ~= id or units ~= capacity or since + span <= now then
+return general(key, id, tonumber(used), more)
+end
+local fence = math.min(last == '-' and first + block - 1 or tonumber(last), math.max(tonumber(used), first - 1))
+if fence > now then
+return general(key, id, tonumber(used), more)
+end
+if idle == '0' then
+redis.call('DEL', key)
+else
+redis.call('PEXPIRE', key, idle)
+redis.call('HSET', key, 'x', '1 - ' .. string.format('%.0f', fence) .. ' ' .. id)
+end
+return now
+end
+local replies = {}
+for index = 1, #KEYS do
+local ok, reply = pcall(serve, KEYS[index], 3 + (index - 1) * STRIDE)
+if not ok then
+reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
+end
+replies[index] = reply
+end
+return replies
 `,
   renew: `
-local key, id = KEYS[1], ARGV[4]
+local STRIDE = 6
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-if ARGV[9] ~= '' and now > tonumber(ARGV[9]) then
-return { 'late', now }
+local nowText = string.format('%.0f', now)
+local function general(key, id, span, block, lastUsed)
+local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
+local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
+'done')
+local compact = r[1]
+local version = compact and string.match(compact, '^%S+') or r[2]
+if version and version ~= '1' then
+return redis.error_reply('LOCKNEWER ' .. version)
 end
-local r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
-'h:' .. id)
-if r[1] ~= '1' then
-if r[1] then
-return redis.error_reply('LOCKNEWER ' .. r[1])
-end
-if redis.call('EXISTS', key) == 1 then
+local absent = not version and redis.call('EXISTS', key) == 0
+if not version and not absent then
 return redis.error_reply('LOCKFOREIGN')
 end
-end
-if not r[1] then
-return { 'lost', now }
-end
-local fenceMemory, span = tonumber(ARGV[1]), ARGV[5] + ARGV[6]
-local block, lastUsed = tonumber(ARGV[7]), tonumber(ARGV[8])
-if r[4] == id and not r[8] then
-local deadline, units, last, before, flags = string.match(r[11], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
-deadline, last = tonumber(deadline), tonumber(last)
-if flags == '0' and deadline > now and deadline <= now + before then
-local fence = tonumber(r[3])
-if units == r[2] and last == fence then
-last = math.max(last, lastUsed + block)
-fence = last
-end
-deadline = math.max(deadline, now + span)
-redis.call('PEXPIREAT', key,
-string.format('%.0f', math.ceil((math.max(deadline, tonumber(r[10] or 0), fence) + fenceMemory) / 1000)))
-redis.call('HSET', key, 'fence', string.format('%.0f', fence),
-'h:' .. id, string.format('%.0f %s %.0f %.0f 0', deadline, units, last, deadline - now))
-return { 'renewed', now, last, 0 }
-end
-end
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
-local released = r[5] or ''
-local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
-local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty = {}, {}, 0, false
+local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
+local released = r[6] or ''
+local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
+local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 local function text(number)
 return string.format('%.0f', number)
 end
-for each in string.gmatch(r[4] or '', '%S+') do
+for each in string.gmatch(r[5] or '', '%S+') do
 ids[#ids + 1] = each
 local deadline, units, last, span, flags =
 string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -907,15 +1165,38 @@ kept = flags > 3,
 }
 used = used + units
 end
-local function put(each)
+if compact then
+local id_, at, first_, last_, released_, units, capacity_, span, block, who =
+string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+if id_ then
+fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
+ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
+holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
+revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+touched[id_] = true
+else
+fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+fence = tonumber(fence)
+end
+if released == '-' then
+released = ''
+end
+end
+local function identify(each)
 local h = holders[each]
-local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
-local line = '%.0f %.0f %.0f %.0f %d'
-redis.call('HSET', key, 'h:' .. each, string.format(line, h.deadline, h.units, h.last, h.span, flags))
+if not h.first then
+local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
+h.first, h.since, h.who = tonumber(first_), tonumber(since), who
+end
+return h
+end
+local function touch(each)
+touched[each] = true
 dirty = true
 end
 local function drop(each)
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+gone[#gone + 1] = each
+touched[each] = nil
 used = used - holders[each].units
 holders[each] = nil
 for place, other in ipairs(ids) do
@@ -927,12 +1208,16 @@ end
 dirty = true
 end
 local function expire()
+if done > 0 and done <= now then
+done = 0
+dirty = true
+end
 for place = #ids, 1, -1 do
 local each = ids[place]
 local h = holders[each]
 if h.deadline > now + h.span then
 h.deadline = now + h.span
-put(each)
+touch(each)
 end
 if h.deadline <= now then
 drop(each)
@@ -943,8 +1228,53 @@ local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
+local function line()
+if count > 0 or done > now or #ids > 1 then
+return nil
+end
+local before = released == '' and '-' or released
+if #ids == 0 then
+return '1 - ' .. text(fence) .. ' ' .. before
+end
+local h = identify(ids[1])
+if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+return nil
+end
+return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+before, h.units, capacity, h.span, h.who)
+end
+local function writeAll()
+if compact then
+redis.call('HDEL', key, 'x')
+end
+for _, each in ipairs(gone) do
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+end
+for each in pairs(touched) do
+local h = identify(each)
+local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
+redis.call('HSET', key,
+'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
+'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+end
+if count == 0 then
+redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+else
+redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+end
+redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
+'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+end
 local function commit()
-dirty = false
+if absent and #ids == 0 and count == 0 then
+return
+end
+if #ids == 0 and count == 0 then
+capacity = 0
+end
+if count == 0 then
+first, next, alive = 1, 1, 0
+end
 local latest = math.max(now, done, fence)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
@@ -954,24 +1284,31 @@ latest = math.max(latest, alive)
 end
 if latest == now and fenceMemory == 0 then
 redis.call('DEL', key)
-return
-end
-if count == 0 then
-first, next, alive = 1, 1, 0
-redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+absent, compact = true, nil
 else
-redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+local whole = line()
+if whole and not compact then
+redis.call('DEL', key)
 end
-redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
-'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+if whole then
+redis.call('HSET', key, 'x', whole)
+else
+writeAll()
+end
+absent, compact = false, whole
 redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
+end
+gone, touched, dirty = {}, {}, false
+if compact and ids[1] then
+touched[ids[1]] = true -- its fields have to be written when the record takes the general form
+end
 end
 local function push(to, notice)
 if dirty then
 commit()
 end
-local heard = redis.pcall('PUBLISH', ARGV[2] .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
-return heard ~= 0 or ARGV[3] ~= '1'
+local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
+return heard ~= 0 or countable ~= '1'
 end
 local function waiterAt(seq)
 local raw = redis.call('HGET', key, 'q:' .. seq)
@@ -1003,11 +1340,10 @@ local function grant(w, span)
 local from = math.max(fence + 1, now)
 fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
 holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
-told = count > 0, revoked = false, kept = false, first = from }
+told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
 ids[#ids + 1] = w.id
 used = used + w.units
-put(w.id)
-redis.call('HSET', key, 'i:' .. w.id, string.format('%.0f %.0f %s', from, now, w.who))
+touch(w.id)
 return holders[w.id]
 end
 local function flag(truth)
@@ -1051,15 +1387,16 @@ end
 end
 end
 end
-local function giveBack(h, firstFence, lastUsed)
-local last = math.min(h.last, math.max(lastUsed, firstFence - 1))
+local function giveBack(each, lastUsed)
+local h = identify(each)
+local last = math.min(h.last, math.max(lastUsed, h.first - 1))
 if fence == h.last then
 fence = last
 end
 h.last = last
 end
-local function firstFenceOf(each)
-return tonumber(string.match(redis.call('HGET', key, 'i:' .. each), '^%d+'))
+if absent then
+return { 'lost', now }
 end
 redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
 expire()
@@ -1071,12 +1408,12 @@ if h.units == capacity and h.last == fence then
 h.last = math.max(h.last, lastUsed + block)
 fence = h.last
 end
-put(id)
+touch(id)
 end
 grantHeads('')
 if usable then
 h.told = count > 0
-put(id)
+touch(id)
 end
 commit()
 if not h or h.kept then
@@ -1086,36 +1423,74 @@ if h.revoked then
 return { 'revoked', now }
 end
 return { 'renewed', now, h.last, flag(h.told) }
+end
+local function serve(key, at)
+local id, notAfter = ARGV[at + 1], ARGV[at + 2]
+if notAfter ~= '' and now > tonumber(notAfter) then
+return { 'late', now }
+end
+local span, block, lastUsed = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
+local x = redis.call('HGET', key, 'x')
+local holder, since, first, last, released, units, capacity, before, reserved, who
+if x then
+holder, since, first, last, released, units, capacity, before, reserved, who =
+string.match(x, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+end
+if holder ~= id or since + before <= now or tonumber(since) > now or since + before > now + span then
+return general(key, id, span, block, lastUsed)
+end
+last = last == '-' and first + reserved - 1 or tonumber(last)
+if units == capacity then
+last = math.max(last, lastUsed + block)
+end
+if last > now + span then
+return general(key, id, span, block, lastUsed)
+end
+local lastText = string.format('%.0f', last)
+redis.call('PEXPIRE', key, ARGV[at + 3])
+redis.call('HSET', key, 'x', '1 ' .. id .. ' ' .. nowText .. ' ' .. first .. ' ' .. lastText .. ' ' .. released ..
+' ' .. units .. ' ' .. capacity .. ' ' .. ARGV[at + 4] .. ' 0 ' .. who)
+return nowText .. ' ' .. lastText
+end
+local replies = {}
+for index = 1, #KEYS do
+local ok, reply = pcall(serve, KEYS[index], 3 + (index - 1) * STRIDE)
+if not ok then
+reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
+end
+replies[index] = reply
+end
+return replies
 `,
   revoke: `
-local key = KEYS[1]
+local STRIDE = 2
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local force = ARGV[5] == '1'
+local function serve(key, at)
+local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local force = ARGV[at + 2] == '1'
 local outcome = force and 'freed' or 'marked'
-local r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
-if r[1] ~= '1' then
-if r[1] then
-return redis.error_reply('LOCKNEWER ' .. r[1])
+local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
+local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
+'done')
+local compact = r[1]
+local version = compact and string.match(compact, '^%S+') or r[2]
+if version and version ~= '1' then
+return redis.error_reply('LOCKNEWER ' .. version)
 end
-if redis.call('EXISTS', key) == 1 then
+local absent = not version and redis.call('EXISTS', key) == 0
+if not version and not absent then
 return redis.error_reply('LOCKFOREIGN')
 end
-end
-if not r[1] then
-return { outcome, now, 0 }
-end
-local fenceMemory = tonumber(ARGV[1])
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
-local released = r[5] or ''
-local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
-local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty = {}, {}, 0, false
+local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
+local released = r[6] or ''
+local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
+local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 local function text(number)
 return string.format('%.0f', number)
 end
-for each in string.gmatch(r[4] or '', '%S+') do
+for each in string.gmatch(r[5] or '', '%S+') do
 ids[#ids + 1] = each
 local deadline, units, last, span, flags =
 string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -1131,15 +1506,38 @@ kept = flags > 3,
 }
 used = used + units
 end
-local function put(each)
+if compact then
+local id_, at, first_, last_, released_, units, capacity_, span, block, who =
+string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+if id_ then
+fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
+ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
+holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
+revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+touched[id_] = true
+else
+fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+fence = tonumber(fence)
+end
+if released == '-' then
+released = ''
+end
+end
+local function identify(each)
 local h = holders[each]
-local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
-local line = '%.0f %.0f %.0f %.0f %d'
-redis.call('HSET', key, 'h:' .. each, string.format(line, h.deadline, h.units, h.last, h.span, flags))
+if not h.first then
+local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
+h.first, h.since, h.who = tonumber(first_), tonumber(since), who
+end
+return h
+end
+local function touch(each)
+touched[each] = true
 dirty = true
 end
 local function drop(each)
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+gone[#gone + 1] = each
+touched[each] = nil
 used = used - holders[each].units
 holders[each] = nil
 for place, other in ipairs(ids) do
@@ -1151,12 +1549,16 @@ end
 dirty = true
 end
 local function expire()
+if done > 0 and done <= now then
+done = 0
+dirty = true
+end
 for place = #ids, 1, -1 do
 local each = ids[place]
 local h = holders[each]
 if h.deadline > now + h.span then
 h.deadline = now + h.span
-put(each)
+touch(each)
 end
 if h.deadline <= now then
 drop(each)
@@ -1167,8 +1569,53 @@ local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
+local function line()
+if count > 0 or done > now or #ids > 1 then
+return nil
+end
+local before = released == '' and '-' or released
+if #ids == 0 then
+return '1 - ' .. text(fence) .. ' ' .. before
+end
+local h = identify(ids[1])
+if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+return nil
+end
+return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+before, h.units, capacity, h.span, h.who)
+end
+local function writeAll()
+if compact then
+redis.call('HDEL', key, 'x')
+end
+for _, each in ipairs(gone) do
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+end
+for each in pairs(touched) do
+local h = identify(each)
+local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
+redis.call('HSET', key,
+'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
+'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+end
+if count == 0 then
+redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+else
+redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+end
+redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
+'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+end
 local function commit()
-dirty = false
+if absent and #ids == 0 and count == 0 then
+return
+end
+if #ids == 0 and count == 0 then
+capacity = 0
+end
+if count == 0 then
+first, next, alive = 1, 1, 0
+end
 local latest = math.max(now, done, fence)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
@@ -1178,24 +1625,31 @@ latest = math.max(latest, alive)
 end
 if latest == now and fenceMemory == 0 then
 redis.call('DEL', key)
-return
-end
-if count == 0 then
-first, next, alive = 1, 1, 0
-redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+absent, compact = true, nil
 else
-redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+local whole = line()
+if whole and not compact then
+redis.call('DEL', key)
 end
-redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
-'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+if whole then
+redis.call('HSET', key, 'x', whole)
+else
+writeAll()
+end
+absent, compact = false, whole
 redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
+end
+gone, touched, dirty = {}, {}, false
+if compact and ids[1] then
+touched[ids[1]] = true -- its fields have to be written when the record takes the general form
+end
 end
 local function push(to, notice)
 if dirty then
 commit()
 end
-local heard = redis.pcall('PUBLISH', ARGV[2] .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
-return heard ~= 0 or ARGV[3] ~= '1'
+local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
+return heard ~= 0 or countable ~= '1'
 end
 local function waiterAt(seq)
 local raw = redis.call('HGET', key, 'q:' .. seq)
@@ -1227,11 +1681,10 @@ local function grant(w, span)
 local from = math.max(fence + 1, now)
 fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
 holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
-told = count > 0, revoked = false, kept = false, first = from }
+told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
 ids[#ids + 1] = w.id
 used = used + w.units
-put(w.id)
-redis.call('HSET', key, 'i:' .. w.id, string.format('%.0f %.0f %s', from, now, w.who))
+touch(w.id)
 return holders[w.id]
 end
 local function flag(truth)
@@ -1275,15 +1728,16 @@ end
 end
 end
 end
-local function giveBack(h, firstFence, lastUsed)
-local last = math.min(h.last, math.max(lastUsed, firstFence - 1))
+local function giveBack(each, lastUsed)
+local h = identify(each)
+local last = math.min(h.last, math.max(lastUsed, h.first - 1))
 if fence == h.last then
 fence = last
 end
 h.last = last
 end
-local function firstFenceOf(each)
-return tonumber(string.match(redis.call('HGET', key, 'i:' .. each), '^%d+'))
+if absent then
+return { outcome, now, 0 }
 end
 redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
 expire()
@@ -1298,14 +1752,24 @@ if force then
 drop(each)
 else
 holders[each].revoked = true
-put(each)
+touch(each)
 end
 end
 for _, each in ipairs(revoked) do
-push(each, 'r ' .. each .. ' ' .. ARGV[4])
+push(each, 'r ' .. each .. ' ' .. ARGV[at + 1])
 end
 grantHeads('')
 commit()
 return { outcome, now, #revoked }
+end
+local replies = {}
+for index = 1, #KEYS do
+local ok, reply = pcall(serve, KEYS[index], 3 + (index - 1) * STRIDE)
+if not ok then
+reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
+end
+replies[index] = reply
+end
+return replies
 `,
 } as const;

@@ -3,6 +3,7 @@ import { emptyState, type Holder, type LockState, type Waiter } from '../lock-st
 /** The state in the fields of a record; see scripts/_machine.lua for the layout. */
 export function decodeState(fields: Readonly<Record<string, string>>): LockState {
   const state = emptyState();
+  if (fields['x'] !== undefined) return decodeCompact(fields['x'], state);
   state.capacity = Number(fields['capacity'] ?? 0);
   state.fence = Number(fields['fence'] ?? 0);
   state.released = fields['released'] ?? '';
@@ -15,6 +16,36 @@ export function decodeState(fields: Readonly<Record<string, string>>): LockState
     if (field.startsWith('q:')) state.queue.push(decodeWaiter(Number(field.slice(2)), value));
   state.queue.sort((a, b) => a.seq - b.seq);
   return state;
+}
+
+/** The compact form: nobody holds, or one holds and nothing about it is special. */
+function decodeCompact(line: string, state: LockState): LockState {
+  const [, id = '', numbers = '', who = ''] = /^1 (\S+) ((?:\S+ ){8})([^]*)$/.exec(line) ?? [];
+  if (!id || id === '-') {
+    const [, , fence, released = ''] = line.split(' ');
+    return { ...state, fence: Number(fence), released: released === '-' ? '' : released };
+  }
+  const [at, first, explicit, released = '', units, capacity, span, block] = numbers.split(' ');
+  const last = explicit === '-' ? Number(first) + Number(block) - 1 : Number(explicit);
+  state.holders.push({
+    id,
+    units: Number(units),
+    deadline: Number(at) + Number(span),
+    span: Number(span),
+    first: Number(first),
+    last,
+    since: Number(first),
+    who,
+    told: false,
+    revoked: false,
+    kept: false,
+  });
+  return { ...state, capacity: Number(capacity), fence: last, released: released === '-' ? '' : released };
+}
+
+/** Whether a record is ours, in the format that this version writes. */
+export function isRecord(fields: Readonly<Record<string, string>>): boolean {
+  return fields['v'] === '1' || (fields['x'] ?? '').startsWith('1 ');
 }
 
 /** The fields that decode to `state`. */

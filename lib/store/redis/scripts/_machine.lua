@@ -1,22 +1,38 @@
 -- The part of the machine that every script shares (lock-machine.ts and settle.ts are its reference).
--- Expects: key, id, now, fenceMemory, and the reply r of HMGET over FIELDS.
--- Fields of the hash: v, capacity, fence, ids (of the holders, in order), released, first and next (seq of the
+-- Expects: key, now, fenceMemory, prefix (of channels), countable ('1' when a PUBLISH count of 0 means nobody).
+-- A record is a hash in one of two forms. The compact one has a single field x:
+--   "1 - fence released"                                                          nobody holds
+--   "1 id at first last released units capacity span block who"                   one holds, and nothing is special:
+--     its deadline is at + span, it was granted at first, last may be '-' for first + block - 1
+-- The general one has v, capacity, fence, ids (of the holders, in order), released, first and next (seq of the
 -- head and of the next waiter), count (of waiters), alive, done; and
 --   h:<id>  "deadline units last span flags"      i:<id>  "first since who"
 --   q:<seq> "id units ttl guard block until alive subscribed since who"      w:<id>  seq
--- flags: 1 told, 2 revoked, 4 kept.
+-- flags: 1 told, 2 revoked, 4 kept. "-" stands for no released id in the compact form.
 local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
-local released = r[5] or ''
-local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
-local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty = {}, {}, 0, false
+local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
+  'done')
+local compact = r[1]
+local version = compact and string.match(compact, '^%S+') or r[2]
+if version and version ~= '1' then
+  return redis.error_reply('LOCKNEWER ' .. version)
+end
+local absent = not version and redis.call('EXISTS', key) == 0
+if not version and not absent then
+  return redis.error_reply('LOCKFOREIGN')
+end
+local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
+local released = r[6] or ''
+local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
+local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+-- touched: written at the commit; gone: removed by it.
+local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 
 local function text(number)
   return string.format('%.0f', number)
 end
 
-for each in string.gmatch(r[4] or '', '%S+') do
+for each in string.gmatch(r[5] or '', '%S+') do
   ids[#ids + 1] = each
   local deadline, units, last, span, flags =
     string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -33,16 +49,42 @@ for each in string.gmatch(r[4] or '', '%S+') do
   used = used + units
 end
 
-local function put(each)
+if compact then
+  local id_, at, first_, last_, released_, units, capacity_, span, block, who =
+    string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+  if id_ then
+    fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
+    ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
+    holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
+      revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+    touched[id_] = true
+  else
+    fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+    fence = tonumber(fence)
+  end
+  if released == '-' then
+    released = ''
+  end
+end
+
+-- When and by whom a hold was taken.
+local function identify(each)
   local h = holders[each]
-  local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
-  local line = '%.0f %.0f %.0f %.0f %d'
-  redis.call('HSET', key, 'h:' .. each, string.format(line, h.deadline, h.units, h.last, h.span, flags))
+  if not h.first then
+    local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
+    h.first, h.since, h.who = tonumber(first_), tonumber(since), who
+  end
+  return h
+end
+
+local function touch(each)
+  touched[each] = true
   dirty = true
 end
 
 local function drop(each)
-  redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+  gone[#gone + 1] = each
+  touched[each] = nil
   used = used - holders[each].units
   holders[each] = nil
   for place, other in ipairs(ids) do
@@ -55,12 +97,16 @@ local function drop(each)
 end
 
 local function expire()
+  if done > 0 and done <= now then
+    done = 0
+    dirty = true
+  end
   for place = #ids, 1, -1 do
     local each = ids[place]
     local h = holders[each]
     if h.deadline > now + h.span then
       h.deadline = now + h.span
-      put(each)
+      touch(each)
     end
     if h.deadline <= now then
       drop(each)
@@ -74,10 +120,58 @@ local function extend(h, span)
   h.span = h.deadline - now
 end
 
--- Writes what stands for the whole name. The record lives as long as a holder or a waiter may, and until the
--- clock has caught up with the fence.
+-- The record as one line, where nothing about it is special; nil otherwise.
+local function line()
+  if count > 0 or done > now or #ids > 1 then
+    return nil
+  end
+  local before = released == '' and '-' or released
+  if #ids == 0 then
+    return '1 - ' .. text(fence) .. ' ' .. before
+  end
+  local h = identify(ids[1])
+  if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+    return nil
+  end
+  return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+    before, h.units, capacity, h.span, h.who)
+end
+
+local function writeAll()
+  if compact then
+    redis.call('HDEL', key, 'x')
+  end
+  for _, each in ipairs(gone) do
+    redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+  end
+  for each in pairs(touched) do
+    local h = identify(each)
+    local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
+    redis.call('HSET', key,
+      'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
+      'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+  end
+  if count == 0 then
+    redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+  else
+    redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+  end
+  redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
+    'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+end
+
+-- Writes what has changed. The record lives as long as a holder or a waiter may, and until the clock has caught
+-- up with the fence.
 local function commit()
-  dirty = false
+  if absent and #ids == 0 and count == 0 then
+    return
+  end
+  if #ids == 0 and count == 0 then
+    capacity = 0
+  end
+  if count == 0 then
+    first, next, alive = 1, 1, 0
+  end
   local latest = math.max(now, done, fence)
   for _, each in ipairs(ids) do
     latest = math.max(latest, holders[each].deadline)
@@ -87,17 +181,24 @@ local function commit()
   end
   if latest == now and fenceMemory == 0 then
     redis.call('DEL', key)
-    return
-  end
-  if count == 0 then
-    first, next, alive = 1, 1, 0
-    redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
+    absent, compact = true, nil
   else
-    redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+    local whole = line()
+    if whole and not compact then
+      redis.call('DEL', key)
+    end
+    if whole then
+      redis.call('HSET', key, 'x', whole)
+    else
+      writeAll()
+    end
+    absent, compact = false, whole
+    redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
   end
-  redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
-    'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
-  redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
+  gone, touched, dirty = {}, {}, false
+  if compact and ids[1] then
+    touched[ids[1]] = true -- its fields have to be written when the record takes the general form
+  end
 end
 
 -- False when the server knows that nobody listens; an error (PUBLISH denied) is no such knowledge.
@@ -105,8 +206,8 @@ local function push(to, notice)
   if dirty then
     commit()
   end
-  local heard = redis.pcall('PUBLISH', ARGV[2] .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
-  return heard ~= 0 or ARGV[3] ~= '1'
+  local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
+  return heard ~= 0 or countable ~= '1'
 end
 
 local function waiterAt(seq)
@@ -143,11 +244,10 @@ local function grant(w, span)
   -- No more than the span in microseconds: a claim that dies may not carry the fence ahead of the clock.
   fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
   holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
-    told = count > 0, revoked = false, kept = false, first = from }
+    told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
   ids[#ids + 1] = w.id
   used = used + w.units
-  put(w.id)
-  redis.call('HSET', key, 'i:' .. w.id, string.format('%.0f %.0f %s', from, now, w.who))
+  touch(w.id)
   return holders[w.id]
 end
 
@@ -196,14 +296,11 @@ local function grantHeads(caller)
 end
 
 -- The unused rest of a fence block goes back, unless somebody was granted since.
-local function giveBack(h, firstFence, lastUsed)
-  local last = math.min(h.last, math.max(lastUsed, firstFence - 1))
+local function giveBack(each, lastUsed)
+  local h = identify(each)
+  local last = math.min(h.last, math.max(lastUsed, h.first - 1))
   if fence == h.last then
     fence = last
   end
   h.last = last
-end
-
-local function firstFenceOf(each)
-  return tonumber(string.match(redis.call('HGET', key, 'i:' .. each), '^%d+'))
 end

@@ -1,72 +1,79 @@
--- release: ends a hold or leaves the queue, then grants the next; a repeat has the same answer.
--- KEYS: 1 the record
--- ARGV: 1 fenceMemory  2 channel prefix  3 count is known  4 id  5 used  6 keep  7 done
--- Returns: released, now | dequeued, now | gone, now
-local key, id = KEYS[1], ARGV[4]
+-- release: ends holds or leaves queues, then grants the next; a repeat has the same answer.
+-- KEYS: the records
+-- ARGV: 1 fenceMemory  2 channel prefix  3 count is known; then for each key
+--       id, used, idle (ms to keep an idle record; '0' deletes it), more ('' or "keep done")
+-- Returns for each key: now (a number: released), or
+--   { released, now } | { dequeued, now } | { gone, now } | an error
+local STRIDE = 4
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
-  'h:' .. id, 'i:' .. id)
--- @include _head.lua
-if not r[1] then
-  return { 'gone', now }
-end
-local fenceMemory = tonumber(ARGV[1])
 
--- The lean path: the only holder, nobody waits. The first write is one that a full server allows.
-if r[4] == id and not r[8] and ARGV[6] == '0' and ARGV[7] == '0' then
-  local deadline, units, last = string.match(r[11], '^(%d+) (%d+) (%d+) ')
-  if tonumber(deadline) > now and units == r[2] then
-    -- Since nothing else was granted beside an exclusive hold, the rest of its block goes back. What the
-    -- client says of it is bounded by the block: at least the fence before its first, at most its last.
-    local fence = tonumber(r[3])
-    if r[3] == last then
-      fence = math.min(fence, math.max(tonumber(ARGV[5]), string.match(r[12], '^%d+') - 1))
+local function general(key, id, lastUsed, more)
+  local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+  -- @include _machine.lua
+  if absent then
+    return { 'gone', now }
+  end
+  local keep, doneFor = string.match(more, '^(%d+) (%d+)$')
+  keep, doneFor = tonumber(keep or 0), tonumber(doneFor or 0)
+  redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
+  expire()
+  local outcome = 'gone'
+  local h = holders[id]
+  if h then
+    giveBack(id, lastUsed)
+    released = id
+    if keep > 0 then
+      h.kept = true
+      h.deadline = math.min(h.deadline, now + keep)
+      touch(id)
+    else
+      drop(id)
     end
-    local latest = math.max(now, tonumber(r[10] or 0), fence)
-    if fenceMemory == 0 and latest == now then
-      redis.call('DEL', key)
-      return { 'released', now }
-    end
-    redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil((latest + fenceMemory) / 1000)))
-    redis.call('HDEL', key, 'ids', 'h:' .. id, 'i:' .. id)
-    redis.call('HSET', key, 'fence', string.format('%.0f', fence), 'released', id)
-    return { 'released', now }
-  end
-end
-
--- @include _machine.lua
-redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
-expire()
-local outcome = 'gone'
-local h = holders[id]
-if h then
-  local keep = tonumber(ARGV[6])
-  giveBack(h, firstFenceOf(id), tonumber(ARGV[5]))
-  released = id
-  if keep > 0 then
-    h.kept = true
-    h.deadline = math.min(h.deadline, now + keep)
-    put(id)
-  else
-    drop(id)
-  end
-  if ARGV[7] ~= '0' then
-    done = now + ARGV[7]
-  end
-  outcome = 'released'
-else
-  local seq = redis.call('HGET', key, 'w:' .. id)
-  if seq then
-    dequeue(waiterAt(seq))
-    outcome = 'dequeued'
-  elseif released == id then
     outcome = 'released'
-    if ARGV[7] ~= '0' then
-      done = now + ARGV[7]
+  else
+    local seq = redis.call('HGET', key, 'w:' .. id)
+    if seq then
+      dequeue(waiterAt(seq))
+      outcome = 'dequeued'
+    elseif released == id then
+      outcome = 'released'
     end
   end
+  if outcome == 'released' and doneFor > 0 then
+    done = now + doneFor
+  end
+  grantHeads('')
+  commit()
+  return { outcome, now }
 end
-grantHeads('')
-commit()
-return { outcome, now }
+
+local function serve(key, at)
+  local id, used, idle, more = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+  -- The lean path: the only holder, nobody waits, nothing about it is special.
+  local x = more == '' and redis.call('HGET', key, 'x')
+  local holder, since, first, last, units, capacity, span, block
+  if x then
+    holder, since, first, last, units, capacity, span, block =
+      string.match(x, '^1 (%S+) (%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ')
+  end
+  if holder ~= id or units ~= capacity or since + span <= now then
+    return general(key, id, tonumber(used), more)
+  end
+  -- Nothing else was granted beside an exclusive hold, so the rest of its block goes back. What the client says
+  -- of it is bounded by the block: at least the fence before its first, at most its last.
+  local fence = math.min(last == '-' and first + block - 1 or tonumber(last), math.max(tonumber(used), first - 1))
+  if fence > now then
+    return general(key, id, tonumber(used), more)
+  end
+  if idle == '0' then
+    redis.call('DEL', key)
+  else
+    -- PEXPIRE first: a full server allows it, and what follows it too.
+    redis.call('PEXPIRE', key, idle)
+    redis.call('HSET', key, 'x', '1 - ' .. string.format('%.0f', fence) .. ' ' .. id)
+  end
+  return now
+end
+
+-- @include _each.lua

@@ -1,65 +1,76 @@
--- renew: moves the deadline of a hold forward and confirms a pushed grant; never creates a hold.
--- KEYS: 1 the record
--- ARGV: 1 fenceMemory  2 channel prefix  3 count is known  4 id  5 ttl  6 guard  7 block  8 used  9 notAfter or ''
--- Returns: renewed, now, last, waiting | lost, now | revoked, now | late, now
-local key, id = KEYS[1], ARGV[4]
+-- renew: moves the deadline of holds forward and confirms pushed grants; never creates a hold.
+-- KEYS: the records
+-- ARGV: 1 fenceMemory  2 channel prefix  3 count is known; then for each key
+--       id, notAfter, keep (ms from now to keep the record), span (ttl + guard), block, used
+-- Returns for each key: "now last" (renewed, nobody waits), or
+--   { renewed, now, last, waiting } | { lost, now } | { revoked, now } | { late, now } | an error
+local STRIDE = 6
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-if ARGV[9] ~= '' and now > tonumber(ARGV[9]) then
-  return { 'late', now }
-end
-local r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
-  'h:' .. id)
--- @include _head.lua
-if not r[1] then
-  return { 'lost', now }
-end
-local fenceMemory, span = tonumber(ARGV[1]), ARGV[5] + ARGV[6]
-local block, lastUsed = tonumber(ARGV[7]), tonumber(ARGV[8])
+local nowText = string.format('%.0f', now)
 
--- The lean path: the only holder, nobody waits, nothing about it is special.
-if r[4] == id and not r[8] then
-  local deadline, units, last, before, flags = string.match(r[11], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
-  deadline, last = tonumber(deadline), tonumber(last)
-  if flags == '0' and deadline > now and deadline <= now + before then
-    local fence = tonumber(r[3])
-    if units == r[2] and last == fence then
-      last = math.max(last, lastUsed + block)
-      fence = last
+local function general(key, id, span, block, lastUsed)
+  local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+  -- @include _machine.lua
+  if absent then
+    return { 'lost', now }
+  end
+  redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
+  expire()
+  local h = holders[id]
+  local usable = h and not h.kept and not h.revoked
+  if usable then
+    extend(h, span)
+    if h.units == capacity and h.last == fence then
+      h.last = math.max(h.last, lastUsed + block)
+      fence = h.last
     end
-    deadline = math.max(deadline, now + span)
-    -- PEXPIREAT first: a full server allows it, and what follows it too.
-    redis.call('PEXPIREAT', key,
-      string.format('%.0f', math.ceil((math.max(deadline, tonumber(r[10] or 0), fence) + fenceMemory) / 1000)))
-    redis.call('HSET', key, 'fence', string.format('%.0f', fence),
-      'h:' .. id, string.format('%.0f %s %.0f %.0f 0', deadline, units, last, deadline - now))
-    return { 'renewed', now, last, 0 }
+    touch(id)
   end
+  grantHeads('')
+  if usable then
+    h.told = count > 0
+    touch(id)
+  end
+  commit()
+  if not h or h.kept then
+    return { 'lost', now }
+  end
+  if h.revoked then
+    return { 'revoked', now }
+  end
+  return { 'renewed', now, h.last, flag(h.told) }
 end
 
--- @include _machine.lua
-redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
-expire()
-local h = holders[id]
-local usable = h and not h.kept and not h.revoked
-if usable then
-  extend(h, span)
-  if h.units == capacity and h.last == fence then
-    h.last = math.max(h.last, lastUsed + block)
-    fence = h.last
+local function serve(key, at)
+  local id, notAfter = ARGV[at + 1], ARGV[at + 2]
+  if notAfter ~= '' and now > tonumber(notAfter) then
+    return { 'late', now }
   end
-  put(id)
+  local span, block, lastUsed = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
+  -- The lean path: the only holder, nobody waits, nothing about it is special.
+  local x = redis.call('HGET', key, 'x')
+  local holder, since, first, last, released, units, capacity, before, reserved, who
+  if x then
+    holder, since, first, last, released, units, capacity, before, reserved, who =
+      string.match(x, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+  end
+  if holder ~= id or since + before <= now or tonumber(since) > now or since + before > now + span then
+    return general(key, id, span, block, lastUsed)
+  end
+  last = last == '-' and first + reserved - 1 or tonumber(last)
+  if units == capacity then
+    last = math.max(last, lastUsed + block)
+  end
+  if last > now + span then
+    return general(key, id, span, block, lastUsed)
+  end
+  local lastText = string.format('%.0f', last)
+  -- PEXPIRE first: a full server allows it, and what follows it too.
+  redis.call('PEXPIRE', key, ARGV[at + 3])
+  redis.call('HSET', key, 'x', '1 ' .. id .. ' ' .. nowText .. ' ' .. first .. ' ' .. lastText .. ' ' .. released ..
+    ' ' .. units .. ' ' .. capacity .. ' ' .. ARGV[at + 4] .. ' 0 ' .. who)
+  return nowText .. ' ' .. lastText
 end
-grantHeads('')
-if usable then
-  h.told = count > 0
-  put(id)
-end
-commit()
-if not h or h.kept then
-  return { 'lost', now }
-end
-if h.revoked then
-  return { 'revoked', now }
-end
-return { 'renewed', now, h.last, flag(h.told) }
+
+-- @include _each.lua
