@@ -81,8 +81,10 @@ export class Farewell {
         const { outcome, now } = await this.store.execute(name, operation, commandTimeout(ttl));
         // A repeat that finds nothing: the first one did it, and only its answer was lost.
         answered(outcome === 'released' || (outcome === 'gone' && repeat) ? 'released' : 'expired');
-        if (now > departure.doubt) return;
-        await this.pause((departure.doubt - now) / 1_000 + 1);
+        const left = end - this.clock.now();
+        if (now > departure.doubt || left <= 0) return;
+        // Either clock may have jumped: the doubt is never worth more than the lease.
+        await this.pause(Math.min((departure.doubt - now) / 1_000 + 1, left + 1));
       } catch {
         if (this.clock.now() >= end) return answered('expired');
         await this.pause(RETRY);

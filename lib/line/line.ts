@@ -70,9 +70,9 @@ export class Line implements AgentHost {
     for (const agent of [...this.agents.values()]) agent.closeLine();
     for (const hearer of [...this.hearers.values()]) hearer.close?.();
     if (this.agents.size > 0)
-      await Promise.race([new Promise<void>((drained) => (this.drained = drained)), this.pause(grace)]);
+      await this.within(grace, new Promise<void>((drained) => (this.drained = drained)));
     for (const agent of [...this.agents.values()]) agent.closeTenures();
-    await Promise.race([this.around.farewell.settled(), this.pause(commandTimeout(Infinity))]);
+    await this.within(commandTimeout(Infinity), this.around.farewell.settled());
     this.around.scheduler.close();
   }
 
@@ -104,7 +104,14 @@ export class Line implements AgentHost {
     void this.around.farewell.send({ name, id: notice.id, used: 0, keep: 0, done: 0, ttl, end, doubt: 0 });
   }
 
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.clock.after(ms, resolve));
+  /** Waits for `work`, up to `ms`; leaves no timer. */
+  private within(ms: number, work: Promise<unknown>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.clock.after(ms, resolve);
+      void work.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 }
