@@ -87,7 +87,7 @@ export class Attempt {
     if (this.phase === 'waiting') this.decide(answer);
     else if (answer.outcome === 'granted') {
       // Held by a notice meanwhile: the answer confirms it. Given up meanwhile: it is given back again.
-      if (this.phase === 'held') this.hold?.confirmed(answer.sentAt, answer.last);
+      if (this.phase === 'held') this.hold?.confirmed(answer.sentAt, this.terms.ttl, answer.last);
       else this.depart();
     }
   }

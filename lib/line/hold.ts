@@ -94,9 +94,9 @@ export class Hold implements Renewable {
     if (!this.over) void this.renewNow().catch(() => undefined);
   }
 
-  /** An acquire sent at `sentAt` found us holding, and every copy of it has been read. */
-  confirmed(sentAt: number, last: number): void {
-    this.deadline = Math.max(this.deadline, leaseDeadline(sentAt, this.terms.ttl));
+  /** An acquire sent at `sentAt` for `ttl`, which need not be that of the caller now, found us holding. */
+  confirmed(sentAt: number, ttl: number, last: number): void {
+    this.deadline = Math.max(this.deadline, leaseDeadline(sentAt, ttl));
     this.last = Math.max(this.last, last);
     this.doubt = 0;
   }
