@@ -1,5 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { LockBusyError } from '../base/lock-busy-error.js';
+import { LockLostError } from '../base/lock-lost-error.js';
 import type { Lease } from './lease.js';
+import { Turns, type Patience } from './turns.js';
 
 /** How a name is locked: alone, together with other readers, or as one of several permits. */
 export type LockMode = 'write' | 'read' | 'permits';
@@ -17,15 +20,16 @@ export interface Held {
   mode: LockMode;
   lease: Lease;
   /** The lease as the work was given it: of several names, all of them. */
-  readonly whole: Lease;
+  whole: Lease;
   readonly outer: Held | undefined;
   /** The work under it is done: what still runs does not hold it any more. */
   done: boolean;
   /** Nested entries that run side by side take turns. */
-  line: Promise<unknown>;
+  readonly turns: Turns;
 }
 
-const IDLE: Promise<unknown> = Promise.resolve();
+/** What was to be entered is not held any more, or not in the same way: look again. */
+export const OVER = Symbol('over');
 
 /** Which leases the running call works under. Follows asynchronous calls; one per registration. */
 export class HeldLeases {
@@ -34,7 +38,7 @@ export class HeldLeases {
   /** The innermost entry, or the one on `name`. */
   current(name?: string): Held | undefined {
     for (let held = this.storage.getStore(); held; held = held.outer)
-      if (!held.done && (name === undefined || held.name === name)) return held;
+      if ((name === undefined || held.name === name) && !isOver(held)) return held;
     return undefined;
   }
 
@@ -47,7 +51,7 @@ export class HeldLeases {
   /** All names that the running call holds. */
   get names(): string[] {
     const names = new Set<string>();
-    for (let held = this.storage.getStore(); held; held = held.outer) if (!held.done) names.add(held.name);
+    for (let held = this.storage.getStore(); held; held = held.outer) if (!isOver(held)) names.add(held.name);
     return [...names];
   }
 
@@ -59,36 +63,68 @@ export class HeldLeases {
   ): Promise<T> {
     const outer = this.storage.getStore();
     let inner = outer;
-    for (const entry of entries)
-      inner = {
-        name: entry.name,
-        mode: entry.mode,
-        lease: entry.lease,
-        whole: lease,
-        outer: inner,
-        done: false,
-        line: IDLE,
-      };
+    for (const { name, mode, lease: own } of entries)
+      inner = { name, mode, lease: own, whole: lease, outer: inner, done: false, turns: new Turns(name) };
     return this.storage.run(inner, untilDone, inner, outer, lease, work);
   }
 
   /**
    * Runs `work` with `lease` inside what the call holds already. Siblings (`Promise.all` of two nested entries)
-   * run one after another, as they would under the lock.
+   * run one after another, as they would under the lock. {@link OVER} when that is not held any more.
+   *
+   * @throws LockBusyError when a sibling works for longer than patience lasts
+   * @throws LockLostError when the lease was lost
    */
-  enter<L extends Lease, T>(held: Held, lease: L, work: (lease: L) => T | PromiseLike<T>): Promise<T> {
-    const turn = held.line.then(() => this.run([held], lease, work));
-    held.line = turn.catch(() => undefined);
-    return turn;
+  async enter<L extends Lease, T>(
+    all: readonly Held[],
+    lease: L,
+    work: (lease: L) => T | PromiseLike<T>,
+    patience: Patience,
+  ): Promise<T | typeof OVER> {
+    const before = all.map(({ mode }) => mode);
+    const ends: (() => void)[] = [];
+    try {
+      for (const held of all) ends.push(await this.turnOf(held, patience));
+      if (all.some((held, index) => isOver(held) || held.mode !== before[index])) return OVER;
+      lease.assertHeld();
+      return await this.run(all, lease, work);
+    } finally {
+      for (const end of ends) end();
+    }
+  }
+
+  private async turnOf({ name, turns }: Held, patience: Patience): Promise<() => void> {
+    try {
+      return await turns.take(patience);
+    } catch (error) {
+      const others = this.names.filter((each) => each !== name);
+      const crossed = others.length > 0 && error instanceof LockBusyError && error.reason === 'timeout';
+      throw crossed ? error.whileHolding(others) : error;
+    }
   }
 
   /** The running call gave up `lease` for `other`: what it holds under that lease is held in `mode` now. */
   exchange(lease: Lease, other: Lease, mode: LockMode): void {
-    for (let held = this.storage.getStore(); held; held = held.outer)
-      if (held.lease === lease) {
-        held.lease = other;
-        held.mode = mode;
-      }
+    for (let held = this.storage.getStore(); held; held = held.outer) {
+      if (held.whole === lease) held.whole = other;
+      if (held.lease !== lease) continue;
+      held.lease = other;
+      held.mode = mode;
+    }
+  }
+}
+
+/** Done, or given back by the work itself. One that was lost is not over: its work has to learn of the loss. */
+function isOver({ done, lease }: Held): boolean {
+  return done || (!lease.held && wasReleased(lease));
+}
+
+function wasReleased(lease: Lease): boolean {
+  try {
+    lease.assertHeld();
+    return false;
+  } catch (error) {
+    return error instanceof LockLostError && error.reason === 'released';
   }
 }
 

@@ -3,7 +3,7 @@ import { checkName } from '../base/name.js';
 import type { Tenure } from '../line/tenure.js';
 import { WHOLE } from '../store/lock-state.js';
 import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
-import type { Entry, Held, LockMode } from './held-leases.js';
+import type { Entry, Held, LockMode, OVER } from './held-leases.js';
 import type { LeaseHandle } from './lease-handle.js';
 import type { AcquireOptions, UsingOptions } from './lock.js';
 
@@ -38,11 +38,11 @@ export class NameLock<L extends LeaseHandle = LeaseHandle> extends BaseLock<L> {
 
   protected enter<T>(
     work: (lease: L) => T | PromiseLike<T>,
-    _options: UsingOptions,
+    options: UsingOptions,
     reentrant: boolean,
-  ): Promise<T> | undefined {
+  ): Promise<T | typeof OVER> | undefined {
     const held = this.heldHere(reentrant);
-    return held && this.context.held.enter(held, held.lease as L, work);
+    return held && this.enterHeld([held], held.lease as L, work, options);
   }
 
   /** What the running call holds of this name and may enter again. @throws LockUsageError when it may not */
