@@ -43,6 +43,16 @@ export class LockBusyError extends LockError {
     if (details.retryAfter !== undefined) this.retryAfter = details.retryAfter;
   }
 
+  /** The same, for a call that waited for several locks one after another, `waited` ms in all. */
+  amongOthers(waited: number): LockBusyError {
+    const { reason, holder, retryAfter, cause, lockName = '' } = this;
+    return new LockBusyError(
+      `${this.message} It was waited for together with others, ${waited} ms in all.`,
+      lockName,
+      { reason: reason === 'held' ? 'timeout' : reason, waited, holder, retryAfter, cause },
+    );
+  }
+
   /** The same, with the remedy for calls that hold one lock and wait for another. */
   whileHolding(names: readonly string[]): LockBusyError {
     const { reason, waited, holder, retryAfter, cause, lockName = '' } = this;

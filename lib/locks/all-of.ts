@@ -1,8 +1,8 @@
-import { milliseconds } from '../base/duration.js';
+import { milliseconds, shown } from '../base/duration.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
-import type { Entry } from './held-leases.js';
+import type { Entry, OVER } from './held-leases.js';
 import { LeaseBundle } from './lease-bundle.js';
 import type { Lease } from './lease.js';
 import { WAIT } from './lock-settings.js';
@@ -39,7 +39,7 @@ export class AllOf extends BaseLock {
 
   async take(options: AcquireOptions, defaultWait: number): Promise<Lease> {
     const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT);
-    return new LeaseBundle(await this.takeAll(this.locks, options, wait));
+    return new LeaseBundle(await this.takeAll(options, wait));
   }
 
   entriesOf(lease: Lease): Entry[] {
@@ -47,60 +47,89 @@ export class AllOf extends BaseLock {
     return this.locks.flatMap((lock, index) => lock.entriesOf(leases[index] ?? lease));
   }
 
-  /** Enters the names that the running call holds; the missing ones are taken, all or none. */
+  /** Enters the names that the running call holds; the missing ones are taken before, all or none. */
   protected enter<T>(
     work: (lease: Lease) => T | PromiseLike<T>,
     options: UsingOptions,
     reentrant: boolean,
-  ): Promise<T> | undefined {
+  ): Promise<T | typeof OVER> | undefined {
     const held = this.locks.map((lock) => (lock instanceof NameLock ? lock.heldHere(reentrant) : undefined));
-    const [first] = held.filter((each) => each !== undefined);
-    if (!first) return undefined;
+    const own = held.filter((each) => each !== undefined);
+    if (own.length === 0) return undefined;
     const missing = this.locks.filter((_, index) => !held[index]);
-    if (missing.length > 0) return this.enterAndTake(missing, work, options);
-    return this.context.held.enter(first, new LeaseBundle(held.map((each) => each?.lease as Lease)), work);
+    const enter = (taken: Lease): Promise<T | typeof OVER> => {
+      const others = taken instanceof LeaseBundle ? [...taken.parts] : missing.map(() => taken);
+      const leases = held.map((each) => each?.lease ?? (others.shift() as Lease));
+      return this.enterHeld(own, new LeaseBundle(leases), work, options);
+    };
+    if (missing.length === 0) return enter(new LeaseBundle([]));
+    return new AllOf(missing, this.context).using(enter, options);
   }
 
-  private enterAndTake<T>(
-    missing: readonly BaseLock[],
-    work: (lease: Lease) => T | PromiseLike<T>,
-    options: UsingOptions,
-  ): Promise<T> {
-    const { held } = this.context;
-    const others = new AllOf(missing, this.context);
-    return others.using(() => {
-      const leases = this.names.map((name) => held.current(name)?.lease as Lease);
-      return work(new LeaseBundle(leases));
-    }, options);
-  }
-
-  private async takeAll(locks: readonly BaseLock[], options: AcquireOptions, wait: number): Promise<Lease[]> {
+  /** All in one round trip, when they are free. */
+  private async takeAll(options: AcquireOptions, wait: number): Promise<Lease[]> {
     const { clock } = this.context;
     const until = clock.now() + wait;
-    const tries = await Promise.allSettled(locks.map((lock) => lock.take({ ...options, wait: 0 }, 0)));
-    const leases = tries.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-    if (leases.length === locks.length) return leases;
-    await rollBack(leases);
-    const failed = tries.map((each) => (each.status === 'rejected' ? (each.reason as Error) : undefined));
-    const fatal = failed.find(
-      (error) => error && !(error instanceof LockBusyError && error.reason === 'held'),
+    const tries = await Promise.allSettled(
+      this.locks.map(async (lock) => lock.take({ ...options, wait: 0 }, 0)),
     );
+    const leases = tries.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+    if (leases.length === this.locks.length) return leases;
+    await rollBack(leases);
+    const failed = tries.flatMap((each) => (each.status === 'rejected' ? [each.reason as Error] : []));
+    const fatal = failed.find((error) => !(error instanceof LockBusyError && error.reason === 'held'));
     if (fatal) throw fatal;
-    if (wait === 0) throw failed.find((error) => error !== undefined) as Error;
+    if (wait === 0) throw failed[0] as Error;
+    return this.takeInOrder(options, () => Math.max(0, until - clock.now()));
+  }
+
+  /** One after another; those that are taken already are kept alive meanwhile. */
+  private async takeInOrder(options: AcquireOptions, left: () => number): Promise<Lease[]> {
     const taken: Lease[] = [];
+    const { clock } = this.context;
+    const began = clock.now();
+    const stop = options.renew === false ? this.keepAlive(taken, options) : undefined;
     try {
-      for (const lock of locks) {
-        const left = Math.max(0, until - clock.now());
-        taken.push(await lock.take({ ...options, wait: Math.min(wait, left) }, 0));
-      }
+      for (const lock of this.locks) taken.push(await lock.take({ ...options, wait: left() }, 0));
+      if (stop) await renewAll(taken);
+      for (const lease of taken) lease.assertHeld();
       return taken;
     } catch (error) {
       await rollBack(taken);
-      throw error;
+      throw error instanceof LockBusyError ? error.amongOthers(Math.round(clock.now() - began)) : error;
+    } finally {
+      stop?.();
     }
   }
+
+  /** Renews what does not renew itself, until its answer is called. */
+  private keepAlive(taken: readonly Lease[], options: AcquireOptions): () => void {
+    const { clock, settings } = this.context;
+    const every = settings.request('', options, 0).terms.ttl / 3;
+    const tick = (): void => {
+      renewAll(taken).catch(() => undefined); // a loss is found when all are there
+      cancel = clock.after(every, tick);
+    };
+    let cancel = clock.after(every, tick);
+    return () => cancel();
+  }
+}
+
+async function renewAll(leases: readonly Lease[]): Promise<void> {
+  await Promise.all(leases.map((lease) => lease.renew()));
 }
 
 async function rollBack(leases: readonly Lease[]): Promise<void> {
   await Promise.all(leases.map((lease) => lease.release()));
+}
+
+/** The locks that a user asks for together; a name stands for its mutex. @throws LockUsageError */
+export function locksIn(locks: unknown, mutexOf: (name: string) => BaseLock): BaseLock[] {
+  if (!Array.isArray(locks))
+    throw new LockUsageError(`allOf takes a list of names or locks; it was ${shown(locks)}.`);
+  return (locks as readonly unknown[]).map((lock) => {
+    if (lock instanceof BaseLock) return lock as BaseLock;
+    if (typeof lock === 'string') return mutexOf(lock);
+    throw new LockUsageError(`allOf takes names, or locks of this library; one was ${shown(lock)}.`);
+  });
 }

@@ -1,11 +1,17 @@
 import { LockUsageError } from '../base/lock-usage-error.js';
+import type { ReleaseTerms } from '../line/tenure.js';
 import type { Lease } from './lease.js';
+
+/** A lease, as this library gives it back: its units may be kept for a while. */
+export interface GivableLease extends Lease {
+  release(terms?: ReleaseTerms): Promise<'released' | 'expired'>;
+}
 
 /** One lease on several names: held while all of its parts are. */
 export class LeaseBundle implements Lease {
   private combined: AbortSignal | undefined;
 
-  constructor(readonly parts: readonly Lease[]) {}
+  constructor(readonly parts: readonly GivableLease[]) {}
 
   get names(): readonly string[] {
     return this.parts.flatMap(({ names }) => names);
@@ -45,8 +51,8 @@ export class LeaseBundle implements Lease {
     await Promise.all(this.parts.map((part) => part.renew(ttl)));
   }
 
-  async release(): Promise<'released' | 'expired'> {
-    const answers = await Promise.all(this.parts.map((part) => part.release()));
+  async release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
+    const answers = await Promise.all(this.parts.map((part) => part.release(terms)));
     return answers.includes('expired') ? 'expired' : 'released';
   }
 

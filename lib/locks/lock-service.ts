@@ -1,10 +1,8 @@
 import type { Clock } from '../base/clock.js';
-import { shown } from '../base/duration.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
 import { Line } from '../line/line.js';
 import type { LockStore } from '../store/lock-store.js';
-import { AllOf } from './all-of.js';
-import { BaseLock, type LockContext } from './base-lock.js';
+import { AllOf, locksIn } from './all-of.js';
+import type { LockContext } from './base-lock.js';
 import type { CountDownLatch } from './countdown-latch.js';
 import { HeldLeases } from './held-leases.js';
 import { Inspector } from './inspector.js';
@@ -75,14 +73,10 @@ export class LockService {
    * @throws LockUsageError for an empty list, or one name in two ways
    */
   allOf(locks: readonly (string | Lock<Lease, never>)[]): Lock {
-    if (!Array.isArray(locks))
-      throw new LockUsageError(`allOf takes a list of names or locks; it was ${shown(locks)}.`);
-    const parts = (locks as readonly unknown[]).map((lock) => {
-      if (lock instanceof BaseLock) return lock;
-      if (typeof lock === 'string') return this.nameLock(lock, 'write');
-      throw new LockUsageError(`allOf takes names, or locks of this library; one was ${shown(lock)}.`);
-    });
-    return new AllOf(parts, this.context);
+    return new AllOf(
+      locksIn(locks, (name) => this.nameLock(name, 'write')),
+      this.context,
+    );
   }
 
   /**
@@ -184,12 +178,14 @@ export class LockService {
   }
 
   private async end(): Promise<void> {
-    const stopped = [...this.leaders].map((leader) => leader.stop());
-    await Promise.all([this.context.line.close(this.settings.shutdownGrace), ...stopped]);
+    // Their leases hold up the line until they have stepped down, but not for longer than the grace.
+    for (const leader of this.leaders) void leader.stop();
+    await this.context.line.close(this.settings.shutdownGrace);
     await this.store.close();
   }
 
   private nameLock(name: string, mode: 'read' | 'write'): NameLock {
+    if (mode === 'write') return new WriteLock(name, this.context);
     return new NameLock(name, mode, this.context, (tenure) => new LeaseHandle(tenure, this.context.clock));
   }
 }
