@@ -1,5 +1,6 @@
 import type { LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockLostReason } from '../base/lock-lost-error.js';
+import type { AgentHost } from './agent-host.js';
 import type { AttemptOwner, Refusal } from './attempt-owner.js';
 import { Attempt } from './attempt.js';
 import { Attempts } from './attempts.js';
@@ -7,22 +8,11 @@ import { CallerQueue, exclusive, sameShare } from './caller-queue.js';
 import { Caller, type Request } from './caller.js';
 import type { Hold } from './hold.js';
 import { Holds } from './holds.js';
-import type { Surroundings } from './surroundings.js';
 import { Tenure, type ReleaseTerms, type TenureOwner } from './tenure.js';
 import { Turn } from './turn.js';
 import { wishOf } from './wish.js';
 
 const RELEASED = Promise.resolve('released' as const);
-
-/** What an agent needs of the line it belongs to. */
-export interface AgentHost {
-  readonly around: Surroundings;
-  readonly process: string;
-  register(attempt: Attempt | Hold): void;
-  forget(id: string): void;
-  /** The agent has neither callers nor anything at the store. */
-  idle(agent: Agent): void;
-}
 
 /**
  * Stands for this process at the store, for one name: callers wait in its line, first come first served, and
@@ -55,10 +45,14 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   acquire(request: Request): Promise<Tenure> {
     const caller = new Caller(request, this.host.around.clock, (reason) => this.leave(caller, reason));
-    const busy = this.callers.first !== undefined || this.tenures.excludes(request.terms);
+    const { size } = this.callers;
+    const busy = size > 0 || this.tenures.excludes(request.terms);
+    const otherKind = this.tenures.otherThan(request.terms.capacity);
     // Only who hears that others wait can let them have their turn.
     if (busy) this.host.around.store.subscribe();
-    if (request.wait === 0 && busy) caller.refuse('held', this.host.process);
+    if (otherKind !== undefined) caller.refuseKind(otherKind);
+    else if (request.wait === 0 && busy) caller.refuse('held', this.host.process);
+    else if (size >= request.maxWaiters) caller.refuse('full', '');
     else {
       this.callers.add(caller);
       caller.stand();

@@ -12,6 +12,7 @@ interface Share {
  */
 export class CallerQueue {
   first: Caller | undefined;
+  size = 0;
   private last: Caller | undefined;
 
   add(caller: Caller): void {
@@ -20,6 +21,7 @@ export class CallerQueue {
     else this.first = caller;
     this.last = caller;
     caller.standing = true;
+    this.size += 1;
   }
 
   /** Whether it stood here. */
@@ -32,6 +34,7 @@ export class CallerQueue {
     else this.last = before;
     caller.before = caller.after = undefined;
     caller.standing = false;
+    this.size -= 1;
     return true;
   }
 

@@ -13,6 +13,8 @@ export interface Request {
   readonly wait: number;
   readonly renews: boolean;
   readonly maxHold: number;
+  /** How many may stand in line before this one is refused. */
+  readonly maxWaiters: number;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -79,7 +81,7 @@ export class Caller {
       timeout: `The lock '${name}' was not granted within ${waited} ms.${held} Raise wait, or hold it for less time.`,
       aborted: `Waiting for the lock '${name}' was aborted after ${waited} ms.`,
       closed: `The lock '${name}' was not granted: this process is shutting down.`,
-      full: `The lock '${name}' has as many waiting callers as maxWaiters allows.`,
+      full: `The lock '${name}' has as many waiting callers as maxWaiters allows: ${this.request.maxWaiters}.`,
     }[reason];
     this.fail(
       new LockBusyError(what, name, {

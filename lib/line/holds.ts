@@ -10,6 +10,13 @@ export class Holds extends Map<Hold, Tenure> {
     return false;
   }
 
+  /** The capacity in use here, when it is another. */
+  otherThan(capacity: number): number | undefined {
+    for (const hold of this.keys())
+      if (hold.live) return hold.capacity === capacity ? undefined : hold.capacity;
+    return undefined;
+  }
+
   /** Whether one of them excludes `share` now. */
   excludes(share: { units: number; capacity: number }): boolean {
     for (const hold of this.keys()) if (hold.live && (exclusive(hold) || exclusive(share))) return true;

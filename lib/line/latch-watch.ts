@@ -37,7 +37,7 @@ export class LatchWatch implements Hearer {
     });
     line.register(this);
     if (signal?.aborted) this.abort();
-    else this.begin();
+    else if (!this.over) this.begin();
   }
 
   private begin(): void {
@@ -65,7 +65,7 @@ export class LatchWatch implements Hearer {
 
   private async ask(): Promise<void> {
     if (this.over) return;
-    const { store, clock } = this.line.around;
+    const { store, clock, random } = this.line.around;
     this.asking = true;
     this.cancelPoll?.();
     let pause = UNHEARD_POLL;
@@ -73,7 +73,7 @@ export class LatchWatch implements Hearer {
       const answer = await store.latch(this.name, { kind: 'watch', id: this.id }, commandTimeout(Infinity));
       this.lastError = undefined;
       if (answer.outcome === 'open') return this.end();
-      if (store.subscribed) pause = SIGN_OF_LIFE_EVERY * (0.9 + Math.random() * 0.2);
+      if (store.subscribed) pause = SIGN_OF_LIFE_EVERY * (0.9 + random() * 0.2);
     } catch (error) {
       this.lastError = error as LockStoreError;
       if (this.lastError.refused) return this.end(this.lastError);

@@ -2,8 +2,8 @@ import type { Clock } from '../base/clock.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
 import { RenewalScheduler } from '../validity/renewal-scheduler.js';
-import { Agent, type AgentHost } from './agent.js';
-
+import { Agent } from './agent.js';
+import type { AgentHost } from './agent-host.js';
 import { Caller, type Request } from './caller.js';
 import { Farewell } from './farewell.js';
 import type { Surroundings } from './surroundings.js';
@@ -76,8 +76,10 @@ export class Line implements AgentHost {
     this.around.scheduler.close();
   }
 
+  /** Who can be sent away (`close`) is so at once when the process shuts down already. */
   register(hearer: Hearer): void {
     this.hearers.set(hearer.id, hearer);
+    if (this.closing) hearer.close?.();
   }
 
   forget(id: string): void {

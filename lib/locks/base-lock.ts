@@ -1,13 +1,14 @@
 import type { Clock } from '../base/clock.js';
-import { shown } from '../base/duration.js';
+import { milliseconds, shown } from '../base/duration.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockLostError } from '../base/lock-lost-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { Line } from '../line/line.js';
-import type { Entry, HeldLeases, LockMode } from './held-leases.js';
+import type { ReleaseTerms } from '../line/tenure.js';
+import { OVER, type Entry, type Held, type HeldLeases, type LockMode } from './held-leases.js';
 import type { Lease } from './lease.js';
-import { truth, type LockSettings } from './lock-settings.js';
+import { MIN_HOLD, truth, WAIT, type LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { UnprotectedLease } from './unprotected-lease.js';
 
@@ -58,8 +59,12 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     const [{ name } = { name: '' }] = this.parts;
     const reentrant = truth(options.reentrant, 'reentrant', name);
     const runsWithout = mayRunWithoutStore(options.onStoreError, name);
-    const entered = this.enter(work, options, reentrant);
-    if (entered) return entered;
+    const minHold = options.minHold === undefined ? 0 : milliseconds(options.minHold, MIN_HOLD);
+    for (let entered = this.enter(work, options, reentrant); entered;) {
+      const outcome = await entered;
+      if (outcome !== OVER) return outcome;
+      entered = this.enter(work, options, reentrant);
+    }
     let lease: L;
     try {
       lease = await this.takeOrExplain(options, this.context.settings.wait);
@@ -67,15 +72,19 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
       if (!runsWithout || !(error instanceof LockStoreError)) throw error;
       return work(new UnprotectedLease(this.names, error) as Lease as L);
     }
+    const { clock, held } = this.context;
+    const freeFrom = clock.now() + minHold;
     // The outcome of the work is never masked: a loss carries it.
     let outcome: { result: T } | { cause: unknown };
     try {
-      outcome = { result: await this.context.held.run(this.entriesOf(lease), lease, work) };
+      outcome = { result: await held.run(this.entriesOf(lease), lease, work) };
     } catch (cause) {
       outcome = { cause };
     }
     const loss = this.lossOf(lease);
-    this.giveBack(lease, outcome); // on the wire when we return; its answer is the line's business
+    // On the wire when we return; its answer is the line's business.
+    if (freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
+    else this.giveBack(lease, outcome);
     if (loss)
       throw 'cause' in outcome && sameLoss(outcome.cause, loss) ? outcome.cause : loss.withOutcome(outcome);
     if ('cause' in outcome) throw outcome.cause;
@@ -90,7 +99,18 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     work: (lease: L) => T | PromiseLike<T>,
     options: UsingOptions & X,
     reentrant: boolean,
-  ): Promise<T> | undefined;
+  ): Promise<T | typeof OVER> | undefined;
+
+  protected enterHeld<T>(
+    all: readonly Held[],
+    lease: L,
+    work: (lease: L) => T | PromiseLike<T>,
+    { wait, signal }: UsingOptions,
+  ): Promise<T | typeof OVER> {
+    const { held, settings, clock } = this.context;
+    const patience = wait === undefined ? settings.wait : milliseconds(wait, WAIT);
+    return held.enter(all, lease, work, { wait: patience, signal, clock });
+  }
 
   /** What the running call holds under `lease`. */
   abstract entriesOf(lease: L): Entry[];
@@ -133,6 +153,14 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
         );
     }
   }
+}
+
+/** Gives a lease back, and has the store keep its units until then (minimum hold). */
+async function releaseFrom(time: number, lease: Lease, clock: Clock): Promise<void> {
+  const left = (): number => Math.max(0, time - clock.now());
+  // The store keeps nothing for longer than the lease lasts.
+  if (lease.remaining < left()) await lease.renew(Math.max(100, left())).catch(() => undefined);
+  await (lease.release as (terms: ReleaseTerms) => Promise<unknown>).call(lease, { keep: left(), done: 0 });
 }
 
 /** The work itself reported the loss: it is not its own cause. */

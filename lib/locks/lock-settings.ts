@@ -3,8 +3,9 @@ import { milliseconds, shown, type DurationRange } from '../base/duration.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { Request } from '../line/caller.js';
 import { WHOLE } from '../store/lock-state.js';
-import type { AcquireOptions } from './lock.js';
+import type { UsingOptions } from './lock.js';
 import type { LockServiceOptions } from './lock-options.js';
+import { wholeNumber } from './whole-number.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -16,6 +17,8 @@ export const LATCH_TTL: DurationRange = { option: 'ttl', min: 100, max: DAY };
 /** The range of `doneTtl`. */
 export const DONE_TTL: DurationRange = { option: 'doneTtl', min: 100, max: DAY };
 const MAX_HOLD: DurationRange = { option: 'maxHold', min: 100, max: DAY };
+/** The range of `minHold`. */
+export const MIN_HOLD: DurationRange = { option: 'minHold', min: 0, max: DAY };
 const upToADay = (option: string): DurationRange => ({ option, min: 0, max: DAY });
 const LONGEST_LABEL = 128;
 
@@ -47,12 +50,13 @@ export class LockSettings {
   /** What one call asks of the line. @throws LockUsageError */
   request(
     name: string,
-    options: AcquireOptions,
+    options: UsingOptions,
     defaultWait: number,
     share = { units: WHOLE, capacity: WHOLE },
   ): Request {
     const ttl = options.ttl === undefined ? this.ttl : milliseconds(options.ttl, TTL);
-    const { signal, label } = options;
+    const { signal, label, maxWaiters = Infinity } = options;
+    if (maxWaiters !== Infinity) wholeNumber(maxWaiters, 'maxWaiters', WHOLE, name);
     if (signal !== undefined && !(signal instanceof AbortSignal))
       throw new LockUsageError(`The option signal takes an AbortSignal; it was ${shown(signal)}.`, name);
     return {
@@ -67,6 +71,7 @@ export class LockSettings {
       wait: options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT),
       renews: truth(options.renew, 'renew', name),
       maxHold: options.maxHold === undefined ? Infinity : milliseconds(options.maxHold, MAX_HOLD),
+      maxWaiters,
       signal,
     };
   }

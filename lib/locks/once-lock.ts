@@ -10,7 +10,7 @@ import { NameLock } from './name-lock.js';
  *
  * @publicApi
  */
-export interface OnceOptions extends Omit<UsingOptions, 'onStoreError' | 'reentrant'> {
+export interface OnceOptions extends Omit<UsingOptions, 'onStoreError' | 'reentrant' | 'minHold'> {
   /** For how long the work counts as done, so that nobody runs it again. 100 ms … 24 h. */
   readonly doneTtl: Duration;
 }
@@ -38,7 +38,7 @@ export class OnceLock extends NameLock {
   run<T>(work: (lease: LeaseHandle) => T | PromiseLike<T>): Promise<OnceOutcome<T>> {
     return this.using<OnceOutcome<T>>(
       async (lease) => (lease.workDone ? { ran: false } : { ran: true, value: await work(lease) }),
-      { ...this.options, reentrant: false },
+      { ...this.options, reentrant: false, minHold: 0 },
     );
   }
 

@@ -29,7 +29,7 @@ export class SemaphoreLock extends BaseLock<Lease, PermitOptions> implements Sem
 
   take(options: AcquireOptions & PermitOptions, wait: number): Promise<Lease> {
     const { line, settings, clock } = this.context;
-    const units = options.units ?? 1;
+    const { units = 1 } = options;
     wholeNumber(units, 'units', this.permits, this.name);
     const request = settings.request(this.name, options, wait, { units, capacity: this.permits });
     return line.acquire(request).then((tenure) => new LeaseHandle(tenure, clock));
