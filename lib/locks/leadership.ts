@@ -18,7 +18,8 @@ export type StepDownReason = LockLostReason | 'stopped' | 'failed';
 export interface LeaderHandlers {
   /**
    * This process leads, until `lease` is lost or `stop` is called; that this returns changes nothing. When it
-   * rejects, the process steps down and campaigns again a second later.
+   * rejects, the process steps down and campaigns again a second later. After a loss the process does not
+   * campaign before this has ended: let it listen to `lease.signal`.
    */
   onElected(lease: Lease): Promise<void>;
   /** This process leads no more. At `stop` it is awaited before the lease is given back. */
@@ -104,7 +105,7 @@ export class Leadership implements Leader {
     await lease.release();
     if (reason === 'failed') throw failure;
     // The work of one election ends before the next: it sees its lease lost or released.
-    if (reason !== 'stopped') await elected.catch(() => undefined);
+    if (reason !== 'stopped') await Promise.race([elected.catch(() => undefined), aborted(signal)]);
   }
 
   private pause(ms: number): Promise<void> {
