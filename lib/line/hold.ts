@@ -96,9 +96,10 @@ export class Hold implements Renewable {
 
   /** An acquire sent at `sentAt` for `ttl`, which need not be that of the caller now, found us holding. */
   confirmed(sentAt: number, ttl: number, last: number): void {
+    this.doubt = 0;
+    if (!this.live) return; // what is over stays over
     this.deadline = Math.max(this.deadline, leaseDeadline(sentAt, ttl));
     this.last = Math.max(this.last, last);
-    this.doubt = 0;
   }
 
   notice(notice: LockNotice): void {
@@ -110,9 +111,9 @@ export class Hold implements Renewable {
   renew(): void {
     const now = this.around.clock.now();
     if (now >= this.endsAt) return this.lose(this.endReason);
-    if (now >= this.deadline) return this.lose('expired');
-    if (this.renews) this.confirm();
-    else this.scheduleNext();
+    if (!this.live) return this.lose('expired');
+    if (this.renews && !this.renewing) this.confirm();
+    else this.schedule(Infinity);
   }
 
   /** Renews for `ttl`; rejects with LockStoreError when the outcome is unknown, which changes nothing. */
@@ -150,9 +151,11 @@ export class Hold implements Renewable {
       const notAfter = commandEnd(sample, clock.now(), timeout);
       const { id, used } = this;
       const times = { ttl: micros(ttl), guard: micros(guard), block: micros(ttl) };
+      this.schedule(Infinity); // the deadline may pass before the answer comes
       const answer = await store.execute(this.name, { kind: 'renew', id, ...times, used, notAfter }, timeout);
       if (this.over) return this.lossReason ? 'lost' : 'renewed'; // released meanwhile: no news for anybody
-      if (answer.outcome === 'renewed') {
+      const { live } = this; // what is over stays over, whatever comes after the deadline
+      if (answer.outcome === 'renewed' && live) {
         this.failures = 0;
         this.contended = answer.waiting;
         this.deadline = Math.max(this.deadline, leaseDeadline(answer.sentAt, ttl));
@@ -162,7 +165,7 @@ export class Hold implements Renewable {
       }
       if (answer.outcome === 'late')
         throw new LockStoreError('The renewal reached the server too late.', this.name);
-      this.lose(answer.outcome === 'revoked' ? 'revoked' : clock.now() < this.deadline ? 'taken' : 'expired');
+      this.lose(answer.outcome === 'revoked' ? 'revoked' : live ? 'taken' : 'expired');
       return 'lost';
     } catch (error) {
       this.failures += 1;
