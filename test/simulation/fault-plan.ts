@@ -1,0 +1,90 @@
+import type { Fault } from './fault.js';
+import type { Random } from './random.js';
+
+const LAST = 6_000;
+const LONGEST = 4_000;
+
+/** Everything is calm again from this time on. */
+export const CALM = LAST + LONGEST;
+
+/** Random faults. Steps forward of the server's clock add up to less than the guard of the shortest ttl. */
+export function faultsOf(
+  random: Random,
+  processes: number,
+  names: readonly string[],
+  ttl: number,
+  guard: number,
+): Fault[] {
+  const kinds = random.pick([COMMON, COMMON, ALL]);
+  const window = random.pick([50, 1_000, LAST]);
+  let forward = guard * 0.9;
+  const faults = Array.from({ length: random.pick([1, 2, 4, 8, 12]) }, (): Fault => {
+    const fault = faultOf(random, random.pick(kinds), processes, names, ttl);
+    const at = random.between(0, window);
+    if (fault.kind !== 'step' || fault.by <= 0) return { ...fault, at };
+    const by = Math.min(fault.by, forward);
+    forward -= by;
+    return { ...fault, at, by };
+  });
+  return faults.sort((one, other) => one.at - other.at);
+}
+
+const COMMON: readonly Fault['kind'][] = [
+  'reset',
+  'reset',
+  'hole',
+  'slow',
+  'pause',
+  'kill',
+  'freeze',
+  'refuse',
+];
+const ALL: readonly Fault['kind'][] = [
+  ...COMMON,
+  ...(['shutdown', 'jump', 'mute', 'flush', 'restart', 'step', 'step', 'revoke'] as const),
+];
+
+type Unplaced<F> = F extends Fault ? Omit<F, 'at'> : never;
+
+function faultOf(
+  random: Random,
+  kind: Fault['kind'],
+  processes: number,
+  names: readonly string[],
+  ttl: number,
+): Unplaced<Fault> {
+  const process = random.whole(0, processes - 1);
+  const which = random.pick(['commands', 'notices'] as const);
+  const span = random.between(0, random.pick([20, 200, ttl, 2 * ttl, LONGEST]));
+  const late = { copies: random.whole(0, 2), within: random.pick([1, 50, 1_000, LONGEST]) };
+  const noticed = random.chance(0.5) ? 0 : random.between(0, LONGEST);
+  switch (kind) {
+    case 'reset':
+      return { kind, process, which, late, noticed };
+    case 'hole': {
+      const directions = random.pick([['up', 'down'], ['up'], ['down']] as const);
+      return { kind, process, which, directions, span, heals: random.chance(0.5) };
+    }
+    case 'slow':
+      return { kind, process, which, span, by: random.pick([5, 50, 500, 2_000]) };
+    case 'pause':
+      return { kind, process, span: Math.min(span, LONGEST) };
+    case 'kill':
+      return { kind, process, late, noticed };
+    case 'shutdown':
+      return { kind, process, grace: random.pick([0, 50, 10_000]) };
+    case 'jump':
+      return { kind, process, by: random.pick([30, 500, 10_000, 3_600_000]) };
+    case 'freeze':
+    case 'refuse':
+    case 'mute':
+      return { kind, span };
+    case 'flush':
+    case 'restart':
+      return { kind };
+    case 'step':
+      return { kind, by: random.chance(0.5) ? random.between(1, 500) : -random.between(1, 100_000) };
+    case 'revoke':
+      return { kind, name: random.pick(names), force: random.chance(0.4) };
+  }
+}

@@ -1,0 +1,142 @@
+import { LockBusyError } from '../../lib/base/lock-busy-error.js';
+import { LockStoreError } from '../../lib/base/lock-store-error.js';
+import { Line } from '../../lib/line/line.js';
+import type { Tenure } from '../../lib/line/tenure.js';
+import type { Ask, Checker } from './checker.js';
+import { Life } from './life.js';
+import type { Random } from './random.js';
+import { guardOf, type CallerPlan, type Schedule } from './schedule.js';
+import type { SimulatedServer } from './simulated-server.js';
+import { SimulatedStore } from './simulated-store.js';
+import type { Timeline } from './timeline.js';
+import { VirtualClock } from './virtual-clock.js';
+import type { LateBytes } from './wire.js';
+
+// A timer may be late by so much.
+const LAG = 25;
+
+/** One process: the real line over a simulated store, and the callers that use it. */
+export class SimulatedProcess {
+  readonly life: Life;
+  readonly clock: VirtualClock;
+  readonly store: SimulatedStore;
+  /** What was promised to callers and is not settled yet. */
+  open = 0;
+  private readonly line: Line;
+  private closing = false;
+  /** It was stopped, or its clock jumped: it cannot be held to its timers. */
+  private disturbedAt = -Infinity;
+
+  constructor(
+    private readonly index: number,
+    private readonly schedule: Schedule,
+    private readonly timeline: Timeline,
+    server: SimulatedServer,
+    private readonly checker: Checker,
+    random: Random,
+  ) {
+    this.life = new Life(timeline, random.fork());
+    this.clock = new VirtualClock(timeline, this.life, schedule.drifts[index] ?? 0, random.fork());
+    const world = { timeline, server, life: this.life, random: random.fork(), latency: schedule.latency };
+    this.store = new SimulatedStore(world, `p${index}`, this.clock, schedule.deaf.includes(index));
+    this.line = new Line(this.store, this.clock, `p${index}:1`, random.fork().next);
+  }
+
+  call(plan: CallerPlan, number: number): void {
+    this.life.enter(() => {
+      const { name, units, ttl, wait, renews, maxHold } = plan;
+      const ask: Ask = { process: this, plan, label: `p${this.index}#${number}` };
+      const controller = new AbortController();
+      const terms = {
+        units,
+        capacity: this.schedule.capacity,
+        ttl,
+        guard: guardOf(ttl),
+        who: `p${this.index}:1`,
+      };
+      const since = this.timeline.now;
+      this.checker.asked(ask);
+      this.open += 1;
+      this.line
+        .acquire({ name, terms, wait, renews, maxHold, maxWaiters: Infinity, signal: controller.signal })
+        .then(
+          (tenure) => this.work(ask, tenure),
+          (error: unknown) => this.refused(ask, error),
+        )
+        .finally(() => {
+          this.open -= 1;
+          this.checkPatience(ask, since);
+        });
+      if (plan.abortAfter < Infinity) this.later(plan.abortAfter, () => controller.abort());
+    });
+  }
+
+  pause(): void {
+    this.disturbedAt = Infinity;
+    this.life.pause();
+  }
+
+  resume(): void {
+    this.disturbedAt = this.timeline.now;
+    this.life.resume();
+  }
+
+  jump(by: number): void {
+    this.disturbedAt = this.timeline.now;
+    this.clock.jump(by);
+  }
+
+  kill(late: LateBytes, noticed: number): void {
+    this.life.kill();
+    this.open = 0;
+    this.store.commands.die(late, noticed);
+    this.store.notices.die(late, noticed);
+  }
+
+  /** As at SIGTERM: the line first, then the connections. */
+  shutdown(grace: number): void {
+    if (this.closing) return;
+    this.closing = true;
+    this.life.enter(() => {
+      this.open += 1;
+      void this.line
+        .close(grace)
+        .then(() => this.store.close())
+        .finally(() => (this.open -= 1));
+    });
+  }
+
+  private work(ask: Ask, tenure: Tenure): void {
+    const held = this.checker.granted(ask, tenure);
+    const { hold, keep, renewAfter } = ask.plan;
+    this.open += 1;
+    if (renewAfter < hold) this.later(renewAfter, () => void tenure.hold.renewNow().catch(() => undefined));
+    const release = (): void => {
+      this.checker.released(held);
+      void tenure.release({ keep, done: 0 }).finally(() => (this.open -= 1));
+    };
+    if (hold > 0) this.later(hold, release);
+    else release();
+  }
+
+  private refused(ask: Ask, error: unknown): void {
+    this.checker.refused(ask, String(error));
+    const expected = error instanceof LockBusyError || error instanceof LockStoreError;
+    if (!expected) this.checker.fail(`${ask.label} was refused: ${String(error)}`);
+  }
+
+  /** Nobody waits for longer than it said, whatever the server does. */
+  private checkPatience({ plan, label }: Ask, since: number): void {
+    const longest = Math.min(
+      plan.wait === 0 ? Infinity : plan.wait / (1 + this.clock.drift),
+      plan.abortAfter,
+    );
+    const waited = this.timeline.now - since;
+    if (waited > longest + LAG && this.disturbedAt < since)
+      this.checker.fail(`${label} waited for ${waited} ms`);
+  }
+
+  private later(ms: number, fire: () => void): void {
+    this.timeline.after(ms, () => this.life.enter(fire));
+  }
+}
