@@ -1,10 +1,13 @@
-import type { LockStoreError } from '../base/lock-store-error.js';
+import { LockStoreError } from '../base/lock-store-error.js';
 import type { AcquireOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
 import { commandEnd } from '../validity/deadline.js';
 import type { Surroundings } from './surroundings.js';
 import { commandTimeout, micros, type Terms } from './terms.js';
+
+// Without an answer for this long, nobody can say whether the lock is busy.
+const SLOW = 25;
 
 /** The acquires of one attempt: one in flight at a time, and what may still be read of those without an answer. */
 export class AcquireCommand {
@@ -13,6 +16,8 @@ export class AcquireCommand {
   end = 0;
   private unanswered = 0;
   private inFlight = 0;
+  private failure: LockStoreError | undefined;
+  private silentSince: number | undefined;
 
   constructor(
     private readonly around: Surroundings,
@@ -26,6 +31,18 @@ export class AcquireCommand {
     return Math.max(this.unanswered, this.inFlight);
   }
 
+  /** Why it is not known whether the lock is free: the last failure, or silence; undefined after an answer. */
+  get trouble(): LockStoreError | undefined {
+    const { store, clock } = this.around;
+    if (this.failure) return this.failure;
+    if (this.silentSince === undefined || clock.now() - this.silentSince < SLOW) return undefined;
+    return new LockStoreError(
+      `The store (${store.address}) did not answer within ${Math.round(clock.now() - this.silentSince)} ms: ` +
+        `it is not known whether the lock '${this.name}' is free.`,
+      this.name,
+    );
+  }
+
   /** Sends one acquire. `wanted` is asked again right before it goes out: undefined when nobody waits any more. */
   async send(
     wait: number,
@@ -35,6 +52,7 @@ export class AcquireCommand {
     const { units, capacity, ttl, guard, who } = this.terms;
     const timeout = commandTimeout(ttl, wait === 0 ? Infinity : wait);
     this.busy = true;
+    this.silentSince ??= clock.now();
     try {
       const sample = store.sample(this.name) ?? (await store.measure(this.name, timeout));
       if (!wanted()) return undefined;
@@ -53,10 +71,13 @@ export class AcquireCommand {
       const operation = { kind: 'acquire', id: this.id, units, capacity, ...times, subscribed, who } as const;
       const answer = await store.execute(this.name, operation, timeout);
       if (answer.now > this.unanswered) this.unanswered = 0;
+      const what = `The command to acquire '${this.name}' reached the server too late.`;
+      this.failure = answer.outcome === 'late' ? new LockStoreError(what, this.name) : undefined;
+      this.silentSince = undefined;
       return answer;
     } catch (error) {
       this.unanswered = this.doubt;
-      return error as LockStoreError;
+      return (this.failure = error as LockStoreError);
     } finally {
       this.inFlight = 0;
       this.busy = false;

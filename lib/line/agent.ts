@@ -2,7 +2,7 @@ import type { LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockLostReason } from '../base/lock-lost-error.js';
 import type { AgentHost } from './agent-host.js';
 import type { AttemptOwner, Refusal } from './attempt-owner.js';
-import { Attempt } from './attempt.js';
+import type { Attempt } from './attempt.js';
 import { Attempts } from './attempts.js';
 import { CallerQueue, exclusive, sameShare } from './caller-queue.js';
 import { Caller, type Request } from './caller.js';
@@ -30,17 +30,7 @@ export class Agent implements AttemptOwner, TenureOwner {
     private readonly host: AgentHost,
   ) {
     this.turn = new Turn(host.around.clock);
-    this.attempts = new Attempts(
-      (terms) => {
-        const attempt = new Attempt(host.around, name, terms, this);
-        host.register(attempt);
-        return attempt;
-      },
-      (attempt) => {
-        host.forget(attempt.id);
-        attempt.abandon();
-      },
-    );
+    this.attempts = new Attempts(name, host, this);
   }
 
   acquire(request: Request): Promise<Tenure> {
@@ -51,7 +41,7 @@ export class Agent implements AttemptOwner, TenureOwner {
     // Only who hears that others wait can let them have their turn.
     if (busy) this.host.around.store.subscribe();
     if (otherKind !== undefined) caller.refuseKind(otherKind);
-    else if (request.wait === 0 && busy) caller.refuse('held', this.host.process);
+    else if (request.wait === 0 && busy) this.turnAway(caller, 'held');
     else if (size >= request.maxWaiters) caller.refuse('full', '');
     else {
       this.callers.add(caller);
@@ -90,7 +80,6 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   granted(attempt: Attempt, hold: Hold): void {
     this.attempts.remove(attempt);
-    this.host.forget(attempt.id);
     this.host.register(hold);
     this.turn.begin();
     const next = this.callers.firstFor(hold);
@@ -101,7 +90,6 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   refused(attempt: Attempt, why: Refusal): void {
     this.attempts.remove(attempt);
-    this.host.forget(attempt.id);
     const caller = this.callers.firstFor(attempt.terms, why.kind === 'busy');
     if (caller && why.kind !== 'spent') {
       this.callers.remove(caller);
@@ -188,12 +176,15 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   private leave(caller: Caller, reason: LockBusyReason): void {
     if (!this.callers.remove(caller)) return;
-    const attempt = this.attempts.find(caller.request.terms);
-    if (reason === 'timeout' && attempt?.lastError) caller.fail(attempt.lastError);
-    else {
-      const holder = this.tenures.size > 0 ? this.host.process : (attempt?.holder ?? '');
-      caller.refuse(reason, holder, attempt?.retryAfter);
-    }
+    const trouble = reason === 'timeout' && this.attempts.find(caller.request.terms)?.trouble;
+    if (trouble) caller.fail(trouble);
+    else this.turnAway(caller, reason === 'timeout' && caller.request.wait === 0 ? 'held' : reason);
     this.pump();
+  }
+
+  /** Says who is in the way: somebody of this process, or whom the store named. */
+  private turnAway(caller: Caller, reason: LockBusyReason): void {
+    const { who, left } = this.tenures.holder ?? this.attempts.holderFor(caller.request.terms);
+    caller.refuse(reason, who, left);
   }
 }

@@ -25,8 +25,6 @@ export class Attempt {
   /** Who held the lock, by the last answer. */
   holder = '';
   private due = Infinity;
-  /** Set while the store cannot be asked. */
-  lastError: LockStoreError | undefined;
   private readonly command: AcquireCommand;
   private phase: 'waiting' | 'held' | 'over' = 'waiting';
   private hold: Hold | undefined;
@@ -47,6 +45,11 @@ export class Attempt {
   /** In how many milliseconds the present hold ends unless renewed, by the last answer; undefined before one. */
   get retryAfter(): number | undefined {
     return this.due < Infinity ? Math.max(0, this.due - this.around.clock.now()) : undefined;
+  }
+
+  /** Why it is not known whether the lock is free; undefined when it is. */
+  get trouble(): LockStoreError | undefined {
+    return this.command.trouble;
   }
 
   /** Asks now. One acquire is in flight at a time; a wish meanwhile is carried out after it. */
@@ -83,7 +86,6 @@ export class Attempt {
     const answer = await this.command.send(this.owner.waitLeft(this), () => this.phase === 'waiting');
     if (answer === undefined) return;
     if (answer instanceof LockStoreError) return this.failed(answer);
-    this.lastError = undefined;
     if (this.phase === 'waiting') this.decide(answer);
     else if (answer.outcome === 'granted') {
       // Held by a notice meanwhile: the answer confirms it. Given up meanwhile: it is given back again.
@@ -115,11 +117,9 @@ export class Attempt {
         return this.owner.refused(this, { kind: 'mismatch', capacity: answer.capacity });
       case 'gone':
         return this.giveUp({ kind: 'spent' });
-      case 'late': {
+      case 'late':
         // The answer brought a new sample of the server's clock: the next command's deadline will be right.
-        const what = `The command to acquire '${this.name}' reached the server too late.`;
-        return this.failed(new LockStoreError(what, this.name), RESENDS_WHEN_LATE);
-      }
+        return this.failed(this.command.trouble as LockStoreError, RESENDS_WHEN_LATE);
     }
   }
 
@@ -142,7 +142,6 @@ export class Attempt {
 
   private failed(error: LockStoreError, resends = 0): void {
     if (this.phase !== 'waiting') return;
-    this.lastError = error;
     const once = this.owner.waitLeft(this) === 0 && this.failures >= resends;
     if (error.refused || once) return this.giveUp({ kind: 'failed', error });
     this.failures += 1;
@@ -161,7 +160,6 @@ export class Attempt {
   ): Hold | undefined {
     this.phase = 'held';
     this.cancelTimer?.();
-    this.lastError = undefined;
     const { id, name, terms, owner, command } = this;
     const granted = { id, name, terms, ...grant, deadline, doubt: command.doubt };
     this.hold = new Hold(this.around, granted, (lost, reason) => owner.lost(lost, reason));

@@ -1,5 +1,8 @@
-import type { Attempt } from './attempt.js';
-import { exclusive, sameShare, type CallerQueue } from './caller-queue.js';
+import type { AgentHost } from './agent-host.js';
+import { Attempt } from './attempt.js';
+import type { AttemptOwner } from './attempt-owner.js';
+import { exclusive, sameShare, type CallerQueue, type Share } from './caller-queue.js';
+import type { InTheWay } from './holds.js';
 import type { Terms } from './terms.js';
 
 // How many shared attempts of one name wait at the store at a time.
@@ -10,8 +13,9 @@ export class Attempts {
   private readonly waiting: Attempt[] = [];
 
   constructor(
-    private readonly start: (terms: Terms) => Attempt,
-    private readonly giveUp: (attempt: Attempt) => void,
+    private readonly name: string,
+    private readonly host: AgentHost,
+    private readonly owner: AttemptOwner,
   ) {}
 
   get none(): boolean {
@@ -31,25 +35,35 @@ export class Attempts {
       if (alone && handsOn) break;
       const found = unused.findIndex((attempt) => sameShare(attempt.terms, terms));
       if (found >= 0) unused.splice(found, 1);
-      else {
-        const attempt = this.start(terms);
-        this.waiting.push(attempt);
-        attempt.ask();
-      }
+      else this.start(terms);
       if (alone) break;
     }
     for (const attempt of unused) {
       this.remove(attempt);
-      this.giveUp(attempt);
+      attempt.abandon();
     }
   }
 
-  find(share: { units: number; capacity: number }): Attempt | undefined {
+  find(share: Share): Attempt | undefined {
     return this.waiting.find(({ terms }) => sameShare(terms, share));
+  }
+
+  /** Whom the store named as the holder. */
+  holderFor(share: Share): InTheWay {
+    const attempt = this.find(share);
+    return { who: attempt?.holder ?? '', left: attempt?.retryAfter };
   }
 
   remove(attempt: Attempt): void {
     const place = this.waiting.indexOf(attempt);
     if (place >= 0) this.waiting.splice(place, 1);
+    this.host.forget(attempt.id);
+  }
+
+  private start(terms: Terms): void {
+    const attempt = new Attempt(this.host.around, this.name, terms, this.owner);
+    this.host.register(attempt);
+    this.waiting.push(attempt);
+    attempt.ask();
   }
 }

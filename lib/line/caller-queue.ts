@@ -1,7 +1,7 @@
 import type { Caller } from './caller.js';
 
 /** What tells one kind of hold of a name from another. */
-interface Share {
+export interface Share {
   readonly units: number;
   readonly capacity: number;
 }

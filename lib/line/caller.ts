@@ -4,7 +4,10 @@ import type { LockError } from '../base/lock-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { Tenure } from './tenure.js';
-import type { Terms } from './terms.js';
+import { commandTimeout, type Terms } from './terms.js';
+
+// Who asks once stays for a sample of the server's clock and the question itself, and no longer.
+const ASKING = 2;
 
 /** What one caller asks of the line. Spans are milliseconds. */
 export interface Request {
@@ -54,8 +57,9 @@ export class Caller {
 
   /** Starts its timer; called when it has to wait at all. */
   stand(): void {
-    const { wait, signal } = this.request;
-    if (wait > 0 && wait < Infinity) this.cancelTimer = this.clock.after(wait, () => this.onLeave('timeout'));
+    const { wait, signal, terms } = this.request;
+    const patience = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);
+    if (patience < Infinity) this.cancelTimer = this.clock.after(patience, () => this.onLeave('timeout'));
     signal?.addEventListener('abort', this.abort);
   }
 

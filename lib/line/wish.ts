@@ -4,6 +4,8 @@ import type { Request } from './caller.js';
 
 /** What one caller wants of a hold. Points of time are local milliseconds. */
 export interface Wish {
+  /** `host:pid label` of the caller. */
+  readonly who: string;
   readonly ttl: number;
   readonly renews: boolean;
   /** When the caller's lease ends whatever is renewed, and why then. */
@@ -13,9 +15,15 @@ export interface Wish {
 
 /** The wish of a caller who is served at `now`; `handedOn` when another caller of this process held before. */
 export function wishOf({ terms, renews, maxHold }: Request, now: number, handedOn: boolean): Wish {
-  const { ttl } = terms;
+  const { ttl, who } = terms;
   const longest = now + maxHold;
   // A hold that is handed on may be proven for longer than this caller's ttl, by renewals it did not ask for.
   const own = handedOn && !renews ? leaseDeadline(now, ttl) : Infinity;
-  return { ttl, renews, endsAt: Math.min(own, longest), endReason: longest < own ? 'max-hold' : 'expired' };
+  return {
+    who,
+    ttl,
+    renews,
+    endsAt: Math.min(own, longest),
+    endReason: longest < own ? 'max-hold' : 'expired',
+  };
 }
