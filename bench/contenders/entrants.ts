@@ -11,7 +11,7 @@ export const OURS: Entrant = {
   id: 'own',
   label: 'nestjs-distributed-lock',
   role: 'ours',
-  commands: ['evalsha', 'eval', 'ping', 'subscribe', 'script|load'],
+  commands: ['evalsha', 'eval', 'ping', 'subscribe', 'script|load', 'client|setname'],
   open: (url) => Own.open(url),
 };
 
@@ -108,6 +108,17 @@ export const PEERS: readonly Entrant[] = [
     (url, best) => new VerrouPeer(url, best ? { delay: 5 } : undefined),
   ),
 ];
+
+/**
+ * Whom a run compares with: everybody; when it has to be quick only the best settings, and of those, where
+ * contenders starve each other for long, the two that the full runs showed to be ahead.
+ */
+export function peersFor(quick: boolean, contended = false): readonly Entrant[] {
+  if (!quick) return PEERS;
+  return contended
+    ? PEERS.filter(({ id }) => id === 'redlock-best' || id === 'semaphore-best')
+    : PEERS.filter(({ setting }) => setting === 'best');
+}
 
 const ALL = [OURS, FLOOR, PIPELINED_FLOOR, IN_PROCESS, ...PEERS];
 

@@ -9,7 +9,7 @@ import type { Scenario } from './scenario.js';
 export const manyLeases: Scenario = {
   id: 'many-leases',
   async run(stage) {
-    const [count, seconds] = stage.quick ? [20_000, 7] : [100_000, 60];
+    const [count, seconds] = stage.quick ? [10_000, 5] : [100_000, 60];
     const { keeping, serverCpu } = await kept(stage, count, seconds);
     // Shares of one core, as they would be of a hundred thousand leases.
     const share = (cpu: number) => (cpu / keeping.seconds) * 100 * (100_000 / count);

@@ -1,5 +1,5 @@
 import type { Entrant } from '../contenders/contender.js';
-import { OURS, PEERS } from '../contenders/entrants.js';
+import { OURS, peersFor } from '../contenders/entrants.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import type { Sample, Table } from '../measure/table.js';
 import { Waits } from '../measure/waits.js';
@@ -9,6 +9,8 @@ import type { ContentionOutcome } from '../workers/orders.js';
 import { type Scenario, terms } from './scenario.js';
 
 const CALLERS = 8;
+// Milliseconds in which the last process gets going: whoever is alone is not contended.
+const HEAD_START = 100;
 
 /** One name that callers of four processes want all the time; the sections are empty. */
 export const processesEmpty: Scenario = {
@@ -22,7 +24,9 @@ export const processesRmw: Scenario = { id: 'processes-rmw', run: (stage) => con
 async function contended(stage: Stage, section: 'empty' | 'rmw'): Promise<Table[]> {
   const id = `processes-${section}`;
   const troupe = await stage.workers();
-  const tallies = [OURS, ...peersOf(stage)].map((entrant) => new Tally(stage, troupe, section, entrant));
+  const tallies = [OURS, ...peersFor(stage.quick, true)].map(
+    (entrant) => new Tally(stage, troupe, section, entrant),
+  );
   const runners: Runner[] = [...tallies];
   if (section === 'rmw') {
     const order = { do: 'bare', url: stage.url, name: 'bare', ms: stage.quick ? 200 : 1_000 };
@@ -70,9 +74,18 @@ class Tally implements Runner {
 
   async sample(): Promise<Sample> {
     const name = `hot-${this.section}-${this.id}-${++this.rounds}`;
-    const ms = this.stage.quick ? (this.role === 'ours' ? 900 : 250) : 2_000;
+    const ms = this.stage.quick ? (this.role === 'ours' ? 600 : 200) : 2_000;
     const { section } = this;
-    const contention = { entrant: this.id, url: this.stage.url, name, callers: CALLERS, section, ms };
+    const from = Date.now() + HEAD_START;
+    const contention = {
+      entrant: this.id,
+      url: this.stage.url,
+      name,
+      callers: CALLERS,
+      section,
+      from,
+      to: from + ms,
+    };
     const outcomes = await this.troupe.all<ContentionOutcome>({ do: 'contend', contention });
     const counts = outcomes.flatMap(({ served }) => served);
     if (this.rounds > 1)
@@ -85,10 +98,4 @@ class Tally implements Runner {
     const handOffs = (counts.reduce((sum, count) => sum + count, 0) * 1_000) / ms;
     return { handOffs, p50: waits.quantile(0.5), p99: waits.quantile(0.99), longest: waits.longest };
   }
-}
-
-/** Whoever is quick enough to be the best one, when there is little time. */
-function peersOf({ quick }: Stage): Entrant[] {
-  const contest = ['redlock-best', 'semaphore-best'];
-  return PEERS.filter(({ id }) => !quick || contest.includes(id));
 }

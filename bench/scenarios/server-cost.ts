@@ -101,14 +101,20 @@ async function scriptCycles(client: Redis, fenceMemory: number): Promise<Cycles>
     const grants = (await taking.exec()) ?? [];
     const giving = client.pipeline();
     operations.forEach((operation, index) => {
-      const answer = decodeAnswer(operation, grants[index]?.[1]);
+      const answer = decodeAnswer(operation, (grants[index]?.[1] as unknown[] | undefined)?.[0]);
       if (answer.outcome !== 'granted') throw new Error(`Not granted: ${String(grants[index])}`);
       const used = { used: answer.first, keep: 0, done: 0 };
       const done = encodeOperation({ kind: 'release', id: operation.id, ...used }, memory);
       giving.evalsha(release, 1, key(index), ...common, ...done);
     });
-    for (const [error, reply] of (await giving.exec()) ?? [])
-      if (error || String((reply as unknown[])[0]) !== 'released')
-        throw new Error(`Not released: ${String(reply)}`);
+    const releases = (await giving.exec()) ?? [];
+    releases.forEach(([error, reply], index) => {
+      const id = operations[index]?.id ?? '';
+      const answer = decodeAnswer(
+        { kind: 'release', id, used: 0, keep: 0, done: 0 },
+        (reply as unknown[])[0],
+      );
+      if (error || answer.outcome !== 'released') throw new Error(`Not released: ${String(reply)}`);
+    });
   };
 }

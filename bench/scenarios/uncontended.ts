@@ -1,5 +1,5 @@
-import type { Contender, Entrant } from '../contenders/contender.js';
-import { FLOOR, OURS, PEERS, PIPELINED_FLOOR } from '../contenders/entrants.js';
+import type { Contender } from '../contenders/contender.js';
+import { FLOOR, OURS, peersFor, PIPELINED_FLOOR } from '../contenders/entrants.js';
 import { rate } from '../measure/loops.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import type { Table } from '../measure/table.js';
@@ -34,10 +34,10 @@ export const parallel: Scenario = {
 };
 
 async function cycles(stage: Stage, url: string, id: string, title: string, lanes: number): Promise<Table> {
-  const ms = stage.quick ? 60 : 400;
+  const ms = stage.quick ? 40 : 400;
   const opened: Contender[] = [];
   const runners: Runner[] = [];
-  const entrants = [OURS, FLOOR, ...(lanes > 1 ? [PIPELINED_FLOOR] : []), ...peersOf(stage)];
+  const entrants = [OURS, FLOOR, ...(lanes > 1 ? [PIPELINED_FLOOR] : []), ...peersFor(stage.quick)];
   for (const { id: who, label, role, open } of entrants) {
     const contender = await open(url);
     opened.push(contender);
@@ -56,9 +56,4 @@ async function cycles(stage: Stage, url: string, id: string, title: string, lane
     { id: 'byHand', title: 'acquire + awaited release: cycles/s', better: 'more' },
   ] as const;
   return { id, title, section: 'empty', columns, rows };
-}
-
-/** Where nobody waits, how a peer waits makes no difference: its best setting is measured only. */
-function peersOf({ quick }: Stage): Entrant[] {
-  return PEERS.filter(({ setting }) => !quick || setting === 'best');
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entrant } from '../contenders/contender.js';
-import { OURS, PEERS } from '../contenders/entrants.js';
+import { OURS, peersFor } from '../contenders/entrants.js';
 import { quantile } from '../measure/numbers.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import type { Troupe } from '../stage/troupe.js';
@@ -12,8 +12,7 @@ export const wakeUp: Scenario = {
   async run(stage) {
     const { url, quick } = stage;
     const troupe = await stage.workers();
-    const times = quick ? 12 : 40;
-    const peers = PEERS.filter(({ setting }) => !quick || setting === 'best');
+    const times = quick ? 10 : 40;
     const runner = ({ id, label, role }: Entrant): Runner => ({
       id,
       label,
@@ -26,7 +25,7 @@ export const wakeUp: Scenario = {
       role: 'floor',
       sample: () => sampled(times, () => messageOf(troupe, url)),
     };
-    const rows = await interleaved([OURS, ...peers].map(runner).concat(bare), terms(stage));
+    const rows = await interleaved([OURS, ...peersFor(quick, true)].map(runner).concat(bare), terms(stage));
     await troupe.all({ do: 'close' });
     const columns = [
       { id: 'p50', title: 'p50, ms', better: 'less' },

@@ -3,26 +3,26 @@ import { Waits } from '../measure/waits.js';
 import { contenderOf, readModifyWrite } from './clients.js';
 import type { Contention, ContentionOutcome } from './orders.js';
 
+// Finer than Date.now, and the same in every process of the machine.
+const clock = (): number => performance.timeOrigin + performance.now();
+
 /** Every caller takes the lock again and again until the round is over. */
 export async function contend(order: Contention): Promise<ContentionOutcome> {
-  const { name, callers } = order;
+  const { name, callers, from, to } = order;
   const contender = await contenderOf(order.entrant, order.url);
   const section = order.section === 'rmw' ? readModifyWrite(order.url, name) : async () => undefined;
   const waits = new Waits();
   const counts = Array.from({ length: callers }, () => 0);
-  const end = performance.now() + order.ms;
   let sections = 0;
   const caller = async (index: number): Promise<void> => {
-    for (let now = performance.now(); now < end;) {
-      const asked = now;
+    for (let asked = clock(); asked < to; asked = clock()) {
       await served(contender, name, () => {
-        now = performance.now();
-        waits.add(now - asked);
+        const now = clock();
         sections += 1;
-        if (now < end) counts[index] = (counts[index] ?? 0) + 1;
+        if (now >= from) waits.add(now - asked);
+        if (now >= from && now < to) counts[index] = (counts[index] ?? 0) + 1;
         return section();
       });
-      now = performance.now();
     }
   };
   await Promise.all(counts.map((_, index) => caller(index)));

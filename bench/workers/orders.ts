@@ -18,7 +18,9 @@ export interface Contention {
   readonly name: string;
   readonly callers: number;
   readonly section: 'empty' | 'rmw';
-  readonly ms: number;
+  /** What is counted, by the wall clock of the machine: all processes are at it when it begins. */
+  readonly from: number;
+  readonly to: number;
 }
 
 /** What came of it in one process. */
