@@ -41,12 +41,16 @@ export class Field {
       counts: true,
       seed: this.bed.random.whole(0, 1e9),
     });
-    const done: Promise<unknown> = churn.catch(() => undefined).finally(() => this.churning.delete(done));
+    const done: Promise<unknown> = churn
+      .catch((error: Error) => this.bed.claim(`${label}: ${error.message}`, !worker.alive)) // killed on purpose
+      .finally(() => this.churning.delete(done));
     this.churning.add(done);
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.workers.map((worker) => worker.call('stopChurn').catch(() => undefined)));
+    const alive = this.bed.workers.filter((worker) => worker.alive); // two may have come in one place
+    await Promise.all(alive.map((worker) => worker.call('stopChurn').catch(() => undefined)));
     await Promise.race([Promise.all(this.churning), sleep(10_000)]);
+    this.bed.claim(`${this.churning.size} workers do not stop`, this.churning.size === 0);
   }
 }

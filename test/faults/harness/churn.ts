@@ -40,7 +40,7 @@ export class Churn {
       }
       total.granted += 1;
       const value = counts && fence ? await this.quietly(this.counter.begin(name, fence)) : undefined;
-      await sleep(random.next() < 0.05 ? random.between(0, longest) : random.between(...hold));
+      await sleep(random.next() < 0.02 ? random.between(0, longest) : random.between(...hold));
       if (value !== undefined && fence) await this.quietly(this.counter.write(name, fence, value + 1));
       await this.book.give(id);
       await sleep(random.between(...rest));

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import type { LockState } from '../../../lib/store/lock-state.js';
+import { storedRecord } from '../../support/stored-record.js';
+import { decodeState } from '../../../lib/store/redis/state-codec.js';
 import { freePort } from '../../../tools/free-port.js';
 import { guardAgainstOrphan } from '../../../tools/orphan-guard.js';
 import { redisAnswer } from '../../../tools/redis/redis-answer.js';
@@ -106,15 +109,20 @@ export class FaultServer {
     }, 25);
   }
 
+  /** What the server keeps of a name. */
+  async state(name: string): Promise<LockState> {
+    return decodeState(await storedRecord(this.control, `lock:${name}`));
+  }
+
   /** The keys that have a holder or a queue. */
   async taken(): Promise<string[]> {
     const keys = await this.control.keys('lock:*');
-    const asked = this.control.pipeline();
-    for (const key of keys) asked.hmget(key, 'ids', 'count');
-    const answers = (await asked.exec()) ?? [];
-    return keys.flatMap((key, index) => {
-      const [ids, count] = (answers[index]?.[1] ?? []) as (string | null)[];
-      return ids || (count && count !== '0') ? [`${key} (${ids ? 'held' : 'queued'})`] : [];
+    const records = await Promise.all(keys.map((key) => storedRecord(this.control, key)));
+    const [seconds, micros] = await this.control.time();
+    const now = Number(seconds) * 1_000_000 + Number(micros);
+    return keys.filter((_, index) => {
+      const { holders, queue } = decodeState(records[index] ?? {});
+      return queue.length > 0 || holders.some(({ deadline }) => deadline > now);
     });
   }
 

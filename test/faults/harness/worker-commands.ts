@@ -15,7 +15,7 @@ export interface ChurnOptions {
   /** For how long each holds, and rests after it: least and most milliseconds. */
   readonly hold: readonly [number, number];
   readonly rest: readonly [number, number];
-  /** One hold in twenty lasts up to so many milliseconds. */
+  /** One hold in fifty lasts up to so many milliseconds. */
   readonly longest?: number;
   readonly callers: number;
   /** Increments the fenced counter of the name under each hold. */

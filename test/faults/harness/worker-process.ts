@@ -43,7 +43,7 @@ export class WorkerProcess {
     ...args: Parameters<WorkerCommands[C]>
   ): ReturnType<WorkerCommands[C]> {
     const call = (this.count += 1);
-    const answer = this.answer(call);
+    const answer = this.answer(call, command === 'churn' ? 2 ** 31 - 1 : PATIENCE);
     answer.catch(() => undefined); // whoever does not wait for it need not care when the worker is killed
     this.child.send({ call, command, args } satisfies WorkerCall, () => undefined);
     return answer as ReturnType<WorkerCommands[C]>;
@@ -67,9 +67,9 @@ export class WorkerProcess {
     return this.child.signalCode === null;
   }
 
-  private answer(call: number): Promise<unknown> {
+  private answer(call: number, patience = PATIENCE): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`${this.setup.label} did not answer.`)), PATIENCE);
+      const timer = setTimeout(() => reject(new Error(`${this.setup.label} did not answer.`)), patience);
       const done =
         <T>(then: (value: T) => void) =>
         (value: T) => (clearTimeout(timer), then(value));

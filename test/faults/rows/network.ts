@@ -20,10 +20,7 @@ export const networkRows: Row[] = [
         slowest = Math.max(slowest, take.waited);
         bed.claim(`round ${round}: the retry is granted (${take.refused?.message})`, !take.refused);
         if (take.refused) continue;
-        bed.claim(
-          `round ${round}: one holder`,
-          String(await server.call('HGET', `lock:${name}`, 'ids')).split(' ').length === 1,
-        );
+        bed.claim(`round ${round}: one holder`, (await server.state(name)).holders.length === 1);
         bed.fault('reply lost');
         proxy.dropReply();
         if ((await a.call('give', take.id)) === 'released') released += 1;
