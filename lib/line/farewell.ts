@@ -28,6 +28,7 @@ const RETRY = 50;
  */
 export class Farewell {
   private readonly open = new Set<Promise<unknown>>();
+  private closed = false;
 
   constructor(
     private readonly store: LockStore,
@@ -51,7 +52,7 @@ export class Farewell {
           () => answered(),
           () => {
             answered(); // unknown counts as given back; the server may keep it for longer, which harms nobody
-            if (!over()) this.clock.after(RETRY, ask);
+            if (!over() && !this.closed) this.clock.after(RETRY, ask);
           },
         );
       };
@@ -62,6 +63,11 @@ export class Farewell {
   /** Resolves when every release sent so far has its answer or its end. */
   async settled(): Promise<void> {
     await Promise.all(this.open);
+  }
+
+  /** The store is about to be closed: what it refuses from now on is not repeated. */
+  close(): void {
+    this.closed = true;
   }
 
   private async untilFree(
@@ -82,11 +88,11 @@ export class Farewell {
         // A repeat that finds nothing: the first one did it, and only its answer was lost.
         answered(outcome === 'released' || (outcome === 'gone' && repeat) ? 'released' : 'expired');
         const left = end - this.clock.now();
-        if (now > departure.doubt || left <= 0) return;
+        if (now > departure.doubt || left <= 0 || this.closed) return;
         // Either clock may have jumped: the doubt is never worth more than the lease.
         await this.pause(Math.min((departure.doubt - now) / 1_000 + 1, left + 1));
       } catch {
-        if (this.clock.now() >= end) return answered('expired');
+        if (this.closed || this.clock.now() >= end) return answered('expired');
         await this.pause(RETRY);
       }
     }

@@ -73,6 +73,7 @@ export class Line implements AgentHost {
       await this.within(grace, new Promise<void>((drained) => (this.drained = drained)));
     for (const agent of [...this.agents.values()]) agent.closeTenures();
     await this.within(commandTimeout(Infinity), this.around.farewell.settled());
+    this.around.farewell.close();
     this.around.scheduler.close();
   }
 

@@ -75,7 +75,7 @@ export class AllOf extends BaseLock {
     );
     const leases = tries.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
     if (leases.length === this.locks.length) return leases;
-    await rollBack(leases);
+    rollBack(leases);
     const failed = tries.flatMap((each) => (each.status === 'rejected' ? [each.reason as Error] : []));
     const fatal = failed.find((error) => !(error instanceof LockBusyError && error.reason === 'held'));
     if (fatal) throw fatal;
@@ -95,7 +95,7 @@ export class AllOf extends BaseLock {
       for (const lease of taken) lease.assertHeld();
       return taken;
     } catch (error) {
-      await rollBack(taken);
+      rollBack(taken);
       throw error instanceof LockBusyError ? error.amongOthers(Math.round(clock.now() - began)) : error;
     } finally {
       stop?.();
@@ -119,8 +119,9 @@ async function renewAll(leases: readonly Lease[]): Promise<void> {
   await Promise.all(leases.map((lease) => lease.renew()));
 }
 
-async function rollBack(leases: readonly Lease[]): Promise<void> {
-  await Promise.all(leases.map((lease) => lease.release()));
+/** On the wire when it returns: its answers may be late, and whoever gave up does not wait for them. */
+function rollBack(leases: readonly Lease[]): void {
+  for (const lease of leases) void lease.release();
 }
 
 /** The locks that a user asks for together; a name stands for its mutex. @throws LockUsageError */
