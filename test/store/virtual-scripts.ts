@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { AnswerTo, LockOperation } from '../../lib/store/lock-operation.js';
 import { decodeAnswer, encodeOperation } from '../../lib/store/redis/operation-codec.js';
+import type { StoredRecord } from '../../lib/store/redis/state-codec.js';
+import { storedRecord } from '../support/stored-record.js';
 import { SCRIPTS } from '../../lib/store/redis/scripts.gen.js';
 
 // What a script sees as the server: the real one, with a clock of the test.
@@ -8,8 +10,9 @@ const SERVER = `
 local server, clock = redis, tonumber(ARGV[#ARGV])
 local function virtual(call, name, ...)
   if name == 'TIME' then return { 0, clock } end
-  if name ~= 'PEXPIRE' then return call(name, ...) end
-  local key, milliseconds = ...
+  local key, value, unit, milliseconds = ...
+  if name ~= 'SET' or unit ~= 'PX' then return call(name, ...) end
+  call('SET', key, value)
   return call('PEXPIREAT', key, string.format('%.0f', math.floor(clock / 1000) + milliseconds))
 end
 local redis = {
@@ -39,12 +42,12 @@ export class VirtualScripts {
     { fenceMemory, counted }: { fenceMemory: number; counted: boolean },
     operation: O,
     now: number,
-  ): Promise<{ answer: AnswerTo<O>; record: Record<string, string>; expiry: number }> {
+  ): Promise<{ answer: AnswerTo<O>; record: StoredRecord; expiry: number }> {
     const common = [fenceMemory, this.channelPrefix, counted ? 1 : 0];
     const args = [...common, ...encodeOperation(operation, fenceMemory), now];
     const [replies, record, expiry] = await Promise.all([
       this.client.evalsha(this.digests.get(operation.kind) ?? '', 1, key, ...args),
-      this.client.hgetall(key),
+      storedRecord(this.client, key),
       this.client.pexpiretime(key),
     ]);
     return { answer: decodeAnswer(operation, (replies as unknown[])[0]), record, expiry };

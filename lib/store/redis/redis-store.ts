@@ -96,16 +96,12 @@ export class RedisStore implements LockStore {
   async read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }> {
     await this.connection.ready(timeout);
     const key = this.prefix + name;
-    const [now, ...flat] = (await this.connection.script('inspect', key, [], timeout)) as [
-      number,
-      ...string[],
-    ];
-    const fields: Record<string, string> = {};
-    for (let index = 0; index + 1 < flat.length; index += 2)
-      fields[flat[index] ?? ''] = flat[index + 1] ?? '';
-    if (flat.length > 0 && !isRecord(fields))
+    const reply = (await this.connection.script('inspect', key, [], timeout)) as [number, ...string[]];
+    const [now, ...flat] = reply;
+    const record = flat.length === 1 ? (flat[0] ?? '') : fieldsOf(flat);
+    if (flat.length > 0 && !isRecord(record))
       throw new LockStoreError(`The key '${key}' at ${this.address} holds a value of another format.`, name);
-    return { key, state: decodeState(fields), now };
+    return { key, state: decodeState(record), now };
   }
 
   subscribe(): void {
@@ -148,4 +144,10 @@ export class RedisStore implements LockStore {
     if (!heard?.key.startsWith(this.prefix) || !heard.notice.id.startsWith(`${this.session}.`)) return;
     for (const listener of this.listeners) listener.notice(heard.key.slice(this.prefix.length), heard.notice);
   }
+}
+
+function fieldsOf(flat: readonly string[]): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (let index = 0; index + 1 < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';
+  return fields;
 }

@@ -2,8 +2,8 @@
 export interface ScriptCall {
   readonly key: string;
   readonly args: readonly (string | number)[];
-  resolve(reply: unknown): void;
-  reject(error: unknown): void;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 // One script call blocks the server for as long as it runs: some microseconds a key.

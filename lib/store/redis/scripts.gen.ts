@@ -8,26 +8,28 @@ local nowText = string.format('%.0f', now)
 local function general(key, id, hold, ask)
 local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
-'done')
-local compact = r[1]
-local version = compact and string.match(compact, '^%S+') or r[2]
-if version and version ~= '1' then
-return redis.error_reply('LOCKNEWER ' .. version)
+local compact = redis.pcall('GET', key)
+local r = {}
+if type(compact) == 'table' then -- WRONGTYPE
+compact = false
+r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+if r[1] ~= '1' then
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
-local absent = not version and redis.call('EXISTS', key) == 0
-if not version and not absent then
-return redis.error_reply('LOCKFOREIGN')
+elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+local version = string.match(compact, '^lock(%d+) ')
+return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
-local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
-local released = r[6] or ''
-local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
-local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+local absent = not compact and not r[1]
+local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
+local released = r[5] or ''
+local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
+local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 local function text(number)
 return string.format('%.0f', number)
 end
-for each in string.gmatch(r[5] or '', '%S+') do
+for each in string.gmatch(r[4] or '', '%S+') do
 ids[#ids + 1] = each
 local deadline, units, last, span, flags =
 string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -45,7 +47,7 @@ used = used + units
 end
 if compact then
 local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
 if id_ then
 fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
 ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
@@ -53,7 +55,7 @@ holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumb
 revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
 touched[id_] = true
 else
-fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
 fence = tonumber(fence)
 end
 if released == '-' then
@@ -112,19 +114,27 @@ return nil
 end
 local before = released == '' and '-' or released
 if #ids == 0 then
-return '1 - ' .. text(fence) .. ' ' .. before
+return 'lock1 - ' .. text(fence) .. ' ' .. before
 end
 local h = identify(ids[1])
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
 before, h.units, capacity, h.span, h.who)
 end
-local function writeAll()
+local function spread()
 if compact then
-redis.call('HDEL', key, 'x')
+redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
+redis.call('DEL', key)
+compact = false
 end
+end
+local function seqOf(each)
+return not compact and redis.call('HGET', key, 'w:' .. each)
+end
+local function writeAll()
+spread()
 for _, each in ipairs(gone) do
 redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
 end
@@ -165,16 +175,14 @@ redis.call('DEL', key)
 absent, compact = true, nil
 else
 local whole = line()
-if whole and not compact then
-redis.call('DEL', key)
-end
+local expiry = text(math.ceil((latest + fenceMemory) / 1000))
 if whole then
-redis.call('HSET', key, 'x', whole)
+redis.call('SET', key, whole)
 else
 writeAll()
 end
+redis.call('PEXPIREAT', key, expiry)
 absent, compact = false, whole
-redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
 end
 gone, touched, dirty = {}, {}, false
 if compact and ids[1] then
@@ -202,6 +210,7 @@ w.until_, w.alive = tonumber(until_), tonumber(alive_)
 return w
 end
 local function putWaiter(w)
+spread()
 redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
 w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
 dirty = true
@@ -277,7 +286,7 @@ local units, wanted, who = string.match(hold, '^(%d+) (%d+) %d+ %d+ (.*)$')
 local ttl, guard, wait, subscribed, block = string.match(ask, '^(%d+) (%d+) (%d+) (%d) (%d+)$')
 units, wanted, block = tonumber(units), tonumber(wanted), tonumber(block)
 ttl, guard, wait = tonumber(ttl), tonumber(guard), tonumber(wait)
-local seq = redis.call('HGET', key, 'w:' .. id)
+local seq = seqOf(id)
 if seq then
 redis.call('PERSIST', key)
 local mine = waiterAt(seq)
@@ -302,7 +311,7 @@ end
 return due, identify(ids[1]).who
 end
 local function queued()
-local seq_ = redis.call('HGET', key, 'w:' .. id)
+local seq_ = seqOf(id)
 if not seq_ then
 commit()
 return { 'gone', now }
@@ -374,20 +383,17 @@ local id, notAfter = ARGV[at + 1], ARGV[at + 2]
 if notAfter ~= '' and now > tonumber(notAfter) then
 return { 'late', now }
 end
-local x = redis.call('HGET', key, 'x')
-local released
-if x then
+local record = redis.pcall('GET', key)
+local released = '-'
+if record then
 local fence
-fence, released = string.match(x, '^1 %- (%d+) (%S+)$')
+fence, released = string.match(type(record) == 'string' and record or '', '^lock1 %- (%d+) (%S+)$')
 if not fence or released == id or tonumber(fence) >= now then
 return general(key, id, ARGV[at + 4], ARGV[at + 5])
 end
-elseif redis.call('EXISTS', key) == 1 then
-return general(key, id, ARGV[at + 4], ARGV[at + 5])
 end
-redis.call('HSET', key, 'x',
-'1 ' .. id .. ' ' .. nowText .. ' ' .. nowText .. ' - ' .. (released or '-') .. ' ' .. ARGV[at + 4])
-redis.call('PEXPIRE', key, ARGV[at + 3])
+redis.call('SET', key,
+'lock1 ' .. id .. ' ' .. nowText .. ' ' .. nowText .. ' - ' .. released .. ' ' .. ARGV[at + 4], 'PX', ARGV[at + 3])
 return now
 end
 local replies = {}
@@ -408,26 +414,28 @@ local function serve(key, at)
 local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local id, units = ARGV[at + 1], tonumber(ARGV[at + 2])
 local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
-'done')
-local compact = r[1]
-local version = compact and string.match(compact, '^%S+') or r[2]
-if version and version ~= '1' then
-return redis.error_reply('LOCKNEWER ' .. version)
+local compact = redis.pcall('GET', key)
+local r = {}
+if type(compact) == 'table' then -- WRONGTYPE
+compact = false
+r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+if r[1] ~= '1' then
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
-local absent = not version and redis.call('EXISTS', key) == 0
-if not version and not absent then
-return redis.error_reply('LOCKFOREIGN')
+elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+local version = string.match(compact, '^lock(%d+) ')
+return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
-local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
-local released = r[6] or ''
-local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
-local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+local absent = not compact and not r[1]
+local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
+local released = r[5] or ''
+local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
+local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 local function text(number)
 return string.format('%.0f', number)
 end
-for each in string.gmatch(r[5] or '', '%S+') do
+for each in string.gmatch(r[4] or '', '%S+') do
 ids[#ids + 1] = each
 local deadline, units, last, span, flags =
 string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -445,7 +453,7 @@ used = used + units
 end
 if compact then
 local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
 if id_ then
 fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
 ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
@@ -453,7 +461,7 @@ holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumb
 revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
 touched[id_] = true
 else
-fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
 fence = tonumber(fence)
 end
 if released == '-' then
@@ -512,19 +520,27 @@ return nil
 end
 local before = released == '' and '-' or released
 if #ids == 0 then
-return '1 - ' .. text(fence) .. ' ' .. before
+return 'lock1 - ' .. text(fence) .. ' ' .. before
 end
 local h = identify(ids[1])
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
 before, h.units, capacity, h.span, h.who)
 end
-local function writeAll()
+local function spread()
 if compact then
-redis.call('HDEL', key, 'x')
+redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
+redis.call('DEL', key)
+compact = false
 end
+end
+local function seqOf(each)
+return not compact and redis.call('HGET', key, 'w:' .. each)
+end
+local function writeAll()
+spread()
 for _, each in ipairs(gone) do
 redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
 end
@@ -565,16 +581,14 @@ redis.call('DEL', key)
 absent, compact = true, nil
 else
 local whole = line()
-if whole and not compact then
-redis.call('DEL', key)
-end
+local expiry = text(math.ceil((latest + fenceMemory) / 1000))
 if whole then
-redis.call('HSET', key, 'x', whole)
+redis.call('SET', key, whole)
 else
 writeAll()
 end
+redis.call('PEXPIREAT', key, expiry)
 absent, compact = false, whole
-redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
 end
 gone, touched, dirty = {}, {}, false
 if compact and ids[1] then
@@ -602,6 +616,7 @@ w.until_, w.alive = tonumber(until_), tonumber(alive_)
 return w
 end
 local function putWaiter(w)
+spread()
 redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
 w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
 dirty = true
@@ -701,7 +716,11 @@ return replies
 `,
   inspect: `
 local time = redis.call('TIME')
-local record = redis.call('HGETALL', KEYS[1])
+local compact = redis.pcall('GET', KEYS[1])
+local record = { compact or nil }
+if type(compact) == 'table' then
+record = redis.call('HGETALL', KEYS[1])
+end
 table.insert(record, 1, time[1] * 1000000 + time[2])
 return record
 `,
@@ -788,26 +807,28 @@ local now = time[1] * 1000000 + time[2]
 local function general(key, id, lastUsed, more)
 local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
-'done')
-local compact = r[1]
-local version = compact and string.match(compact, '^%S+') or r[2]
-if version and version ~= '1' then
-return redis.error_reply('LOCKNEWER ' .. version)
+local compact = redis.pcall('GET', key)
+local r = {}
+if type(compact) == 'table' then -- WRONGTYPE
+compact = false
+r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+if r[1] ~= '1' then
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
-local absent = not version and redis.call('EXISTS', key) == 0
-if not version and not absent then
-return redis.error_reply('LOCKFOREIGN')
+elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+local version = string.match(compact, '^lock(%d+) ')
+return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
-local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
-local released = r[6] or ''
-local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
-local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+local absent = not compact and not r[1]
+local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
+local released = r[5] or ''
+local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
+local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 local function text(number)
 return string.format('%.0f', number)
 end
-for each in string.gmatch(r[5] or '', '%S+') do
+for each in string.gmatch(r[4] or '', '%S+') do
 ids[#ids + 1] = each
 local deadline, units, last, span, flags =
 string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -825,7 +846,7 @@ used = used + units
 end
 if compact then
 local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
 if id_ then
 fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
 ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
@@ -833,7 +854,7 @@ holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumb
 revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
 touched[id_] = true
 else
-fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
 fence = tonumber(fence)
 end
 if released == '-' then
@@ -892,19 +913,27 @@ return nil
 end
 local before = released == '' and '-' or released
 if #ids == 0 then
-return '1 - ' .. text(fence) .. ' ' .. before
+return 'lock1 - ' .. text(fence) .. ' ' .. before
 end
 local h = identify(ids[1])
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
 before, h.units, capacity, h.span, h.who)
 end
-local function writeAll()
+local function spread()
 if compact then
-redis.call('HDEL', key, 'x')
+redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
+redis.call('DEL', key)
+compact = false
 end
+end
+local function seqOf(each)
+return not compact and redis.call('HGET', key, 'w:' .. each)
+end
+local function writeAll()
+spread()
 for _, each in ipairs(gone) do
 redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
 end
@@ -945,16 +974,14 @@ redis.call('DEL', key)
 absent, compact = true, nil
 else
 local whole = line()
-if whole and not compact then
-redis.call('DEL', key)
-end
+local expiry = text(math.ceil((latest + fenceMemory) / 1000))
 if whole then
-redis.call('HSET', key, 'x', whole)
+redis.call('SET', key, whole)
 else
 writeAll()
 end
+redis.call('PEXPIREAT', key, expiry)
 absent, compact = false, whole
-redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
 end
 gone, touched, dirty = {}, {}, false
 if compact and ids[1] then
@@ -982,6 +1009,7 @@ w.until_, w.alive = tonumber(until_), tonumber(alive_)
 return w
 end
 local function putWaiter(w)
+spread()
 redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
 w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
 dirty = true
@@ -1074,7 +1102,7 @@ drop(id)
 end
 outcome = 'released'
 else
-local seq = redis.call('HGET', key, 'w:' .. id)
+local seq = seqOf(id)
 if seq then
 dequeue(waiterAt(seq))
 outcome = 'dequeued'
@@ -1091,11 +1119,11 @@ return { outcome, now }
 end
 local function serve(key, at)
 local id, used, idle, more = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-local x = more == '' and redis.call('HGET', key, 'x')
+local record = more == '' and redis.pcall('GET', key)
 local holder, since, first, last, units, capacity, span, block
-if x then
+if type(record) == 'string' then
 holder, since, first, last, units, capacity, span, block =
-string.match(x, '^1 (%S+) (%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ')
+string.match(record, '^lock1 (%S+) (%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ')
 end
 if holder ~= id or units ~= capacity or since + span <= now then
 return general(key, id, tonumber(used), more)
@@ -1107,8 +1135,8 @@ end
 if idle == '0' then
 redis.call('DEL', key)
 else
-redis.call('PEXPIRE', key, idle)
-redis.call('HSET', key, 'x', '1 - ' .. string.format('%.0f', fence) .. ' ' .. id)
+redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
+redis.call('SET', key, 'lock1 - ' .. string.format('%.0f', fence) .. ' ' .. id, 'PX', idle)
 end
 return now
 end
@@ -1130,26 +1158,28 @@ local nowText = string.format('%.0f', now)
 local function general(key, id, span, block, lastUsed)
 local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
-'done')
-local compact = r[1]
-local version = compact and string.match(compact, '^%S+') or r[2]
-if version and version ~= '1' then
-return redis.error_reply('LOCKNEWER ' .. version)
+local compact = redis.pcall('GET', key)
+local r = {}
+if type(compact) == 'table' then -- WRONGTYPE
+compact = false
+r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+if r[1] ~= '1' then
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
-local absent = not version and redis.call('EXISTS', key) == 0
-if not version and not absent then
-return redis.error_reply('LOCKFOREIGN')
+elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+local version = string.match(compact, '^lock(%d+) ')
+return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
-local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
-local released = r[6] or ''
-local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
-local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+local absent = not compact and not r[1]
+local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
+local released = r[5] or ''
+local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
+local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 local function text(number)
 return string.format('%.0f', number)
 end
-for each in string.gmatch(r[5] or '', '%S+') do
+for each in string.gmatch(r[4] or '', '%S+') do
 ids[#ids + 1] = each
 local deadline, units, last, span, flags =
 string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -1167,7 +1197,7 @@ used = used + units
 end
 if compact then
 local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
 if id_ then
 fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
 ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
@@ -1175,7 +1205,7 @@ holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumb
 revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
 touched[id_] = true
 else
-fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
 fence = tonumber(fence)
 end
 if released == '-' then
@@ -1234,19 +1264,27 @@ return nil
 end
 local before = released == '' and '-' or released
 if #ids == 0 then
-return '1 - ' .. text(fence) .. ' ' .. before
+return 'lock1 - ' .. text(fence) .. ' ' .. before
 end
 local h = identify(ids[1])
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
 before, h.units, capacity, h.span, h.who)
 end
-local function writeAll()
+local function spread()
 if compact then
-redis.call('HDEL', key, 'x')
+redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
+redis.call('DEL', key)
+compact = false
 end
+end
+local function seqOf(each)
+return not compact and redis.call('HGET', key, 'w:' .. each)
+end
+local function writeAll()
+spread()
 for _, each in ipairs(gone) do
 redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
 end
@@ -1287,16 +1325,14 @@ redis.call('DEL', key)
 absent, compact = true, nil
 else
 local whole = line()
-if whole and not compact then
-redis.call('DEL', key)
-end
+local expiry = text(math.ceil((latest + fenceMemory) / 1000))
 if whole then
-redis.call('HSET', key, 'x', whole)
+redis.call('SET', key, whole)
 else
 writeAll()
 end
+redis.call('PEXPIREAT', key, expiry)
 absent, compact = false, whole
-redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
 end
 gone, touched, dirty = {}, {}, false
 if compact and ids[1] then
@@ -1324,6 +1360,7 @@ w.until_, w.alive = tonumber(until_), tonumber(alive_)
 return w
 end
 local function putWaiter(w)
+spread()
 redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
 w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
 dirty = true
@@ -1430,11 +1467,11 @@ if notAfter ~= '' and now > tonumber(notAfter) then
 return { 'late', now }
 end
 local span, block, lastUsed = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
-local x = redis.call('HGET', key, 'x')
+local record = redis.pcall('GET', key)
 local holder, since, first, last, released, units, capacity, before, reserved, who
-if x then
+if type(record) == 'string' then
 holder, since, first, last, released, units, capacity, before, reserved, who =
-string.match(x, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+string.match(record, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
 end
 if holder ~= id or since + before <= now or tonumber(since) > now or since + before > now + span then
 return general(key, id, span, block, lastUsed)
@@ -1447,9 +1484,9 @@ if last > now + span then
 return general(key, id, span, block, lastUsed)
 end
 local lastText = string.format('%.0f', last)
-redis.call('PEXPIRE', key, ARGV[at + 3])
-redis.call('HSET', key, 'x', '1 ' .. id .. ' ' .. nowText .. ' ' .. first .. ' ' .. lastText .. ' ' .. released ..
-' ' .. units .. ' ' .. capacity .. ' ' .. ARGV[at + 4] .. ' 0 ' .. who)
+redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
+redis.call('SET', key, 'lock1 ' .. id .. ' ' .. nowText .. ' ' .. first .. ' ' .. lastText .. ' ' .. released ..
+' ' .. units .. ' ' .. capacity .. ' ' .. ARGV[at + 4] .. ' 0 ' .. who, 'PX', ARGV[at + 3])
 return nowText .. ' ' .. lastText
 end
 local replies = {}
@@ -1471,26 +1508,28 @@ local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local force = ARGV[at + 2] == '1'
 local outcome = force and 'freed' or 'marked'
 local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
-'done')
-local compact = r[1]
-local version = compact and string.match(compact, '^%S+') or r[2]
-if version and version ~= '1' then
-return redis.error_reply('LOCKNEWER ' .. version)
+local compact = redis.pcall('GET', key)
+local r = {}
+if type(compact) == 'table' then -- WRONGTYPE
+compact = false
+r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+if r[1] ~= '1' then
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
-local absent = not version and redis.call('EXISTS', key) == 0
-if not version and not absent then
-return redis.error_reply('LOCKFOREIGN')
+elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+local version = string.match(compact, '^lock(%d+) ')
+return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
-local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
-local released = r[6] or ''
-local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
-local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+local absent = not compact and not r[1]
+local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
+local released = r[5] or ''
+local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
+local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 local function text(number)
 return string.format('%.0f', number)
 end
-for each in string.gmatch(r[5] or '', '%S+') do
+for each in string.gmatch(r[4] or '', '%S+') do
 ids[#ids + 1] = each
 local deadline, units, last, span, flags =
 string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -1508,7 +1547,7 @@ used = used + units
 end
 if compact then
 local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
 if id_ then
 fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
 ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
@@ -1516,7 +1555,7 @@ holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumb
 revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
 touched[id_] = true
 else
-fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
 fence = tonumber(fence)
 end
 if released == '-' then
@@ -1575,19 +1614,27 @@ return nil
 end
 local before = released == '' and '-' or released
 if #ids == 0 then
-return '1 - ' .. text(fence) .. ' ' .. before
+return 'lock1 - ' .. text(fence) .. ' ' .. before
 end
 local h = identify(ids[1])
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
 before, h.units, capacity, h.span, h.who)
 end
-local function writeAll()
+local function spread()
 if compact then
-redis.call('HDEL', key, 'x')
+redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
+redis.call('DEL', key)
+compact = false
 end
+end
+local function seqOf(each)
+return not compact and redis.call('HGET', key, 'w:' .. each)
+end
+local function writeAll()
+spread()
 for _, each in ipairs(gone) do
 redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
 end
@@ -1628,16 +1675,14 @@ redis.call('DEL', key)
 absent, compact = true, nil
 else
 local whole = line()
-if whole and not compact then
-redis.call('DEL', key)
-end
+local expiry = text(math.ceil((latest + fenceMemory) / 1000))
 if whole then
-redis.call('HSET', key, 'x', whole)
+redis.call('SET', key, whole)
 else
 writeAll()
 end
+redis.call('PEXPIREAT', key, expiry)
 absent, compact = false, whole
-redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
 end
 gone, touched, dirty = {}, {}, false
 if compact and ids[1] then
@@ -1665,6 +1710,7 @@ w.until_, w.alive = tonumber(until_), tonumber(alive_)
 return w
 end
 local function putWaiter(w)
+spread()
 redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
 w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
 dirty = true

@@ -1,9 +1,13 @@
 import { emptyState, type Holder, type LockState, type Waiter } from '../lock-state.js';
 
-/** The state in the fields of a record; see scripts/_machine.lua for the layout. */
-export function decodeState(fields: Readonly<Record<string, string>>): LockState {
+/** A record as Redis has it: the compact form is a string, the general one a hash. */
+export type StoredRecord = string | Readonly<Record<string, string>>;
+
+/** The state in a record; see scripts/_machine.lua for the layout. */
+export function decodeState(record: StoredRecord): LockState {
   const state = emptyState();
-  if (fields['x'] !== undefined) return decodeCompact(fields['x'], state);
+  if (typeof record === 'string') return decodeCompact(record, state);
+  const fields = record;
   state.capacity = Number(fields['capacity'] ?? 0);
   state.fence = Number(fields['fence'] ?? 0);
   state.released = fields['released'] ?? '';
@@ -20,7 +24,7 @@ export function decodeState(fields: Readonly<Record<string, string>>): LockState
 
 /** The compact form: nobody holds, or one holds and nothing about it is special. */
 function decodeCompact(line: string, state: LockState): LockState {
-  const [, id = '', numbers = '', who = ''] = /^1 (\S+) ((?:\S+ ){8})([^]*)$/.exec(line) ?? [];
+  const [, id = '', numbers = '', who = ''] = /^lock1 (\S+) ((?:\S+ ){8})([^]*)$/.exec(line) ?? [];
   if (!id || id === '-') {
     const [, , fence, released = ''] = line.split(' ');
     return { ...state, fence: Number(fence), released: released === '-' ? '' : released };
@@ -44,8 +48,8 @@ function decodeCompact(line: string, state: LockState): LockState {
 }
 
 /** Whether a record is ours, in the format that this version writes. */
-export function isRecord(fields: Readonly<Record<string, string>>): boolean {
-  return fields['v'] === '1' || (fields['x'] ?? '').startsWith('1 ');
+export function isRecord(record: StoredRecord): boolean {
+  return typeof record === 'string' ? record.startsWith('lock1 ') : record['v'] === '1';
 }
 
 /** The fields that decode to `state`. */

@@ -21,6 +21,7 @@ export class FaultServer {
   private child!: ChildProcess;
   private disarm: () => void = () => undefined;
   private control!: Redis;
+  private readonly inspector: LockService;
   private meter: NodeJS.Timeout | undefined;
   private measures = true;
 
@@ -31,6 +32,7 @@ export class FaultServer {
     private readonly env: Record<string, string>,
   ) {
     this.url = `redis://127.0.0.1:${port}`;
+    this.inspector = createLockService({ redis: this.url, log: { warn: () => undefined } });
   }
 
   static async start(history: HistoryFile, args: readonly string[] = [], env: Record<string, string> = {}) {
@@ -109,24 +111,20 @@ export class FaultServer {
     }, 25);
   }
 
-  /** What the server keeps of a name. */
-  async state(name: string): Promise<LockState> {
-    return decodeState(await storedRecord(this.control, `lock:${name}`));
+  /** Who holds a name and who waits for it. */
+  async state(name: string): Promise<LockReport> {
+    return this.inspector.inspect(name);
   }
 
-  /** The keys that have a holder or a queue. */
+  /** The names that have a holder or a queue. */
   async taken(): Promise<string[]> {
-    const keys = await this.control.keys('lock:*');
-    const records = await Promise.all(keys.map((key) => storedRecord(this.control, key)));
-    const [seconds, micros] = await this.control.time();
-    const now = Number(seconds) * 1_000_000 + Number(micros);
-    return keys.filter((_, index) => {
-      const { holders, queue } = decodeState(records[index] ?? {});
-      return queue.length > 0 || holders.some(({ deadline }) => deadline > now);
-    });
+    const keys = (await this.control.keys('lock:*')).map((key) => key.slice('lock:'.length));
+    const reports = await Promise.all(keys.map((name) => this.state(name)));
+    return keys.filter((_, index) => reports[index]?.holders.length || reports[index]?.queue.length);
   }
 
   async stop(): Promise<void> {
+    await this.inspector.close();
     if (this.child.exitCode === null && this.child.signalCode === null) {
       this.thaw();
       await this.kill();

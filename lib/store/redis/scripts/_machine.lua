@@ -1,30 +1,32 @@
 -- The part of the machine that every script shares (lock-machine.ts and settle.ts are its reference).
 -- Expects: key, now, fenceMemory, prefix (of channels), countable ('1' when a PUBLISH count of 0 means nobody).
--- A record is a hash in one of two forms. The compact one has a single field x:
---   "1 - fence released"                                                          nobody holds
---   "1 id at first last released units capacity span block who"                   one holds, and nothing is special:
+-- A record has one of two forms. The compact one is a string:
+--   "lock1 - fence released"                                                      nobody holds
+--   "lock1 id at first last released units capacity span block who"               one holds, and nothing is special:
 --     its deadline is at + span, it was granted at first, last may be '-' for first + block - 1
--- The general one has v, capacity, fence, ids (of the holders, in order), released, first and next (seq of the
--- head and of the next waiter), count (of waiters), alive, done; and
+-- The general one is a hash: v, capacity, fence, ids (of the holders, in order), released, first and next (seq of
+-- the head and of the next waiter), count (of waiters), alive, done; and
 --   h:<id>  "deadline units last span flags"      i:<id>  "first since who"
 --   q:<seq> "id units ttl guard block until alive subscribed since who"      w:<id>  seq
 -- flags: 1 told, 2 revoked, 4 kept. "-" stands for no released id in the compact form.
 local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
-local r = redis.call('HMGET', key, 'x', 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
-  'done')
-local compact = r[1]
-local version = compact and string.match(compact, '^%S+') or r[2]
-if version and version ~= '1' then
-  return redis.error_reply('LOCKNEWER ' .. version)
+local compact = redis.pcall('GET', key)
+local r = {}
+if type(compact) == 'table' then -- WRONGTYPE
+  compact = false
+  r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+  if r[1] ~= '1' then
+    return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+  end
+elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+  local version = string.match(compact, '^lock(%d+) ')
+  return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
-local absent = not version and redis.call('EXISTS', key) == 0
-if not version and not absent then
-  return redis.error_reply('LOCKFOREIGN')
-end
-local capacity, fence = tonumber(r[3] or 0), tonumber(r[4] or 0)
-local released = r[6] or ''
-local first, next, count = tonumber(r[7] or 1), tonumber(r[8] or 1), tonumber(r[9] or 0)
-local alive, done = tonumber(r[10] or 0), tonumber(r[11] or 0)
+local absent = not compact and not r[1]
+local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
+local released = r[5] or ''
+local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
+local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 -- touched: written at the commit; gone: removed by it.
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
 
@@ -32,7 +34,7 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
-for each in string.gmatch(r[5] or '', '%S+') do
+for each in string.gmatch(r[4] or '', '%S+') do
   ids[#ids + 1] = each
   local deadline, units, last, span, flags =
     string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -51,7 +53,7 @@ end
 
 if compact then
   local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-    string.match(compact, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+    string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
   if id_ then
     fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
     ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
@@ -59,7 +61,7 @@ if compact then
       revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
     touched[id_] = true
   else
-    fence, released = string.match(compact, '^1 %- (%d+) (%S+)$')
+    fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
     fence = tonumber(fence)
   end
   if released == '-' then
@@ -127,20 +129,31 @@ local function line()
   end
   local before = released == '' and '-' or released
   if #ids == 0 then
-    return '1 - ' .. text(fence) .. ' ' .. before
+    return 'lock1 - ' .. text(fence) .. ' ' .. before
   end
   local h = identify(ids[1])
   if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
     return nil
   end
-  return string.format('1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
+  return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
     before, h.units, capacity, h.span, h.who)
 end
 
-local function writeAll()
+-- Makes room for fields: the compact form ends here, and the commit writes what it said.
+local function spread()
   if compact then
-    redis.call('HDEL', key, 'x')
+    redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
+    redis.call('DEL', key)
+    compact = false
   end
+end
+
+local function seqOf(each)
+  return not compact and redis.call('HGET', key, 'w:' .. each)
+end
+
+local function writeAll()
+  spread()
   for _, each in ipairs(gone) do
     redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
   end
@@ -184,16 +197,14 @@ local function commit()
     absent, compact = true, nil
   else
     local whole = line()
-    if whole and not compact then
-      redis.call('DEL', key)
-    end
+    local expiry = text(math.ceil((latest + fenceMemory) / 1000))
     if whole then
-      redis.call('HSET', key, 'x', whole)
+      redis.call('SET', key, whole)
     else
       writeAll()
     end
+    redis.call('PEXPIREAT', key, expiry)
     absent, compact = false, whole
-    redis.call('PEXPIREAT', key, text(math.ceil((latest + fenceMemory) / 1000)))
   end
   gone, touched, dirty = {}, {}, false
   if compact and ids[1] then
@@ -225,6 +236,7 @@ local function waiterAt(seq)
 end
 
 local function putWaiter(w)
+  spread()
   redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
     w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
   dirty = true

@@ -18,7 +18,7 @@ local function general(key, id, hold, ask)
   local ttl, guard, wait, subscribed, block = string.match(ask, '^(%d+) (%d+) (%d+) (%d) (%d+)$')
   units, wanted, block = tonumber(units), tonumber(wanted), tonumber(block)
   ttl, guard, wait = tonumber(ttl), tonumber(guard), tonumber(wait)
-  local seq = redis.call('HGET', key, 'w:' .. id)
+  local seq = seqOf(id)
   if seq then
     -- A sign of life is no new data: PERSIST is a write that a full server allows, and what follows it too.
     redis.call('PERSIST', key)
@@ -49,7 +49,7 @@ local function general(key, id, hold, ask)
 
   -- The echo shows both sides whether the way to the session works.
   local function queued()
-    local seq_ = redis.call('HGET', key, 'w:' .. id)
+    local seq_ = seqOf(id)
     if not seq_ then
       commit()
       return { 'gone', now }
@@ -124,20 +124,17 @@ local function serve(key, at)
     return { 'late', now }
   end
   -- The lean path: nobody holds, nobody waits, and the fence is behind the clock.
-  local x = redis.call('HGET', key, 'x')
-  local released
-  if x then
+  local record = redis.pcall('GET', key)
+  local released = '-'
+  if record then
     local fence
-    fence, released = string.match(x, '^1 %- (%d+) (%S+)$')
+    fence, released = string.match(type(record) == 'string' and record or '', '^lock1 %- (%d+) (%S+)$')
     if not fence or released == id or tonumber(fence) >= now then
       return general(key, id, ARGV[at + 4], ARGV[at + 5])
     end
-  elseif redis.call('EXISTS', key) == 1 then
-    return general(key, id, ARGV[at + 4], ARGV[at + 5])
   end
-  redis.call('HSET', key, 'x',
-    '1 ' .. id .. ' ' .. nowText .. ' ' .. nowText .. ' - ' .. (released or '-') .. ' ' .. ARGV[at + 4])
-  redis.call('PEXPIRE', key, ARGV[at + 3])
+  redis.call('SET', key,
+    'lock1 ' .. id .. ' ' .. nowText .. ' ' .. nowText .. ' - ' .. released .. ' ' .. ARGV[at + 4], 'PX', ARGV[at + 3])
   return now
 end
 

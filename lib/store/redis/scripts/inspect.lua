@@ -1,7 +1,11 @@
 -- inspect: reads the record of a name; writes nothing.
 -- KEYS: 1 the record
--- Returns: now, field, value, field, value, …
+-- Returns: now, then the compact form, or field, value, field, value, …
 local time = redis.call('TIME')
-local record = redis.call('HGETALL', KEYS[1])
+local compact = redis.pcall('GET', KEYS[1])
+local record = { compact or nil }
+if type(compact) == 'table' then
+  record = redis.call('HGETALL', KEYS[1])
+end
 table.insert(record, 1, time[1] * 1000000 + time[2])
 return record

@@ -32,7 +32,7 @@ local function general(key, id, lastUsed, more)
     end
     outcome = 'released'
   else
-    local seq = redis.call('HGET', key, 'w:' .. id)
+    local seq = seqOf(id)
     if seq then
       dequeue(waiterAt(seq))
       outcome = 'dequeued'
@@ -51,11 +51,11 @@ end
 local function serve(key, at)
   local id, used, idle, more = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
   -- The lean path: the only holder, nobody waits, nothing about it is special.
-  local x = more == '' and redis.call('HGET', key, 'x')
+  local record = more == '' and redis.pcall('GET', key)
   local holder, since, first, last, units, capacity, span, block
-  if x then
+  if type(record) == 'string' then
     holder, since, first, last, units, capacity, span, block =
-      string.match(x, '^1 (%S+) (%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ')
+      string.match(record, '^lock1 (%S+) (%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ')
   end
   if holder ~= id or units ~= capacity or since + span <= now then
     return general(key, id, tonumber(used), more)
@@ -69,9 +69,8 @@ local function serve(key, at)
   if idle == '0' then
     redis.call('DEL', key)
   else
-    -- PEXPIRE first: a full server allows it, and what follows it too.
-    redis.call('PEXPIRE', key, idle)
-    redis.call('HSET', key, 'x', '1 - ' .. string.format('%.0f', fence) .. ' ' .. id)
+    redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
+    redis.call('SET', key, 'lock1 - ' .. string.format('%.0f', fence) .. ' ' .. id, 'PX', idle)
   end
   return now
 end

@@ -49,11 +49,11 @@ local function serve(key, at)
   end
   local span, block, lastUsed = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
   -- The lean path: the only holder, nobody waits, nothing about it is special.
-  local x = redis.call('HGET', key, 'x')
+  local record = redis.pcall('GET', key)
   local holder, since, first, last, released, units, capacity, before, reserved, who
-  if x then
+  if type(record) == 'string' then
     holder, since, first, last, released, units, capacity, before, reserved, who =
-      string.match(x, '^1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+      string.match(record, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
   end
   if holder ~= id or since + before <= now or tonumber(since) > now or since + before > now + span then
     return general(key, id, span, block, lastUsed)
@@ -66,10 +66,9 @@ local function serve(key, at)
     return general(key, id, span, block, lastUsed)
   end
   local lastText = string.format('%.0f', last)
-  -- PEXPIRE first: a full server allows it, and what follows it too.
-  redis.call('PEXPIRE', key, ARGV[at + 3])
-  redis.call('HSET', key, 'x', '1 ' .. id .. ' ' .. nowText .. ' ' .. first .. ' ' .. lastText .. ' ' .. released ..
-    ' ' .. units .. ' ' .. capacity .. ' ' .. ARGV[at + 4] .. ' 0 ' .. who)
+  redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
+  redis.call('SET', key, 'lock1 ' .. id .. ' ' .. nowText .. ' ' .. first .. ' ' .. lastText .. ' ' .. released ..
+    ' ' .. units .. ' ' .. capacity .. ' ' .. ARGV[at + 4] .. ' 0 ' .. who, 'PX', ARGV[at + 3])
   return nowText .. ' ' .. lastText
 end
 

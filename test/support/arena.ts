@@ -1,0 +1,132 @@
+import { SystemClock, type Clock } from '../../lib/base/clock.js';
+import { LockService } from '../../lib/locks/lock-service.js';
+import { LockSettings } from '../../lib/locks/lock-settings.js';
+import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
+import { openStore } from '../../lib/locks/open-store.js';
+import { decodeState } from '../../lib/store/redis/state-codec.js';
+import { storedRecord } from './stored-record.js';
+import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
+import { Redis } from 'ioredis';
+import { until } from './eventually.js';
+import { Lag } from './lag.js';
+import { TcpProxy } from '../faults/harness/tcp-proxy.js';
+
+/** A Redis server of its own, which tests may freeze, flush and replace, and all that they open at it. */
+export class Arena {
+  server!: RunningRedis;
+  admin!: Redis;
+  lag!: Lag;
+  /** What the services warned of. */
+  readonly warnings: string[] = [];
+  private services: LockService[] = [];
+  private proxies: TcpProxy[] = [];
+  private frozen = false;
+
+  async start(): Promise<void> {
+    this.server = await startRedis({ given: false });
+    this.admin = new Redis(this.server.url);
+  }
+
+  begin(): void {
+    this.lag = new Lag();
+    this.warnings.length = 0;
+  }
+
+  /** A service; at the server itself unless the options say otherwise. */
+  open(options: LockServiceOptions = {}, clock: Clock = new SystemClock()): LockService {
+    const all = { redis: this.server.url, shutdownGrace: 0, ...options };
+    const settings = new LockSettings(all);
+    const log = { warn: (message: string) => void this.warnings.push(message) };
+    const locks = new LockService(openStore(all, settings, clock, log), settings, clock, log);
+    this.services.push(locks);
+    return locks;
+  }
+
+  /** A service behind a proxy, connected and with every script known to the server. */
+  async openBehindProxy(options: LockServiceOptions = {}): Promise<{ locks: LockService; proxy: TcpProxy }> {
+    const proxy = await this.proxy();
+    const locks = this.open({ redis: proxy.url, ...options });
+    const lease = await locks.acquire('warm-up');
+    await lease.renew();
+    await lease.release();
+    return { locks, proxy };
+  }
+
+  async proxy(): Promise<TcpProxy> {
+    const proxy = await TcpProxy.start(portOf(this.server));
+    this.proxies.push(proxy);
+    return proxy;
+  }
+
+  freeze(): void {
+    process.kill(this.server.pid as number, 'SIGSTOP');
+    this.frozen = true;
+  }
+
+  thaw(): void {
+    if (this.frozen) process.kill(this.server.pid as number, 'SIGCONT');
+    this.frozen = false;
+  }
+
+  /** Resolves when so many processes wait for `name`. */
+  async queued(name: string, length = 1): Promise<void> {
+    await until(
+      `${length} in the queue of '${name}'`,
+      async () => (await this.state(name)).queue.length === length,
+    );
+  }
+
+  /** Resolves when `count` sessions listen for notices. */
+  async listening(count: number): Promise<void> {
+    await until(`${count} sessions listen`, async () => {
+      return ((await this.admin.pubsub('CHANNELS', '*session:*')) as string[]).length >= count;
+    });
+  }
+
+  async state(name: string, namespace = 'lock'): Promise<ReturnType<typeof decodeState>> {
+    return decodeState(await storedRecord(this.admin, `${namespace}:${name}`));
+  }
+
+  /** Closes what the test opened; then nobody holds and nobody waits at the server. */
+  async end(): Promise<void> {
+    this.lag[Symbol.dispose]();
+    this.thaw();
+    await Promise.all(this.services.splice(0).map((locks) => locks.close()));
+    await Promise.all(this.proxies.splice(0).map((proxy) => proxy.close()));
+    await until('nothing is left', async () => (await this.leftovers()).length === 0).catch(async () => {
+      throw new Error(`Left at the server: ${(await this.leftovers()).join(', ')}`);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.admin.disconnect();
+    await this.server.stop();
+  }
+
+  /** The names with a holder or a waiter. */
+  private async leftovers(): Promise<string[]> {
+    const [seconds, micros] = await this.admin.time();
+    const now = Number(seconds) * 1_000_000 + Number(micros);
+    const left: string[] = [];
+    for (const key of await this.admin.keys('*')) {
+      if ((await this.admin.type(key)) !== 'hash') continue;
+      const { holders, queue } = decodeState(await storedRecord(this.admin, key));
+      if (queue.length > 0 || holders.some(({ deadline }) => deadline > now)) left.push(key);
+    }
+    return left;
+  }
+}
+
+export function portOf({ url }: RunningRedis): number {
+  return Number(new URL(url).port);
+}
+
+/** An arena for the tests of one `describe`. */
+export function arenaForTests(): Arena {
+  const arena = new Arena();
+  beforeAll(() => arena.start());
+  beforeEach(() => arena.begin());
+  afterEach(() => arena.end(), 15_000);
+  afterAll(() => arena.stop());
+  return arena;
+}
