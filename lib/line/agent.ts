@@ -34,7 +34,7 @@ export class Agent implements AttemptOwner, TenureOwner {
   }
 
   acquire(request: Request): Promise<Tenure> {
-    const caller = new Caller(request, this.host.around.clock, (reason) => this.leave(caller, reason));
+    const caller = new Caller(request, this.host.around, (reason) => this.leave(caller, reason));
     const { size } = this.callers;
     const busy = size > 0 || this.tenures.excludes(request.terms);
     const otherKind = this.tenures.otherThan(request.terms.capacity);

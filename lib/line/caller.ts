@@ -1,8 +1,9 @@
-import type { CancelTimer, Clock } from '../base/clock.js';
+import type { CancelTimer } from '../base/clock.js';
 import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockError } from '../base/lock-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { WHOLE } from '../store/lock-state.js';
+import type { Surroundings } from './surroundings.js';
 import type { Tenure } from './tenure.js';
 import { commandTimeout, type Terms } from './terms.js';
 
@@ -36,11 +37,11 @@ export class Caller {
 
   constructor(
     readonly request: Request,
-    private readonly clock: Clock,
+    private readonly around: Pick<Surroundings, 'clock' | 'aborts'>,
     /** Told when the caller's time is over or its signal aborts. */
     private readonly onLeave: (reason: 'timeout' | 'aborted') => void,
   ) {
-    this.since = clock.now();
+    this.since = around.clock.now();
     this.granted = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -48,7 +49,7 @@ export class Caller {
   }
 
   get waited(): number {
-    return this.clock.now() - this.since;
+    return this.around.clock.now() - this.since;
   }
 
   get waitLeft(): number {
@@ -59,8 +60,9 @@ export class Caller {
   stand(): void {
     const { wait, signal, terms } = this.request;
     const patience = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);
-    if (patience < Infinity) this.cancelTimer = this.clock.after(patience, () => this.onLeave('timeout'));
-    signal?.addEventListener('abort', this.abort);
+    const { clock, aborts } = this.around;
+    if (patience < Infinity) this.cancelTimer = clock.after(patience, () => this.onLeave('timeout'));
+    if (signal) aborts.add(signal, this.abort);
   }
 
   serve(tenure: Tenure): void {
@@ -112,7 +114,8 @@ export class Caller {
 
   private finish(): void {
     this.cancelTimer?.();
-    this.request.signal?.removeEventListener('abort', this.abort);
+    const { signal } = this.request;
+    if (signal) this.around.aborts.delete(signal, this.abort);
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
 import { RenewalScheduler } from '../validity/renewal-scheduler.js';
+import { AbortWatch } from './abort-watch.js';
 import { Agent } from './agent.js';
 import type { AgentHost } from './agent-host.js';
 import { Caller, type Request } from './caller.js';
@@ -42,6 +43,7 @@ export class Line implements AgentHost {
       clock,
       scheduler: new RenewalScheduler(clock, random),
       farewell: new Farewell(store, clock),
+      aborts: new AbortWatch(),
       random,
     };
     store.listen({
@@ -54,7 +56,7 @@ export class Line implements AgentHost {
   acquire(request: Request): Promise<Tenure> {
     const { signal, name } = request;
     if (this.closing || signal?.aborted) {
-      const caller = new Caller(request, this.clock, () => undefined);
+      const caller = new Caller(request, this.around, () => undefined);
       caller.refuse(this.closing ? 'closed' : 'aborted', '');
       return caller.granted;
     }
