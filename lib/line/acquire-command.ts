@@ -1,6 +1,6 @@
 import { LockStoreError } from '../base/lock-store-error.js';
 import type { AcquireOperation } from '../store/lock-operation.js';
-import { CLAIM_WINDOW } from '../store/lock-state.js';
+import { CLAIM_WINDOW, SIGN_OF_LIFE } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
 import { commandEnd } from '../validity/deadline.js';
 import type { Surroundings } from './surroundings.js';
@@ -64,7 +64,8 @@ export class AcquireCommand {
         ttl: micros(ttl),
         guard: micros(guard),
         block: micros(ttl),
-        wait: micros(wait),
+        // Another caller of this process may take the place over: it stays until the next sign of life.
+        wait: wait === 0 ? 0 : Math.max(micros(wait), SIGN_OF_LIFE),
         notAfter,
       };
       const { subscribed } = store;
