@@ -1,8 +1,10 @@
 import type { Tenure } from '../../lib/line/tenure.js';
+import { FenceLedger } from './fence-ledger.js';
 import type { CallerPlan, Schedule } from './schedule.js';
 import { guardOf } from './schedule.js';
 import type { SimulatedProcess } from './simulated-process.js';
 import type { SimulatedServer } from './simulated-server.js';
+import { StallWatch } from './stall-watch.js';
 import type { Timeline } from './timeline.js';
 
 /** One call of acquire. */
@@ -16,6 +18,8 @@ interface Held {
   readonly ask: Ask;
   readonly tenure: Tenure;
   readonly epoch: number;
+  /** The API said that it is over. */
+  over: boolean;
 }
 
 /** Sees everything that the API says, and what the server stores; the first broken promise is the verdict. */
@@ -26,31 +30,36 @@ export class Checker {
   margin = Infinity;
   private readonly held = new Set<Held>();
   private readonly waiting: Ask[] = [];
-  private readonly fences = new Map<string, { latest: number; exclusive: number; all: Set<number> }>();
+  private readonly fences: FenceLedger;
+  private readonly stalls: StallWatch;
   private readonly guard: number;
   private readonly stepped: boolean;
-  /** The records are lost while the fences are ahead of the clock: outside of what is promised. */
-  private readonly fencesMayFall: boolean;
 
   constructor(
     private readonly timeline: Timeline,
     private readonly server: SimulatedServer,
     private readonly schedule: Schedule,
   ) {
-    const { faults, fenceMemory, callers } = schedule;
+    const { faults, callers } = schedule;
     this.guard = Math.min(...callers.map(({ ttl }) => guardOf(ttl)));
     this.stepped = faults.some(({ kind }) => kind === 'step');
-    const lost = faults.some(({ kind }) => kind === 'flush' || kind === 'restart');
-    const back = faults.some((fault) => fault.kind === 'step' && fault.by < 0);
-    // Taking a lock by force uses its block up, at once.
-    const ahead = faults.some((fault) => fault.kind === 'revoke' && fault.force);
-    this.fencesMayFall = (lost && (back || ahead)) || (fenceMemory === 0 && back);
-    if (faults.length === 0) server.onApply = (_, before, state) => this.checkOrder(before, state.queue);
+    this.fences = new FenceLedger(schedule, server);
+    this.stalls = new StallWatch(schedule);
+    server.onGrant = (holder, span) => {
+      if (holder.deadline - server.time() > span)
+        this.fail(`${holder.id.slice(0, 8)} has a claim for too long`);
+    };
+    if (faults.length === 0) server.onApply = (before, state) => this.checkOrder(before, state.queue);
   }
 
   fail(what: string): void {
-    this.violation ??= `${what}, at ${this.timeline.now.toFixed(3)} ms`;
+    if (this.violation !== undefined) return;
+    this.violation = `${what}, at ${this.timeline.now.toFixed(3)} ms`;
     this.timeline.note(() => `!! ${what}`);
+  }
+
+  private report(what: string | undefined): void {
+    if (what !== undefined) this.fail(what);
   }
 
   asked(ask: Ask): void {
@@ -73,34 +82,55 @@ export class Checker {
     if (overtaken) this.fail(`${ask.label} overtook ${overtaken.label} in the line of its process`);
     this.waiting.splice(place, 1);
     const { id } = tenure.hold;
-    const held = { ask, tenure, epoch: this.server.epochOf(id) };
+    const held = { ask, tenure, epoch: this.server.epochOf(id), over: false };
     this.timeline.note(() => `${ask.label} has ${ask.plan.name} as ${id.slice(0, 8)}, fence ${tenure.fence}`);
-    this.checkFence(held);
+    this.report(this.fences.enter(held));
+    this.stalls.end(ask.plan.name);
     this.held.add(held);
     return held;
   }
 
   released(held: Held): void {
     this.held.delete(held);
+    const { name, keep } = held.ask.plan;
+    if (keep > 0) this.stalls.keep(name, this.timeline.now + keep);
     this.timeline.note(() => `${held.ask.label} releases (${held.tenure.over ?? 'held'})`);
   }
 
   /** Holds everywhere, now: what the API would say if it were asked. */
   sweep(): void {
-    if (this.held.size === 0) return;
     const inUse = new Map<string, number>();
+    const names = new Set<string>();
     for (const held of this.held) {
       const { ask, tenure, epoch } = held;
       if (ask.process.life.killed) this.held.delete(held);
-      else if (tenure.over === undefined && this.server.epochOf(tenure.hold.id) === epoch && epoch > 0) {
-        const lock = `${ask.plan.name} ${epoch}`;
-        const units = (inUse.get(lock) ?? 0) + ask.plan.units;
-        inUse.set(lock, units);
-        if (units > this.schedule.capacity)
-          this.fail(`${units} units of ${ask.plan.name} are held, the last by ${ask.label}`);
-        if (epoch === this.server.epoch) this.checkKept(held);
+      else if (tenure.over !== undefined) this.checkLoss(held);
+      else {
+        if (held.over) this.fail(`${ask.label} holds again what was over`);
+        names.add(ask.plan.name);
+        if (epoch > 0 && this.server.epochOf(tenure.hold.id) === epoch) this.checkUnits(held, inUse);
       }
     }
+    const wanted = new Set<string>();
+    for (const { plan, process } of this.waiting) if (!process.life.killed) wanted.add(plan.name);
+    this.report(this.stalls.look(this.timeline.now, names, wanted));
+  }
+
+  private checkLoss(held: Held): void {
+    const { ask, tenure, over } = held;
+    held.over = true;
+    if (!over && tenure.over === 'taken' && this.server.keeps(tenure.name, tenure.hold.id))
+      this.fail(`${ask.label} is told that it lost what the server keeps for it`);
+  }
+
+  private checkUnits(held: Held, inUse: Map<string, number>): void {
+    const { ask, epoch } = held;
+    const lock = `${ask.plan.name} ${epoch}`;
+    const units = (inUse.get(lock) ?? 0) + ask.plan.units;
+    inUse.set(lock, units);
+    if (units > this.schedule.capacity)
+      this.fail(`${units} units of ${ask.plan.name} are held, the last by ${ask.label}`);
+    if (epoch === this.server.epoch) this.checkKept(held);
   }
 
   /** A lease that its holder believes is one that the server keeps, and longer than believed. */
@@ -116,23 +146,6 @@ export class Checker {
     this.margin = Math.min(this.margin, margin - this.guard);
     if (margin < this.guard)
       this.fail(`${ask.label} believes its lease for ${this.guard - margin} ms too long`);
-  }
-
-  private checkFence({ ask, tenure, epoch }: Held): void {
-    const { name, units } = ask.plan;
-    const seen = this.fences.get(name) ?? { latest: 0, exclusive: 0, all: new Set<number>() };
-    this.fences.set(name, seen);
-    const alone = units === this.schedule.capacity;
-    const { fence } = tenure;
-    // What was taken by force, or lost by the server, is protected by the fence alone: it may be an old one.
-    if (epoch === this.server.epoch && !this.fencesMayFall) {
-      if (seen.all.has(fence)) this.fail(`${ask.label} has the fence ${fence}, which was given out before`);
-      if (fence <= (alone ? seen.latest : seen.exclusive))
-        this.fail(`${ask.label} has the fence ${fence}, and a conflicting hold before had ${seen.latest}`);
-    }
-    seen.all.add(fence);
-    seen.latest = Math.max(seen.latest, fence);
-    if (alone) seen.exclusive = Math.max(seen.exclusive, fence);
   }
 
   /** Without faults, whoever leaves the queue by a grant stood before everybody who stays. */

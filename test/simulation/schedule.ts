@@ -50,7 +50,7 @@ export function scheduleOf(kind: Kind, seed: number): Schedule {
   const processes = random.whole(2, 4);
   const capacity = kind === 'semaphore' ? random.whole(2, 6) : WHOLE;
   const names = random.chance(0.85) ? ['a'] : ['a', 'b'];
-  const ttls = random.pick([[300], [1_000], [3_000], [300, 1_000], [1_000, 3_000], [100]]);
+  const ttls = random.pick([[300], [1_000], [3_000], [300, 1_000], [1_000, 3_000], [100], [10_000]]);
   const spread = random.pick([0, 20, 500, 3_000]);
   const longest = random.pick([0, 2, 30, 300, 2 * (ttls[0] ?? 0)]);
   const callers = Array.from({ length: random.pick([3, 6, 10, 16, 24]) }, () => {

@@ -1,6 +1,13 @@
 import { applyOperation } from '../../lib/store/lock-machine.js';
 import type { LockNotice, LockOperation } from '../../lib/store/lock-operation.js';
-import { emptyState, expiryOf, sessionOf, type LockState } from '../../lib/store/lock-state.js';
+import {
+  CLAIM_WINDOW,
+  emptyState,
+  expiryOf,
+  sessionOf,
+  type Holder,
+  type LockState,
+} from '../../lib/store/lock-state.js';
 import type { Timeline } from './timeline.js';
 
 const BOOT = 1_700_000_000_000;
@@ -24,7 +31,9 @@ export class SimulatedServer {
   /** While set, PUBLISH fails. */
   mute = false;
   /** Sees every operation that was carried out. */
-  onApply: (name: string, queueBefore: readonly string[], state: LockState) => void = () => undefined;
+  onApply: (queueBefore: readonly string[], state: LockState) => void = () => undefined;
+  /** Sees every grant that its holder did not ask for right then, and the longest that it may last unconfirmed. */
+  onGrant: (holder: Holder, span: number) => void = () => undefined;
   private readonly records = new Map<string, { state: LockState; expiry: number }>();
   private readonly channels = new Map<string, Map<object, Deliver>>();
   private readonly grantedIn = new Map<string, number>();
@@ -53,6 +62,7 @@ export class SimulatedServer {
     const now = this.time();
     const state = this.recall(name, now) ?? emptyState();
     const before = state.queue.map(({ id }) => id);
+    const guards = new Map(state.queue.map(({ id, guard }) => [id, guard]));
     if (operation.kind === 'revoke' && operation.force)
       for (const { id } of state.holders) this.forced.add(id);
     const answer = applyOperation(state, operation, now, (notice) => this.publish(name, notice));
@@ -60,14 +70,27 @@ export class SimulatedServer {
     const expiry = expiryOf(state, now, this.settings.fenceMemory * 1_000);
     if (state.fence === 0 || expiry <= now) this.records.delete(name);
     else this.records.set(name, { state, expiry });
-    for (const { id } of state.holders) if (!this.grantedIn.has(id)) this.grantedIn.set(id, this.epoch);
-    this.onApply(name, before, state);
+    for (const holder of state.holders) {
+      if (this.grantedIn.has(holder.id)) continue;
+      this.grantedIn.set(holder.id, this.epoch);
+      if (!('id' in operation) || operation.id !== holder.id)
+        this.onGrant(holder, CLAIM_WINDOW + (guards.get(holder.id) ?? 0));
+    }
+    this.onApply(before, state);
     return answer;
   }
 
   /** What is stored of a name, as it is. */
   record(name: string): LockState | undefined {
     return this.recall(name, this.time());
+  }
+
+  /** Whether a hold is there and not over. */
+  keeps(name: string, id: string): boolean {
+    const now = this.time();
+    return (
+      this.recall(name, now)?.holders.some((holder) => holder.id === id && holder.deadline > now) ?? false
+    );
   }
 
   /** When the record of a hold was granted, and whether it still counts: not after a loss or by force. */

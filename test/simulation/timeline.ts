@@ -46,8 +46,8 @@ export class Timeline {
           }
           this.now = event.time;
           event.fire?.();
-        } catch (error: unknown) {
-          return reject(error as Error);
+        } catch (error) {
+          return reject(error instanceof Error ? error : new Error(String(error)));
         }
         turn();
       };
