@@ -17,6 +17,7 @@ const OURS = {
   enableReadyCheck: true,
   maxRetriesPerRequest: 0,
   connectTimeout: 5_000,
+  disconnectTimeout: 100, // the other side may be silent: nobody waits for its good-bye
   keepAlive: 5_000,
   commandTimeout: undefined,
   socketTimeout: undefined,

@@ -2,6 +2,8 @@ import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
 import { runIdIn } from './redis-connection.js';
 
+// The subscription is up this long after the connection, or the way is dead.
+const SUBSCRIBE_PATIENCE = 5_000;
 // A server that said it published to us, and whose message is not here after this long: the way is dead.
 const ECHO_PATIENCE = 1_000;
 
@@ -14,6 +16,8 @@ export class RedisChannel {
   private lastMessage = -Infinity;
   private expecting = false;
   private closed = false;
+  private connections = 0;
+  private answered = false;
 
   constructor(
     private readonly name: string,
@@ -26,6 +30,7 @@ export class RedisChannel {
   start(): void {
     if (this.client || this.closed) return;
     const client = (this.client = this.open());
+    client.on('connect', () => this.expectAnswer());
     client.on('ready', () => void this.subscribe(client));
     client.on('close', () => {
       if (this.subscribed) this.on.down();
@@ -50,6 +55,15 @@ export class RedisChannel {
     });
   }
 
+  /** A connection may die without a word before it was of any use. */
+  private expectAnswer(): void {
+    const number = (this.connections += 1);
+    this.answered = false;
+    this.clock.after(SUBSCRIBE_PATIENCE, () => {
+      if (!this.answered && number === this.connections) this.reset();
+    });
+  }
+
   /** Drops the connection; a new one is made at once. */
   reset(): void {
     if (!this.closed) this.client?.disconnect(true);
@@ -65,6 +79,7 @@ export class RedisChannel {
   private async subscribe(client: Redis): Promise<void> {
     try {
       this.runId = await client.info('server').then(runIdIn, () => '');
+      this.answered = true;
       await client.subscribe(this.name);
       this.subscribed = true;
       this.on.up();

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
 import type { ServerSample } from '../server-sample.js';
-import { withoutCredentials } from './redis-address.js';
+import { RedisFailures } from './redis-failure.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 import { SCRIPTS } from './scripts.gen.js';
 
@@ -13,8 +13,8 @@ const SHA = Object.fromEntries(
   Object.entries(SCRIPTS).map(([name, lua]) => [name, createHash('sha1').update(lua).digest('hex')]),
 ) as Record<ScriptName, string>;
 
-// The server's words after which trying again is in vain.
-const DEFINITE = /^(OOM|NOAUTH|WRONGPASS|NOPERM|MISCONF|NOREPLICAS|ERR|CROSSSLOT) /;
+// A server that has not answered anything for this long, though it was asked: the way to it may be dead.
+const SILENCE = 2_000;
 
 /** The connection that commands go over: when it is up, what the server's clock shows, and a deadline for each. */
 export class RedisConnection {
@@ -26,6 +26,9 @@ export class RedisConnection {
   private closed = false;
   private started = false;
   private lastError = 'no connection yet';
+  /** When the server was last heard, or the connection made. */
+  private heardAt = Infinity;
+  private readonly failures: RedisFailures;
   private readonly batch = new ScriptBatch<ScriptName>((name, calls) => this.sendBatch(name, calls));
   private readonly waiting = new Set<(error?: LockStoreError) => void>();
 
@@ -37,7 +40,9 @@ export class RedisConnection {
     /** The arguments that all scripts begin with. */
     private readonly common: readonly (string | number)[],
   ) {
-    client.on('error', (error: Error) => (this.lastError = this.wordsOf(error)));
+    this.failures = new RedisFailures(address, [client.options.password, client.options.sentinelPassword]);
+    client.on('error', (error: Error) => (this.lastError = this.failures.wordsOf(error)));
+    client.on('connect', () => (this.heardAt = clock.now()));
     client.on('ready', () => void this.greet());
     client.on('close', () => {
       this.up = false;
@@ -52,7 +57,7 @@ export class RedisConnection {
       return Promise.reject(new LockStoreError(`The connection to ${this.address} is closed.`));
     if (!this.started) {
       this.started = true;
-      this.client.connect().catch((error: Error) => (this.lastError = this.wordsOf(error)));
+      this.client.connect().catch((error: Error) => (this.lastError = this.failures.wordsOf(error)));
     }
     return new Promise((resolve, reject) => {
       const settle = (error?: LockStoreError): void => {
@@ -61,13 +66,14 @@ export class RedisConnection {
         if (error) reject(error);
         else resolve();
       };
-      const cancel = this.clock.after(timeout, () =>
+      const cancel = this.clock.after(timeout, () => {
+        this.resetIfSilent();
         settle(
           new LockStoreError(
             `Redis at ${this.address} is not reachable (${this.lastError}); gave up after ${Math.round(timeout)} ms.`,
           ),
-        ),
-      );
+        );
+      });
       this.waiting.add(settle);
     });
   }
@@ -75,21 +81,23 @@ export class RedisConnection {
   /** Sends one command; rejects with LockStoreError when it fails or is not answered within `timeout` ms. */
   command<T>(what: string, timeout: number, send: (client: Redis) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const cancel = this.clock.after(timeout, () =>
+      const cancel = this.clock.after(timeout, () => {
+        this.resetIfSilent();
         reject(
           new LockStoreError(
             `Redis at ${this.address} did not answer ${what} within ${Math.round(timeout)} ms; its outcome is unknown.`,
           ),
-        ),
-      );
+        );
+      });
       send(this.client).then(
         (value) => {
           cancel();
+          this.heardAt = this.clock.now();
           resolve(value);
         },
         (error: unknown) => {
           cancel();
-          reject(this.failure(what, error));
+          reject(this.failures.of(what, error));
         },
       );
     });
@@ -167,41 +175,19 @@ export class RedisConnection {
     });
   }
 
+  /** A connection may die without a word: rather than to wait for TCP to notice, a new one is made. */
+  private resetIfSilent(): void {
+    const { status } = this.client;
+    if (this.closed || (status !== 'connect' && status !== 'ready')) return;
+    if (this.clock.now() - this.heardAt >= SILENCE) this.client.disconnect(true);
+  }
+
   private async greet(): Promise<void> {
     this.runId = await this.client.info('server').then(runIdIn, () => '');
     if (this.closed || this.client.status !== 'ready') return;
     this.up = true;
     for (const settle of [...this.waiting]) settle();
     this.onUp();
-  }
-
-  private failure(what: string, error: unknown): LockStoreError {
-    const words = this.wordsOf(error as Error);
-    const refused = { refused: true };
-    if (words.startsWith('LOCKNEWER'))
-      return new LockStoreError(
-        `The record at ${this.address} was written by a newer version of this library (format ${words.slice(10)}); ` +
-          'update this process.',
-        undefined,
-        refused,
-      );
-    if (words.startsWith('LOCKFOREIGN') || words.startsWith('WRONGTYPE'))
-      return new LockStoreError(
-        `The key of this lock at ${this.address} holds a foreign value (${words}); choose another namespace or remove it.`,
-        undefined,
-        refused,
-      );
-    // The client's own error carries the arguments of its command, and those may be credentials.
-    return new LockStoreError(`Redis at ${this.address} failed ${what}: ${words}`, undefined, {
-      cause: new Error(words),
-      refused: DEFINITE.test(words),
-    });
-  }
-
-  private wordsOf(error: Error): string {
-    const words = withoutCredentials(error.message || (error as NodeJS.ErrnoException).code || String(error));
-    const { password } = this.client.options;
-    return password ? words.replaceAll(password, '***') : words;
   }
 }
 

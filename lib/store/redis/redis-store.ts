@@ -118,7 +118,8 @@ export class RedisStore implements LockStore {
   }
 
   noticesTrusted(_name: string): boolean {
-    return this.channel.subscribed && this.channel.runId === this.connection.runId;
+    const { subscribed, runId } = this.channel;
+    return subscribed && runId !== '' && runId === this.connection.runId;
   }
 
   listen(listener: LockStoreListener): void {

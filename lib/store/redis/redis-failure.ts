@@ -1,0 +1,43 @@
+import { LockStoreError } from '../../base/lock-store-error.js';
+import { withoutCredentials } from './redis-address.js';
+
+// The server's words after which trying again is in vain.
+const DEFINITE = /^(OOM|NOAUTH|WRONGPASS|NOPERM|MISCONF|NOREPLICAS|ERR|CROSSSLOT) /;
+
+/** What went wrong at one server, in words that never show its password. */
+export class RedisFailures {
+  constructor(
+    private readonly address: string,
+    private readonly secrets: readonly (string | null | undefined)[],
+  ) {}
+
+  /** The error of a command that failed. */
+  of(what: string, error: unknown): LockStoreError {
+    const words = this.wordsOf(error as Error);
+    const refused = { refused: true };
+    if (words.startsWith('LOCKNEWER'))
+      return new LockStoreError(
+        `The record at ${this.address} was written by a newer version of this library (format ${words.slice(10)}); ` +
+          'update this process.',
+        undefined,
+        refused,
+      );
+    if (words.startsWith('LOCKFOREIGN') || words.startsWith('WRONGTYPE'))
+      return new LockStoreError(
+        `The key of this lock at ${this.address} holds a foreign value (${words}); choose another namespace or remove it.`,
+        undefined,
+        refused,
+      );
+    // The client's own error carries the arguments of its command, and those may be credentials.
+    return new LockStoreError(`Redis at ${this.address} failed ${what}: ${words}`, undefined, {
+      cause: new Error(words),
+      refused: DEFINITE.test(words),
+    });
+  }
+
+  wordsOf(error: Error): string {
+    let words = withoutCredentials(error.message || (error as NodeJS.ErrnoException).code || String(error));
+    for (const secret of this.secrets) if (secret) words = words.replaceAll(secret, '***');
+    return words;
+  }
+}
