@@ -110,7 +110,8 @@ export const PEERS: readonly Entrant[] = [
 ];
 
 /**
- * Whom a run compares with: everybody; when it has to be quick only the best settings, and of those, where
+ * Whom a run compares with: everybody; when it has to be quick, or nobody waits so that it makes no difference how,
+ * only the best settings, and of those, where
  * contenders starve each other for long, the two that the full runs showed to be ahead.
  */
 export function peersFor(quick: boolean, contended = false): readonly Entrant[] {

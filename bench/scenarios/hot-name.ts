@@ -44,7 +44,7 @@ export const buyers: Scenario = {
     };
     const label = 'the bare sections, one after another';
     runners.push({ id: 'bare', label, role: 'floor', sample: async () => ({ ms: await warm(oneByOne) }) });
-    const rows = await interleaved(runners, terms(stage, 30_000));
+    const rows = await interleaved(runners, terms(stage));
     await close();
     connection(stage.url, 'data').disconnect();
     const columns = [{ id: 'ms', title: 'ms for 50 buyers', better: 'less' }] as const;

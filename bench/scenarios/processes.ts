@@ -33,7 +33,7 @@ async function contended(stage: Stage, section: 'empty' | 'rmw'): Promise<Table[
     const sample = async () => ({ handOffs: await troupe.one<number>(0, order) });
     runners.push({ id: 'bare', label: 'one process, the bare sections', role: 'floor', sample });
   }
-  const measured = await interleaved(runners, terms(stage, 40_000));
+  const measured = await interleaved(runners, terms(stage, 25_000));
   await troupe.all({ do: 'close' });
   const rows = measured.map((row, index) => ({ ...row, totals: tallies[index]?.totals ?? {} }));
   const columns = [

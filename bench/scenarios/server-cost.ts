@@ -4,6 +4,7 @@ import { TTL } from '../contenders/contender.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import { decodeAnswer, encodeOperation } from '../../lib/store/redis/operation-codec.js';
 import { SCRIPTS } from '../../lib/store/redis/scripts.gen.js';
+import type { LockAnswer, LockOperation } from '../../lib/store/lock-operation.js';
 import { WHOLE } from '../../lib/store/lock-state.js';
 import { newAttemptId, newSession } from '../../lib/store/session-id.js';
 import type { Stage } from '../stage/stage.js';
@@ -11,11 +12,22 @@ import { type Scenario, terms } from './scenario.js';
 
 const BATCH = 500;
 const MICROS = 1_000;
-const GUARD = 500;
-const WAIT = 10_000;
+const GATHERED = 50;
+const REQUEST = {
+  units: WHOLE,
+  capacity: WHOLE,
+  ttl: TTL * MICROS,
+  guard: 500 * MICROS,
+  block: TTL * MICROS,
+  wait: 10_000 * MICROS,
+  subscribed: false,
+  who: 'service-7d9c5b6f4-x2x8p:1234',
+} as const;
 
-/** Takes and gives back a batch of locks. */
-type Cycles = () => Promise<void>;
+const ALONE = 2_000;
+
+/** Takes and gives back so many locks, all of them on the way at once. */
+type Cycles = (size: number) => Promise<void>;
 
 /** What one uncontended cycle costs the server, all of its processor time: reading, running, writing. */
 export const serverCost: Scenario = {
@@ -24,45 +36,52 @@ export const serverCost: Scenario = {
     const { rounds } = terms(stage);
     const batches = Math.ceil((stage.quick ? 20_000 : 100_000) / BATCH / rounds);
     const client = new Redis(stage.url);
-    const floor = await bareCycles(client);
-    const ours = (fenceMemory: number) => scriptCycles(client, fenceMemory);
     const runner = (id: string, label: string, role: Runner['role'], cycles: Cycles): Runner => ({
       id,
       label,
       role,
-      sample: async () => ({ micros: await costOf(stage, cycles, batches) }),
+      sample: async () => ({
+        micros: await costOf(stage, cycles, BATCH, batches),
+        alone: await costOf(stage, cycles, 1, stage.quick ? ALONE / 4 : ALONE),
+      }),
     });
+    const own = 'nestjs-distributed-lock';
+    const gathered = `${own}, fenceMemory 0, ${GATHERED} names a call`;
     const rows = await interleaved(
       [
-        runner('own', 'nestjs-distributed-lock, fenceMemory 0', 'ours', await ours(0)),
+        runner('own', `${own}, fenceMemory 0`, 'ours', await scriptCycles(client, 0, 1)),
         runner(
           'own-default',
-          'nestjs-distributed-lock, fenceMemory 60 s (default)',
+          `${own}, fenceMemory 60 s (default)`,
           'ours',
-          await ours(60_000),
+          await scriptCycles(client, 60_000, 1),
         ),
-        runner('floor', 'SET NX PX + compare-and-delete', 'floor', floor),
+        runner('own-gathered', gathered, 'ours', await scriptCycles(client, 0, GATHERED)),
+        runner('floor', 'SET NX PX + compare-and-delete', 'floor', await bareCycles(client)),
       ],
       terms(stage),
     );
     client.disconnect();
-    const title = `Server CPU per uncontended cycle, ${batches * BATCH * rounds} pipelined cycles each`;
-    const columns = [{ id: 'micros', title: 'µs of server CPU per cycle', better: 'less' }] as const;
+    const title = `Server CPU of an uncontended cycle, ${batches * BATCH * rounds} cycles each`;
+    const columns = [
+      { id: 'micros', title: `µs, ${BATCH} pipelined`, better: 'less' },
+      { id: 'alone', title: 'µs, one at a time', better: 'less' },
+    ] as const;
     return [{ id: 'server-cost', title, section: 'none', columns, rows }];
   },
 };
 
-async function costOf(stage: Stage, cycles: Cycles, batches: number): Promise<number> {
+async function costOf(stage: Stage, cycles: Cycles, size: number, times: number): Promise<number> {
   const before = await stage.serverCpu();
-  for (let batch = 0; batch < batches; batch += 1) await cycles();
-  return (((await stage.serverCpu()) - before) * 1e6) / (batches * BATCH);
+  for (let time = 0; time < times; time += 1) await cycles(size);
+  return (((await stage.serverCpu()) - before) * 1e6) / (times * size);
 }
 
 async function bareCycles(client: Redis): Promise<Cycles> {
   const digest = (await client.script('LOAD', COMPARE_AND_DELETE)) as string;
   const session = newSession();
-  return async () => {
-    const ids = Array.from({ length: BATCH }, () => newAttemptId(session));
+  return async (size) => {
+    const ids = Array.from({ length: size }, () => newAttemptId(session));
     const taking = client.pipeline();
     ids.forEach((id, index) => taking.set(`bare:name-${index}`, id, 'PX', TTL, 'NX'));
     await taking.exec();
@@ -73,48 +92,40 @@ async function bareCycles(client: Redis): Promise<Cycles> {
   };
 }
 
-/** The scripts of the library with the arguments that it sends. */
-async function scriptCycles(client: Redis, fenceMemory: number): Promise<Cycles> {
+/** The scripts of the library with the arguments that it sends, for so many names in each call. */
+async function scriptCycles(client: Redis, fenceMemory: number, names: number): Promise<Cycles> {
+  const memory = fenceMemory * MICROS;
+  const session = newSession();
+  const run = async (script: string, operations: readonly LockOperation[]): Promise<LockAnswer[]> => {
+    const pipeline = client.pipeline();
+    for (let first = 0; first < operations.length; first += names) {
+      const part = operations.slice(first, first + names);
+      const keys = part.map((_, index) => `lock:${fenceMemory}-${names}-name-${first + index}`);
+      const args = part.flatMap((operation) => encodeOperation(operation, memory));
+      pipeline.evalsha(script, part.length, ...keys, memory, 'lock:session:', 1, ...args);
+    }
+    const outcomes = (await pipeline.exec()) ?? [];
+    const replies = outcomes.flatMap(([error, reply]): unknown[] => {
+      if (error) throw error;
+      return reply as unknown[];
+    });
+    return operations.map((operation, index) => decodeAnswer(operation, replies[index]));
+  };
   const acquire = (await client.script('LOAD', SCRIPTS.acquire)) as string;
   const release = (await client.script('LOAD', SCRIPTS.release)) as string;
-  const memory = fenceMemory * MICROS;
-  const common = [memory, 'lock:session:', 1];
-  const session = newSession();
-  const key = (index: number) => `lock:${fenceMemory}-name-${index}`;
-  const spans = { ttl: TTL * MICROS, guard: GUARD * MICROS, block: TTL * MICROS, wait: WAIT * MICROS };
-  return async () => {
-    const taking = client.pipeline();
-    const operations = Array.from({ length: BATCH }, () => {
-      const notAfter = (Date.now() + 1_000) * MICROS;
-      const request = {
-        id: newAttemptId(session),
-        units: WHOLE,
-        capacity: WHOLE,
-        subscribed: false,
-        notAfter,
-      };
-      return { kind: 'acquire', ...request, ...spans, who: 'service-7d9c5b6f4-x2x8p:1234' } as const;
-    });
-    operations.forEach((each, index) =>
-      taking.evalsha(acquire, 1, key(index), ...common, ...encodeOperation(each, memory)),
+  return async (size) => {
+    const ids = Array.from({ length: size }, () => newAttemptId(session));
+    const notAfter = (Date.now() + 1_000) * MICROS;
+    const grants = await run(
+      acquire,
+      ids.map((id) => ({ kind: 'acquire', id, notAfter, ...REQUEST })),
     );
-    const grants = (await taking.exec()) ?? [];
-    const giving = client.pipeline();
-    operations.forEach((operation, index) => {
-      const answer = decodeAnswer(operation, (grants[index]?.[1] as unknown[] | undefined)?.[0]);
-      if (answer.outcome !== 'granted') throw new Error(`Not granted: ${String(grants[index])}`);
-      const used = { used: answer.first, keep: 0, done: 0 };
-      const done = encodeOperation({ kind: 'release', id: operation.id, ...used }, memory);
-      giving.evalsha(release, 1, key(index), ...common, ...done);
+    const releases = ids.map((id, index) => {
+      const grant = grants[index];
+      if (grant?.outcome !== 'granted') throw new Error(`Not granted: ${JSON.stringify(grant)}`);
+      return { kind: 'release', id, used: grant.first, keep: 0, done: 0 } as const;
     });
-    const releases = (await giving.exec()) ?? [];
-    releases.forEach(([error, reply], index) => {
-      const id = operations[index]?.id ?? '';
-      const answer = decodeAnswer(
-        { kind: 'release', id, used: 0, keep: 0, done: 0 },
-        (reply as unknown[])[0],
-      );
-      if (error || answer.outcome !== 'released') throw new Error(`Not released: ${String(reply)}`);
-    });
+    for (const { outcome } of await run(release, releases))
+      if (outcome !== 'released') throw new Error(`Not released: ${outcome}`);
   };
 }

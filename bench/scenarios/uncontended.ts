@@ -34,10 +34,10 @@ export const parallel: Scenario = {
 };
 
 async function cycles(stage: Stage, url: string, id: string, title: string, lanes: number): Promise<Table> {
-  const ms = stage.quick ? 40 : 400;
+  const ms = stage.quick ? 40 : 250;
   const opened: Contender[] = [];
   const runners: Runner[] = [];
-  const entrants = [OURS, FLOOR, ...(lanes > 1 ? [PIPELINED_FLOOR] : []), ...peersFor(stage.quick)];
+  const entrants = [OURS, FLOOR, ...(lanes > 1 ? [PIPELINED_FLOOR] : []), ...peersFor(true)];
   for (const { id: who, label, role, open } of entrants) {
     const contender = await open(url);
     opened.push(contender);

@@ -12,7 +12,7 @@ export const wakeUp: Scenario = {
   async run(stage) {
     const { url, quick } = stage;
     const troupe = await stage.workers();
-    const times = quick ? 10 : 40;
+    const times = quick ? 10 : 30;
     const runner = ({ id, label, role }: Entrant): Runner => ({
       id,
       label,
