@@ -18,4 +18,10 @@ export class LockStoreError extends LockError {
     super(message, lockName, 'cause' in options ? { cause: options.cause } : undefined);
     this.refused = options.refused ?? false;
   }
+
+  /** The same failure, of a command for the lock `lockName`. */
+  about(lockName: string): LockStoreError {
+    const { message, refused, cause } = this;
+    return new LockStoreError(message, lockName, cause === undefined ? { refused } : { refused, cause });
+  }
 }

@@ -13,7 +13,7 @@ export class RedisFailures {
 
   /** The error of a command that failed. */
   of(what: string, error: unknown): LockStoreError {
-    const words = this.wordsOf(error as Error);
+    const words = this.wordsOf(error as Error).replace(/^ERR (?=LOCK)/, ''); // some servers put it before our own words
     const refused = { refused: true };
     if (words.startsWith('LOCKNEWER'))
       return new LockStoreError(

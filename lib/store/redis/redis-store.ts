@@ -67,11 +67,17 @@ export class RedisStore implements LockStore {
   }
 
   async execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
-    await this.connection.ready(timeout);
-    const sentAt = this.clock.now();
     const { kind } = operation;
     const args = encodeOperation(operation, this.fenceMemory);
-    const reply = await this.connection.gathered(kind, this.prefix + name, args, timeout);
+    let sentAt: number;
+    let reply: unknown;
+    try {
+      await this.connection.ready(timeout);
+      sentAt = this.clock.now();
+      reply = await this.connection.gathered(kind, this.prefix + name, args, timeout);
+    } catch (error) {
+      throw about(name, error);
+    }
     const receivedAt = this.clock.now();
     const answer = decodeAnswer(operation, reply);
     if (!Number.isSafeInteger(answer.now))
@@ -88,19 +94,20 @@ export class RedisStore implements LockStore {
   }
 
   async latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer> {
-    await this.connection.ready(timeout);
-    const args = encodeLatchOperation(operation);
-    return decodeLatchAnswer(await this.connection.script('latch', this.prefix + name, args, timeout));
+    const reply = await this.script('latch', name, encodeLatchOperation(operation), timeout);
+    return decodeLatchAnswer(reply);
   }
 
   async read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }> {
-    await this.connection.ready(timeout);
     const key = this.prefix + name;
-    const reply = (await this.connection.script('inspect', key, [], timeout)) as [number, ...string[]];
-    const [now, ...flat] = reply;
+    const [now, ...flat] = (await this.script('inspect', name, [], timeout)) as [number, ...string[]];
     const record = flat.length === 1 ? (flat[0] ?? '') : fieldsOf(flat);
     if (flat.length > 0 && !isRecord(record))
-      throw new LockStoreError(`The key '${key}' at ${this.address} holds a value of another format.`, name);
+      throw new LockStoreError(
+        `The key '${key}' at ${this.address} holds a foreign value, or a record of a newer version of this library.`,
+        name,
+        { refused: true },
+      );
     return { key, state: decodeState(record), now };
   }
 
@@ -112,9 +119,13 @@ export class RedisStore implements LockStore {
     return this.connection.sample;
   }
 
-  async measure(_name: string, timeout: number): Promise<ServerSample> {
-    await this.connection.ready(timeout);
-    return this.connection.measured(timeout);
+  async measure(name: string, timeout: number): Promise<ServerSample> {
+    try {
+      await this.connection.ready(timeout);
+      return await this.connection.measured(timeout);
+    } catch (error) {
+      throw about(name, error);
+    }
   }
 
   noticesTrusted(_name: string): boolean {
@@ -136,6 +147,20 @@ export class RedisStore implements LockStore {
     return Promise.resolve();
   }
 
+  private async script(
+    script: 'latch' | 'inspect',
+    name: string,
+    args: (string | number)[],
+    timeout: number,
+  ): Promise<unknown> {
+    try {
+      await this.connection.ready(timeout);
+      return await this.connection.script(script, this.prefix + name, args, timeout);
+    } catch (error) {
+      throw about(name, error);
+    }
+  }
+
   private wake(): void {
     for (const listener of this.listeners) listener.wake();
   }
@@ -151,4 +176,9 @@ function fieldsOf(flat: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = {};
   for (let index = 0; index + 1 < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';
   return fields;
+}
+
+/** A failure of the connection, with the lock that it hit. */
+function about(name: string, error: unknown): unknown {
+  return error instanceof LockStoreError ? error.about(name) : error;
 }
