@@ -36,10 +36,10 @@ export class Agent implements AttemptOwner, TenureOwner {
   acquire(request: Request): Promise<Tenure> {
     const caller = new Caller(request, this.host.around, (reason) => this.leave(caller, reason));
     const { size } = this.callers;
-    const busy = size > 0 || this.tenures.excludes(request.terms);
+    const busy = this.tenures.excludes(request.terms) || this.attempts.precede(this.callers, request.terms);
     const otherKind = this.tenures.otherThan(request.terms.capacity);
     // Only who hears that others wait can let them have their turn.
-    if (busy) this.host.around.store.subscribe();
+    if (busy || size > 0) this.host.around.store.subscribe();
     if (otherKind !== undefined) caller.refuseKind(otherKind);
     else if (request.wait === 0 && busy) this.turnAway(caller, 'held');
     else if (size >= request.maxWaiters) caller.refuse('full', '');
@@ -75,7 +75,7 @@ export class Agent implements AttemptOwner, TenureOwner {
   }
 
   waitLeft(attempt: Attempt): number {
-    return this.callers.waitLeft(attempt.terms);
+    return attempt.terms.once ? 0 : this.callers.waitLeft(attempt.terms);
   }
 
   granted(attempt: Attempt, hold: Hold): void {

@@ -33,7 +33,9 @@ export class Attempts {
       const { terms } = caller.request;
       const alone = exclusive(terms);
       if (alone && handsOn) break;
-      const found = unused.findIndex((attempt) => sameShare(attempt.terms, terms));
+      const found = unused.findIndex(
+        (attempt) => sameShare(attempt.terms, terms) && attempt.terms.once === terms.once,
+      );
       if (found >= 0) unused.splice(found, 1);
       else this.start(terms);
       if (alone) break;
@@ -42,6 +44,15 @@ export class Attempts {
       this.remove(attempt);
       attempt.abandon();
     }
+  }
+
+  /** Whether a newcomer finds others before it for whom it has to wait, as far as is known here. */
+  precede(callers: CallerQueue, newcomer: Terms): boolean {
+    if (callers.size === 0) return false;
+    if (exclusive(newcomer) || this.waiting.some(({ retryAfter }) => retryAfter !== undefined)) return true;
+    for (let caller = callers.first; caller; caller = caller.after)
+      if (exclusive(caller.request.terms)) return true;
+    return false;
   }
 
   find(share: Share): Attempt | undefined {

@@ -5,6 +5,8 @@ export interface Terms {
   readonly ttl: number;
   /** The server keeps the lease this much longer than we believe in it. */
   readonly guard: number;
+  /** Asks once and never queues. */
+  readonly once: boolean;
   /** Who that is for people. */
   readonly who: string;
 }

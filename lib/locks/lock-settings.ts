@@ -59,16 +59,18 @@ export class LockSettings {
     if (maxWaiters !== Infinity) wholeNumber(maxWaiters, 'maxWaiters', WHOLE, name);
     if (signal !== undefined && !(signal instanceof AbortSignal))
       throw new LockUsageError(`The option signal takes an AbortSignal; it was ${shown(signal)}.`, name);
+    const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT);
     return {
       name,
       terms: {
+        once: wait === 0,
         units: share.units,
         capacity: share.capacity,
         ttl,
         guard: this.guard ?? Math.min(500, ttl / 4),
         who: label === undefined ? this.process : `${this.process} ${labelOf(label, name)}`,
       },
-      wait: options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT),
+      wait,
       renews: truth(options.renew, 'renew', name),
       maxHold: options.maxHold === undefined ? Infinity : milliseconds(options.maxHold, MAX_HOLD),
       maxWaiters,
