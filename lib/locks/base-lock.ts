@@ -157,7 +157,7 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
 
 /** Gives a lease back, and has the store keep its units until then (minimum hold). */
 async function releaseFrom(time: number, lease: Lease, clock: Clock): Promise<void> {
-  const left = (): number => Math.max(0, time - clock.now());
+  const left = (): number => Math.max(0, Math.ceil(time - clock.now()));
   // The store keeps nothing for longer than the lease lasts.
   if (lease.remaining < left()) await lease.renew(Math.max(100, left())).catch(() => undefined);
   await (lease.release as (terms: ReleaseTerms) => Promise<unknown>).call(lease, { keep: left(), done: 0 });

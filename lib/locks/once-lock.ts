@@ -32,7 +32,7 @@ export class OnceLock extends NameLock {
     private readonly options: OnceOptions,
   ) {
     super(name, 'write', context, (tenure) => new LeaseHandle(tenure, context.clock));
-    this.done = milliseconds(options.doneTtl, DONE_TTL);
+    this.done = Math.ceil(milliseconds(options.doneTtl, DONE_TTL));
   }
 
   run<T>(work: (lease: LeaseHandle) => T | PromiseLike<T>): Promise<OnceOutcome<T>> {

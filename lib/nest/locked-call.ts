@@ -3,6 +3,7 @@ import type { Lease } from '../locks/lease.js';
 import type { LockService } from '../locks/lock-service.js';
 import type { LockNames } from './lock-key.js';
 import { profileOf } from './lock-profiles.js';
+import { runLocked } from './locked-kind.js';
 import type { LockedOptions } from './locked-options.js';
 
 /** Runs work under the lock as the options of a decorator say; resolves with its value, or that of `onBusy`. */
@@ -17,7 +18,8 @@ export async function callLocked<T>(
   if (onBusy === 'skip' && settings.wait === undefined) settings.wait = 0;
   let entered = false;
   try {
-    return await locks.using(
+    return await runLocked(
+      locks,
       names,
       (lease) => {
         entered = true;

@@ -7,6 +7,18 @@ import type { UsingOptions } from '../locks/lock.js';
  * @publicApi
  */
 export interface LockedOptions extends Omit<UsingOptions, 'signal'> {
+  /**
+   * `read` shares the name with other readers; a call that reads and asks to write is refused.
+   * @default 'write': alone
+   */
+  readonly mode?: 'write' | 'read' | undefined;
+  /**
+   * So many calls at a time instead of one. 1 … 2³⁰; all methods that use the name must say the same number.
+   * @default none
+   */
+  readonly permits?: number | undefined;
+  /** How many of the permits one call takes. 1 … permits. @default 1 */
+  readonly units?: number | undefined;
   /** The registration to lock with: the `name` given to `forRoot`. @default the default registration */
   readonly locks?: string | undefined;
   /** A named set of options of the registration, from `forRoot({ profiles })`; options given here win. */

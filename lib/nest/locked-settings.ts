@@ -1,6 +1,7 @@
-import { shown } from '../base/duration.js';
+import { milliseconds, shown } from '../base/duration.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
-import { LockSettings, truth } from '../locks/lock-settings.js';
+import { LockSettings, MIN_HOLD, truth } from '../locks/lock-settings.js';
+import { checkKind } from './locked-kind.js';
 import type { LockedOptions, LockProfile } from './locked-options.js';
 
 type Check = (value: unknown) => boolean;
@@ -12,10 +13,12 @@ const CHECKS = {
     "'throw', 'skip' or a function",
     (value) => value === 'throw' || value === 'skip' || typeof value === 'function',
   ],
+  mode: ["'read' or 'write'", (value) => value === 'read' || value === 'write'],
   locks: ['a non-empty string', isWord],
   profile: ['a non-empty string', isWord],
 } as const satisfies Partial<Record<keyof LockedOptions, readonly [string, Check]>>;
-const KNOWN = ['wait', 'ttl', 'maxHold', 'renew', 'label', 'reentrant', ...Object.keys(CHECKS)];
+const OF_LOCKS = ['wait', 'ttl', 'maxHold', 'minHold', 'maxWaiters', 'renew', 'label', 'reentrant'];
+const KNOWN = [...OF_LOCKS, 'permits', 'units', ...Object.keys(CHECKS)];
 
 /**
  * Checks the options of a decorator when the class is defined, and leaves out those that are undefined.
@@ -49,9 +52,12 @@ function checkGiven(given: LockedOptions): void {
     throw new LockUsageError(`There is no option '${unknown}'; there are ${KNOWN.join(', ')}.`);
   new LockSettings({}).request('', given, 0); // checks what every acquisition has
   truth(given.reentrant, 'reentrant', '');
+  if (given.minHold !== undefined) milliseconds(given.minHold, MIN_HOLD);
   for (const [option, [words, fits]] of Object.entries(CHECKS)) {
     const value = given[option as keyof typeof CHECKS];
     if (value !== undefined && !fits(value))
       throw new LockUsageError(`The option ${option} takes ${words}; it was ${shown(value)}.`);
   }
+  // What a profile says is known at the call only.
+  if (given.profile === undefined || given.permits !== undefined) checkKind(given);
 }
