@@ -1,0 +1,165 @@
+import type { Lease } from '../../../lib/locks/lease.js';
+import type { LockService } from '../../../lib/locks/lock-service.js';
+import type { Leader, StepDownReason } from '../../../lib/locks/leadership.js';
+import { until } from '../../support/eventually.js';
+import type { Stage } from '../locks/stage.js';
+import { Gate } from './gate.js';
+
+/** A candidate that remembers what happened to it. */
+class Candidate {
+  readonly leases: Lease[] = [];
+  readonly steps: StepDownReason[] = [];
+  readonly leader: Leader;
+
+  constructor(
+    locks: LockService,
+    name: string,
+    elected: (lease: Lease) => Promise<void> = () => Promise.resolve(),
+  ) {
+    this.leader = locks.lead(
+      name,
+      {
+        onElected: (lease) => {
+          this.leases.push(lease);
+          return elected(lease);
+        },
+        onRevoked: (reason) => void this.steps.push(reason),
+      },
+      { ttl: 300 },
+    );
+  }
+
+  async leads(): Promise<void> {
+    await until('it leads', () => this.leader.leading);
+  }
+}
+
+export function leadContract(stage: Stage): void {
+  it('is one at a time; when it stops, the next leads, with a higher fence', async () => {
+    const { one, two, name } = stage;
+    const first = new Candidate(one, name);
+    await first.leads();
+    const second = new Candidate(two, name);
+    await stage.queued(1);
+    expect([first.leader.leading, second.leader.leading]).toEqual([true, false]);
+    await first.leader.stop();
+    expect([first.leader.leading, first.steps]).toEqual([false, ['stopped']]);
+    await second.leads();
+    expect(second.leases[0]?.fence).toBeGreaterThan(first.leases[0]?.fence ?? 0);
+    await second.leader.stop();
+  });
+
+  it('leads on after onElected has returned, for longer than the ttl', async () => {
+    const candidate = new Candidate(stage.one, stage.name);
+    await candidate.leads();
+    await new Promise((resolve) => setTimeout(resolve, 450));
+    expect([candidate.leader.leading, candidate.leases.length, candidate.steps]).toEqual([true, 1, []]);
+    await candidate.leader.stop();
+  });
+
+  it('is told of a loss, leads no more from then on, and campaigns again', async () => {
+    const { one, two, name } = stage;
+    const candidate = new Candidate(
+      one,
+      name,
+      (lease) => new Promise((resolve) => lease.signal.addEventListener('abort', () => resolve())),
+    );
+    await candidate.leads();
+    await two.revoke(name, { reason: 'by the test' });
+    await until('it is told', () => candidate.steps.length === 1);
+    expect(candidate.steps).toEqual(['revoked']);
+    await until('it leads again', () => candidate.leases.length === 2 && candidate.leader.leading);
+    const [before, after] = candidate.leases;
+    expect([before?.held, after?.held]).toEqual([false, true]);
+    await candidate.leader.stop();
+  });
+
+  it('steps down when its work fails, and leads again later; another may lead meanwhile', async () => {
+    const { one, two, name } = stage;
+    let failures = 0;
+    const failing = new Candidate(one, name, () =>
+      (failures += 1) === 1 ? Promise.reject(new Error('no database')) : Promise.resolve(),
+    );
+    await until('it stepped down', () => failing.steps.length === 1);
+    expect(failing.steps).toEqual(['failed']);
+    const other = new Candidate(two, name);
+    await other.leads();
+    await other.leader.stop();
+    await failing.leads();
+    expect(failures).toBe(2);
+    await failing.leader.stop();
+  });
+
+  it('stops while it campaigns, and leaves the queue', async () => {
+    const { one, two, name } = stage;
+    const lease = await one.acquire(name);
+    const candidate = new Candidate(two, name);
+    await stage.queued(1);
+    await candidate.leader.stop();
+    await stage.queued(0);
+    expect(candidate.leases).toEqual([]);
+    await lease.release();
+  });
+
+  it('awaits onRevoked before the lead is given back', async () => {
+    const { one, two, name } = stage;
+    const gate = new Gate();
+    const stopping = new Gate();
+    const leader = one.lead(name, {
+      onElected: () => Promise.resolve(),
+      onRevoked: () => {
+        stopping.open();
+        return gate.opened;
+      },
+    });
+    await until('it leads', () => leader.leading);
+    const stopped = leader.stop();
+    await stopping.opened;
+    expect(await two.tryAcquire(name)).toBeUndefined();
+    gate.open();
+    await stopped;
+    await (await two.acquire(name, { wait: 0 })).release();
+  });
+
+  it('steps down when its service closes, and the next leads at once', async () => {
+    const { two, name } = stage;
+    const locks = stage.open({ shutdownGrace: '5s' });
+    const first = new Candidate(locks, name);
+    await first.leads();
+    const second = new Candidate(two, name);
+    await stage.queued(1);
+    const start = performance.now();
+    await locks.close();
+    await second.leads();
+    expect(performance.now() - start).toBeLessThan(300 + stage.lag.max);
+    expect(first.steps).toEqual(['stopped']);
+    await second.leader.stop();
+  });
+
+  it('does not hold up close() for longer than the grace, whatever its handlers do', async () => {
+    const locks = stage.open({ shutdownGrace: 50 });
+    const never = new Promise<never>(() => undefined);
+    const leader = locks.lead(stage.name, { onElected: () => never, onRevoked: () => never });
+    await until('it leads', () => leader.leading);
+    const start = performance.now();
+    await locks.close();
+    expect(performance.now() - start).toBeLessThan(250 + stage.lag.max);
+    expect(leader.leading).toBe(false);
+  });
+
+  it('stops after a loss even while the work of that election goes on', async () => {
+    const { one, two, name } = stage;
+    const candidate = new Candidate(one, name, () => new Promise(() => undefined));
+    await candidate.leads();
+    await two.revoke(name, { reason: 'by the test' });
+    await until('it is told', () => candidate.steps.length === 1);
+    await candidate.leader.stop();
+    expect(candidate.leader.leading).toBe(false);
+  });
+
+  it('refuses options out of range at once', () => {
+    const handlers = { onElected: () => Promise.resolve() };
+    expect(() => stage.one.lead(stage.name, handlers, { ttl: 1 })).toThrow('The option ttl');
+    expect(() => stage.one.lead('', handlers)).toThrow('name');
+  });
+}

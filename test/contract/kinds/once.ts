@@ -1,0 +1,99 @@
+import { failureOf } from '../../support/eventually.js';
+import type { Stage } from '../locks/stage.js';
+import { Gate } from './gate.js';
+
+export function onceContract(stage: Stage): void {
+  it('runs in one of many callers; the others wait until it is done and go on', async () => {
+    const { one, two, name } = stage;
+    let [runs, done] = [0, false];
+    const outcomes = await Promise.all(
+      [one, two, one, two, stage.open(), one].map((locks) =>
+        locks
+          .once(
+            name,
+            async () => {
+              runs += 1;
+              await new Promise((resolve) => setTimeout(resolve, 20));
+              done = true;
+              return 'migrated';
+            },
+            { doneTtl: '1m' },
+          )
+          .then((outcome) => {
+            expect(done).toBe(true);
+            return outcome;
+          }),
+      ),
+    );
+    expect(runs).toBe(1);
+    expect(outcomes.filter(({ ran }) => ran)).toEqual([{ ran: true, value: 'migrated' }]);
+    expect(outcomes.filter(({ ran }) => !ran)).toHaveLength(5);
+  });
+
+  it('does not run again within doneTtl, and runs again after it', async () => {
+    const { one, two, name } = stage;
+    const once = (locks = one) => locks.once(name, () => 1, { doneTtl: 150 });
+    expect(await once()).toEqual({ ran: true, value: 1 });
+    expect([await once(), await once(two)]).toEqual([{ ran: false }, { ran: false }]);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await once(two)).toEqual({ ran: true, value: 1 });
+  });
+
+  it.each(['another service', 'a caller beside it'])(
+    'fails for the caller whose work failed, and %s runs it',
+    async (who) => {
+      const { one, name } = stage;
+      const next = who === 'another service' ? stage.two : one;
+      const [gate, error] = [new Gate(), new Error('no disk')];
+      const failing = failureOf(
+        one.once(name, () => gate.opened.then(() => Promise.reject(error)), { doneTtl: '1m' }),
+      );
+      const second = next.once(name, () => 'second', { doneTtl: '1m' });
+      const third = next.once(name, () => 'third', { doneTtl: '1m' });
+      gate.open();
+      expect(await failing).toBe(error);
+      expect([await second, await third]).toEqual([{ ran: true, value: 'second' }, { ran: false }]);
+    },
+  );
+
+  it('waits no longer than its wait for the one who runs it', async () => {
+    const { one, two, name } = stage;
+    const gate = new Gate();
+    const running = one.once(name, () => gate.opened, { doneTtl: '1m' });
+    const refused = failureOf(two.once(name, () => 1, { doneTtl: '1m', wait: 30 }));
+    expect(await refused).toMatchObject({ code: 'LOCK_BUSY', reason: 'timeout' });
+    gate.open();
+    expect(await running).toMatchObject({ ran: true });
+  });
+
+  it('gives the work its lease, and tells when it was lost, with the outcome', async () => {
+    const { one, two, name } = stage;
+    const lost = await failureOf(
+      one.once(
+        name,
+        async (lease) => {
+          expect(one.current()).toBe(lease);
+          await two.revoke(name, { reason: 'test', force: true });
+          await new Promise((resolve) => {
+            if (lease.signal.aborted) resolve(undefined);
+            lease.signal.addEventListener('abort', resolve);
+          });
+          return 'late';
+        },
+        { doneTtl: '1m', ttl: 300 },
+      ),
+    );
+    expect(lost).toMatchObject({ code: 'LOCK_LOST', reason: 'revoked' });
+    expect(await two.once(name, () => 'again', { doneTtl: '1m' })).toEqual({ ran: true, value: 'again' });
+  });
+
+  it('refuses a doneTtl out of range, or none, and a call that holds the name', async () => {
+    const { one, name } = stage;
+    for (const doneTtl of [99, '25h', undefined, NaN])
+      expect(await failureOf(one.once(name, () => 1, { doneTtl } as never))).toMatchObject({
+        code: 'LOCK_USAGE',
+      });
+    const nested = one.using(name, () => one.once(name, () => 1, { doneTtl: '1m' }));
+    expect(await failureOf(nested)).toMatchObject({ code: 'LOCK_USAGE' });
+  });
+}

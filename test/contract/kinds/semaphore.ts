@@ -1,0 +1,173 @@
+import { failureOf, until } from '../../support/eventually.js';
+import type { Stage } from '../locks/stage.js';
+import { Gate, Room } from './gate.js';
+
+export function semaphoreContract(stage: Stage): void {
+  it('lets as many in as it has permits, over 20 callers of one shared instance', async () => {
+    const semaphore = stage.one.semaphore(stage.name, 3);
+    const room = new Room();
+    await Promise.all(Array.from({ length: 20 }, () => semaphore.using(() => room.stay(2))));
+    expect(room.most).toBe(3);
+  });
+
+  it('grants to callers that ask once at the same moment as many permits as there are', async () => {
+    const semaphore = stage.one.semaphore(stage.name, 3);
+    const asked = [{}, {}, { wait: 30 }, {}, {}].map((options) => semaphore.tryAcquire(options));
+    const leases = (await Promise.all(asked)).filter((lease) => lease !== undefined);
+    expect(leases).toHaveLength(3);
+    expect(await semaphore.tryAcquire()).toBeUndefined();
+    for (const lease of leases) await lease.release();
+  });
+
+  it('counts the permits of all services together', async () => {
+    const room = new Room();
+    await Promise.all(
+      Array.from({ length: 24 }, (_, index) =>
+        (index % 2 ? stage.one : stage.two).semaphore(stage.name, 3).using(() => room.stay(2)),
+      ),
+    );
+    expect(room.most).toBe(3);
+  });
+
+  it('weighs: each takes its units, the sum never exceeds the permits, and a heavy one is not passed', async () => {
+    const { one, two, name } = stage;
+    const [light, heavy] = [one.semaphore(name, 5), two.semaphore(name, 5)];
+    const first = await light.acquire({ units: 2 });
+    expect(await light.available()).toBe(3);
+    const whole = heavy.acquire({ units: 5 });
+    await stage.queued(1);
+    const behind = light.acquire({ units: 1 });
+    await stage.queued(2);
+    expect(await light.tryAcquire()).toBeUndefined();
+    await first.release();
+    const lease = await whole;
+    expect(await light.available()).toBe(0);
+    expect((await stage.report()).inUse).toBe(5);
+    await lease.release();
+    await (await behind).release();
+  });
+
+  it('never exceeds its permits with mixed weights', async () => {
+    let [inUse, most] = [0, 0];
+    await Promise.all(
+      Array.from({ length: 30 }, (_, index) => {
+        const units = (index % 4) + 1;
+        return (index % 2 ? stage.one : stage.two).semaphore(stage.name, 4).using(
+          async () => {
+            most = Math.max(most, (inUse += units));
+            await new Promise((resolve) => setTimeout(resolve, 1));
+            inUse -= units;
+          },
+          { units },
+        );
+      }),
+    );
+    expect(most).toBe(4);
+  });
+
+  it.each(['another service', 'a caller beside it'])(
+    'refuses %s that counts otherwise, with both numbers, at once and for every share',
+    async (who) => {
+      const { one, name } = stage;
+      const other = who === 'another service' ? stage.two : one;
+      const lease = await one.semaphore(name, 3).acquire();
+      for (const ask of [
+        () => other.semaphore(name, 5).acquire(),
+        () => other.semaphore(name, 5).acquire({ units: 5, wait: 0 }),
+        () => other.semaphore(name, 1).tryAcquire(),
+        () => other.acquire(name),
+        () => other.readWrite(name).read.tryAcquire(),
+      ])
+        expect(await failureOf(ask())).toMatchObject({ code: 'LOCK_USAGE', lockName: name });
+      const refusal = await failureOf<Error>(other.semaphore(name, 5).acquire());
+      expect(refusal.message).toContain('a semaphore of 3 permits');
+      expect(refusal.message).toContain('a semaphore of 5 permits');
+      await lease.release();
+    },
+  );
+
+  it('takes another number of permits when nobody uses it', async () => {
+    const { one, two, name } = stage;
+    await (await one.semaphore(name, 3).acquire()).release();
+    const leases = await Promise.all(
+      Array.from({ length: 5 }, () => two.semaphore(name, 5).acquire({ wait: 500 })),
+    );
+    expect((await stage.report()).capacity).toBe(5);
+    for (const lease of leases) await lease.release();
+    await (await two.acquire(name)).release();
+  });
+
+  it.each([0, -1, 1.5, NaN, Infinity, '1', null])(
+    'refuses %p as units and as permits, with the range',
+    async (bad) => {
+      const semaphore = stage.one.semaphore(stage.name, 3);
+      for (const refused of [
+        semaphore.acquire({ units: bad as number }),
+        semaphore.using(() => 1, { units: bad as number }),
+      ]) {
+        const refusal = await failureOf<Error>(refused);
+        expect(refusal).toMatchObject({ code: 'LOCK_USAGE', lockName: stage.name });
+        expect(refusal.message).toContain('from 1 to 3');
+      }
+      expect(() => stage.one.semaphore(stage.name, bad as number)).toThrow('from 1 to 1073741824');
+      expect(await semaphore.available()).toBe(3);
+    },
+  );
+
+  it('refuses more units than permits, with both numbers', async () => {
+    const refusal = await failureOf<Error>(stage.one.semaphore(stage.name, 3).acquire({ units: 4 }));
+    expect(refusal).toMatchObject({ code: 'LOCK_USAGE' });
+    expect(refusal.message).toMatch(/from 1 to 3; it was 4/);
+  });
+
+  it('is not entered again: a call that holds a permit and asks for another takes two', async () => {
+    const semaphore = stage.one.semaphore(stage.name, 2);
+    await semaphore.using(async (outer) => {
+      await semaphore.using(async (inner) => {
+        expect(inner.fence).toBeGreaterThan(outer.fence);
+        expect(await semaphore.available()).toBe(0);
+        expect(await failureOf(semaphore.using(() => 1, { wait: 0 }))).toMatchObject({ reason: 'held' });
+      });
+      await until('one is free again', async () => (await semaphore.available()) === 1);
+    });
+  });
+
+  it('is renewed permit by permit', async () => {
+    const semaphore = stage.one.semaphore(stage.name, 2);
+    const [kept, left] = await Promise.all([
+      semaphore.acquire({ ttl: 400 }),
+      semaphore.acquire({ ttl: 400, renew: false }),
+    ]);
+    await until('one permit is free', async () => (await semaphore.available()) === 1);
+    expect([kept?.held, left?.held]).toEqual([true, false]);
+    await kept?.release();
+  });
+
+  it('gives the permit of one who leaves the queue to the next', async () => {
+    const { one, two, name } = stage;
+    const lease = await one.semaphore(name, 1).acquire();
+    const leaving = failureOf(two.semaphore(name, 1).acquire({ wait: 50 }));
+    const staying = stage.open().semaphore(name, 1).acquire();
+    await leaving;
+    await stage.queued(1);
+    await lease.release();
+    await (await staying).release();
+  });
+
+  it('serves many callers beyond what one process asks for at a time', async () => {
+    const semaphore = stage.one.semaphore(stage.name, 40);
+    const room = new Room();
+    const all = new Gate();
+    await Promise.all(
+      Array.from({ length: 40 }, () =>
+        semaphore.using(async () => {
+          room.enter();
+          if (room.inside === 40) all.open();
+          await all.opened;
+          room.leave();
+        }),
+      ),
+    );
+    expect(room.most).toBe(40);
+  });
+}
