@@ -78,7 +78,9 @@ export class AcquireCommand {
       return answer;
     } catch (error) {
       this.unanswered = this.doubt;
-      return (this.failure = error as LockStoreError);
+      // A command whose time was that short says nothing of the store.
+      if (timeout >= SLOW) this.failure = error as LockStoreError;
+      return error as LockStoreError;
     } finally {
       this.inFlight = 0;
       this.busy = false;
