@@ -32,7 +32,11 @@ const REFUSALS: Record<string, Refusal> = {
     end: (server) => server.call('EVAL', "for i = 1, 2000 do redis.call('DEL', 'junk-' .. i) end", 0),
   },
   NOAUTH: {
-    begin: (server) => server.set('requirepass', 'secret').then(() => reconnect(server)),
+    begin: (server) =>
+      server
+        .set('requirepass', 'secret')
+        .then(() => reconnect(server))
+        .then(() => sleep(200)),
     end: (server) => server.set('requirepass', ''),
   },
   NOPERM: {
@@ -66,14 +70,14 @@ export const refusalRows: Row[] = [
         bed.fault(word);
         server.measurePing(false);
         await begin(server);
-        const refused = await b!.call('take', `${word}-other`, { ttl, wait: 400 });
+        const refused = await b!.call('take', `${word}-other`, { ttl, wait: 900 });
         const { code, message } = refused.refused ?? {};
         bed.claim(
           `${word}: a typed error with the server's word (${code}: ${message})`,
           code === 'LOCK_STORE' && message?.includes(word) === true,
         );
-        bed.within(`${word}: it comes by the wait`, refused.waited, 450);
-        if (word !== 'LOADING') await sleep(900);
+        bed.within(`${word}: it comes by the wait`, refused.waited, 950);
+        if (word !== 'LOADING') await sleep(400);
         await end(server); // LOADING answers when it is done
         await sleep(600);
         bed.claim(`${word}: renewals went on`, await a!.call('held', held.id));

@@ -1,0 +1,85 @@
+import { SystemClock } from '../../lib/base/clock.js';
+import { LockStoreError } from '../../lib/base/lock-store-error.js';
+import { LockService } from '../../lib/locks/lock-service.js';
+import { LockSettings } from '../../lib/locks/lock-settings.js';
+import { MemoryServer } from '../../lib/store/memory/memory-server.js';
+import { newSession } from '../../lib/store/session-id.js';
+import { pass, until } from '../support/eventually.js';
+import { WaywardStore } from '../support/wayward-store.js';
+
+describe('answers that leave something open', () => {
+  const clock = new SystemClock();
+  let server: MemoryServer;
+  let store: WaywardStore;
+  let locks: LockService;
+
+  beforeEach(() => {
+    server = new MemoryServer(clock);
+    store = new WaywardStore(server, newSession(), clock);
+    locks = new LockService(store, new LockSettings({ shutdownGrace: 0 }), clock, { warn: () => undefined });
+  });
+  afterEach(() => {
+    store.whim = () => undefined;
+    return locks.close();
+  });
+
+  const sent = (kind: string) => store.sent.filter((operation) => operation.kind === kind);
+
+  it('a renewal that is read too late is no loss: it is sent again', async () => {
+    const lease = await locks.acquire('name', { ttl: 300 });
+    let late = 0;
+    store.whim = ({ kind }) => {
+      if (kind !== 'renew' || late === 2) return undefined;
+      late += 1;
+      const now = clock.now();
+      return Promise.resolve({ outcome: 'late', now: server.time(), sentAt: now, receivedAt: now });
+    };
+    await until('two renewals were late and the third was not', () => sent('renew').length === 3);
+    await pass(5);
+    expect(lease.held).toBe(true);
+    expect(lease.remaining).toBeGreaterThan(200);
+  });
+
+  it('an id whose acquire was not answered is released again when no copy of it can be read any more', async () => {
+    store.whim = ({ kind }) =>
+      kind === 'acquire' ? Promise.reject(new LockStoreError('no answer', 'name')) : undefined;
+    await expect(locks.tryAcquire('name', { ttl: 300 })).rejects.toMatchObject({ code: 'LOCK_STORE' });
+    const [acquire] = sent('acquire');
+    await until('it is released twice', () => sent('release').length === 2);
+    const { notAfter } = acquire as { notAfter: number };
+    expect(server.time()).toBeGreaterThan(notAfter);
+    await pass(20);
+    expect(sent('release')).toHaveLength(2);
+  });
+
+  it('a grant whose answer comes after the caller has gone is given back', async () => {
+    let answer: () => void = () => undefined;
+    const arrives = new Promise<void>((resolve) => (answer = resolve));
+    store.whim = (operation) => {
+      if (operation.kind !== 'acquire') return undefined;
+      store.whim = () => undefined;
+      return arrives.then(() => store.execute('name', operation, 1_000));
+    };
+    const controller = new AbortController();
+    const waits = locks.acquire('name', { signal: controller.signal });
+    await until('it is under way', () => sent('acquire').length === 1);
+    controller.abort();
+    await expect(waits).rejects.toMatchObject({ reason: 'aborted' });
+    answer();
+    await until('it is given back', async () => {
+      const { holders } = await locks.inspect('name');
+      return holders.length === 0 && sent('acquire').length === 2;
+    });
+  });
+
+  it('a writer that downgrades is no writer from the moment in which it says so', async () => {
+    const writer = await locks.readWrite('name').write.acquire();
+    store.whim = ({ kind }) =>
+      kind === 'downgrade' ? pass(50).then(() => ({ outcome: 'downgraded' })) : undefined;
+    const downgrade = writer.downgrade();
+    expect(writer.held).toBe(false);
+    await pass(1); // an answer is 49 ms away
+    expect(await locks.readWrite('name').write.tryAcquire()).toBeUndefined();
+    await (await downgrade).release();
+  });
+});

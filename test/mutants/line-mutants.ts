@@ -1,0 +1,80 @@
+import { SIMULATION, UNSURE, type Mutant } from './mutant.js';
+
+/** Bugs of the client: what it believes, and what it forgets to say. */
+export const lineMutants: readonly Mutant[] = [
+  {
+    bug: 'the deadline counts from the time at which the answer was received',
+    file: 'lib/line/attempt.ts',
+    text: 'const deadline = leaseDeadline(answer.sentAt, this.terms.ttl);',
+    becomes: 'const deadline = leaseDeadline(answer.receivedAt, this.terms.ttl);',
+    specs: SIMULATION,
+  },
+  {
+    bug: 'the wall clock alone tells the time',
+    file: 'lib/base/clock.ts',
+    text: 'return monotonic + this.jumped;',
+    becomes: 'return Date.now();',
+    specs: ['test/locks/peers-frozen.spec.ts', 'test/locks/peers-holder.spec.ts'],
+    tests: 'wall clock|4 ',
+  },
+  {
+    bug: 'an unknown outcome of a renewal is taken for success',
+    file: 'lib/line/hold.ts',
+    text: 'this.failures += 1;\n      // Unknown',
+    becomes:
+      'this.failures += 1;\n      this.deadline = Math.max(this.deadline, leaseDeadline(clock.now(), ttl));\n      // Unknown',
+    specs: SIMULATION,
+  },
+  {
+    bug: 'who waits hears a notice or never asks',
+    file: 'lib/line/attempt.ts',
+    text: 'this.later(Math.max(SOONEST_POLL, Math.min(dueIn + 1, jittered)));',
+    becomes: 'if (!store.subscribed) this.later(Math.max(SOONEST_POLL, Math.min(dueIn + 1, jittered)));',
+    specs: SIMULATION,
+  },
+  {
+    bug: 'whoever gives up ignores a grant that is under way',
+    file: 'lib/line/attempt.ts',
+    text: 'private depart(): void {',
+    becomes: "private depart(): void {\n    if (this.phase === 'over') return;",
+    specs: UNSURE,
+  },
+  {
+    bug: 'a push is believed without a sample of the server’s clock',
+    file: 'lib/validity/deadline.ts',
+    text: 'if (!sample) return undefined;',
+    becomes: 'if (!sample) return leaseDeadline(receivedAt, notice.span / 1_000);',
+    specs: ['test/validity/deadline.spec.ts'],
+  },
+  {
+    bug: 'a downgraded lease stops being exclusive only at the answer',
+    file: 'lib/line/tenure.ts',
+    text: "this.ended ??= { at: this.clock.now(), reason: 'released' };\n    return this.owner.downgraded(this, units);",
+    becomes:
+      'const { tenure, done } = this.owner.downgraded(this, units);\n' +
+      "    void done.then(() => (this.ended ??= { at: this.clock.now(), reason: 'released' }));\n" +
+      '    return { tenure, done };',
+    specs: UNSURE,
+  },
+  {
+    bug: 'a stale `queued` demotes a pushed grant',
+    file: 'lib/line/attempt.ts',
+    text: "if (this.phase === 'waiting') this.decide(answer);",
+    becomes: "if (this.phase !== 'over') this.decide(answer);",
+    specs: SIMULATION,
+  },
+  {
+    bug: '`late` is taken for lost',
+    file: 'lib/line/hold.ts',
+    text: "if (answer.outcome === 'late')",
+    becomes: "if (answer.outcome === 'late' && ttl < 0)",
+    specs: UNSURE,
+  },
+  {
+    bug: 'an id whose acquire was not answered is released only once',
+    file: 'lib/line/farewell.ts',
+    text: 'if (now > departure.doubt || left <= 0 || this.closed) return;',
+    becomes: 'if (now > 0) return;',
+    specs: UNSURE,
+  },
+];
