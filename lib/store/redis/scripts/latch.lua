@@ -16,7 +16,7 @@ if r[1] ~= '1' then
   end
 end
 local count, expiry = tonumber(r[2] or nil), tonumber(r[3] or 0)
-local watchers, latest = {}, 0
+local watchers = {}
 if r[1] then
   local fields = redis.call('HGETALL', key)
   local gone = {}
@@ -28,8 +28,7 @@ if r[1] then
       if alive <= now then
         gone[#gone + 1] = fields[at]
       else
-        watchers[#watchers + 1] = id
-        latest = math.max(latest, alive)
+        watchers[id] = alive
       end
     elseif tag == 'd:' and over then
       gone[#gone + 1] = fields[at]
@@ -50,24 +49,29 @@ if kind == 'set' and not count then
   outcome, count, expiry = 'set', tonumber(ARGV[5]), now + ARGV[6]
   redis.call('HSET', key, 'latch', '1', 'count', count, 'until', string.format('%.0f', expiry))
 elseif kind == 'watch' then
-  latest = now + SIGN_OF_LIFE
-  redis.call('HSET', key, 'latch', '1', 'w:' .. ARGV[5], string.format('%.0f', latest))
+  watchers[ARGV[5]] = now + SIGN_OF_LIFE
+  redis.call('HSET', key, 'latch', '1', 'w:' .. ARGV[5], string.format('%.0f', now + SIGN_OF_LIFE))
 elseif kind == 'unwatch' then
+  watchers[ARGV[5]] = nil
   redis.call('HDEL', key, 'w:' .. ARGV[5])
 elseif kind == 'down' and count and count > 0 and redis.call('HSETNX', key, 'd:' .. ARGV[5], '1') == 1 then
   count = count - 1
   redis.call('HSET', key, 'count', count)
   if count == 0 then
-    for _, id in ipairs(watchers) do
+    local opened = watchers
+    watchers = {}
+    for id in pairs(opened) do
       redis.call('HDEL', key, 'w:' .. id)
     end
-    latest = 0
-    for _, id in ipairs(watchers) do
+    for id in pairs(opened) do
       redis.pcall('PUBLISH', ARGV[2] .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
     end
   end
 end
-latest = math.max(latest, count and expiry or 0)
+local latest = count and expiry or 0
+for _, alive in pairs(watchers) do
+  latest = math.max(latest, alive)
+end
 if latest > now then
   redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(latest / 1000)))
 else
