@@ -1,0 +1,99 @@
+import { failureOf, until } from '../../support/eventually.js';
+import type { Stage } from './stage.js';
+
+export function holdingContract(stage: Stage): void {
+  it('is released once: every further release has the same answer', async () => {
+    const lease = await stage.one.acquire(stage.name);
+    expect(await Promise.all([lease.release(), lease.release()])).toEqual(['released', 'released']);
+    const next = await stage.two.acquire(stage.name);
+    expect(await lease.release()).toBe('released');
+    expect(next.held).toBe(true);
+    expect((await stage.report()).holders).toHaveLength(1);
+    await next.release();
+  });
+
+  it('is held no more from the moment of its release', async () => {
+    const lease = await stage.one.acquire(stage.name);
+    lease.assertHeld();
+    const answer = lease.release();
+    expect([lease.held, lease.remaining]).toEqual([false, 0]);
+    expect(() => lease.assertHeld()).toThrow(
+      expect.objectContaining({ code: 'LOCK_LOST', reason: 'released' }),
+    );
+    expect(await failureOf(lease.renew())).toMatchObject({ code: 'LOCK_LOST', reason: 'released' });
+    await answer;
+  });
+
+  it('does not abort its signal by a release', async () => {
+    const lease = await stage.one.acquire(stage.name, { ttl: 100 });
+    const { signal } = lease;
+    await lease.release();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect([signal.aborted, lease.signal === signal]).toEqual([false, true]);
+  });
+
+  it('is released at the end of an `await using` block', async () => {
+    {
+      await using lease = await stage.one.acquire(stage.name);
+      expect(lease.held).toBe(true);
+    }
+    await using next = await stage.two.acquire(stage.name, { wait: 1_000 });
+    expect(next.held).toBe(true);
+  });
+
+  it('lasts as long as its holder works, by renewals', async () => {
+    const lease = await stage.one.acquire(stage.name, { ttl: 200 });
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(lease.held).toBe(true);
+    expect(await stage.two.tryAcquire(stage.name)).toBeUndefined();
+    expect(await lease.release()).toBe('released');
+  });
+
+  it('is renewed at its holder’s wish, for the time that the holder says', async () => {
+    const lease = await stage.one.acquire(stage.name, { ttl: 1_000, renew: false });
+    expect(lease.remaining).toBeLessThanOrEqual(1_000);
+    await lease.renew(20_000);
+    expect(lease.remaining).toBeGreaterThan(15_000);
+    expect((await stage.report()).holders[0]?.remaining).toBeGreaterThan(15_000);
+    await lease.release();
+  });
+
+  it('takes back no promise when it is renewed for a shorter time', async () => {
+    const lease = await stage.one.acquire(stage.name, { ttl: 5_000 });
+    await lease.renew(200);
+    expect(lease.remaining).toBeGreaterThan(4_000);
+    await lease.release();
+  });
+
+  it('ends at its deadline when it is not renewed, and the name is free after the guard', async () => {
+    const lease = await stage.one.acquire(stage.name, { ttl: 200, renew: false });
+    const start = performance.now();
+    const next = await stage.two.acquire(stage.name);
+    expect(performance.now() - start).toBeLessThan(200 + 50 + 50 + stage.lag.max);
+    expect(lease.held).toBe(false);
+    expect(() => lease.assertHeld()).toThrow(
+      expect.objectContaining({ code: 'LOCK_LOST', reason: 'expired' }),
+    );
+    expect(await lease.release()).toBe('expired');
+    expect(next.held).toBe(true);
+    await next.release();
+  });
+
+  it('has the ttl of its caller, also when the lock is passed on inside the process', async () => {
+    const first = await stage.one.acquire(stage.name, { ttl: 5_000 });
+    const second = stage.one.acquire(stage.name, { ttl: 400, renew: false });
+    const third = stage.one.acquire(stage.name, { ttl: 20_000 });
+    await first.release();
+    expect((await second).remaining).toBeLessThanOrEqual(400);
+    await (await second).release();
+    const last = await third;
+    await until('the longer ttl is confirmed', () => last.remaining > 15_000);
+    await last.release();
+  });
+
+  it('knows its name only', async () => {
+    await using lease = await stage.one.acquire(stage.name);
+    expect(lease.fenceOf(stage.name)).toBe(lease.fence);
+    expect(() => lease.fenceOf('another')).toThrow(`This lease is on '${stage.name}', not on 'another'.`);
+  });
+}
