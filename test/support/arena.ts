@@ -3,8 +3,9 @@ import { LockService } from '../../lib/locks/lock-service.js';
 import { LockSettings } from '../../lib/locks/lock-settings.js';
 import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
 import { openStore } from '../../lib/locks/open-store.js';
-import { decodeState } from '../../lib/store/redis/state-codec.js';
-import { storedRecord } from './stored-record.js';
+import type { LockState } from '../../lib/store/lock-state.js';
+import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
+import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { Redis } from 'ioredis';
 import { until } from './eventually.js';
@@ -18,6 +19,7 @@ export class Arena {
   lag!: Lag;
   /** What the services warned of. */
   readonly warnings: string[] = [];
+  private observer!: RedisStore;
   private services: LockService[] = [];
   private proxies: TcpProxy[] = [];
   private frozen = false;
@@ -25,6 +27,8 @@ export class Arena {
   async start(): Promise<void> {
     this.server = await startRedis({ given: false });
     this.admin = new Redis(this.server.url);
+    const settings = { namespace: 'lock', fenceMemory: 60_000, process: 'test:1', clock: new SystemClock() };
+    this.observer = new RedisStore(new ClientRecipe(this.server.url), settings);
   }
 
   begin(): void {
@@ -83,8 +87,9 @@ export class Arena {
     });
   }
 
-  async state(name: string, namespace = 'lock'): Promise<ReturnType<typeof decodeState>> {
-    return decodeState(await storedRecord(this.admin, `${namespace}:${name}`));
+  /** What the server has of `name`. */
+  async state(name: string): Promise<LockState> {
+    return (await this.observer.read(name, 2_000)).state;
   }
 
   /** Closes what the test opened; then nobody holds and nobody waits at the server. */
@@ -96,22 +101,22 @@ export class Arena {
     await until('nothing is left', async () => (await this.leftovers()).length === 0).catch(async () => {
       throw new Error(`Left at the server: ${(await this.leftovers()).join(', ')}`);
     });
+    await this.admin.flushall();
   }
 
   async stop(): Promise<void> {
+    await this.observer.close();
     this.admin.disconnect();
     await this.server.stop();
   }
 
-  /** The names with a holder or a waiter. */
+  /** The names with a holder or a waiter; what tests put there themselves is none. */
   private async leftovers(): Promise<string[]> {
-    const [seconds, micros] = await this.admin.time();
-    const now = Number(seconds) * 1_000_000 + Number(micros);
     const left: string[] = [];
-    for (const key of await this.admin.keys('*')) {
-      if ((await this.admin.type(key)) !== 'hash') continue;
-      const { holders, queue } = decodeState(await storedRecord(this.admin, key));
-      if (queue.length > 0 || holders.some(({ deadline }) => deadline > now)) left.push(key);
+    for (const key of await this.admin.keys('lock:*')) {
+      const read = await this.observer.read(key.slice('lock:'.length), 2_000).catch(() => undefined);
+      if (read?.state.queue.length || read?.state.holders.some(({ deadline }) => deadline > read.now))
+        left.push(key);
     }
     return left;
   }

@@ -1,0 +1,38 @@
+// A process with locks, driven by lines on its standard input:
+//   acquire NAME TTL → granted | busy    acquire-many NAME COUNT → granted    release → released    close → closed
+import { createInterface } from 'node:readline';
+import { createLockService } from '../../lib/locks/create-lock-service.js';
+import type { Lease } from '../../lib/locks/lease.js';
+
+const locks = createLockService({ redis: process.argv[2] ?? '', shutdownGrace: 0 });
+const leases: Lease[] = [];
+const input = createInterface({ input: process.stdin });
+
+async function obey(line: string): Promise<string> {
+  const [verb, name = '', number = ''] = line.split(' ');
+  switch (verb) {
+    case 'acquire':
+      leases.push(await locks.acquire(name, { ttl: Number(number), wait: '1h' }));
+      return 'granted';
+    case 'acquire-many': {
+      const { signal } = new AbortController();
+      await Promise.all(
+        Array.from({ length: Number(number) }, () => locks.using(name, () => undefined, { signal })),
+      );
+      return 'granted';
+    }
+    case 'release':
+      await Promise.all(leases.map((lease) => lease.release()));
+      return 'released';
+    case 'close':
+      await locks.close();
+      input.close();
+      return 'closed';
+    default:
+      return `what is '${line}'?`;
+  }
+}
+
+process.on('warning', ({ name, message }) => console.log(`warning ${name}: ${message}`));
+input.on('line', (line) => void obey(line).then(console.log, (error: Error) => console.log(error.message)));
+console.log('ready');
