@@ -68,7 +68,8 @@ export function holdsIn(events: readonly HistoryEvent[], asked: Iterable<Asked>,
     const end = over.get(hold.id);
     if (end && end.at < hold.end) {
       hold.end = end.at;
-      hold.endedBy = end.type === 'lost' ? 'loss' : 'release';
+      // What shutdown takes away is released in the same moment: that is no matter of clocks.
+      hold.endedBy = end.type === 'lost' && end.reason !== 'closed' ? 'loss' : 'release';
     }
     hold.end = Math.max(hold.end, hold.start + 0.001); // a claim is never of no length
     for (const { at, until } of eventsOf(events, 'state-lost')) excuse(hold, at, until);

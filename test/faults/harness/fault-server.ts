@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { guardAgainstOrphan } from '../../../tools/orphan-guard.js';
 import { redisAnswer } from '../../../tools/redis/redis-answer.js';
 import { monotonic, type HistoryFile } from './history.js';
 
-const BINARY = process.env['REDIS_SERVER'] ?? 'redis-server';
+const BINARY = spawnSync('redis-server', ['--version']).error ? 'valkey-server' : 'redis-server';
 
 /** A redis-server to which things are done: frozen, killed and started again empty, refused its words. */
 export class FaultServer {
