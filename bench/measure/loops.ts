@@ -26,19 +26,28 @@ export async function rate(
   return (done * 1_000) / (performance.now() - start);
 }
 
-/**
- * Runs `step` so many times in `lanes` lanes; resolves with how often in a second of processor time, which
- * does not depend on what else the machine does. For work that waits for nothing outside this process.
- */
-export async function cpuRate(times: number, lanes: number, step: () => Promise<unknown>): Promise<number> {
-  let left = times;
-  const lane = async (): Promise<void> => {
-    while (left-- > 0) await step();
+/** Runs `step` so many times in `lanes` lanes. */
+export async function times(
+  count: number,
+  lanes: number,
+  step: (lane: number) => Promise<unknown>,
+): Promise<void> {
+  let left = count;
+  const lane = async (index: number): Promise<void> => {
+    while (left-- > 0) await step(index);
   };
+  await Promise.all(Array.from({ length: lanes }, (_, index) => lane(index)));
+}
+
+/**
+ * How often in a second of processor time `step` runs in `lanes` lanes, which does not depend on what else
+ * the machine does. For work that waits for nothing outside this process.
+ */
+export async function cpuRate(count: number, lanes: number, step: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();
-  await Promise.all(Array.from({ length: lanes }, lane));
+  await times(count, lanes, step);
   const { user, system } = process.cpuUsage(before);
-  return (times * 1e6) / (user + system);
+  return (count * 1e6) / (user + system);
 }
 
 /** Under the lock at last: a peer that gives up is asked again, as a user would have to. */

@@ -16,7 +16,7 @@ class Shop {
 export const decorator: Scenario = {
   id: 'decorator',
   async run(stage) {
-    const times = stage.quick ? 8_000 : 40_000;
+    const calls = stage.quick ? 8_000 : 40_000;
     const module = {
       module: DistributedLockModule,
       imports: [DistributedLockModule.forRoot()],
@@ -27,7 +27,7 @@ export const decorator: Scenario = {
     const mutex = new Mutex();
     const nothing = async () => undefined;
     const measured = (step: () => Promise<unknown>) => async () => {
-      return { one: await cpuRate(times, 1, step), hundred: await cpuRate(times, 100, step) };
+      return { one: await cpuRate(calls, 1, step), hundred: await cpuRate(calls, 100, step) };
     };
     for (let warm = 0; warm < 30_000; warm += 1) await shop.reserve('1');
     const rows = await interleaved(

@@ -1,11 +1,13 @@
 import type { Contender } from '../contenders/contender.js';
 import { FLOOR, OURS, peersFor, PIPELINED_FLOOR } from '../contenders/entrants.js';
-import { rate } from '../measure/loops.js';
+import { rate, times } from '../measure/loops.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import type { Table } from '../measure/table.js';
 import type { Stage } from '../stage/stage.js';
 import { type Scenario, terms } from './scenario.js';
 
+// Cycles, not milliseconds: what is slow on a busy machine would be compiled late, and be slower still.
+const WARM_UP = 2_000;
 const NOTHING = async (): Promise<void> => undefined;
 
 /** One lock after another on names that nobody else wants. */
@@ -43,10 +45,12 @@ async function cycles(stage: Stage, url: string, id: string, title: string, lane
     opened.push(contender);
     const using = (lane: number) => contender.using(`free-${lane}`, NOTHING);
     const byHand = async (lane: number) => (await contender.acquire(`free-${lane}`))();
-    const sample = async () => ({
-      using: await rate(ms, lanes, using),
-      byHand: await rate(ms, lanes, byHand),
-    });
+    await times(stage.url === url ? WARM_UP : WARM_UP / 10, lanes, byHand);
+    const sample = async () => {
+      const { perSecond } = await measured(stage, ms, lanes, using);
+      const { perSecond: byHandPerSecond, cpu } = await measured(stage, ms, lanes, byHand);
+      return { using: perSecond, byHand: byHandPerSecond, cpu };
+    };
     runners.push({ id: who, label, role, sample });
   }
   const rows = await interleaved(runners, terms(stage));
@@ -54,6 +58,26 @@ async function cycles(stage: Stage, url: string, id: string, title: string, lane
   const columns = [
     { id: 'using', title: 'using: cycles/s', better: 'more' },
     { id: 'byHand', title: 'acquire + awaited release: cycles/s', better: 'more' },
+    { id: 'cpu', title: 'its CPU time, client and server: µs per cycle', better: 'less' },
   ] as const;
   return { id, title, section: 'empty', columns, rows };
+}
+
+/** Cycles a second, and the processor time of both sides for one: a figure that a busy machine hardly changes. */
+async function measured(
+  stage: Stage,
+  ms: number,
+  lanes: number,
+  cycle: (lane: number) => Promise<unknown>,
+): Promise<{ perSecond: number; cpu: number }> {
+  let cycles = 0;
+  const server = await stage.serverCpu();
+  const client = process.cpuUsage();
+  const perSecond = await rate(ms, lanes, (lane) => {
+    cycles += 1;
+    return cycle(lane);
+  });
+  const { user, system } = process.cpuUsage(client);
+  const cpu = (user + system + ((await stage.serverCpu()) - server) * 1e6) / cycles;
+  return { perSecond, cpu };
 }
