@@ -31,4 +31,5 @@ export { type LockedDecorator, type LockKey, type LockNames } from './nest/lock-
 export { Locked } from './nest/locked.js';
 export { type LockedOptions, type LockProfile } from './nest/locked-options.js';
 export { getLocksToken } from './nest/locks-token.js';
+export { type StoreFindings } from './store/store-findings.js';
 export { type ClientLike } from './store/redis/client-like.js';

@@ -77,7 +77,7 @@ export class AcquireCommand {
       this.silentSince = undefined;
       return answer;
     } catch (error) {
-      this.unanswered = this.doubt;
+      if (!(error as LockStoreError).refused) this.unanswered = this.doubt;
       // A command whose time was that short says nothing of the store.
       if (timeout >= SLOW) this.failure = error as LockStoreError;
       return error as LockStoreError;

@@ -143,7 +143,7 @@ export class Attempt {
   private failed(error: LockStoreError, resends = 0): void {
     if (this.phase !== 'waiting') return;
     const once = this.owner.waitLeft(this) === 0 && this.failures >= resends;
-    if (error.refused || once) return this.giveUp({ kind: 'failed', error });
+    if (error.refused || once) return this.giveUp({ kind: 'failed', error }, !error.refused);
     this.failures += 1;
     this.later(Math.min(RETRY * 2 ** (this.failures - 1), SLOWEST_RETRY));
   }
@@ -167,8 +167,10 @@ export class Attempt {
     return this.hold;
   }
 
-  private giveUp(why: Refusal): void {
-    this.leave();
+  /** `sent`: something of it may be at the store. */
+  private giveUp(why: Refusal, sent = true): void {
+    if (sent) this.leave();
+    else this.finish();
     this.owner.refused(this, why);
   }
 
@@ -187,7 +189,8 @@ export class Attempt {
 
   private depart(): void {
     const { name, id, terms } = this;
-    const { end, doubt } = this.command;
+    const { end } = this.command;
+    const doubt = (): number => this.command.doubt;
     void this.around.farewell.send({ name, id, used: 0, keep: 0, done: 0, ttl: terms.ttl, end, doubt });
   }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { Line } from '../line/line.js';
 import type { LockStore } from '../store/lock-store.js';
+import type { StoreFindings } from '../store/store-findings.js';
 import { AllOf, locksIn } from './all-of.js';
 import type { LockContext } from './base-lock.js';
 import type { CountDownLatch } from './countdown-latch.js';
@@ -159,13 +160,16 @@ export class LockService {
     return this.inspector.revoke(name, options);
   }
 
-  /** Resolves when the store can be used; with `startup: 'warn'` it never rejects. @throws LockStoreError */
-  async ready(): Promise<void> {
+  /** Probes the store and tells what it is; with `startup: 'warn'` it never rejects. @throws LockStoreError */
+  async ready(): Promise<StoreFindings | undefined> {
     try {
-      await this.store.ready(STARTUP_PATIENCE);
+      const findings = await this.store.ready(STARTUP_PATIENCE);
+      for (const warning of findings.warnings) this.log.warn(warning);
+      return findings;
     } catch (error) {
       if (this.settings.startup === 'require') throw error;
       this.log.warn(`${(error as Error).message} Locks fail until it is there (startup: 'warn').`);
+      return undefined;
     }
   }
 

@@ -1,6 +1,7 @@
 import type { AnswerTo, LockNotice, LockOperation } from './lock-operation.js';
 import type { LatchAnswer, LatchOperation } from './latch-machine.js';
 import type { LockState } from './lock-state.js';
+import type { StoreFindings } from './store-findings.js';
 import type { ServerSample } from './server-sample.js';
 
 /** An answer with the local points of time that bracket it (milliseconds of the injected clock). */
@@ -48,8 +49,8 @@ export interface LockStore {
   /** Whether notices come from the server that answers commands, so that its samples hold for them. */
   noticesTrusted(name: string): boolean;
   listen(listener: LockStoreListener): void;
-  /** Resolves when the store can answer; rejects with LockStoreError after `timeout` ms. */
-  ready(timeout: number): Promise<void>;
+  /** Resolves when the store can be used, with what it is; rejects with LockStoreError after `timeout` ms. */
+  ready(timeout: number): Promise<StoreFindings>;
   /** Closes the connections it opened, and only those. */
   close(): Promise<void>;
 }

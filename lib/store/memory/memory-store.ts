@@ -4,6 +4,7 @@ import type { LockNotice, LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { LockState } from '../lock-state.js';
 import type { Answered, LockStore, LockStoreListener } from '../lock-store.js';
+import type { StoreFindings } from '../store-findings.js';
 import type { ServerSample } from '../server-sample.js';
 import type { MemoryServer } from './memory-server.js';
 
@@ -68,9 +69,9 @@ export class MemoryStore implements LockStore {
     this.listeners.push(listener);
   }
 
-  async ready(_timeout: number): Promise<void> {
+  async ready(_timeout: number): Promise<StoreFindings> {
     this.assertOpen();
-    return Promise.resolve();
+    return Promise.resolve({ address: this.address, publish: true, warnings: [] });
   }
 
   async close(): Promise<void> {

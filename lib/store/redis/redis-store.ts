@@ -4,6 +4,7 @@ import type { LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { LockState } from '../lock-state.js';
 import type { Answered, LockStore, LockStoreListener } from '../lock-store.js';
+import type { StoreFindings } from '../store-findings.js';
 import type { ServerSample } from '../server-sample.js';
 import { newSession } from '../session-id.js';
 import type { ClientRecipe } from './client-recipe.js';
@@ -16,7 +17,8 @@ import {
 } from './operation-codec.js';
 import { RedisChannel } from './redis-channel.js';
 import { RedisConnection } from './redis-connection.js';
-import { decodeState, isRecord } from './state-codec.js';
+import { probe } from './startup-probe.js';
+import { decodeState, isRecord, recordIn } from './state-codec.js';
 
 /** How a store of locks in Redis is set up. */
 export interface RedisStoreSettings {
@@ -32,6 +34,7 @@ export interface RedisStoreSettings {
 export class RedisStore implements LockStore {
   readonly session = newSession();
   readonly address: string;
+  private readonly namespace: string;
   private readonly prefix: string;
   /** In the microseconds of the scripts. */
   private readonly fenceMemory: number;
@@ -45,6 +48,7 @@ export class RedisStore implements LockStore {
     const connectionName = `${namespace}@${process}`.replace(/[^\x21-\x7e]/g, '_'); // CLIENT SETNAME takes no others
     const channelPrefix = `${namespace}:session:`;
     this.clock = clock;
+    this.namespace = namespace;
     this.address = recipe.address;
     this.prefix = `${recipe.keyPrefix}${namespace}:`;
     this.fenceMemory = fenceMemory * 1_000;
@@ -101,7 +105,7 @@ export class RedisStore implements LockStore {
   async read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }> {
     const key = this.prefix + name;
     const [now, ...flat] = (await this.script('inspect', name, [], timeout)) as [number, ...string[]];
-    const record = flat.length === 1 ? (flat[0] ?? '') : fieldsOf(flat);
+    const record = recordIn(flat);
     if (flat.length > 0 && !isRecord(record))
       throw new LockStoreError(
         `The key '${key}' at ${this.address} holds a foreign value, or a record of a newer version of this library.`,
@@ -137,8 +141,12 @@ export class RedisStore implements LockStore {
     this.listeners.push(listener);
   }
 
-  ready(timeout: number): Promise<void> {
-    return this.connection.ready(timeout);
+  async ready(timeout: number): Promise<StoreFindings> {
+    await this.connection.ready(timeout);
+    const { namespace, prefix } = this;
+    return this.connection.command('the start-up probe', timeout, (client) =>
+      probe(client, this, { namespace, prefix, timeout }),
+    );
   }
 
   close(): Promise<void> {
@@ -170,12 +178,6 @@ export class RedisStore implements LockStore {
     if (!heard?.key.startsWith(this.prefix) || !heard.notice.id.startsWith(`${this.session}.`)) return;
     for (const listener of this.listeners) listener.notice(heard.key.slice(this.prefix.length), heard.notice);
   }
-}
-
-function fieldsOf(flat: readonly string[]): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (let index = 0; index + 1 < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';
-  return fields;
 }
 
 /** A failure of the connection, with the lock that it hit. */

@@ -52,6 +52,14 @@ export function isRecord(record: StoredRecord): boolean {
   return typeof record === 'string' ? record.startsWith('lock1 ') : record['v'] === '1';
 }
 
+/** The record in the reply of the inspect script: one text, or field, value, field, value, … */
+export function recordIn(flat: readonly string[]): StoredRecord {
+  if (flat.length === 1) return flat[0] ?? '';
+  const fields: Record<string, string> = {};
+  for (let index = 0; index + 1 < flat.length; index += 2) fields[flat[index] ?? ''] = flat[index + 1] ?? '';
+  return fields;
+}
+
 /** The fields that decode to `state`. */
 export function encodeState(state: LockState): Record<string, string> {
   const fields: Record<string, string> = {

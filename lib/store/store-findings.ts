@@ -1,0 +1,19 @@
+/**
+ * What the start-up probe found out about a store, for logs, health checks and tools.
+ *
+ * @publicApi
+ */
+export interface StoreFindings {
+  /** What people see of the store: `memory`, or `redis://host:6379/0`, never with credentials. */
+  readonly address: string;
+  /** The server's version, where it may be asked. */
+  readonly version?: string;
+  /** `master` or `slave`, where it may be asked. */
+  readonly role?: string;
+  /** What the server does when its memory is full, where it may be asked. */
+  readonly maxmemoryPolicy?: string;
+  /** Whether waiters can be told of their grant; otherwise they ask. */
+  readonly publish: boolean;
+  /** What an operator should mend, one line each with its remedy; empty when all is well. */
+  readonly warnings: readonly string[];
+}
