@@ -23,7 +23,7 @@ export const machineMutants: readonly Mutant[] = [
     file: 'lib/store/settle.ts',
     text: 'dequeue(state, head);\n    if (head.id === caller)',
     becomes: 'if (head.id !== caller) dequeue(state, head);\n    if (head.id === caller)',
-    specs: MACHINE,
+    specs: ['test/store/lock-machine-property.spec.ts'],
   },
   {
     bug: 'the fence is a counter',
@@ -35,8 +35,13 @@ export const machineMutants: readonly Mutant[] = [
   {
     bug: 'a notice goes out before the change that it announces',
     file: 'lib/store/settle.ts',
-    text: 'state.holders.push(holder);\n  return holder;',
-    becomes: 'queueMicrotask(() => state.holders.push(holder));\n  return holder;',
+    text:
+      "if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done })) return;\n" +
+      '  state.holders.pop();',
+    becomes:
+      'const holder = state.holders.pop();\n' +
+      "  if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done }))\n" +
+      '    return void state.holders.push(holder as Holder);',
     specs: MACHINE,
   },
   {

@@ -9,7 +9,7 @@ import { scriptMutants } from './script-mutants.js';
 const root = process.cwd();
 const copy = join(root, '.tmp', 'mutants');
 const COPIED = ['lib', 'test', 'tools', 'jest.config.mjs', 'tsconfig.json', 'package.json'];
-const PATIENCE = 120_000;
+const PATIENCE = 90_000;
 
 function prepare(): void {
   rmSync(copy, { recursive: true, force: true });
