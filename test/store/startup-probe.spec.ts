@@ -14,7 +14,7 @@ describe('what the probe makes of the server it finds', () => {
     };
     const store = { address, session: 'session', execute: () => Promise.resolve({}) };
     const place = { namespace, prefix: `${namespace}:`, timeout: 1_000 };
-    return (await probe(client as never, store as never, place)).warnings;
+    return (await probe(client, store as never, place)).warnings;
   }
 
   it('warns of the default namespace in production, on a server that is not local', async () => {
