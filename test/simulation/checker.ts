@@ -16,7 +16,8 @@ export interface Ask {
 
 interface Held {
   readonly ask: Ask;
-  readonly tenure: Tenure;
+  tenure: Tenure;
+  units: number;
   readonly epoch: number;
   /** The API said that it is over. */
   over: boolean;
@@ -82,12 +83,18 @@ export class Checker {
     if (overtaken) this.fail(`${ask.label} overtook ${overtaken.label} in the line of its process`);
     this.waiting.splice(place, 1);
     const { id } = tenure.hold;
-    const held = { ask, tenure, epoch: this.server.epochOf(id), over: false };
+    const held = { ask, tenure, units: ask.plan.units, epoch: this.server.epochOf(id), over: false };
     this.timeline.note(() => `${ask.label} has ${ask.plan.name} as ${id.slice(0, 8)}, fence ${tenure.fence}`);
     this.report(this.fences.enter(held));
     this.stalls.end(ask.plan.name);
     this.held.add(held);
     return held;
+  }
+
+  downgraded(held: Held, tenure: Tenure): void {
+    held.tenure = tenure;
+    held.units = 1;
+    this.timeline.note(() => `${held.ask.label} goes on with one unit`);
   }
 
   released(held: Held): void {
@@ -126,7 +133,7 @@ export class Checker {
   private checkUnits(held: Held, inUse: Map<string, number>): void {
     const { ask, epoch } = held;
     const lock = `${ask.plan.name} ${epoch}`;
-    const units = (inUse.get(lock) ?? 0) + ask.plan.units;
+    const units = (inUse.get(lock) ?? 0) + held.units;
     inUse.set(lock, units);
     if (units > this.schedule.capacity)
       this.fail(`${units} units of ${ask.plan.name} are held, the last by ${ask.label}`);
@@ -134,11 +141,11 @@ export class Checker {
   }
 
   /** A lease that its holder believes is one that the server keeps, and longer than believed. */
-  private checkKept({ ask, tenure }: Held): void {
+  private checkKept({ ask, tenure, units }: Held): void {
     const { hold } = tenure;
     const holder = this.server.record(hold.name)?.holders.find(({ id }) => id === hold.id);
     const kept = holder ? (holder.deadline - this.server.time()) / 1_000 : -Infinity;
-    if (holder?.units !== ask.plan.units || kept <= 0)
+    if (!holder || holder.units < units || kept <= 0)
       return this.fail(`${ask.label} holds what the server does not keep for it`);
     if (this.stepped) return;
     const believed = tenure.hold.deadline - ask.process.clock.now();

@@ -23,6 +23,8 @@ export interface CallerPlan {
   readonly keep: number;
   /** Renews by hand so long after the grant; Infinity never. */
   readonly renewAfter: number;
+  /** Goes on with one unit so long after the grant; Infinity never. */
+  readonly downgradeAfter: number;
 }
 
 /** One history, as data: the same schedule runs the same way. */
@@ -57,7 +59,10 @@ export function scheduleOf(kind: Kind, seed: number): Schedule {
     const ttl = random.pick(ttls);
     const caller = callerOf(random, ttl, random.between(0, spread), random.between(0, longest));
     const units = unitsOf(random, kind, capacity);
-    return { ...caller, process: random.whole(0, processes - 1), name: random.pick(names), units };
+    const downgrades = kind === 'readWrite' && units > 1 && random.chance(0.2);
+    const downgradeAfter = downgrades ? random.between(0, caller.hold) : Infinity;
+    const [process, name] = [random.whole(0, processes - 1), random.pick(names)];
+    return { ...caller, process, name, units, downgradeAfter };
   });
   const drifts = Array.from({ length: processes }, () => random.between(-0.009, 0.009));
   const deaf = random.chance(calm ? 0 : 0.1) ? [random.whole(0, processes - 1)] : [];

@@ -2,7 +2,7 @@ import { LockBusyError } from '../../lib/base/lock-busy-error.js';
 import { LockStoreError } from '../../lib/base/lock-store-error.js';
 import { Line } from '../../lib/line/line.js';
 import type { Tenure } from '../../lib/line/tenure.js';
-import type { Ask, Checker } from './checker.js';
+import type { Ask, Checker, Held } from './checker.js';
 import { Life } from './life.js';
 import type { Random } from './random.js';
 import { guardOf, type CallerPlan, type Schedule } from './schedule.js';
@@ -23,7 +23,8 @@ export class SimulatedProcess {
   /** What was promised to callers and is not settled yet. */
   open = 0;
   private readonly line: Line;
-  private closing = false;
+  /** It shuts down, and may leave what it could not give back in time. */
+  closing = false;
   /** It was stopped, or its clock jumped: it cannot be held to its timers. */
   private disturbedAt = -Infinity;
 
@@ -47,13 +48,9 @@ export class SimulatedProcess {
       const { name, units, ttl, wait, renews, maxHold } = plan;
       const ask: Ask = { process: this, plan, label: `p${this.index}#${number}` };
       const controller = new AbortController();
-      const terms = {
-        units,
-        capacity: this.schedule.capacity,
-        ttl,
-        guard: guardOf(ttl),
-        who: `p${this.index}:1`,
-      };
+      const who = `p${this.index}:1`;
+      const { capacity } = this.schedule;
+      const terms = { units, capacity, ttl, guard: guardOf(ttl), who, once: wait === 0 };
       const since = this.timeline.now;
       this.checker.asked(ask);
       this.open += 1;
@@ -108,15 +105,26 @@ export class SimulatedProcess {
 
   private work(ask: Ask, tenure: Tenure): void {
     const held = this.checker.granted(ask, tenure);
-    const { hold, keep, renewAfter } = ask.plan;
+    const { hold, keep, renewAfter, downgradeAfter } = ask.plan;
     this.open += 1;
-    if (renewAfter < hold) this.later(renewAfter, () => void tenure.hold.renewNow().catch(() => undefined));
+    if (renewAfter < hold)
+      this.later(renewAfter, () => void held.tenure.hold.renewNow().catch(() => undefined));
+    if (downgradeAfter < hold) this.later(downgradeAfter, () => this.downgrade(held));
     const release = (): void => {
       this.checker.released(held);
-      void tenure.release({ keep, done: 0 }).finally(() => (this.open -= 1));
+      void held.tenure.release({ keep, done: 0 }).finally(() => (this.open -= 1));
     };
     if (hold > 0) this.later(hold, release);
     else release();
+  }
+
+  /** As the API does: what is over is not made less. */
+  private downgrade(held: Held): void {
+    if (held.tenure.over !== undefined) return;
+    const { tenure, done } = held.tenure.downgrade(1);
+    this.checker.downgraded(held, tenure);
+    this.open += 1;
+    void done.finally(() => (this.open -= 1));
   }
 
   private refused(ask: Ask, error: unknown): void {

@@ -32,7 +32,7 @@ export class SimulatedServer {
   mute = false;
   /** Sees every operation that was carried out. */
   onApply: (queueBefore: readonly string[], state: LockState) => void = () => undefined;
-  /** Sees every grant that its holder did not ask for right then, and the longest that it may last unconfirmed. */
+  /** Sees every grant that its holder did not ask for right then, and how long it may last unconfirmed. */
   onGrant: (holder: Holder, span: number) => void = () => undefined;
   private readonly records = new Map<string, { state: LockState; expiry: number }>();
   private readonly channels = new Map<string, Map<object, Deliver>>();
@@ -73,8 +73,9 @@ export class SimulatedServer {
     for (const holder of state.holders) {
       if (this.grantedIn.has(holder.id)) continue;
       this.grantedIn.set(holder.id, this.epoch);
-      if (!('id' in operation) || operation.id !== holder.id)
-        this.onGrant(holder, CLAIM_WINDOW + (guards.get(holder.id) ?? 0));
+      const asked = operation.kind === 'acquire' && operation.id === holder.id;
+      if (!asked)
+        this.onGrant(holder, guards.has(holder.id) ? CLAIM_WINDOW + (guards.get(holder.id) ?? 0) : 0);
     }
     this.onApply(before, state);
     return answer;
