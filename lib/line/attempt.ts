@@ -188,9 +188,13 @@ export class Attempt {
   }
 
   private depart(): void {
-    const { name, id, terms } = this;
-    const { end } = this.command;
-    const doubt = (): number => this.command.doubt;
-    void this.around.farewell.send({ name, id, used: 0, keep: 0, done: 0, ttl: terms.ttl, end, doubt });
+    const { name, id, terms, command } = this;
+    void this.around.farewell.send({
+      ...{ name, id, used: 0, keep: 0, done: 0, ttl: terms.ttl, end: command.end },
+      // An answer that comes meanwhile ends the doubt.
+      get doubt() {
+        return command.doubt;
+      },
+    });
   }
 }

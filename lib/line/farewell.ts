@@ -16,7 +16,7 @@ export interface Departure {
   /** Local time at which the store has forgotten the id by itself. */
   readonly end: number;
   /** Server time up to which an unanswered acquire of this id may still be read, as far as is known now; 0 for none. */
-  doubt(): number;
+  readonly doubt: number;
 }
 
 const RETRY = 50;
@@ -88,10 +88,9 @@ export class Farewell {
         // A repeat that finds nothing: the first one did it, and only its answer was lost.
         answered(outcome === 'released' || (outcome === 'gone' && repeat) ? 'released' : 'expired');
         const left = end - this.clock.now();
-        const doubt = departure.doubt();
-        if (now > doubt || left <= 0 || this.closed) return;
+        if (now > departure.doubt || left <= 0 || this.closed) return;
         // Either clock may have jumped: the doubt is never worth more than the lease.
-        await this.pause(Math.min((doubt - now) / 1_000 + 1, left + 1));
+        await this.pause(Math.min((departure.doubt - now) / 1_000 + 1, left + 1));
       } catch {
         if (this.closed || this.clock.now() >= end) return answered('expired');
         await this.pause(RETRY);

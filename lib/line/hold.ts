@@ -139,7 +139,7 @@ export class Hold implements Renewable {
     const { id, name, used, doubt, terms } = this;
     const end =
       Math.max(this.deadline, this.around.clock.now() + terms.ttl) + terms.guard + CLAIM_WINDOW / 1_000;
-    return this.around.farewell.send({ name, id, used, keep, done, ttl: terms.ttl, end, doubt: () => doubt });
+    return this.around.farewell.send({ name, id, used, keep, done, ttl: terms.ttl, end, doubt });
   }
 
   private async sendRenewal(): Promise<'renewed' | 'lost'> {

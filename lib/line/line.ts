@@ -106,8 +106,7 @@ export class Line implements AgentHost {
     if (notice.kind !== 'granted') return;
     // A grant for an attempt that nobody waits for any more is given back; for a forged one this is nothing.
     const { ttl, end } = { ttl: notice.span / 1_000, end: this.clock.now() + notice.span / 1_000 };
-    const nothing = { used: 0, keep: 0, done: 0, doubt: () => 0 };
-    void this.around.farewell.send({ name, id: notice.id, ttl, end, ...nothing });
+    void this.around.farewell.send({ name, id: notice.id, used: 0, keep: 0, done: 0, ttl, end, doubt: 0 });
   }
 
   /** Waits for `work`, up to `ms`; leaves no timer. */
