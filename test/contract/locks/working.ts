@@ -79,7 +79,7 @@ export function workingContract(stage: Stage): void {
     const mutex = stage.one.mutex(stage.name);
     await using _lease = await mutex.acquire();
     expect(await stage.two.mutex(stage.name).tryAcquire()).toBeUndefined();
-    const ran = stage.two.mutex(stage.name).using(() => true, { wait: 20 });
+    const ran = stage.two.mutex(stage.name).using(() => true, { wait: 200 });
     expect(await failureOf(ran)).toMatchObject({ reason: 'timeout' });
   });
 }
