@@ -16,7 +16,7 @@ class Shop {
 export const decorator: Scenario = {
   id: 'decorator',
   async run(stage) {
-    const calls = stage.quick ? 8_000 : 40_000;
+    const calls = stage.quick ? 5_000 : 20_000;
     const module = {
       module: DistributedLockModule,
       imports: [DistributedLockModule.forRoot()],

@@ -40,7 +40,10 @@ async function rowOf(stage: Stage, { id, label, role, open, commands }: Entrant)
   await sleep(seconds * 1_000);
   const after = await stage.calls(commands);
   passing = true;
-  await release();
+  // A peer does not renew what was acquired by hand: on a busy machine it may have expired.
+  await release().catch((error: unknown) => {
+    if (ours) throw error;
+  });
   if (ours) await Promise.all(waiters);
   await Promise.all([...sessions, holder].map((session) => session.close()));
   return { id, label, role, samples: [{ commands: (after - before) / seconds }] };
