@@ -70,11 +70,11 @@ export function emptyState(): LockState {
 }
 
 /**
- * When a record may be forgotten; a store keeps it until then. Never before the clock has caught up with the
- * fence, which runs ahead of it after a revocation by force or a clock that stepped back: fences would shrink.
+ * When a record may be forgotten; a store keeps it until then. Never before the clock has passed the fence,
+ * which runs ahead of it after a revocation by force or a clock that stepped back: fences would shrink.
  */
 export function expiryOf(state: LockState, now: number, fenceMemory: number): number {
-  let latest = Math.max(now, state.done, state.fence);
+  let latest = Math.max(now, state.done, state.fence + 1);
   for (const holder of state.holders) latest = Math.max(latest, holder.deadline);
   if (state.queue.length > 0) latest = Math.max(latest, state.alive);
   return latest + fenceMemory;

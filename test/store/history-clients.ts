@@ -12,8 +12,9 @@ export class HistoryClients {
 
   /** How long it is from the server time `now` to a step. */
   pause(step: Step, state: LockState, now: number): number {
+    if (!step.onTime) return step.pause;
     const next = Math.min(...state.holders.map(({ deadline }) => deadline));
-    return step.onTime && next < Infinity ? Math.max(20, next - now) : step.pause;
+    return Math.max(20, (next < Infinity ? next : state.fence) - now);
   }
 
   /** The operation that a step stands for. */

@@ -23,7 +23,7 @@ export interface Step {
   readonly otherCapacity: boolean;
   /** Microseconds that pass before it, at least. */
   readonly pause: number;
-  /** It comes in the microsecond in which the next hold ends. */
+  /** It comes in the microsecond in which the next hold ends, or that of the last fence when nobody holds. */
   readonly onTime: boolean;
   /** By how much the server's clock jumps before it. */
   readonly jump: number;

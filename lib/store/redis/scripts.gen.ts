@@ -163,7 +163,7 @@ end
 if count == 0 then
 first, next, alive = 1, 1, 0
 end
-local latest = math.max(now, done, fence)
+local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
 end
@@ -569,7 +569,7 @@ end
 if count == 0 then
 first, next, alive = 1, 1, 0
 end
-local latest = math.max(now, done, fence)
+local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
 end
@@ -966,7 +966,7 @@ end
 if count == 0 then
 first, next, alive = 1, 1, 0
 end
-local latest = math.max(now, done, fence)
+local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
 end
@@ -1133,7 +1133,7 @@ if holder ~= id or units ~= capacity or since + span <= now then
 return general(key, id, tonumber(used), more)
 end
 local fence = math.min(last == '-' and first + block - 1 or tonumber(last), math.max(tonumber(used), first - 1))
-if fence > now then
+if fence >= now then
 return general(key, id, tonumber(used), more)
 end
 if idle == '0' then
@@ -1317,7 +1317,7 @@ end
 if count == 0 then
 first, next, alive = 1, 1, 0
 end
-local latest = math.max(now, done, fence)
+local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
 end
@@ -1484,7 +1484,7 @@ last = last == '-' and first + reserved - 1 or tonumber(last)
 if units == capacity then
 last = math.max(last, lastUsed + block)
 end
-if last > now + span then
+if last >= now + span then
 return general(key, id, span, block, lastUsed)
 end
 local lastText = string.format('%.0f', last)
@@ -1667,7 +1667,7 @@ end
 if count == 0 then
 first, next, alive = 1, 1, 0
 end
-local latest = math.max(now, done, fence)
+local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
 end

@@ -173,8 +173,8 @@ local function writeAll()
     'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
 end
 
--- Writes what has changed. The record lives as long as a holder or a waiter may, and until the clock has caught
--- up with the fence.
+-- Writes what has changed. The record lives as long as a holder or a waiter may, and until the clock has passed
+-- the fence.
 local function commit()
   if absent and #ids == 0 and count == 0 then
     return
@@ -185,7 +185,7 @@ local function commit()
   if count == 0 then
     first, next, alive = 1, 1, 0
   end
-  local latest = math.max(now, done, fence)
+  local latest = math.max(now, done, fence + 1)
   for _, each in ipairs(ids) do
     latest = math.max(latest, holders[each].deadline)
   end

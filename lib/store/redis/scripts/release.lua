@@ -63,7 +63,7 @@ local function serve(key, at)
   -- Nothing else was granted beside an exclusive hold, so the rest of its block goes back. What the client says
   -- of it is bounded by the block: at least the fence before its first, at most its last.
   local fence = math.min(last == '-' and first + block - 1 or tonumber(last), math.max(tonumber(used), first - 1))
-  if fence > now then
+  if fence >= now then
     return general(key, id, tonumber(used), more)
   end
   if idle == '0' then

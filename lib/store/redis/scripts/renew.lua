@@ -62,7 +62,7 @@ local function serve(key, at)
   if units == capacity then
     last = math.max(last, lastUsed + block)
   end
-  if last > now + span then
+  if last >= now + span then
     return general(key, id, span, block, lastUsed)
   end
   local lastText = string.format('%.0f', last)
