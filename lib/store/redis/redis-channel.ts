@@ -18,6 +18,7 @@ export class RedisChannel {
   private closed = false;
   private connections = 0;
   private answered = false;
+  private dropping = false;
 
   constructor(
     private readonly name: string,
@@ -33,6 +34,7 @@ export class RedisChannel {
     client.on('connect', () => this.expectAnswer());
     client.on('ready', () => void this.subscribe(client));
     client.on('close', () => {
+      this.dropping = false;
       if (this.subscribed) this.on.down();
       this.subscribed = false;
     });
@@ -64,9 +66,11 @@ export class RedisChannel {
     });
   }
 
-  /** Drops the connection; a new one is made at once. */
+  /** Drops the connection; a new one is made as soon as it is gone. */
   reset(): void {
-    if (!this.closed) this.client?.disconnect(true);
+    if (this.closed || this.dropping || !this.client) return;
+    this.dropping = true; // ioredis adds a listener each time, and a silent connection takes seconds to end
+    this.client.disconnect(true);
   }
 
   close(): void {
