@@ -17,7 +17,14 @@ function hold(
   const { fence, asked = from - 1, end = 'release', name = 'a', units = 1 } = more;
   return [
     { type: 'acquire', id, process: `p-${id}`, name, at: asked, units },
-    { type: 'granted', id, at: from, until: end === 'deadline' ? to : to + 100, ...(fence ? { fence } : {}) },
+    {
+      type: 'granted',
+      id,
+      at: from,
+      until: end === 'deadline' ? to : to + 100,
+      held: true,
+      ...(fence ? { fence } : {}),
+    },
     ...(end === 'release' ? [{ type: 'release', id, at: to } as const] : []),
     ...(end === 'lost' ? [{ type: 'lost', id, at: to, reason: 'expired' } as const] : []),
   ];
@@ -40,6 +47,14 @@ describe('the checker', () => {
 
   it('sees a second holder whose claim is over at once', () => {
     expect(violations(...hold('x', 10, 20), ...hold('y', 15, 15, { end: 'deadline' }))).toHaveLength(1);
+  });
+
+  it('does not count a grant that was over when the caller came to see it, unless it says held', () => {
+    const grant: HistoryEvent = { type: 'granted', id: 'y', at: 15, until: 15, held: false, fence: 1 };
+    const y: HistoryEvent[] = [{ type: 'acquire', id: 'y', process: 'p', name: 'a', at: 2 }, grant];
+    const x = hold('x', 10, 20, { fence: 7 });
+    expect(violations(...x, ...y)).toEqual([]);
+    expect(violations(...x, y[0] as HistoryEvent, { ...grant, held: true })).toHaveLength(2);
   });
 
   it('counts units against the capacity', () => {

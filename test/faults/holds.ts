@@ -46,7 +46,7 @@ export function askedIn(events: readonly HistoryEvent[]): Map<string, Asked> {
 export function holdsIn(events: readonly HistoryEvent[], asked: Iterable<Asked>, bad: string[]): Hold[] {
   const holds = new Map<string, Hold>();
   for (const { granted, at: invoked, ...who } of asked)
-    if (granted) {
+    if (granted?.held) {
       const { at: start, until: end, fence } = granted;
       holds.set(who.id, { ...who, invoked, start, end, endedBy: 'deadline', fence, unsure: false });
     }

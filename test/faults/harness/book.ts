@@ -40,11 +40,12 @@ export class Book {
       return { id, waited: at - asked, refused: { code: word, message } };
     }
     const at = monotonic();
+    const held = claim.held(); // false when the process was stopped between the grant and this line
     const until = at + claim.remaining();
     const fence = claim.fence === undefined ? {} : { fence: claim.fence };
-    this.history.add({ type: 'granted', id, at, until, ...fence });
+    this.history.add({ type: 'granted', id, at, until, held, ...fence });
     this.claims.set(id, claim);
-    this.untils.set(id, { until, told: at, held: true, lost: 0 });
+    this.untils.set(id, { until, told: at, held, lost: 0 });
     claim.onLoss((reason) => this.lost(id, reason));
     return { id, waited: at - asked, ...fence };
   }

@@ -11,7 +11,7 @@ export type HistoryEvent =
   /** What holds of a name: units there are, the longest gap between an end and the next grant, how often a later comer may overtake. */
   | { type: 'rule'; name: string; capacity?: number; gap?: number; overtakes?: number; settle?: number }
   | { type: 'acquire'; id: string; process: string; name: string; at: number; units?: number }
-  | { type: 'granted'; id: string; at: number; until: number; fence?: number }
+  | { type: 'granted'; id: string; at: number; until: number; held: boolean; fence?: number }
   | { type: 'refused'; id: string; at: number; code: string; message: string }
   | { type: 'sample'; id: string; at: number; held: boolean; until: number }
   | { type: 'lost'; id: string; at: number; reason: string }
