@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
 import type { ServerSample } from '../server-sample.js';
-import { RedisFailures } from './redis-failure.js';
+import { RedisFailures } from './redis-failures.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 import { SCRIPTS } from './scripts.gen.js';
 
@@ -13,6 +13,8 @@ const SHA = Object.fromEntries(
   Object.entries(SCRIPTS).map(([name, lua]) => [name, createHash('sha1').update(lua).digest('hex')]),
 ) as Record<ScriptName, string>;
 
+// The client reports that, and goes on with database 0.
+const NO_SUCH_DB = /DB index|SELECT is not allowed/i;
 // A server that has not answered anything for this long, though it was asked: the way to it may be dead.
 const SILENCE = 2_000;
 
@@ -26,6 +28,8 @@ export class RedisConnection {
   private closed = false;
   private started = false;
   private lastError = 'no connection yet';
+  /** Why nothing may be done over this connection, ever. */
+  private useless: LockStoreError | undefined;
   /** When the server was last heard, or the connection made. */
   private heardAt = Infinity;
   private readonly failures: RedisFailures;
@@ -41,7 +45,10 @@ export class RedisConnection {
     private readonly common: readonly (string | number)[],
   ) {
     this.failures = new RedisFailures(address, [client.options.password, client.options.sentinelPassword]);
-    client.on('error', (error: Error) => (this.lastError = this.failures.wordsOf(error)));
+    client.on('error', (error: Error) => {
+      this.lastError = this.failures.wordsOf(error);
+      if (NO_SUCH_DB.test(error.message)) this.useless = this.failures.useless(this.lastError);
+    });
     client.on('connect', () => (this.heardAt = clock.now()));
     client.on('ready', () => void this.greet());
     client.on('close', () => {
@@ -55,6 +62,7 @@ export class RedisConnection {
     if (this.up) return Promise.resolve();
     if (this.closed)
       return Promise.reject(new LockStoreError(`The connection to ${this.address} is closed.`));
+    if (this.useless) return Promise.reject(this.useless);
     if (!this.started) {
       this.started = true;
       this.client.connect().catch((error: Error) => (this.lastError = this.failures.wordsOf(error)));
@@ -68,11 +76,7 @@ export class RedisConnection {
       };
       const cancel = this.clock.after(timeout, () => {
         this.resetIfSilent();
-        settle(
-          new LockStoreError(
-            `Redis at ${this.address} is not reachable (${this.lastError}); gave up after ${Math.round(timeout)} ms.`,
-          ),
-        );
+        settle(this.failures.unreachable(this.lastError, timeout));
       });
       this.waiting.add(settle);
     });
@@ -83,11 +87,7 @@ export class RedisConnection {
     return new Promise<T>((resolve, reject) => {
       const cancel = this.clock.after(timeout, () => {
         this.resetIfSilent();
-        reject(
-          new LockStoreError(
-            `Redis at ${this.address} did not answer ${what} within ${Math.round(timeout)} ms; its outcome is unknown.`,
-          ),
-        );
+        reject(this.failures.silent(what, timeout));
       });
       send(this.client).then(
         (value) => {
@@ -185,9 +185,10 @@ export class RedisConnection {
   private async greet(): Promise<void> {
     this.runId = await this.client.info('server').then(runIdIn, () => '');
     if (this.closed || this.client.status !== 'ready') return;
-    this.up = true;
-    for (const settle of [...this.waiting]) settle();
-    this.onUp();
+    this.up = this.useless === undefined;
+    for (const settle of [...this.waiting]) settle(this.useless);
+    if (this.up) this.onUp();
+    else this.client.disconnect();
   }
 }
 

@@ -35,6 +35,27 @@ export class RedisFailures {
     });
   }
 
+  /** The error of a server that could not be asked. */
+  unreachable(words: string, timeout: number): LockStoreError {
+    return new LockStoreError(
+      `Redis at ${this.address} is not reachable (${words}); gave up after ${Math.round(timeout)} ms.`,
+    );
+  }
+
+  /** The error of a command that was not answered in time. */
+  silent(what: string, timeout: number): LockStoreError {
+    return new LockStoreError(
+      `Redis at ${this.address} did not answer ${what} within ${Math.round(timeout)} ms; its outcome is unknown.`,
+    );
+  }
+
+  /** The error of a server that can never serve as it is asked to. */
+  useless(words: string): LockStoreError {
+    return new LockStoreError(`Redis at ${this.address} cannot be used: ${words}.`, undefined, {
+      refused: true,
+    });
+  }
+
   wordsOf(error: Error): string {
     let words = withoutCredentials(error.message || (error as NodeJS.ErrnoException).code || String(error));
     for (const secret of this.secrets) if (secret) words = words.replaceAll(secret, '***');
