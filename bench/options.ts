@@ -22,12 +22,12 @@ export function optionsIn(args: readonly string[]): BenchOptions {
       check: { type: 'boolean', default: false },
       only: { type: 'string', multiple: true, default: [] },
       rtt: { type: 'string', default: '0' },
-      rounds: { type: 'string', default: '5' },
+      rounds: { type: 'string' },
     },
   });
   const { quick, check, only } = values;
   const rtt = Number.parseFloat(values.rtt.replace(/ms$/, ''));
-  const rounds = Number.parseInt(values.rounds, 10);
+  const rounds = Number.parseInt(values.rounds ?? (quick ? '4' : '5'), 10);
   if (!(rtt >= 0) || !(rounds >= 1)) throw new Error('--rtt takes milliseconds, --rounds a number from 1.');
   return { quick, check, only, rtt, rounds };
 }
