@@ -40,6 +40,7 @@ export class ClientRecipe {
   private readonly make: (settings: RedisOptions) => Redis;
 
   constructor(source: RedisSource) {
+    refuseOtherTopologies(source);
     if (typeof source === 'string') {
       checkUrl(source);
       this.make = (settings) => new Redis(source, settings as object);
@@ -69,6 +70,21 @@ export class ClientRecipe {
     client.on('error', () => undefined); // an unheard 'error' is printed by ioredis; we report per call
     return client;
   }
+}
+
+/** What ioredis would take for the options of a server on localhost, or would not take at all. */
+function refuseOtherTopologies(source: RedisSource): void {
+  if (typeof source !== 'object' || source === null) return;
+  const given = source as { url?: unknown; cluster?: unknown; quorum?: unknown; isCluster?: unknown };
+  const several = isClient(source) ? given.isCluster === true : (given.cluster ?? given.quorum);
+  if (!isClient(source) && given.url !== undefined)
+    throw new LockUsageError(
+      "The option redis takes the URL itself, as in redis: 'redis://…'; it was { url }.",
+    );
+  if (several)
+    throw new LockUsageError(
+      'The option redis takes one server, by itself or behind Sentinel: clusters and quorums are not a part of this version.',
+    );
 }
 
 function isClient(source: unknown): source is ClientLike {

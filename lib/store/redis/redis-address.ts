@@ -10,10 +10,11 @@ export function checkUrl(url: string): string {
   } catch {
     // reported below
   }
-  if ((parsed?.protocol === 'redis:' || parsed?.protocol === 'rediss:') && parsed.hostname !== '') return url;
+  const known = parsed?.protocol === 'redis:' || parsed?.protocol === 'rediss:';
+  if (known && parsed?.hostname !== '' && /^\/?\d*$/.test(parsed?.pathname ?? '')) return url;
   throw new LockUsageError(
     `The option redis takes a URL such as 'redis://localhost:6379' or 'rediss://…', or the options or a client ` +
-      `of ioredis; it was ${shown(withoutCredentials(url))}.`,
+      `of ioredis; it was ${shown(openPartOf(url))}.`,
   );
 }
 
@@ -26,6 +27,11 @@ export function addressOf(options: RedisOptions): string {
   if (options.path) return `unix:${options.path}`;
   const scheme = options.tls ? 'rediss' : 'redis';
   return `${scheme}://${options.host ?? 'localhost'}:${options.port ?? 6379}/${options.db ?? 0}`;
+}
+
+/** What of a URL, however wrong, may be shown: nothing before the last @, nothing after a question mark. */
+function openPartOf(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/|).*@/is, '$1***@').replace(/\?.*/s, '?***');
 }
 
 /** A text with every user:password before an @ blotted out. */
