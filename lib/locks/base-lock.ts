@@ -8,7 +8,7 @@ import type { Line } from '../line/line.js';
 import type { ReleaseTerms } from '../line/tenure.js';
 import { OVER, type Entry, type Held, type HeldLeases, type LockMode } from './held-leases.js';
 import type { Lease } from './lease.js';
-import { MIN_HOLD, truth, WAIT, type LockSettings } from './lock-settings.js';
+import { checkOptions, MIN_HOLD, truth, WAIT, type LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { UnprotectedLease } from './unprotected-lease.js';
 
@@ -36,13 +36,19 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     return this.parts.map(({ name }) => name);
   }
 
+  private get firstName(): string {
+    return this.parts[0]?.name ?? '';
+  }
+
   async acquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L> {
     this.refuseToWaitForItself();
+    checkOptions(options, this.firstName);
     return this.takeOrExplain(options, this.context.settings.wait);
   }
 
   async tryAcquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L | undefined> {
     this.refuseToWaitForItself();
+    checkOptions(options, this.firstName);
     try {
       return await this.takeOrExplain(options, 0);
     } catch (error) {
@@ -56,7 +62,10 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     work: (lease: L) => T | PromiseLike<T>,
     options: UsingOptions & X = {} as UsingOptions & X,
   ): Promise<T> {
-    const [{ name } = { name: '' }] = this.parts;
+    const name = this.firstName;
+    if (typeof work !== 'function')
+      throw new LockUsageError(`The work under a lock is a function; it was ${shown(work)}.`, name);
+    checkOptions(options, name);
     const reentrant = truth(options.reentrant, 'reentrant', name);
     const runsWithout = mayRunWithoutStore(options.onStoreError, name);
     const minHold = options.minHold === undefined ? 0 : milliseconds(options.minHold, MIN_HOLD);

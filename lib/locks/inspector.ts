@@ -4,6 +4,7 @@ import { checkName } from '../base/name.js';
 import { holderOf } from '../line/caller.js';
 import type { LockStore } from '../store/lock-store.js';
 import type { LockReport } from './lock-report.js';
+import { checkOptions, truth } from './lock-settings.js';
 
 const PATIENCE = 1_000;
 
@@ -36,11 +37,14 @@ export class Inspector {
   }
 
   async revoke(name: string, options: { reason: string; force?: boolean }): Promise<boolean> {
-    const { reason, force = false } = options;
+    checkName(name);
+    checkOptions(options, name);
+    const { reason, force } = options;
     if (typeof reason !== 'string' || reason === '')
       throw new LockUsageError(`The option reason takes a text for the log; it was ${shown(reason)}.`, name);
-    const operation = { kind: 'revoke', reason, force } as const;
-    return (await this.store.execute(checkName(name), operation, PATIENCE)).count > 0;
+    const forced = force !== undefined && truth(force, 'force', name);
+    const operation = { kind: 'revoke', reason, force: forced } as const;
+    return (await this.store.execute(name, operation, PATIENCE)).count > 0;
   }
 }
 

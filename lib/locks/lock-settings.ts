@@ -38,13 +38,16 @@ export class LockSettings {
   constructor(options: LockServiceOptions) {
     if (typeof options !== 'object' || options === null)
       throw new LockUsageError(`The options of the lock module are an object; they were ${shown(options)}.`);
-    this.ttl = milliseconds(options.ttl ?? 10_000, TTL);
-    this.wait = milliseconds(options.wait ?? 10_000, WAIT);
-    this.guard = options.guard === undefined ? undefined : milliseconds(options.guard, upToADay('guard'));
-    this.fenceMemory = milliseconds(options.fenceMemory ?? 60_000, upToADay('fenceMemory'));
-    this.shutdownGrace = milliseconds(options.shutdownGrace ?? 10_000, upToADay('shutdownGrace'));
-    this.namespace = namespaceOf(options.namespace ?? 'lock');
-    this.startup = startupOf(options.startup ?? 'require');
+    // Defaults are for undefined only: null is a mistake, and is told as one.
+    const { ttl = 10_000, wait = 10_000, guard, fenceMemory = 60_000, shutdownGrace = 10_000 } = options;
+    const { namespace = 'lock', startup = 'require' } = options;
+    this.ttl = milliseconds(ttl, TTL);
+    this.wait = milliseconds(wait, WAIT);
+    this.guard = guard === undefined ? undefined : milliseconds(guard, upToADay('guard'));
+    this.fenceMemory = milliseconds(fenceMemory, upToADay('fenceMemory'));
+    this.shutdownGrace = milliseconds(shutdownGrace, upToADay('shutdownGrace'));
+    this.namespace = namespaceOf(namespace);
+    this.startup = startupOf(startup);
   }
 
   /** What one call asks of the line. @throws LockUsageError */
@@ -77,6 +80,15 @@ export class LockSettings {
       signal,
     };
   }
+}
+
+/** Checks what a call is given as its options. @throws LockUsageError */
+export function checkOptions(options: unknown, name: string): void {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return;
+  throw new LockUsageError(
+    `The options are an object, such as { wait: '5s' }; they were ${shown(options)}.`,
+    name,
+  );
 }
 
 /** The value of an option that is true unless given. @throws LockUsageError */
