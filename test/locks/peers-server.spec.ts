@@ -58,10 +58,10 @@ describeWithRealRedis('a server that changes under the locks', () => {
     const lease = await holder.acquire('x', { ttl: 3_000 });
     const waiting = waiter.acquire('x');
     await until('the waiter stands in line', async () => (await holder.inspect('x')).queue.length === 1);
-    const offset = /master_repl_offset:(\d+)/.exec(await master.info('replication'))?.[1] ?? '';
-    await until('the replica knows it', async () =>
-      (await admin.info('replication')).includes(`slave_repl_offset:${offset}`),
-    );
+    const offset = offsetIn('master_repl', await master.info('replication'));
+    await until('the replica knows it', async () => {
+      return offsetIn('slave_repl', await admin.info('replication')) >= offset;
+    });
     master.disconnect();
     await old.stop();
     await admin.replicaof('NO', 'ONE');
@@ -151,6 +151,15 @@ describeWithRealRedis('a server that changes under the locks', () => {
     },
   );
 
+  it('26 a db that the server does not have: nothing is locked in another one', async () => {
+    const locks = arena.open({ redis: `${arena.server.url}/99` });
+    const error = await failureOf<LockStoreError>(locks.acquire('x', { wait: 5_000 }));
+    expect(error).toMatchObject({ code: 'LOCK_STORE', refused: true, lockName: 'x' });
+    expect(error.message).toMatch(/\/99 cannot be used: ERR DB index is out of range/);
+    expect(await failureOf(locks.ready())).toMatchObject({ code: 'LOCK_STORE' });
+    expect(await arena.admin.keys('*')).toEqual([]);
+  });
+
   it('26 the application closes its client first: leases are still released', async () => {
     const client = new Redis(arena.server.url);
     const locks = arena.open({ redis: client });
@@ -160,3 +169,7 @@ describeWithRealRedis('a server that changes under the locks', () => {
     expect((await arena.state('x')).holders).toEqual([]);
   });
 });
+
+function offsetIn(whose: 'master_repl' | 'slave_repl', info: string): number {
+  return Number(new RegExp(`${whose}_offset:(\\d+)`).exec(info)?.[1] ?? NaN);
+}
