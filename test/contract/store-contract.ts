@@ -523,7 +523,6 @@ export function storeContract(open: OpenStore): void {
       const { now, sentAt } = await a.acquire(a.id());
       expect(serverTimeAtLeast(sample, sentAt)).toBeLessThanOrEqual(now);
       expect(one.sample(a.name)).toBeDefined();
-      expect(one.noticesTrusted(a.name)).toBe(true);
     });
   });
 

@@ -1,18 +1,96 @@
 import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
 import { SystemClock } from '../../lib/base/clock.js';
-import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
+import { ClientRecipe, type RedisSource } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
+import { Ear } from '../contract/ear.js';
+import { Peer } from '../contract/peer.js';
 import { storeContract } from '../contract/store-contract.js';
 
 describe('the Redis store', () => {
   const [clock, namespace] = [new SystemClock(), `test-${randomUUID()}`];
   let redis: RunningRedis;
   beforeAll(async () => (redis = await startRedis()));
-  storeContract((fenceMemory) =>
-    Promise.resolve(
-      new RedisStore(new ClientRecipe(redis.url), { namespace, fenceMemory, process: 'test:1', clock }),
-    ),
-  );
-  afterAll(() => redis.stop()); // after the contract has closed its sessions
+  const open = (fenceMemory: number, source: RedisSource = redis.url) =>
+    new RedisStore(new ClientRecipe(source), { namespace, fenceMemory, process: 'test:1', clock });
+
+  storeContract((fenceMemory) => Promise.resolve(open(fenceMemory)));
+
+  describe('beyond the contract', () => {
+    let client: Redis, store: RedisStore, ear: Ear;
+    beforeAll(async () => {
+      client = new Redis(redis.url);
+      store = open(60_000);
+      ear = new Ear(store);
+      await store.ready(2_000);
+    });
+    afterAll(async () => {
+      await store.close();
+      client.disconnect();
+    });
+
+    it('trusts notices when the server that pushes them is known to be the one that answers', async () => {
+      store.subscribe();
+      ear.wakes = 0;
+      if (!store.subscribed) await ear.woken();
+      expect(store.noticesTrusted('any')).toBe(redis.kind !== 'emulated');
+    });
+
+    it('is served by a server that forgot the scripts, many at once too', async () => {
+      await client.script('FLUSH');
+      const peers = ['a', 'b', 'c'].map((name) => new Peer(store, `flushed ${name}`));
+      const answers = await Promise.all(peers.map((peer) => peer.acquire(peer.id())));
+      expect(answers.map(({ outcome }) => outcome)).toEqual(['granted', 'granted', 'granted']);
+    });
+
+    it.each([
+      ['a string', (key: string) => client.set(key, 'mine')],
+      ['a number', (key: string) => client.set(key, '17')],
+      ['a hash', (key: string) => client.hset(key, 'field', 'value')],
+      ['a list', (key: string) => client.rpush(key, 'value')],
+    ])('leaves %s of somebody else under its key alone, and says so', async (_, put) => {
+      const peer = new Peer(store, `foreign ${randomUUID()}`);
+      const key = `${namespace}:${peer.name}`;
+      await put(key);
+      const before = await client.dump(key);
+      const refused = expect.objectContaining({ code: 'LOCK_STORE', refused: true });
+      await expect(peer.acquire(peer.id())).rejects.toEqual(refused);
+      await expect(peer.release(peer.id())).rejects.toEqual(refused);
+      await expect(peer.renew(peer.id())).rejects.toEqual(refused);
+      await expect(peer.downgrade(peer.id(), 0)).rejects.toEqual(refused);
+      await expect(peer.revoke(true)).rejects.toEqual(refused);
+      await expect(peer.acquire(peer.id())).rejects.toThrow(/foreign value/);
+      expect(await client.dump(key)).toBe(before);
+      expect(await client.ttl(key)).toBe(-1);
+    });
+
+    it.each([
+      ['compact', (key: string) => client.set(key, 'lock2 x y')],
+      ['general', (key: string) => client.hset(key, 'v', '2', 'capacity', '1')],
+    ])('refuses a %s record of a newer version', async (_, put) => {
+      const peer = new Peer(store, `newer ${randomUUID()}`);
+      await put(`${namespace}:${peer.name}`);
+      await expect(peer.acquire(peer.id())).rejects.toThrow(/newer version/);
+      await expect(peer.release(peer.id())).rejects.toThrow(/newer version/);
+    });
+
+    it('puts the prefix of the user’s client before its keys, and finds its notices all the same', async () => {
+      const prefixed = open(60_000, { ...client.options, keyPrefix: 'shop:' });
+      const [peer, heard] = [new Peer(prefixed, `prefixed ${randomUUID()}`), new Ear(prefixed)];
+      await prefixed.ready(2_000);
+      heard.wakes = 0;
+      prefixed.subscribe();
+      await heard.woken();
+      const [holder, next] = [peer.id(), peer.id()];
+      await peer.acquire(holder);
+      expect(await client.exists(`shop:${namespace}:${peer.name}`)).toBe(1);
+      await peer.acquire(next);
+      await peer.release(holder);
+      expect(await heard.notice('granted', next)).toMatchObject({ name: peer.name });
+      await prefixed.close();
+    });
+  });
+
+  afterAll(() => redis.stop()); // after all sessions are closed
 });
