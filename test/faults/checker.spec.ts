@@ -130,6 +130,13 @@ describe('the checker', () => {
     expect(violations(rule, ...hold('x', 10, 20), ...hold('y', 60, 99, { asked: 50 }))).toEqual([]);
   });
 
+  it('measures no margin where the holder gave it back after its end', () => {
+    const late: HistoryEvent = { type: 'release', id: 'x', at: 22 };
+    const x = hold('x', 10, 20, { end: 'deadline' });
+    expect(check([...x, late, ...hold('y', 23, 30)]).leastMargin).toBe(Infinity);
+    expect(check([...x, ...hold('y', 23, 30)]).leastMargin).toBe(3);
+  });
+
   it('wants what is expected to be granted in time', () => {
     const expected: HistoryEvent = { type: 'expect', name: 'a', after: 30, within: 10, what: 'row' };
     expect(violations(expected, ...hold('x', 40, 50))).toEqual([]);

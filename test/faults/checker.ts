@@ -41,7 +41,9 @@ export function check(events: readonly HistoryEvent[]): Verdict {
     mine.forEach((hold, index) => {
       const next = mine.slice(index + 1, index + 9).find(({ start }) => start >= hold.end);
       const ended = hold.endedBy === 'deadline' || hold.endedBy === 'loss';
-      if (next && !next.unsure && ended) leastMargin = Math.min(leastMargin, next.start - hold.end);
+      // Who gives back late, but before the next one came, shows nothing of the server's patience.
+      if (next && !next.unsure && ended && hold.released > next.start)
+        leastMargin = Math.min(leastMargin, next.start - hold.end);
       if (gap === Infinity) return;
       const bound = hold.end + gap + lag + ping;
       const waited = waits.filter(({ at, answeredAt }) => at < hold.end && answeredAt > hold.end);

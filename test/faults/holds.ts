@@ -11,6 +11,8 @@ export interface Hold {
   end: number;
   endedBy: 'release' | 'loss' | 'deadline' | 'state';
   readonly fence: number | undefined;
+  /** When it was given back, however late. */
+  released: number;
   /** It began while others may still have believed in a state that the server had forgotten. */
   unsure: boolean;
 }
@@ -48,7 +50,16 @@ export function holdsIn(events: readonly HistoryEvent[], asked: Iterable<Asked>,
   for (const { granted, at: invoked, ...who } of asked)
     if (granted?.held) {
       const { at: start, until: end, fence } = granted;
-      holds.set(who.id, { ...who, invoked, start, end, endedBy: 'deadline', fence, unsure: false });
+      holds.set(who.id, {
+        ...who,
+        invoked,
+        start,
+        end,
+        endedBy: 'deadline',
+        fence,
+        released: Infinity,
+        unsure: false,
+      });
     }
   const over = new Map<string, HistoryEvent & { type: 'release' | 'lost' }>();
   for (const event of events)
@@ -63,6 +74,10 @@ export function holdsIn(events: readonly HistoryEvent[], asked: Iterable<Asked>,
     hold.end = Math.max(hold.end, at, until);
     if (at > (over.get(id)?.at ?? Infinity)) bad.push(`${id} is held after its end was reported`);
     if (until < at) bad.push(`${id} is held after its own deadline`);
+  }
+  for (const { id, at } of eventsOf(events, 'release')) {
+    const hold = holds.get(id);
+    if (hold) hold.released = at;
   }
   for (const hold of holds.values()) {
     const end = over.get(hold.id);
