@@ -1,0 +1,73 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const TESTS = join(import.meta.dirname, '..');
+
+/**
+ * One test for each failure seen in a peer. Most begin with their number; these are told in the words of their
+ * own suite.
+ */
+const SHOWN_BY: Record<number, readonly (readonly [file: string, words: string])[]> = {
+  13: [
+    [
+      'contract/kinds/semaphore.ts',
+      'lets as many in as it has permits, over 20 callers of one shared instance',
+    ],
+  ],
+  28: [
+    ['nest/locked-metadata.spec.ts', 'works %s @Get, @HttpCode and @UseGuards'],
+    ['nest/locked-metadata.spec.ts', 'works %s @OnEvent'],
+    ['nest/locked-metadata.spec.ts', 'works %s @Cron'],
+    ['nest/locked-metadata.spec.ts', 'keeps metadata, name, length, kind and properties of the method'],
+  ],
+  29: [
+    ['nest/lock-exception-filter.spec.ts', 'lets the own HttpException of a locked method pass untouched'],
+    ['nest/locked.spec.ts', 'passes the own error of a method on untouched'],
+  ],
+  30: [
+    [
+      'nest/locked-generator.spec.ts',
+      'releases when the consumer leaves, after the generator has cleaned up',
+    ],
+    ['nest/locked-generator.spec.ts', 'releases when the generator throws, and passes its error on'],
+    ['nest/locked-misuse.spec.ts', 'a stream, also inside a promise, with the remedy, and does not begin it'],
+  ],
+  31: [['nest/locked.spec.ts', 'locks an override and the inherited method that it calls once']],
+  32: [
+    ['nest/distributed-lock-module.spec.ts', 'fails the start of an application with @Locked methods'],
+    ['nest/distributed-lock-module.spec.ts', 'fails the start when the store does not answer'],
+    ['nest/locked.spec.ts', 'never runs unlocked on an instance that Nest did not make'],
+  ],
+  33: [['nest/locked.spec.ts', 'keeps two applications of one process apart']],
+  34: [
+    ['nest/distributed-lock-module.spec.ts', 'lets a running handler keep its lease, and answers at once'],
+  ],
+  36: [['consumers/run.mjs', 'require']],
+};
+
+/** What waits, and for what. */
+const WAITS_FOR: Record<number, string> = {
+  24: 'Redis Cluster: it is refused by name until there is a wing for it (bad-input.spec.ts)',
+  35: 'a consumer that bundles the packed package with esbuild',
+};
+
+// The title of a test, or of a table of tests, that begins with a number.
+const TITLE = /(?:\bit|\]\))\(\s*['"`](\d+) /g;
+const NUMBERED = new Set(
+  readdirSync(TESTS, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .flatMap((path) => [...readFileSync(join(TESTS, path), 'utf8').matchAll(TITLE)])
+    .map(([, number]) => Number(number)),
+);
+
+describe('the failures seen in peers', () => {
+  it.each(Array.from({ length: 37 }, (_, index) => index + 1))(
+    '%i has a test, or a reason to wait',
+    (number) => {
+      const places = [NUMBERED.has(number), number in SHOWN_BY, number in WAITS_FOR];
+      expect(places.filter(Boolean)).toHaveLength(1);
+      for (const [file, words] of SHOWN_BY[number] ?? [])
+        expect(readFileSync(join(TESTS, file), 'utf8')).toContain(words);
+    },
+  );
+});
