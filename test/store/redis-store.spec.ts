@@ -45,15 +45,15 @@ describe('the Redis store', () => {
     });
 
     it.each([
-      ['a string', (key: string) => client.set(key, 'mine')],
-      ['a number', (key: string) => client.set(key, '17')],
-      ['a hash', (key: string) => client.hset(key, 'field', 'value')],
-      ['a list', (key: string) => client.rpush(key, 'value')],
-    ])('leaves %s of somebody else under its key alone, and says so', async (_, put) => {
+      ['a string', (key: string) => client.set(key, 'mine'), (key: string) => client.get(key)],
+      ['a number', (key: string) => client.set(key, '17'), (key: string) => client.get(key)],
+      ['a hash', (key: string) => client.hset(key, 'a', 'b'), (key: string) => client.hgetall(key)],
+      ['a list', (key: string) => client.rpush(key, 'a'), (key: string) => client.lrange(key, 0, -1)],
+    ])('leaves %s of somebody else under its key alone, and says so', async (_, put, look) => {
       const peer = new Peer(store, `foreign ${randomUUID()}`);
       const key = `${namespace}:${peer.name}`;
       await put(key);
-      const before = await client.dump(key);
+      const before = await look(key);
       const refused = expect.objectContaining({ code: 'LOCK_STORE', refused: true });
       await expect(peer.acquire(peer.id())).rejects.toEqual(refused);
       await expect(peer.release(peer.id())).rejects.toEqual(refused);
@@ -61,7 +61,7 @@ describe('the Redis store', () => {
       await expect(peer.downgrade(peer.id(), 0)).rejects.toEqual(refused);
       await expect(peer.revoke(true)).rejects.toEqual(refused);
       await expect(peer.acquire(peer.id())).rejects.toThrow(/foreign value/);
-      expect(await client.dump(key)).toBe(before);
+      expect(await look(key)).toEqual(before);
       expect(await client.ttl(key)).toBe(-1);
     });
 
