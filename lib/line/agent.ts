@@ -54,6 +54,7 @@ export class Agent implements AttemptOwner, TenureOwner {
   /** Notices can be heard now: asks whether others wait for what goes from caller to caller here. */
   wake(): void {
     if (!this.callers.first) return;
+    this.turn.passing?.confirm();
     for (const hold of this.tenures.keys()) if (exclusive(hold)) hold.confirm();
   }
 
@@ -119,7 +120,7 @@ export class Agent implements AttemptOwner, TenureOwner {
     if (this.turn.pass()) this.give(hold, next, true);
     else {
       this.tenures.delete(hold);
-      this.turn.breathe(() => this.handOn(hold));
+      this.turn.breathe(hold, () => this.handOn(hold));
     }
     return RELEASED;
   }
@@ -168,7 +169,7 @@ export class Agent implements AttemptOwner, TenureOwner {
   }
 
   private pump(): void {
-    const handsOn = this.turn.passing || this.tenures.alone;
+    const handsOn = this.turn.passing !== undefined || this.tenures.alone;
     this.attempts.cover(this.callers, handsOn);
     const busy = this.callers.first !== undefined || this.turn.passing || !this.attempts.none;
     if (!busy && this.tenures.size === 0) this.host.idle(this);

@@ -64,7 +64,6 @@ export class Hold implements Renewable {
     return Math.min(1_000, this.terms.ttl / 3);
   }
 
-  /** Whether the block has a fence left. */
   get hasFence(): boolean {
     return this.used < this.last;
   }
@@ -91,7 +90,8 @@ export class Hold implements Renewable {
 
   /** A pushed grant is only for the claim window: makes it a lease of its full ttl, in the background. */
   confirm(): void {
-    if (!this.over) void this.renewNow().catch(() => undefined);
+    const again = (): unknown => this.over || this.renewNow().catch(() => undefined);
+    void (this.renewing?.then(again, again) ?? again()); // what is in flight may know nothing of the reason
   }
 
   /** An acquire sent at `sentAt` for `ttl`, which need not be that of the caller now, found us holding. */
@@ -157,7 +157,7 @@ export class Hold implements Renewable {
       const { live } = this; // what is over stays over, whatever comes after the deadline
       if (answer.outcome === 'renewed' && live) {
         this.failures = 0;
-        this.contended = answer.waiting;
+        this.contended ||= answer.waiting; // a notice may be younger than the answer
         this.deadline = Math.max(this.deadline, leaseDeadline(answer.sentAt, ttl));
         this.last = Math.max(this.last, answer.last);
         this.scheduleNext();

@@ -9,8 +9,8 @@ const BREATH = 1;
 
 /** How long an exclusive hold may go from caller to caller inside this process. */
 export class Turn {
-  /** A hand-off waits for the event loop to turn. */
-  passing = false;
+  /** The hold whose hand-off waits for the event loop to turn. */
+  passing: Hold | undefined;
   private contendedSince: number | undefined;
   private handOffs = 0;
   private breathedAt = -Infinity;
@@ -37,10 +37,10 @@ export class Turn {
     return this.clock.now() - this.breathedAt < BREATH;
   }
 
-  breathe(next: () => void): void {
-    this.passing = true;
+  breathe(hold: Hold, next: () => void): void {
+    this.passing = hold;
     this.clock.breathe(() => {
-      this.passing = false;
+      this.passing = undefined;
       this.breathedAt = this.clock.now();
       next();
     });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/base/clock.js';
 import { LockStoreError } from '../../lib/base/lock-store-error.js';
 import type { LockOperation } from '../../lib/store/lock-operation.js';
+import type { StoreFindings } from '../../lib/store/store-findings.js';
 import type { LockState } from '../../lib/store/lock-state.js';
 import type { Answered, LockStore, LockStoreListener } from '../../lib/store/lock-store.js';
 import type { ServerSample } from '../../lib/store/server-sample.js';
@@ -40,7 +41,7 @@ export class SimulatedStore implements LockStore {
   }
 
   async execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
-    await this.ready(timeout);
+    await this.reached(timeout);
     const { timeline, server } = this.world;
     const who = 'id' in operation ? operation.id.slice(0, 8) : this.session;
     const sentAt = this.clock.now();
@@ -61,7 +62,7 @@ export class SimulatedStore implements LockStore {
   }
 
   async read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }> {
-    await this.ready(timeout);
+    await this.reached(timeout);
     const { server } = this.world;
     return this.command('inspect', timeout, () => ({
       key: name,
@@ -83,7 +84,7 @@ export class SimulatedStore implements LockStore {
   }
 
   async measure(_name: string, timeout: number): Promise<ServerSample> {
-    await this.ready(timeout);
+    await this.reached(timeout);
     if (this.present) return this.present;
     const sentAt = this.clock.now();
     const time = await this.command('time', timeout, () => this.world.server.time());
@@ -98,7 +99,12 @@ export class SimulatedStore implements LockStore {
     this.listeners.push(listener);
   }
 
-  ready(timeout: number): Promise<void> {
+  async ready(timeout: number): Promise<StoreFindings> {
+    await this.reached(timeout);
+    return { address: this.address, publish: true, warnings: [] };
+  }
+
+  private reached(timeout: number): Promise<void> {
     if (this.up) return Promise.resolve();
     if (this.closed) return Promise.reject(new LockStoreError('The connection is closed.'));
     this.commands.start();

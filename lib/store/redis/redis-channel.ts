@@ -46,14 +46,12 @@ export class RedisChannel {
   }
 
   /** The server published something to us: unless it arrives soon, the connection is half dead. */
-  expectEcho(): void {
+  expectEcho(askedAt: number): void {
     if (this.expecting) return;
     this.expecting = true;
-    const asked = this.clock.now();
-    const before = this.lastMessage;
     this.clock.after(ECHO_PATIENCE, () => {
       this.expecting = false;
-      if (this.subscribed && this.lastMessage === before && this.lastMessage < asked) this.reset();
+      if (this.subscribed && this.lastMessage < askedAt) this.reset();
     });
   }
 

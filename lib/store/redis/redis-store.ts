@@ -91,7 +91,7 @@ export class RedisStore implements LockStore {
       );
     this.connection.sample = { sentAt, receivedAt, time: answer.now };
     if (answer.outcome === 'queued' && operation.kind === 'acquire' && operation.subscribed) {
-      if (answer.heard) this.channel.expectEcho();
+      if (answer.heard) this.channel.expectEcho(sentAt);
       else this.channel.reset();
     }
     return Object.assign(answer, { sentAt, receivedAt });
