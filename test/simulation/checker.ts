@@ -85,6 +85,7 @@ export class Checker {
     const { id } = tenure.hold;
     const held = { ask, tenure, units: ask.plan.units, epoch: this.server.epochOf(id), over: false };
     this.timeline.note(() => `${ask.label} has ${ask.plan.name} as ${id.slice(0, 8)}, fence ${tenure.fence}`);
+    if (tenure.over !== undefined) this.fail(`${ask.label} is given what is over already`);
     this.report(this.fences.enter(held));
     this.stalls.end(ask.plan.name);
     this.held.add(held);

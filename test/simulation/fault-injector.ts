@@ -56,6 +56,7 @@ export class FaultInjector {
         return server.lose();
       case 'restart':
         server.restart();
+        server.step(fault.by);
         for (const { store } of this.processes) {
           store.commands.reset();
           store.notices.reset();

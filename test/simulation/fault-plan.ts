@@ -4,8 +4,16 @@ import type { Random } from './random.js';
 const LAST = 6_000;
 const LONGEST = 4_000;
 
-/** Everything is calm again from this time on. */
-export const CALM = LAST + LONGEST;
+/** When all of them are over, and what was late has arrived. */
+export function calmAfter(faults: readonly Fault[]): number {
+  return Math.max(0, ...faults.map(endOf));
+}
+
+function endOf(fault: Fault): number {
+  const span = 'span' in fault ? fault.span : 0;
+  const late = 'late' in fault ? Math.max(fault.late.within, fault.noticed) : 0;
+  return fault.at + span + late + 1;
+}
 
 /** Random faults. Steps forward of the server's clock add up to less than the guard of the shortest ttl. */
 export function faultsOf(
@@ -80,8 +88,9 @@ function faultOf(
     case 'mute':
       return { kind, span };
     case 'flush':
-    case 'restart':
       return { kind };
+    case 'restart':
+      return { kind, by: random.pick([0, random.between(-2_000, 2_000)]) };
     case 'step':
       return { kind, by: random.chance(0.5) ? random.between(1, 500) : -random.between(1, 100_000) };
     case 'revoke':

@@ -37,7 +37,8 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: 'refuse'; readonly span: number }
   | { readonly kind: 'mute'; readonly span: number }
   | { readonly kind: 'flush' }
-  | { readonly kind: 'restart' }
+  /** Another server, empty, whose clock shows another time. */
+  | { readonly kind: 'restart'; readonly by: number }
   | { readonly kind: 'step'; readonly by: number }
   | { readonly kind: 'revoke'; readonly name: string; readonly force: boolean }
 );

@@ -21,7 +21,7 @@ export class FenceLedger {
   ) {
     const { faults, fenceMemory } = schedule;
     const lost = faults.some(({ kind }) => kind === 'flush' || kind === 'restart');
-    const back = faults.some((fault) => fault.kind === 'step' && fault.by < 0);
+    const back = faults.some((fault) => (fault.kind === 'step' || fault.kind === 'restart') && fault.by < 0);
     // Taking a lock by force uses its block up, at once.
     const ahead = faults.some((fault) => fault.kind === 'revoke' && fault.force);
     this.mayFall = (lost && (back || ahead)) || (fenceMemory === 0 && back);

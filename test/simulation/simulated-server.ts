@@ -62,6 +62,7 @@ export class SimulatedServer {
     const now = this.time();
     const state = this.recall(name, now) ?? emptyState();
     const before = state.queue.map(({ id }) => id);
+    const held = new Set(state.holders.map(({ id }) => id));
     const guards = new Map(state.queue.map(({ id, guard }) => [id, guard]));
     if (operation.kind === 'revoke' && operation.force)
       for (const { id } of state.holders) this.forced.add(id);
@@ -71,8 +72,8 @@ export class SimulatedServer {
     if (state.fence === 0 || expiry <= now) this.records.delete(name);
     else this.records.set(name, { state, expiry });
     for (const holder of state.holders) {
-      if (this.grantedIn.has(holder.id)) continue;
-      this.grantedIn.set(holder.id, this.epoch);
+      if (held.has(holder.id)) continue;
+      if (!this.grantedIn.has(holder.id)) this.grantedIn.set(holder.id, this.epoch);
       const asked = operation.kind === 'acquire' && operation.id === holder.id;
       if (!asked)
         this.onGrant(holder, guards.has(holder.id) ? CLAIM_WINDOW + (guards.get(holder.id) ?? 0) : 0);

@@ -1,13 +1,16 @@
 import type { Clock } from '../../lib/base/clock.js';
 import { LockStoreError } from '../../lib/base/lock-store-error.js';
 import type { LockOperation } from '../../lib/store/lock-operation.js';
-import type { StoreFindings } from '../../lib/store/store-findings.js';
 import type { LockState } from '../../lib/store/lock-state.js';
 import type { Answered, LockStore, LockStoreListener } from '../../lib/store/lock-store.js';
+import type { StoreFindings } from '../../lib/store/store-findings.js';
 import type { ServerSample } from '../../lib/store/server-sample.js';
 import { emptyState } from '../../lib/store/lock-state.js';
 import { Link, type World } from './link.js';
 import { NoticeLink } from './notice-link.js';
+
+// A server that has not answered anything for this long, though it was asked: the way to it may be dead.
+const SILENCE = 2_000;
 
 /** One session at a simulated server, over a connection for commands and one for notices. */
 export class SimulatedStore implements LockStore {
@@ -17,6 +20,7 @@ export class SimulatedStore implements LockStore {
   private present: ServerSample | undefined;
   private up = false;
   private closed = false;
+  private heardAt = Infinity;
   private readonly listeners: LockStoreListener[] = [];
   private readonly waiting = new Set<(error?: LockStoreError) => void>();
   private readonly unanswered = new Set<(error: LockStoreError) => void>();
@@ -115,9 +119,10 @@ export class SimulatedStore implements LockStore {
         if (error) reject(error);
         else resolve();
       };
-      const cancel = this.clock.after(timeout, () =>
-        settle(new LockStoreError('The server is not reachable.')),
-      );
+      const cancel = this.clock.after(timeout, () => {
+        this.resetIfSilent();
+        settle(new LockStoreError('The server is not reachable.'));
+      });
       this.waiting.add(settle);
     });
   }
@@ -136,9 +141,10 @@ export class SimulatedStore implements LockStore {
         this.unanswered.delete(fail);
         reject(error);
       };
-      const cancel = this.clock.after(timeout, () =>
-        fail(new LockStoreError(`The server did not answer ${what} in time; its outcome is unknown.`)),
-      );
+      const cancel = this.clock.after(timeout, () => {
+        fail(new LockStoreError(`The server did not answer ${what} in time; its outcome is unknown.`));
+        this.resetIfSilent();
+      });
       this.unanswered.add(fail);
       const { server } = this.world;
       this.commands.ask(
@@ -146,6 +152,7 @@ export class SimulatedStore implements LockStore {
         (reply) => {
           if (!this.unanswered.delete(fail)) return; // it comes too late
           cancel();
+          this.heardAt = this.clock.now();
           if (reply === undefined) reject(new LockStoreError(`The server failed ${what}: LOADING`));
           else resolve(reply);
         },
@@ -153,7 +160,14 @@ export class SimulatedStore implements LockStore {
     });
   }
 
+  /** A connection may die without a word: a new one is made. What was written to it may still arrive. */
+  private resetIfSilent(): void {
+    if (!this.closed && this.clock.now() - this.heardAt >= SILENCE)
+      this.commands.reset({ copies: 1, within: SILENCE }, 0);
+  }
+
   private connected(): void {
+    this.heardAt = this.clock.now();
     this.up = true;
     for (const settle of [...this.waiting]) settle();
     this.wake();

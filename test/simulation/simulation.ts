@@ -1,7 +1,7 @@
 import { sessionOf } from '../../lib/store/lock-state.js';
 import { Checker } from './checker.js';
 import { FaultInjector } from './fault-injector.js';
-import { CALM } from './fault-plan.js';
+import { calmAfter } from './fault-plan.js';
 import { Random } from './random.js';
 import { guardOf, type Schedule } from './schedule.js';
 import { SimulatedProcess } from './simulated-process.js';
@@ -53,7 +53,7 @@ export class Simulation {
     const { timeline, checker, schedule } = this;
     const injector = new FaultInjector(timeline, this.server, this.processes);
     for (const fault of schedule.faults) timeline.at(fault.at, () => injector.inject(fault));
-    timeline.at(CALM, () =>
+    timeline.at(calmAfter(schedule.faults), () =>
       this.processes.forEach(({ store }) => {
         store.commands.road.calm();
         store.notices.road.calm();
@@ -69,7 +69,7 @@ export class Simulation {
 
   private async inTurn(): Promise<void> {
     const { callers } = this.schedule;
-    const begun = Math.max(0, ...callers.map(({ at }) => at), this.calm ? 0 : CALM);
+    const begun = Math.max(0, ...callers.map(({ at }) => at), calmAfter(this.schedule.faults));
     await this.until(begun, () => false);
     const work = callers.reduce((sum, { hold, keep }) => sum + hold + keep + 100, 0);
     const settled = () => this.living.every(({ open }) => open === 0);

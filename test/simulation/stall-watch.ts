@@ -1,4 +1,4 @@
-import { CALM } from './fault-plan.js';
+import { calmAfter } from './fault-plan.js';
 import type { Schedule } from './schedule.js';
 
 // After the last fault, what died in the queue or with a lease is gone after so long.
@@ -17,7 +17,7 @@ export class StallWatch {
   private readonly bound: number;
 
   constructor({ faults, latency }: Schedule) {
-    this.from = faults.length === 0 ? 0 : CALM + RECOVERY;
+    this.from = faults.length === 0 ? 0 : calmAfter(faults) + RECOVERY;
     this.bound = LAG + 30 * latency.usual;
   }
 
