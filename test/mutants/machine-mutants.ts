@@ -21,9 +21,11 @@ export const machineMutants: readonly Mutant[] = [
   {
     bug: 'a waiter is granted and stays in the queue',
     file: 'lib/store/settle.ts',
-    text: 'dequeue(state, head);\n    if (head.id === caller)',
-    becomes: 'if (head.id !== caller) dequeue(state, head);\n    if (head.id === caller)',
-    specs: ['test/store/lock-machine-property.spec.ts'],
+    text: 'else grantByNotice(state, head, now, push);',
+    becomes:
+      'else {\n      grantByNotice(state, head, now, push);\n' +
+      '      state.queue.push(head);\n      return;\n    }',
+    specs: MACHINE,
   },
   {
     bug: 'the fence is a counter',
@@ -42,7 +44,7 @@ export const machineMutants: readonly Mutant[] = [
       'const holder = state.holders.pop();\n' +
       "  if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done }))\n" +
       '    return void state.holders.push(holder as Holder);',
-    specs: MACHINE,
+    specs: ['test/store/notice-order.spec.ts'],
   },
   {
     bug: 'a hand-off lasts for the ttl instead of the claim window',
