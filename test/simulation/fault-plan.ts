@@ -23,6 +23,7 @@ export function faultsOf(
   ttl: number,
   guard: number,
 ): Fault[] {
+  if (random.chance(0.2)) return storm(random, processes);
   const kinds = random.pick([COMMON, COMMON, ALL]);
   const window = random.pick([50, 1_000, LAST]);
   let forward = guard * 0.9;
@@ -51,6 +52,18 @@ const ALL: readonly Fault['kind'][] = [
   ...COMMON,
   ...(['shutdown', 'jump', 'mute', 'flush', 'restart', 'step', 'step', 'revoke'] as const),
 ];
+
+/** Connections for commands that break all the time, and whose last bytes are read a little later. */
+function storm(random: Random, processes: number): Fault[] {
+  const window = random.pick([50, 500, 3_000]);
+  const within = random.pick([5, 50, 300, 1_000]);
+  const faults = Array.from({ length: random.pick([8, 16, 32]) }, (): Fault => {
+    const late = { copies: random.whole(1, 2), within };
+    const [process, at] = [random.whole(0, processes - 1), random.between(0, window)];
+    return { kind: 'reset', process, which: 'commands', late, noticed: 0, at };
+  });
+  return faults.sort((one, other) => one.at - other.at);
+}
 
 type Unplaced<F> = F extends Fault ? Omit<F, 'at'> : never;
 

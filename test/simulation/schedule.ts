@@ -45,6 +45,23 @@ export interface Schedule {
 
 export const guardOf = (ttl: number): number => Math.min(500, ttl / 4);
 
+/** A caller who waits for ever, holds for nothing and renews; a schedule by hand says what is different. */
+export const USUAL_CALLER: CallerPlan = {
+  process: 0,
+  name: 'a',
+  at: 0,
+  units: WHOLE,
+  ttl: 1_000,
+  wait: Infinity,
+  renews: true,
+  maxHold: Infinity,
+  abortAfter: Infinity,
+  hold: 0,
+  keep: 0,
+  renewAfter: Infinity,
+  downgradeAfter: Infinity,
+};
+
 /** The schedule that a seed stands for. */
 export function scheduleOf(kind: Kind, seed: number): Schedule {
   const random = new Random(seed);

@@ -1,14 +1,14 @@
 import type { Schedule } from './schedule.js';
-import { Simulation } from './simulation.js';
+import { Simulation, type Tamper } from './simulation.js';
 
 const MOST_RUNS = 400;
 
 /** A smaller schedule that still breaks the promise: callers and faults are left out as long as it does. */
-export async function shrink(schedule: Schedule, violation: string): Promise<Schedule> {
+export async function shrink(schedule: Schedule, violation: string, tamper?: Tamper): Promise<Schedule> {
   let [least, runs] = [schedule, 0];
   const fails = async (candidate: Schedule): Promise<boolean> => {
     runs += 1;
-    const { violation: found } = await new Simulation(candidate).run();
+    const { violation: found } = await new Simulation(candidate, { tamper }).run();
     return found !== undefined && kindOf(found) === kindOf(violation);
   };
   for (let smaller = true; smaller;) {

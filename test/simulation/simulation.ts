@@ -8,6 +8,9 @@ import { SimulatedProcess } from './simulated-process.js';
 import { SimulatedServer } from './simulated-server.js';
 import { Timeline } from './timeline.js';
 
+/** Breaks a server on purpose, before anything happens. */
+export type Tamper = (server: SimulatedServer, timeline: Timeline) => void;
+
 /** What a run showed. */
 export interface Verdict {
   /** The first promise that was broken. */
@@ -35,11 +38,12 @@ export class Simulation {
 
   constructor(
     private readonly schedule: Schedule,
-    traced = false,
+    { traced = false, tamper }: { traced?: boolean; tamper?: Tamper | undefined } = {},
   ) {
     const { timeline } = this;
     if (traced) timeline.trace = [];
     this.server = new SimulatedServer(timeline, schedule);
+    tamper?.(this.server, timeline);
     const checker = (this.checker = new Checker(timeline, this.server, schedule));
     const random = new Random(schedule.seed ^ 0x5bd1e995);
     this.processes = schedule.drifts.map(

@@ -4,6 +4,8 @@ import type { Schedule } from './schedule.js';
 // After the last fault, what died in the queue or with a lease is gone after so long.
 const RECOVERY = 25_000;
 const LAG = 60;
+// Who cannot be told asks so often.
+const ASKS_EVERY = 140;
 // The end of a hold that was kept after its release is announced to nobody: who waits looks now and then.
 const LOOK = 5_600;
 
@@ -16,9 +18,9 @@ export class StallWatch {
   private readonly from: number;
   private readonly bound: number;
 
-  constructor({ faults, latency }: Schedule) {
+  constructor({ faults, latency, deaf }: Schedule) {
     this.from = faults.length === 0 ? 0 : calmAfter(faults) + RECOVERY;
-    this.bound = LAG + 30 * latency.usual;
+    this.bound = LAG + 30 * latency.usual + (deaf.length > 0 ? ASKS_EVERY : 0);
   }
 
   /** Somebody was granted, for however short a time. */
