@@ -66,7 +66,8 @@ describeWithRealRedis('fifty buyers race for one name in one process', () => {
       expect(order).toEqual(Array.from({ length: BUYERS }, (_, buyer) => buyer));
     }
     expect(Number(await data.get('stock'))).toBe(WARM_UP + 2 * ROUNDS * BUYERS);
-    const ratio = median(locked) / median(bare);
+    // Round by round, since the speed of the machine changes between them.
+    const ratio = median(locked.map((ms, round) => ms / (bare[round] ?? NaN)));
     console.info(`50 buyers, rmw sections: ${ratio.toFixed(2)} × the bare sections one after another`);
     expect(ratio).toBeLessThan(2);
   });

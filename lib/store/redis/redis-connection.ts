@@ -24,7 +24,8 @@ export class RedisConnection {
   sample: ServerSample | undefined;
   /** Which server process answers, where it may be asked. */
   runId = '';
-  private up = false;
+  /** Whether a command can be sent now. */
+  up = false;
   private closed = false;
   private started = false;
   private lastError = 'no connection yet';

@@ -76,7 +76,8 @@ export class RedisStore implements LockStore {
     let sentAt: number;
     let reply: unknown;
     try {
-      await this.connection.ready(timeout);
+      // Without a pause when it is up: the first caller's command leaves before the next one asks.
+      if (!this.connection.up) await this.connection.ready(timeout);
       sentAt = this.clock.now();
       reply = await this.connection.gathered(kind, this.prefix + name, args, timeout);
     } catch (error) {

@@ -10,30 +10,36 @@ export interface ScriptCall {
 const MOST = 64;
 
 /**
- * Gathers what is asked of the scripts in one turn of the event loop, and sends it with one call of each. The
- * server's fixed cost of a script call, and a write to the socket, are then paid once for all of them. What is
- * asked of one key keeps its order.
+ * Sends the first call of a turn of the event loop at once, and gathers what else is asked in that turn into one
+ * call of each script. The server's fixed cost of a script call, and a write to the socket, are then paid once for
+ * all of them, and who asks alone waits for nobody. What is asked of one key keeps its order.
  */
 export class ScriptBatch<Name extends string> {
   private readonly pending = new Map<Name, ScriptCall[]>();
   private readonly scriptOf = new Map<string, Name>();
+  private gathering = false;
 
   constructor(private readonly send: (script: Name, calls: readonly ScriptCall[]) => void) {}
 
   add(script: Name, call: ScriptCall): void {
+    if (!this.gathering) {
+      this.gathering = true;
+      // nextTick from a microtask runs when all microtasks are done: no later than that, and no earlier.
+      process.nextTick(() => this.endTurn());
+      return this.send(script, [call]);
+    }
     const before = this.scriptOf.get(call.key);
     if (before !== undefined && before !== script) this.flush(before);
-    const calls = this.pending.get(script);
-    if (calls) {
-      calls.push(call);
-      this.scriptOf.set(call.key, script);
-      if (calls.length === MOST) this.flush(script);
-      return;
-    }
-    this.pending.set(script, [call]);
+    let calls = this.pending.get(script);
+    if (!calls) this.pending.set(script, (calls = []));
+    calls.push(call);
     this.scriptOf.set(call.key, script);
-    // nextTick from a microtask runs when all microtasks are done: no later than that, and no earlier.
-    process.nextTick(() => this.flush(script));
+    if (calls.length === MOST) this.flush(script);
+  }
+
+  private endTurn(): void {
+    this.gathering = false;
+    for (const script of [...this.pending.keys()]) this.flush(script);
   }
 
   private flush(script: Name): void {

@@ -1,0 +1,57 @@
+import { ScriptBatch } from '../../lib/store/redis/script-batch.js';
+
+describe('the batch of script calls', () => {
+  let sent: string[];
+  let batch: ScriptBatch<string>;
+
+  beforeEach(() => {
+    sent = [];
+    batch = new ScriptBatch((script, calls) =>
+      sent.push(`${script} ${calls.map(({ key }) => key).join('+')}`),
+    );
+  });
+
+  function ask(script: string, key: string): void {
+    batch.add(script, { key, args: [], resolve: () => undefined, reject: () => undefined });
+  }
+
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it('sends the first call of a turn at once and gathers the others, one call of each script', async () => {
+    ask('acquire', 'a');
+    expect(sent).toEqual(['acquire a']);
+    ask('acquire', 'b');
+    ask('release', 'c');
+    ask('acquire', 'd');
+    expect(sent).toEqual(['acquire a']);
+    await turn();
+    expect(sent).toEqual(['acquire a', 'acquire b+d', 'release c']);
+    ask('acquire', 'e');
+    expect(sent).toHaveLength(4);
+  });
+
+  it('gathers what microtasks of the same turn ask', async () => {
+    ask('acquire', 'a');
+    await Promise.resolve();
+    ask('acquire', 'b');
+    await Promise.resolve();
+    ask('acquire', 'c');
+    await turn();
+    expect(sent).toEqual(['acquire a', 'acquire b+c']);
+  });
+
+  it('keeps the order of what is asked of one key', async () => {
+    ask('acquire', 'first');
+    ask('acquire', 'other');
+    ask('release', 'same');
+    ask('acquire', 'same');
+    await turn();
+    expect(sent.indexOf('release same')).toBeLessThan(sent.indexOf('acquire other+same'));
+  });
+
+  it('sends no more than 64 keys with one call', async () => {
+    for (let index = 0; index <= 65; index += 1) ask('renew', `k${index}`);
+    await turn();
+    expect(sent.map((line) => line.split('+').length)).toEqual([1, 64, 1]);
+  });
+});
