@@ -79,6 +79,7 @@ describeWithRealRedis('a server that changes under the locks', () => {
     expect(next.fence).toBeGreaterThan(lease.fence);
     await next.release();
     await Promise.all([holder.close(), waiter.close()]);
+    await until('the connections are closed', () => proxy.open === 0);
     admin.disconnect();
     await replica.stop();
   }, 15_000);

@@ -7,11 +7,13 @@ describe('waiting at the server', () => {
 
   it('18 one waiter gives up: the others still wake', async () => {
     const lease = await arena.open().acquire('x');
-    const first = failureOf(arena.open().acquire('x', { wait: 400 }));
+    const controller = new AbortController();
+    const first = failureOf(arena.open().acquire('x', { wait: '1h', signal: controller.signal }));
     await arena.queued('x', 1);
     const others = [arena.open(), arena.open()].map((locks) => locks.using('x', () => performance.now()));
     await arena.queued('x', 3);
     await arena.listening(3);
+    controller.abort();
     await first;
     const start = performance.now();
     await lease.release();

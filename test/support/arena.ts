@@ -49,7 +49,8 @@ export class Arena {
   /** A service behind a proxy, connected and with every script known to the server. */
   async openBehindProxy(options: LockServiceOptions = {}): Promise<{ locks: LockService; proxy: TcpProxy }> {
     const proxy = await this.proxy();
-    const locks = this.open({ redis: proxy.url, ...options });
+    // A command has a third of the ttl: what is not answered is settled soon.
+    const locks = this.open({ redis: proxy.url, ttl: 900, ...options });
     const lease = await locks.acquire('warm-up');
     await lease.renew();
     await lease.release();
@@ -97,7 +98,11 @@ export class Arena {
     this.lag[Symbol.dispose]();
     this.thaw();
     await Promise.all(this.services.splice(0).map((locks) => locks.close()));
-    await Promise.all(this.proxies.splice(0).map((proxy) => proxy.close()));
+    for (const proxy of this.proxies.splice(0)) {
+      proxy.pass();
+      await until('the services have closed their connections', () => proxy.open === 0);
+      await proxy.close();
+    }
     await until('nothing is left', async () => (await this.leftovers()).length === 0).catch(async () => {
       throw new Error(`Left at the server: ${(await this.leftovers()).join(', ')}`);
     });
