@@ -14,7 +14,7 @@ describeWithRealRedis('a server that is frozen', () => {
     const locks = arena.open(QUICK);
     await locks.ready();
     await (await locks.acquire('warm')).release();
-    arena.freeze();
+    await arena.freeze();
     for (const wait of [50, 400]) {
       const start = performance.now();
       const error = await failureOf<LockStoreError>(locks.acquire('x', { wait }));
@@ -27,7 +27,7 @@ describeWithRealRedis('a server that is frozen', () => {
   it('3 frozen server: tryAcquire rejects in time, also when others wait behind it', async () => {
     const locks = arena.open(QUICK);
     await (await locks.acquire('warm')).release();
-    arena.freeze();
+    await arena.freeze();
     const start = performance.now();
     const once = failureOf(locks.tryAcquire('x'));
     const patient = failureOf(locks.acquire('x', { wait: 700 }));
@@ -39,7 +39,7 @@ describeWithRealRedis('a server that is frozen', () => {
   it('3 frozen server: an abort rejects at once', async () => {
     const locks = arena.open(QUICK);
     await (await locks.acquire('warm')).release();
-    arena.freeze();
+    await arena.freeze();
     const controller = new AbortController();
     const waiting = failureOf<LockBusyError>(locks.acquire('x', { signal: controller.signal }));
     await pass(100);
@@ -55,7 +55,7 @@ describeWithRealRedis('a server that is frozen', () => {
     const start = performance.now();
     const waiting = failureOf(locks.using(['a', 'z'], () => undefined, { wait: 500 }));
     await arena.queued('z');
-    arena.freeze();
+    await arena.freeze();
     await waiting;
     expect(performance.now() - start).toBeLessThan(500 + 50 + arena.lag.max);
     arena.thaw();
@@ -65,7 +65,7 @@ describeWithRealRedis('a server that is frozen', () => {
   it('2 acquire gives up while its command is in flight: the late grant is released', async () => {
     const locks = arena.open(QUICK);
     await (await locks.acquire('warm')).release();
-    arena.freeze();
+    await arena.freeze();
     const controller = new AbortController();
     const aborted = failureOf(locks.acquire('x', { signal: controller.signal }));
     const timedOut = failureOf(locks.acquire('y', { wait: 200 }));
@@ -85,7 +85,7 @@ describeWithRealRedis('a server that is frozen', () => {
     const lease = await locks.acquire('x', { ttl: 500 });
     const lost = abortOf(lease.signal);
     await pass(50);
-    arena.freeze();
+    await arena.freeze();
     const start = performance.now();
     const left = lease.remaining;
     expect(await lost).toMatchObject({ code: 'LOCK_LOST', reason: 'expired' });
@@ -106,7 +106,7 @@ describeWithRealRedis('a server that is frozen', () => {
       const locks = arena.open({}, new SystemClock(() => Date.now() + wall));
       const lease = await locks.acquire('x', { ttl: 400 });
       const { signal } = lease;
-      arena.freeze();
+      await arena.freeze();
       const end = performance.now() + lease.remaining;
       wall = step;
       // A step back has no effect; after a step forwards the machine may have slept, and nothing is proven.
@@ -120,10 +120,10 @@ describeWithRealRedis('a server that is frozen', () => {
   it('leaves nothing at the server when it was frozen for longer than everybody waited', async () => {
     const locks = arena.open(QUICK);
     const held = await locks.acquire('held', { ttl: 1_000 });
+    await arena.freeze();
     const refused = Array.from({ length: 20 }, (_, index) =>
       failureOf(locks.acquire(`name:${index}`, { wait: 100 + index * 20 })),
     );
-    arena.freeze();
     await Promise.all(refused);
     await pass(600);
     arena.thaw();

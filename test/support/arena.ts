@@ -8,7 +8,7 @@ import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { Redis } from 'ioredis';
-import { until } from './eventually.js';
+import { pass, until } from './eventually.js';
 import { Lag } from './lag.js';
 import { TcpProxy } from '../faults/harness/tcp-proxy.js';
 
@@ -63,9 +63,11 @@ export class Arena {
     return proxy;
   }
 
-  freeze(): void {
+  /** Stops the server; what is sent to it after this is not read before it goes on. */
+  async freeze(): Promise<void> {
     process.kill(this.server.pid as number, 'SIGSTOP');
     this.frozen = true;
+    await pass(5); // the signal is on its way to another processor
   }
 
   thaw(): void {
