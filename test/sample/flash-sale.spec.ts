@@ -95,9 +95,12 @@ describe('the flash sale', () => {
   });
 
   it('sells more than there is when the lock is off', async () => {
-    await restock('last-ticket', 1);
-    const answers = await crowd('last-ticket', 40, 'off');
-    const sold = answers.filter(({ status }) => status === 201);
+    let sold: Awaited<ReturnType<typeof crowd>> = [];
+    // A race is not lost every time: on a busy machine the first request may be through before the second comes.
+    for (let tries = 0; tries < 20 && sold.length < 2; tries += 1) {
+      await restock('last-ticket', 1);
+      sold = (await crowd('last-ticket', 40, 'off')).filter(({ status }) => status === 201);
+    }
     expect(sold.length).toBeGreaterThan(1);
     expect(sold.every(({ body }) => (body as Order).fence === null)).toBe(true);
     const { body: sale } = await request(server()).get('/flash-sale/last-ticket');
