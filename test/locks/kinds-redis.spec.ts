@@ -1,9 +1,10 @@
+import { describeWithRealRedis } from '../support/real-redis.js';
 import { randomUUID } from 'node:crypto';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { kindsContract } from '../contract/kinds-contract.js';
 
-describe('kinds of locks in Redis', () => {
+describeWithRealRedis('kinds of locks in Redis', () => {
   const namespace = `test-${randomUUID()}`;
   const log = { warn: () => undefined };
   let redis: RunningRedis;

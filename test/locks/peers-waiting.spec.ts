@@ -1,8 +1,9 @@
+import { describeWithRealRedis } from '../support/real-redis.js';
 import { Redis } from 'ioredis';
 import { arenaForTests } from '../support/arena.js';
 import { failureOf, pass, until } from '../support/eventually.js';
 
-describe('waiting at the server', () => {
+describeWithRealRedis('waiting at the server', () => {
   const arena = arenaForTests();
 
   it('18 one waiter gives up: the others still wake', async () => {
