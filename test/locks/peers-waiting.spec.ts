@@ -83,7 +83,7 @@ describeWithRealRedis('waiting at the server', () => {
     await arena.queued('x', 1);
     await lease.release();
     await (await waiting).release();
-  });
+  }, 15_000); // two seconds of silence, and one for an echo that does not come
 
   it('all connections are killed while some hold and some wait: nobody loses the lock or the place', async () => {
     const lease = await arena.open().acquire('x', { ttl: 2_000 });
