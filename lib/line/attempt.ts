@@ -89,7 +89,7 @@ export class Attempt {
     if (this.phase === 'waiting') this.decide(answer);
     else if (answer.outcome === 'granted') {
       // Held by a notice meanwhile: the answer confirms it. Given up meanwhile: it is given back again.
-      if (this.phase === 'held') this.hold?.confirmed(answer.sentAt, this.terms.ttl, answer.last);
+      if (this.phase === 'held') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
       else this.depart();
     }
   }

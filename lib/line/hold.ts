@@ -94,12 +94,12 @@ export class Hold implements Renewable {
     void (this.renewing?.then(again, again) ?? again()); // what is in flight may know nothing of the reason
   }
 
-  /** An acquire sent at `sentAt` for `ttl`, which need not be that of the caller now, found us holding. */
-  confirmed(sentAt: number, ttl: number, last: number): void {
-    this.doubt = 0;
+  /** An acquire for `ttl` (which need not be that of the caller now) found us holding; others may still be read. */
+  confirmed(answer: { sentAt: number; last: number }, ttl: number, doubt: number): void {
+    this.doubt = doubt;
     if (!this.live) return; // what is over stays over
-    this.deadline = Math.max(this.deadline, leaseDeadline(sentAt, ttl));
-    this.last = Math.max(this.last, last);
+    this.deadline = Math.max(this.deadline, leaseDeadline(answer.sentAt, ttl));
+    this.last = Math.max(this.last, answer.last);
   }
 
   notice(notice: LockNotice): void {
