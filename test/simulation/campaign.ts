@@ -23,13 +23,20 @@ export const PATIENCE = 3_600_000;
  * Runs random schedules of one kind; throws at the first broken promise, with the seed and the least schedule
  * that breaks it. `tamper` breaks the server on purpose.
  */
-export async function campaign(kind: Kind, schedules = SCHEDULES, tamper?: Tamper): Promise<Findings> {
+export async function campaign(
+  kind: Kind,
+  {
+    schedules = SCHEDULES,
+    first = FIRST,
+    tamper,
+  }: { schedules?: number; first?: number; tamper?: Tamper } = {},
+): Promise<Findings> {
   const found = { schedules, grants: 0, faults: {} as Findings['faults'], margin: Infinity };
   const loose: unknown[] = [];
   const hear = (reason: unknown): void => void loose.push(reason);
   process.on('unhandledRejection', hear);
   try {
-    for (let seed = FIRST; seed < FIRST + schedules; seed += 1) {
+    for (let seed = first; seed < first + schedules; seed += 1) {
       const schedule = scheduleOf(kind, seed);
       const { violation, grants, margin } = await new Simulation(schedule, { tamper }).run();
       await new Promise((resolve) => setImmediate(resolve));
@@ -42,7 +49,7 @@ export async function campaign(kind: Kind, schedules = SCHEDULES, tamper?: Tampe
   } finally {
     process.off('unhandledRejection', hear);
   }
-  if (process.env['SIM_SCHEDULES']) console.info(`${kind} from seed ${FIRST}: ${JSON.stringify(found)}`);
+  if (process.env['SIM_SCHEDULES']) console.info(`${kind} from seed ${first}: ${JSON.stringify(found)}`);
   return found;
 }
 

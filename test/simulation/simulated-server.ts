@@ -73,7 +73,7 @@ export class SimulatedServer {
     else this.records.set(name, { state, expiry });
     for (const holder of state.holders) {
       if (held.has(holder.id)) continue;
-      if (!this.grantedIn.has(holder.id)) this.grantedIn.set(holder.id, this.epoch);
+      this.grantedIn.set(holder.id, this.epoch);
       const asked = operation.kind === 'acquire' && operation.id === holder.id;
       if (!asked)
         this.onGrant(holder, guards.has(holder.id) ? CLAIM_WINDOW + (guards.get(holder.id) ?? 0) : 0);
@@ -95,7 +95,7 @@ export class SimulatedServer {
     );
   }
 
-  /** When the record of a hold was granted, and whether it still counts: not after a loss or by force. */
+  /** Since which loss of the records a hold is there, and whether it still counts: not after a loss or by force. */
   epochOf(id: string): number {
     return this.forced.has(id) ? -1 : (this.grantedIn.get(id) ?? 0);
   }

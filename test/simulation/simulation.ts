@@ -9,7 +9,7 @@ import { SimulatedServer } from './simulated-server.js';
 import { Timeline } from './timeline.js';
 
 /** Breaks a server on purpose, before anything happens. */
-export type Tamper = (server: SimulatedServer, timeline: Timeline) => void;
+export type Tamper = (server: SimulatedServer) => void;
 
 /** What a run showed. */
 export interface Verdict {
@@ -25,6 +25,7 @@ export interface Verdict {
 const SILENCE = 15_000;
 const CLAIM = 2_000;
 const SOON = 50;
+const GUARD = 500;
 const DOUBT = 2_500;
 const LEFT = 'a holder or a queue is left';
 
@@ -43,12 +44,12 @@ export class Simulation {
     const { timeline } = this;
     if (traced) timeline.trace = [];
     this.server = new SimulatedServer(timeline, schedule);
-    tamper?.(this.server, timeline);
     const checker = (this.checker = new Checker(timeline, this.server, schedule));
     const random = new Random(schedule.seed ^ 0x5bd1e995);
     this.processes = schedule.drifts.map(
       (_, index) => new SimulatedProcess(index, schedule, timeline, this.server, checker, random.fork()),
     );
+    tamper?.(this.server);
     this.calm = schedule.faults.length === 0;
     timeline.afterEach = () => checker.sweep();
   }
@@ -79,14 +80,16 @@ export class Simulation {
     const settled = () => this.living.every(({ open }) => open === 0);
     await this.until(begun + work + 2 * SILENCE, settled, 'a caller waits for ever');
     const longest = Math.max(0, ...callers.map(({ ttl, keep }) => ttl + guardOf(ttl) + keep));
-    this.visit();
+    const visits = this.visit();
     const kept = Math.max(0, ...callers.map(({ keep }) => keep));
     const round = SOON + 10 * this.schedule.latency.usual + kept;
     // A process that runs gives all back; where a copy of a command may be read late, it waits for that first.
     const jumps = this.schedule.faults.some(({ kind }) => kind === 'step' || kind === 'jump');
     const mine = () => this.empty((session) => this.owners.has(session));
     if (!jumps) await this.until(this.timeline.now + round + (this.calm ? 0 : DOUBT), mine, LEFT);
-    await this.until(this.timeline.now + longest + CLAIM + SILENCE, () => this.empty(() => true), LEFT);
+    const dying = callers.length * (CLAIM + GUARD); // one after the other, where nobody can tell that they are dead
+    await this.until(this.timeline.now + longest + dying + SILENCE, () => this.empty(() => true), LEFT);
+    visits.end();
     const quiet = () => this.living.every(({ clock }) => clock.pending === 0);
     await this.until(this.timeline.now + longest + SILENCE, quiet, 'a timer is left in an idle process');
     for (const process of this.living) process.shutdown(10_000);
@@ -104,11 +107,13 @@ export class Simulation {
     return this.processes.filter(({ life }) => !life.killed);
   }
 
-  /** Somebody comes by and asks for nothing: what a clock that stepped back made endless has its end again. */
-  private visit(): void {
+  /** Somebody comes by now and then and asks for nothing: what a clock that stepped back made endless ends again. */
+  private visit(): { end(): void } {
     const visitor = { kind: 'release', id: 'visitor.0', used: 0, keep: 0, done: 0 } as const;
     for (const name of new Set(this.schedule.callers.map((caller) => caller.name)))
       this.server.apply(name, visitor);
+    let next = { end: this.timeline.after(1_000, () => (next = this.visit())) };
+    return { end: () => next.end() };
   }
 
   /** The sessions that are alive to the end. */
