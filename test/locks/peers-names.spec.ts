@@ -1,5 +1,6 @@
 import { lockName } from '../../lib/base/name.js';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
+import { itWithRealRedis } from '../support/real-redis.js';
 import { startRedis } from '../../tools/redis/start-redis.js';
 import { Child } from '../support/child.js';
 import { failureOf } from '../support/eventually.js';
@@ -29,11 +30,16 @@ describe('names', () => {
     expect(await bytesPerName(100_000)).toBeLessThan(10);
   }, 60_000);
 
-  it('37 10 000 distinct names in Redis: the memory of the process does not grow', async () => {
-    const redis = await startRedis();
-    expect(await bytesPerName(10_000, redis.url)).toBeLessThan(20);
-    await redis.stop();
-  }, 60_000);
+  // The bound is one of bytes a name, and a real server's: an emulated one is measured along with its slowness.
+  itWithRealRedis(
+    '37 10 000 distinct names in Redis: the memory of the process does not grow',
+    async () => {
+      const redis = await startRedis();
+      expect(await bytesPerName(10_000, redis.url)).toBeLessThan(20);
+      await redis.stop();
+    },
+    60_000,
+  );
 });
 
 async function bytesPerName(count: number, ...url: string[]): Promise<number> {

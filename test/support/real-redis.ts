@@ -12,6 +12,9 @@ export const HAS_REAL_REDIS =
 export const describeWithRealRedis =
   HAS_REAL_REDIS || process.env['REQUIRE_REAL_REDIS'] === '1' ? describe : describe.skip;
 
+/** `it`, likewise. */
+export const itWithRealRedis = HAS_REAL_REDIS || process.env['REQUIRE_REAL_REDIS'] === '1' ? it : it.skip;
+
 function onPath(binary: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
     try {
