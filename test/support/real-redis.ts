@@ -12,7 +12,10 @@ export const HAS_REAL_REDIS =
 export const describeWithRealRedis =
   HAS_REAL_REDIS || process.env['REQUIRE_REAL_REDIS'] === '1' ? describe : describe.skip;
 
-/** `it`, likewise. */
+/**
+ * `it` for a test that needs a real server: skipped, and counted as such, without one. With REQUIRE_REAL_REDIS=1 it
+ * runs, and so fails.
+ */
 export const itWithRealRedis = HAS_REAL_REDIS || process.env['REQUIRE_REAL_REDIS'] === '1' ? it : it.skip;
 
 function onPath(binary: string): boolean {
