@@ -19,6 +19,14 @@ export interface Departure {
   readonly doubt: number;
 }
 
+/** A hold that gives some of its units back. */
+export interface Downgraded {
+  /** Whether there is nothing left to give back from. */
+  over(): boolean;
+  /** The store does not know it. */
+  lost(): void;
+}
+
 const RETRY = 50;
 
 /**
@@ -45,14 +53,17 @@ export class Farewell {
   }
 
   /** Gives units back, again and again until it is answered or `over`; resolves at the first answer or failure. */
-  downgrade(name: string, operation: DowngradeOperation, ttl: number, over: () => boolean): Promise<void> {
+  downgrade(name: string, operation: DowngradeOperation, ttl: number, hold: Downgraded): Promise<void> {
     return new Promise((answered) => {
       const ask = (): void => {
         this.store.execute(name, operation, commandTimeout(ttl)).then(
-          () => answered(),
+          ({ outcome }) => {
+            if (outcome === 'lost') hold.lost(); // before the caller goes on as a reader
+            answered();
+          },
           () => {
             answered(); // unknown counts as given back; the server may keep it for longer, which harms nobody
-            if (!over() && !this.closed) this.clock.after(RETRY, ask);
+            if (!hold.over() && !this.closed) this.clock.after(RETRY, ask);
           },
         );
       };

@@ -79,10 +79,9 @@ export class Hold implements Renewable {
 
   /** From now on the hold is for this caller; `handedOn` when another caller of this process had it before. */
   serve(wish: Wish, handedOn: boolean): void {
-    const { ttl } = wish;
-    const longer = ttl > this.terms.ttl;
+    const longer = wish.ttl > this.terms.ttl;
     const rescheduled = !handedOn || longer || !wish.renews || !this.renews || wish.endsAt !== this.endsAt;
-    if (ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl };
+    if (wish.ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl: wish.ttl };
     ({ renews: this.renews, endsAt: this.endsAt, endReason: this.endReason } = wish);
     if (rescheduled) this.scheduleNext();
     if (handedOn && (longer || (!wish.renews && this.deadline < wish.endsAt))) this.confirm();
@@ -130,7 +129,8 @@ export class Hold implements Renewable {
     this.terms = { ...this.terms, units };
     const { id, name, used, terms } = this;
     const operation = { kind: 'downgrade', id, units, used } as const;
-    return this.around.farewell.downgrade(name, operation, terms.ttl, () => this.over);
+    const lost = (): void => this.lose(this.live ? 'taken' : 'expired');
+    return this.around.farewell.downgrade(name, operation, terms.ttl, { over: () => this.over, lost });
   }
 
   /** Gives it back. The rest of the fence block goes with it. */

@@ -4,7 +4,7 @@ import { LockService } from '../../lib/locks/lock-service.js';
 import { LockSettings } from '../../lib/locks/lock-settings.js';
 import { MemoryServer } from '../../lib/store/memory/memory-server.js';
 import { newSession } from '../../lib/store/session-id.js';
-import { pass, until } from '../support/eventually.js';
+import { abortOf, failureOf, pass, until } from '../support/eventually.js';
 import { WaywardStore } from '../support/wayward-store.js';
 
 describe('answers that leave something open', () => {
@@ -81,5 +81,30 @@ describe('answers that leave something open', () => {
     await pass(1); // an answer is 49 ms away
     expect(await locks.readWrite('name').write.tryAcquire()).toBeUndefined();
     await (await downgrade).release();
+  });
+
+  it('a downgrade that finds no lease at the store is a loss at once, also at its repetition', async () => {
+    const at = () => ({ now: server.time(), sentAt: clock.now(), receivedAt: clock.now() });
+    for (const unanswered of [0, 1]) {
+      const before = sent('downgrade').length;
+      const writer = await locks.readWrite('name').write.acquire();
+      store.whim = ({ kind }) => {
+        if (kind !== 'downgrade') return undefined;
+        return sent('downgrade').length - before <= unanswered
+          ? Promise.reject(new LockStoreError('no answer', 'name'))
+          : Promise.resolve({ outcome: 'lost', ...at() });
+      };
+      const downgraded = writer.downgrade();
+      if (unanswered === 0) expect(await failureOf(downgraded)).toMatchObject({ reason: 'taken' });
+      else {
+        const reader = await downgraded; // unknown is no loss
+        expect(reader.held).toBe(true);
+        expect(await abortOf(reader.signal)).toMatchObject({ code: 'LOCK_LOST', reason: 'taken' });
+        expect(() => reader.assertHeld()).toThrow('no longer knows it');
+      }
+      expect(sent('renew')).toEqual([]); // nobody had to wait for a renewal
+      store.whim = () => undefined;
+      await locks.revoke('name', { reason: 'the store of this test knows it still', force: true });
+    }
   });
 });
