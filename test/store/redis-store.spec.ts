@@ -4,6 +4,7 @@ import { SystemClock } from '../../lib/base/clock.js';
 import { ClientRecipe, type RedisSource } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
+import { itWithRealRedis } from '../support/real-redis.js';
 import { Ear } from '../contract/ear.js';
 import { Peer } from '../contract/peer.js';
 import { storeContract } from '../contract/store-contract.js';
@@ -43,6 +44,25 @@ describe('the Redis store', () => {
       const answers = await Promise.all(peers.map((peer) => peer.acquire(peer.id())));
       expect(answers.map(({ outcome }) => outcome)).toEqual(['granted', 'granted', 'granted']);
     });
+
+    itWithRealRedis(
+      'takes a release back on a full server, and refuses a new name in its words',
+      async () => {
+        const full = await startRedis({ given: false });
+        const [admin, there] = [new Redis(full.url), open(60_000, full.url)];
+        const peer = new Peer(there, 'full');
+        const [held, next] = [peer.id(), peer.id()];
+        await peer.acquire(held);
+        await admin.config('SET', 'maxmemory', '1mb');
+        const refused = { code: 'LOCK_STORE', message: expect.stringContaining('OOM') as string };
+        await expect(peer.renew(held)).resolves.toMatchObject({ outcome: 'renewed' });
+        await expect(peer.release(held)).resolves.toMatchObject({ outcome: 'released' });
+        await expect(peer.acquire(next)).rejects.toMatchObject(refused);
+        await there.close();
+        admin.disconnect();
+        await full.stop();
+      },
+    );
 
     it.each([
       ['a string', (key: string) => client.set(key, 'mine'), (key: string) => client.get(key)],

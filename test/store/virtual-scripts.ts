@@ -9,11 +9,15 @@ import { SCRIPTS } from '../../lib/store/redis/scripts.gen.js';
 const SERVER = `
 local server, clock = redis, tonumber(ARGV[#ARGV])
 local function virtual(call, name, ...)
-  if name == 'TIME' then return { 0, clock } end
+  if name == 'TIME' then
+    local seconds = math.floor(clock / 1000000)
+    return { string.format('%.0f', seconds), string.format('%.0f', clock - seconds * 1000000) }
+  end
   local key, value, unit, milliseconds = ...
   if name ~= 'SET' or unit ~= 'PX' then return call(name, ...) end
-  call('SET', key, value)
-  return call('PEXPIREAT', key, string.format('%.0f', math.floor(clock / 1000) + milliseconds))
+  local set = call('SET', key, value)
+  call('PEXPIREAT', key, string.format('%.0f', math.floor(clock / 1000) + milliseconds))
+  return set
 end
 local redis = {
   call = function(...) return virtual(server.call, ...) end,

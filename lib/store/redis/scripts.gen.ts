@@ -4,7 +4,7 @@ export const SCRIPTS = {
 local STRIDE = 5
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local nowText = string.format('%.0f', now)
+local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local function general(key, id, hold, ask)
 local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
 local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
@@ -386,11 +386,11 @@ end
 local record = redis.pcall('GET', key)
 local released = '-'
 if record then
-local fence
-fence, released = string.match(type(record) == 'string' and record or '', '^lock1 %- (%d+) (%S+)$')
-if not fence or released == id or tonumber(fence) >= now then
+if type(record) ~= 'string' or string.sub(record, 1, 8) ~= 'lock1 - ' or string.sub(record, 25, 25) ~= ' '
+or string.sub(record, 9, 24) >= nowText or string.sub(record, 26) == id then
 return general(key, id, ARGV[at + 4], ARGV[at + 5])
 end
+released = string.sub(record, 26)
 end
 redis.call('SET', key,
 'lock1 ' .. id .. ' ' .. nowText .. ' ' .. nowText .. ' - ' .. released .. ' ' .. ARGV[at + 4], 'PX', ARGV[at + 3])
@@ -1124,23 +1124,32 @@ end
 local function serve(key, at)
 local id, used, idle, more = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
 local record = more == '' and redis.pcall('GET', key)
-local holder, since, first, last, units, capacity, span, block
-if type(record) == 'string' then
-holder, since, first, last, units, capacity, span, block =
-string.match(record, '^lock1 (%S+) (%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ')
+local since, first, last, units, capacity, span, block
+local numbers = 8 + #id
+if type(record) == 'string' and string.sub(record, 1, numbers - 1) == 'lock1 ' .. id .. ' ' then
+since, first, last, units, capacity, span, block =
+string.match(record, '^(%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ', numbers)
 end
-if holder ~= id or units ~= capacity or since + span <= now then
+if not since or units ~= capacity or since + span <= now then
 return general(key, id, tonumber(used), more)
 end
-local fence = math.min(last == '-' and first + block - 1 or tonumber(last), math.max(tonumber(used), first - 1))
-if fence >= now then
+local fence = used
+if used < first or #used ~= 16 or last ~= '-' or used - first >= tonumber(block) then
+fence = math.min(last == '-' and first + block - 1 or tonumber(last), math.max(tonumber(used), first - 1))
+fence = string.format('%.0f', fence)
+end
+if tonumber(fence) >= now then
 return general(key, id, tonumber(used), more)
 end
 if idle == '0' then
 redis.call('DEL', key)
 else
-redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
-redis.call('SET', key, 'lock1 - ' .. string.format('%.0f', fence) .. ' ' .. id, 'PX', idle)
+local whole = 'lock1 - ' .. fence .. ' ' .. id
+local set = redis.pcall('SET', key, whole, 'PX', idle)
+if set.err then
+redis.call('PERSIST', key)
+redis.call('SET', key, whole, 'PX', idle)
+end
 end
 return now
 end

@@ -9,7 +9,7 @@
 local STRIDE = 5
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local nowText = string.format('%.0f', now)
+local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 
 local function general(key, id, hold, ask)
   local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
@@ -123,15 +123,15 @@ local function serve(key, at)
   if notAfter ~= '' and now > tonumber(notAfter) then
     return { 'late', now }
   end
-  -- The lean path: nobody holds, nobody waits, and the fence is behind the clock.
+  -- The lean path: nobody holds, nobody waits, and the fence (16 digits until the year 2286) is behind the clock.
   local record = redis.pcall('GET', key)
   local released = '-'
   if record then
-    local fence
-    fence, released = string.match(type(record) == 'string' and record or '', '^lock1 %- (%d+) (%S+)$')
-    if not fence or released == id or tonumber(fence) >= now then
+    if type(record) ~= 'string' or string.sub(record, 1, 8) ~= 'lock1 - ' or string.sub(record, 25, 25) ~= ' '
+      or string.sub(record, 9, 24) >= nowText or string.sub(record, 26) == id then
       return general(key, id, ARGV[at + 4], ARGV[at + 5])
     end
+    released = string.sub(record, 26)
   end
   redis.call('SET', key,
     'lock1 ' .. id .. ' ' .. nowText .. ' ' .. nowText .. ' - ' .. released .. ' ' .. ARGV[at + 4], 'PX', ARGV[at + 3])

@@ -52,25 +52,35 @@ local function serve(key, at)
   local id, used, idle, more = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
   -- The lean path: the only holder, nobody waits, nothing about it is special.
   local record = more == '' and redis.pcall('GET', key)
-  local holder, since, first, last, units, capacity, span, block
-  if type(record) == 'string' then
-    holder, since, first, last, units, capacity, span, block =
-      string.match(record, '^lock1 (%S+) (%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ')
+  local since, first, last, units, capacity, span, block
+  local numbers = 8 + #id
+  if type(record) == 'string' and string.sub(record, 1, numbers - 1) == 'lock1 ' .. id .. ' ' then
+    since, first, last, units, capacity, span, block =
+      string.match(record, '^(%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ', numbers)
   end
-  if holder ~= id or units ~= capacity or since + span <= now then
+  if not since or units ~= capacity or since + span <= now then
     return general(key, id, tonumber(used), more)
   end
   -- Nothing else was granted beside an exclusive hold, so the rest of its block goes back. What the client says
   -- of it is bounded by the block: at least the fence before its first, at most its last.
-  local fence = math.min(last == '-' and first + block - 1 or tonumber(last), math.max(tonumber(used), first - 1))
-  if fence >= now then
+  local fence = used
+  if used < first or #used ~= 16 or last ~= '-' or used - first >= tonumber(block) then
+    fence = math.min(last == '-' and first + block - 1 or tonumber(last), math.max(tonumber(used), first - 1))
+    fence = string.format('%.0f', fence)
+  end
+  if tonumber(fence) >= now then
     return general(key, id, tonumber(used), more)
   end
   if idle == '0' then
     redis.call('DEL', key)
   else
-    redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
-    redis.call('SET', key, 'lock1 - ' .. string.format('%.0f', fence) .. ' ' .. id, 'PX', idle)
+    local whole = 'lock1 - ' .. fence .. ' ' .. id
+    -- A full server refuses a first write that may need room. After one that needs none it allows the rest.
+    local set = redis.pcall('SET', key, whole, 'PX', idle)
+    if set.err then
+      redis.call('PERSIST', key)
+      redis.call('SET', key, whole, 'PX', idle)
+    end
   end
   return now
 end
