@@ -2,7 +2,7 @@ import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { checkName } from '../base/name.js';
 import { holderOf } from '../line/caller.js';
-import type { LockStore } from '../store/lock-store.js';
+import type { LockReading, LockStore } from '../store/lock-store.js';
 import type { LockReport } from './lock-report.js';
 import { checkOptions, truth } from './lock-settings.js';
 
@@ -13,27 +13,17 @@ export class Inspector {
   constructor(private readonly store: LockStore) {}
 
   async inspect(name: string): Promise<LockReport> {
-    const { key, state, now } = await this.store.read(checkName(name), PATIENCE);
-    const holders = state.holders.filter(({ deadline }) => deadline > now);
-    return {
-      name,
-      key,
-      capacity: state.capacity,
-      inUse: holders.reduce((sum, { units }) => sum + units, 0),
-      holders: holders.map(({ who, units, since, deadline, first, last }) => ({
-        ...person(who),
-        units,
-        since: new Date(since / 1_000),
-        remaining: (deadline - now) / 1_000,
-        fences: [first, last] as const,
-      })),
-      queue: state.queue.map(({ who, units, since }) => ({
-        ...person(who),
-        units,
-        since: new Date(since / 1_000),
-      })),
-      ...(state.fence > 0 ? { fence: state.fence } : {}),
-    };
+    return reportOf(await this.store.read(checkName(name), PATIENCE));
+  }
+
+  async *list(): AsyncGenerator<LockReport> {
+    const told = new Set<string>(); // a walk may come to a name again
+    for await (const page of this.store.list(PATIENCE))
+      for (const report of page.map(reportOf)) {
+        if (told.has(report.name) || report.holders.length + report.queue.length === 0) continue;
+        told.add(report.name);
+        yield report;
+      }
   }
 
   async revoke(name: string, options: { reason: string; force?: boolean }): Promise<boolean> {
@@ -46,6 +36,29 @@ export class Inspector {
     const operation = { kind: 'revoke', reason, force: forced } as const;
     return (await this.store.execute(name, operation, PATIENCE)).count > 0;
   }
+}
+
+function reportOf({ name, key, state, now }: LockReading): LockReport {
+  const holders = state.holders.filter(({ deadline }) => deadline > now);
+  return {
+    name,
+    key,
+    capacity: state.capacity,
+    inUse: holders.reduce((sum, { units }) => sum + units, 0),
+    holders: holders.map(({ who, units, since, deadline, first, last }) => ({
+      ...person(who),
+      units,
+      since: new Date(since / 1_000),
+      remaining: (deadline - now) / 1_000,
+      fences: [first, last] as const,
+    })),
+    queue: state.queue.map(({ who, units, since }) => ({
+      ...person(who),
+      units,
+      since: new Date(since / 1_000),
+    })),
+    ...(state.fence > 0 ? { fence: state.fence } : {}),
+  };
 }
 
 function person(who: string): { host: string; pid: number; label?: string } {

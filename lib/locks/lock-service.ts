@@ -17,10 +17,9 @@ import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
 import { SemaphoreLock } from './semaphore-lock.js';
 import type { Semaphore } from './semaphore.js';
+import { meetStore } from './start-up.js';
 import { StoreLatch } from './store-latch.js';
 import { WriteLock } from './write-lock.js';
-
-const STARTUP_PATIENCE = 4_500;
 
 /**
  * Everything about locks: take them by name, look at them, take them away.
@@ -152,6 +151,15 @@ export class LockService {
   }
 
   /**
+   * All names in use, those with a holder or a queue, in no order: each once, as `inspect` tells of it. A name that
+   * comes into use or goes out of it meanwhile may be missing. On Redis this is a SCAN of the whole database, in
+   * steps of 1 000 keys, each taken when you ask for more. Reads only. @throws LockStoreError
+   */
+  list(): AsyncIterable<LockReport> {
+    return this.inspector.list();
+  }
+
+  /**
    * Takes the lock away from its holders, as an operator: they learn it at once, their renewals are refused, and
    * the name is free at their release or at their deadline. With `force` it is free at once, and only fences
    * protect what the holders still write. Resolves with whether anybody held it.
@@ -161,16 +169,8 @@ export class LockService {
   }
 
   /** Probes the store and tells what it is; with `startup: 'warn'` it never rejects. @throws LockStoreError */
-  async ready(): Promise<StoreFindings | undefined> {
-    try {
-      const findings = await this.store.ready(STARTUP_PATIENCE);
-      for (const warning of findings.warnings) this.log.warn(warning);
-      return findings;
-    } catch (error) {
-      if (this.settings.startup === 'require') throw error;
-      this.log.warn(`${(error as Error).message} Locks fail until it is there (startup: 'warn').`);
-      return undefined;
-    }
+  ready(): Promise<StoreFindings | undefined> {
+    return meetStore(this.store, this.settings.startup, this.log);
   }
 
   /**

@@ -11,6 +11,14 @@ export type Answered<O extends LockOperation> = AnswerTo<O> & {
   readonly receivedAt: number;
 };
 
+/** What was stored of a name when the store answered; `now` is the server's clock. */
+export interface LockReading {
+  readonly name: string;
+  readonly key: string;
+  readonly state: LockState;
+  readonly now: number;
+}
+
 /** What a store tells without being asked. */
 export interface LockStoreListener {
   /** A notice for an attempt of this session. `name` is what the user locks. */
@@ -39,7 +47,13 @@ export interface LockStore {
   /** Executes one operation on a countdown latch; rejects as `execute` does. */
   latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer>;
   /** Reads the whole state of a name; changes nothing. */
-  read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }>;
+  read(name: string, timeout: number): Promise<LockReading>;
+  /**
+   * Walks over the names of which something is stored, a page at a time, each a bounded step for the store and
+   * within `timeout` ms a command. A name that is there all the while comes at least once; latches and foreign
+   * values do not come. Rejects as `read` does.
+   */
+  list(timeout: number): AsyncIterable<readonly LockReading[]>;
   /** Starts to listen to the session's channel, once; `wake` tells when it is up. */
   subscribe(): void;
   /** What the server's clock shows, by the last answer on the present command connection. */

@@ -3,6 +3,7 @@ import { closingContract } from './locks/closing.js';
 import { enteringContract } from './locks/entering.js';
 import { fenceContract } from './locks/fences.js';
 import { holdingContract } from './locks/holding.js';
+import { listingContract } from './locks/listing.js';
 import { losingContract } from './locks/losing.js';
 import { severalContract } from './locks/several.js';
 import { takingContract } from './locks/taking.js';
@@ -24,6 +25,7 @@ export function lockContract(open: OpenLocks): void {
   describe('work under a lock', () => workingContract(stage));
   describe('entering a lock again', () => enteringContract(stage));
   describe('several names', () => severalContract(stage));
+  describe('names in use', () => listingContract(stage));
   describe('losing a lock', () => losingContract(stage));
   describe('closing', () => closingContract(stage));
 }

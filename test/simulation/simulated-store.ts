@@ -1,8 +1,7 @@
 import type { Clock } from '../../lib/base/clock.js';
 import { LockStoreError } from '../../lib/base/lock-store-error.js';
 import type { LockOperation } from '../../lib/store/lock-operation.js';
-import type { LockState } from '../../lib/store/lock-state.js';
-import type { Answered, LockStore, LockStoreListener } from '../../lib/store/lock-store.js';
+import type { Answered, LockReading, LockStore, LockStoreListener } from '../../lib/store/lock-store.js';
 import type { StoreFindings } from '../../lib/store/store-findings.js';
 import type { ServerSample } from '../../lib/store/server-sample.js';
 import { emptyState } from '../../lib/store/lock-state.js';
@@ -65,10 +64,11 @@ export class SimulatedStore implements LockStore {
     return Object.assign({}, answer, { sentAt, receivedAt });
   }
 
-  async read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }> {
+  async read(name: string, timeout: number): Promise<LockReading> {
     await this.reached(timeout);
     const { server } = this.world;
     return this.command('inspect', timeout, () => ({
+      name,
       key: name,
       state: structuredClone(server.record(name) ?? emptyState()),
       now: server.time(),
@@ -77,6 +77,10 @@ export class SimulatedStore implements LockStore {
 
   latch(): Promise<never> {
     return Promise.reject(new LockStoreError('Latches are not simulated.'));
+  }
+
+  list(): never {
+    throw new LockStoreError('Lists are not simulated.');
   }
 
   subscribe(): void {

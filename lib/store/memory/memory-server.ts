@@ -84,6 +84,15 @@ export class MemoryServer {
     return { state: structuredClone(this.recall(name, now) ?? emptyState()), now };
   }
 
+  /** The names it remembers, whatever comes and goes meanwhile: those of now, and perhaps some of later. */
+  *names(): Generator<string> {
+    let left = this.entries.size; // a name that is forgotten and used again is at the end again: this ends all the same
+    for (const name of this.entries.keys()) {
+      if ((left -= 1) < 0) return;
+      yield name;
+    }
+  }
+
   private foreign(name: string, kind: string): LockStoreError {
     return new LockStoreError(`'${name}' is the name of ${kind}; choose another name.`, name, {
       refused: true,

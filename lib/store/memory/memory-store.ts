@@ -2,11 +2,12 @@ import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
 import type { LockNotice, LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
-import type { LockState } from '../lock-state.js';
-import type { Answered, LockStore, LockStoreListener } from '../lock-store.js';
+import type { Answered, LockReading, LockStore, LockStoreListener } from '../lock-store.js';
 import type { StoreFindings } from '../store-findings.js';
 import type { ServerSample } from '../server-sample.js';
 import type { MemoryServer } from './memory-server.js';
+
+const NAMES_A_STEP = 256;
 
 /** One session at a {@link MemoryServer}: the locks of this process only, with every rule of the machine. */
 export class MemoryStore implements LockStore {
@@ -40,9 +41,23 @@ export class MemoryStore implements LockStore {
     return Promise.resolve(this.server.applyLatch(name, operation));
   }
 
-  async read(name: string, _timeout: number): Promise<{ key: string; state: LockState; now: number }> {
+  async read(name: string, _timeout: number): Promise<LockReading> {
     this.assertOpen(name);
-    return Promise.resolve({ key: name, ...this.server.read(name) });
+    return Promise.resolve(this.reading(name));
+  }
+
+  async *list(_timeout: number): AsyncGenerator<readonly LockReading[]> {
+    this.assertOpen();
+    let page: LockReading[] = [];
+    for (const name of this.server.names()) {
+      page.push(this.reading(name));
+      if (page.length < NAMES_A_STEP) continue;
+      yield page;
+      page = [];
+      await new Promise<void>((next) => this.clock.breathe(next));
+      this.assertOpen();
+    }
+    yield page;
   }
 
   subscribe(): void {
@@ -78,6 +93,10 @@ export class MemoryStore implements LockStore {
     if (!this.closed) this.server.disconnect(this.session);
     this.closed = true;
     return Promise.resolve();
+  }
+
+  private reading(name: string): LockReading {
+    return { name, key: name, ...this.server.read(name) };
   }
 
   private hear(name: string, notice: LockNotice): boolean {

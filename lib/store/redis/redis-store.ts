@@ -2,8 +2,7 @@ import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
 import type { LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
-import type { LockState } from '../lock-state.js';
-import type { Answered, LockStore, LockStoreListener } from '../lock-store.js';
+import type { Answered, LockReading, LockStore, LockStoreListener } from '../lock-store.js';
 import type { StoreFindings } from '../store-findings.js';
 import type { ServerSample } from '../server-sample.js';
 import { newSession } from '../session-id.js';
@@ -17,8 +16,8 @@ import {
 } from './operation-codec.js';
 import { RedisChannel } from './redis-channel.js';
 import { RedisConnection } from './redis-connection.js';
+import { RecordReader } from './record-reader.js';
 import { probe } from './startup-probe.js';
-import { decodeState, isRecord, recordIn } from './state-codec.js';
 
 /** How a store of locks in Redis is set up. */
 export interface RedisStoreSettings {
@@ -40,6 +39,7 @@ export class RedisStore implements LockStore {
   private readonly fenceMemory: number;
   private readonly connection: RedisConnection;
   private readonly channel: RedisChannel;
+  private readonly records: RecordReader;
   private readonly clock: Clock;
   private readonly listeners: LockStoreListener[] = [];
 
@@ -59,6 +59,7 @@ export class RedisStore implements LockStore {
       () => this.wake(),
       [this.fenceMemory, channelPrefix, 1],
     );
+    this.records = new RecordReader(this.connection, this.prefix, recipe.address);
     this.channel = new RedisChannel(channelPrefix + this.session, () => recipe.open(connectionName), clock, {
       message: (text) => this.hear(text),
       up: () => this.wake(),
@@ -99,21 +100,25 @@ export class RedisStore implements LockStore {
   }
 
   async latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer> {
-    const reply = await this.script('latch', name, encodeLatchOperation(operation), timeout);
-    return decodeLatchAnswer(reply);
+    try {
+      await this.connection.ready(timeout);
+      const args = encodeLatchOperation(operation);
+      return decodeLatchAnswer(await this.connection.script('latch', this.prefix + name, args, timeout));
+    } catch (error) {
+      throw about(name, error);
+    }
   }
 
-  async read(name: string, timeout: number): Promise<{ key: string; state: LockState; now: number }> {
-    const key = this.prefix + name;
-    const [now, ...flat] = (await this.script('inspect', name, [], timeout)) as [number, ...string[]];
-    const record = recordIn(flat);
-    if (flat.length > 0 && !isRecord(record))
-      throw new LockStoreError(
-        `The key '${key}' at ${this.address} holds a foreign value, or a record of a newer version of this library.`,
-        name,
-        { refused: true },
-      );
-    return { key, state: decodeState(record), now };
+  async read(name: string, timeout: number): Promise<LockReading> {
+    try {
+      return await this.records.read(name, timeout);
+    } catch (error) {
+      throw about(name, error);
+    }
+  }
+
+  list(timeout: number): AsyncIterable<readonly LockReading[]> {
+    return this.records.list(timeout);
   }
 
   subscribe(): void {
@@ -154,20 +159,6 @@ export class RedisStore implements LockStore {
     this.channel.close();
     this.connection.close();
     return Promise.resolve();
-  }
-
-  private async script(
-    script: 'latch' | 'inspect',
-    name: string,
-    args: (string | number)[],
-    timeout: number,
-  ): Promise<unknown> {
-    try {
-      await this.connection.ready(timeout);
-      return await this.connection.script(script, this.prefix + name, args, timeout);
-    } catch (error) {
-      throw about(name, error);
-    }
   }
 
   private wake(): void {

@@ -719,7 +719,8 @@ local time = redis.call('TIME')
 local compact = redis.pcall('GET', KEYS[1])
 local record = { compact or nil }
 if type(compact) == 'table' then
-record = redis.call('HGETALL', KEYS[1])
+local fields = redis.pcall('HGETALL', KEYS[1])
+record = fields.err and { '' } or fields
 end
 table.insert(record, 1, time[1] * 1000000 + time[2])
 return record

@@ -1,0 +1,55 @@
+import { LockStoreError } from '../../base/lock-store-error.js';
+import type { LockReading } from '../lock-store.js';
+import type { RedisConnection } from './redis-connection.js';
+import { decodeState, isRecord, recordIn } from './state-codec.js';
+
+// One SCAN blocks the server for as long as it looks at so many keys of whomever: some hundred microseconds.
+const KEYS_A_STEP = 1_000;
+
+/** Reads the records of a namespace; changes none. */
+export class RecordReader {
+  constructor(
+    private readonly connection: RedisConnection,
+    /** What the keys begin with. */
+    private readonly prefix: string,
+    private readonly address: string,
+  ) {}
+
+  async read(name: string, timeout: number): Promise<LockReading> {
+    const reading = await this.find(name, timeout);
+    if (reading) return reading;
+    throw new LockStoreError(
+      `The key '${this.prefix + name}' at ${this.address} holds a foreign value, or a record of a newer version of this library.`,
+      name,
+      { refused: true },
+    );
+  }
+
+  /** By SCAN, so a name may come twice. What is foreign, or newer than this version, is left out. */
+  async *list(timeout: number): AsyncGenerator<readonly LockReading[]> {
+    const pattern = this.prefix.replace(/[*?[\]\\]/g, '\\$&') + '*';
+    let cursor = '0';
+    do {
+      await this.connection.ready(timeout);
+      const [next, keys] = await this.connection.command('scan', timeout, (client) =>
+        client.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_A_STEP),
+      );
+      cursor = next;
+      const readings = await Promise.all(
+        keys.map((key) => this.find(key.slice(this.prefix.length), timeout)),
+      );
+      yield readings.filter((reading) => reading !== undefined);
+    } while (cursor !== '0');
+  }
+
+  /** Undefined for a value that is no record of this version. */
+  private async find(name: string, timeout: number): Promise<LockReading | undefined> {
+    const key = this.prefix + name;
+    await this.connection.ready(timeout);
+    const reply = await this.connection.script('inspect', key, [], timeout);
+    const [now, ...flat] = reply as [number, ...string[]];
+    const record = recordIn(flat);
+    if (flat.length > 0 && !isRecord(record)) return undefined;
+    return { name, key, state: decodeState(record), now };
+  }
+}

@@ -1,0 +1,75 @@
+import type { LockReport } from '../../../lib/locks/lock-report.js';
+import type { LockService } from '../../../lib/locks/lock-service.js';
+import { failureOf } from '../../support/eventually.js';
+import type { Stage } from './stage.js';
+
+/** What is listed, by name; a name that comes twice is an error. */
+export async function listed(locks: LockService): Promise<Map<string, LockReport>> {
+  const reports = new Map<string, LockReport>();
+  for await (const report of locks.list()) {
+    expect(reports.has(report.name)).toBe(false);
+    reports.set(report.name, report);
+  }
+  return reports;
+}
+
+export function listingContract(stage: Stage): void {
+  it('are those with a holder or a queue, and each is told of as inspect tells', async () => {
+    const { one, two, name } = stage;
+    const [read, given] = [stage.another('list ünï · [a]*'), stage.another()];
+    const lease = await one.acquire(name, { label: 'the report' });
+    const waiting = two.acquire(name);
+    await stage.queued(1);
+    const reading = await two.readWrite(read).read.acquire();
+    await (await one.acquire(given)).release();
+    const reports = await listed(one);
+    for (const each of [name, read]) {
+      const { holders, ...rest } = await one.inspect(each);
+      expect(reports.get(each)).toMatchObject(rest);
+      expect(reports.get(each)?.holders).toMatchObject(
+        holders.map(({ remaining, ...holder }) => (expect(remaining).toBeGreaterThan(0), holder)),
+      );
+    }
+    expect(reports.get(name)).toMatchObject({ holders: [{ label: 'the report' }], queue: [{}] });
+    expect(reports.has(given)).toBe(false);
+    await Promise.all([lease.release(), reading.release()]);
+    await (await waiting).release();
+    const after = await listed(two);
+    for (const each of [name, read, given]) expect(after.has(each)).toBe(false);
+  });
+
+  it('are no latches', async () => {
+    const { one, name } = stage;
+    await one.latch(`latch:${name}`).trySetCount(1, { ttl: 1_000 });
+    await using _lease = await one.acquire(name);
+    expect([...(await listed(one)).keys()].filter((each) => each.includes(name))).toEqual([name]);
+  });
+
+  it('are no leases that ended by themselves', async () => {
+    const locks = stage.open({ guard: 0 });
+    const lease = await locks.acquire(stage.name, { ttl: 100, renew: false });
+    expect((await listed(stage.one)).has(stage.name)).toBe(true);
+    await new Promise((resolve) => lease.signal.addEventListener('abort', resolve, { once: true }));
+    await stage.one.inspect(stage.name); // the server's clock may be a moment behind
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect((await listed(stage.one)).has(stage.name)).toBe(false);
+  });
+
+  it('can be left in the middle, and asked for by several at once', async () => {
+    const names = Array.from({ length: 20 }, () => stage.another());
+    const leases = await Promise.all(names.map((name) => stage.one.acquire(name)));
+    for await (const { holders } of stage.two.list()) {
+      expect(holders.length).toBeGreaterThan(0);
+      break;
+    }
+    for (const reports of await Promise.all([listed(stage.one), listed(stage.two)]))
+      for (const name of names) expect(reports.has(name)).toBe(true);
+    await Promise.all(leases.map((lease) => lease.release()));
+  });
+
+  it('are not told by a service that is closed', async () => {
+    const locks = stage.open();
+    await locks.close();
+    expect(await failureOf(listed(locks))).toMatchObject({ code: 'LOCK_STORE' });
+  });
+}
