@@ -21,6 +21,7 @@ const REQUEST = {
   block: TTL * MICROS,
   wait: 10_000 * MICROS,
   subscribed: false,
+  seal: 'AbCdEfGhIjKl',
   who: 'service-7d9c5b6f4-x2x8p:1234',
 } as const;
 

@@ -2,6 +2,7 @@ import { LockStoreError } from '../base/lock-store-error.js';
 import type { AcquireOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW, SIGN_OF_LIFE } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
+import { newSeal } from '../store/session-id.js';
 import { commandEnd } from '../validity/deadline.js';
 import type { Surroundings } from './surroundings.js';
 import { commandTimeout, micros, type Terms } from './terms.js';
@@ -12,6 +13,8 @@ const SLOW = 25;
 /** The acquires of one attempt: one in flight at a time, and what may still be read of those without an answer. */
 export class AcquireCommand {
   busy = false;
+  /** What a pushed grant has to repeat: nobody else knows it, unless a grant was pushed and not heard. */
+  seal = newSeal();
   /** Local time at which the store has forgotten the id by itself; 0 when nothing was ever sent. */
   end = 0;
   private unanswered = 0;
@@ -29,6 +32,11 @@ export class AcquireCommand {
   /** Server time until which an acquire without an answer may be read and come into effect; 0 for none. */
   get doubt(): number {
     return Math.max(this.unanswered, this.inFlight);
+  }
+
+  /** Whatever was pushed until now may have been heard by others and not by us. */
+  changeSeal(): void {
+    this.seal = newSeal();
   }
 
   /** Why it is not known whether the lock is free: the last failure, or silence; undefined after an answer. */
@@ -68,8 +76,8 @@ export class AcquireCommand {
         wait: wait === 0 ? 0 : Math.max(micros(wait), SIGN_OF_LIFE),
         notAfter,
       };
-      const { subscribed } = store;
-      const operation = { kind: 'acquire', id: this.id, units, capacity, ...times, subscribed, who } as const;
+      const hears = { subscribed: store.subscribed, seal: this.seal };
+      const operation = { kind: 'acquire', id: this.id, units, capacity, ...times, ...hears, who } as const;
       const answer = await store.execute(this.name, operation, timeout);
       if (answer.now > this.unanswered) this.unanswered = 0;
       const what = `The command to acquire '${this.name}' reached the server too late.`;

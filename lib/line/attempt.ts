@@ -60,19 +60,19 @@ export class Attempt {
   }
 
   notice(notice: LockNotice): void {
-    if (notice.kind !== 'granted') return this.hold?.notice(notice);
-    if (this.phase !== 'waiting') return;
+    if (notice.kind !== 'granted' || this.phase !== 'waiting') return;
     const { store, clock } = this.around;
     const now = clock.now();
-    const sample = store.noticesTrusted(this.name) ? store.sample(this.name) : undefined;
-    const deadline = claimDeadline(sample, notice, now);
-    // Without evidence of the server's clock, or too late by it, a notice is only a reason to ask.
+    const trusted = notice.seal === this.command.seal && store.noticesTrusted(this.name);
+    const deadline = claimDeadline(trusted ? store.sample(this.name) : undefined, notice, now);
+    // Without its seal, without evidence of the server's clock, or too late by it, it is only a reason to ask.
     if (deadline === undefined || deadline <= now) return this.ask();
     this.take(notice, deadline)?.confirm();
   }
 
   /** A connection is back: the place in the queue, or a grant, may have gone unheard. */
   wake(): void {
+    this.command.changeSeal();
     this.ask();
   }
 

@@ -2,11 +2,12 @@ import type { LockLostReason } from '../base/lock-lost-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
-import { commandEnd, leaseDeadline } from '../validity/deadline.js';
+import { leaseDeadline } from '../validity/deadline.js';
 import type { Renewable } from '../validity/renewal-scheduler.js';
 import type { Grant } from './grant.js';
+import { sendRenew } from './renew-command.js';
 import type { Surroundings } from './surroundings.js';
-import { commandTimeout, micros, type Terms } from './terms.js';
+import type { Terms } from './terms.js';
 import type { Wish } from './wish.js';
 
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
@@ -32,23 +33,15 @@ export class Hold implements Renewable {
   private endReason: LockLostReason = 'expired';
   private renewing: Promise<'renewed' | 'lost'> | undefined;
   private failures = 0;
+  private toldRevoked = false;
 
   constructor(
     private readonly around: Surroundings,
     grant: Grant,
     private readonly onLost: (hold: Hold, reason: LockLostReason) => void,
   ) {
-    ({
-      id: this.id,
-      name: this.name,
-      terms: this.terms,
-      first: this.first,
-      last: this.last,
-      waiting: this.contended,
-      done: this.workDone,
-      deadline: this.deadline,
-      doubt: this.doubt,
-    } = grant);
+    ({ id: this.id, name: this.name, terms: this.terms, first: this.first, last: this.last } = grant);
+    ({ waiting: this.contended, done: this.workDone, deadline: this.deadline, doubt: this.doubt } = grant);
   }
 
   get units(): number {
@@ -88,8 +81,8 @@ export class Hold implements Renewable {
   }
 
   /** A pushed grant is only for the claim window: makes it a lease of its full ttl, in the background. */
-  confirm(): void {
-    const again = (): unknown => this.over || this.renewNow().catch(() => undefined);
+  confirm(ttl?: number): void {
+    const again = (): unknown => this.over || this.send(ttl ?? this.terms.ttl).catch(() => undefined);
     void (this.renewing?.then(again, again) ?? again()); // what is in flight may know nothing of the reason
   }
 
@@ -101,9 +94,12 @@ export class Hold implements Renewable {
     this.last = Math.max(this.last, answer.last);
   }
 
-  notice(notice: LockNotice): void {
-    if (notice.kind === 'contended') this.contended = true;
-    else if (notice.kind === 'revoked') this.lose('revoked');
+  notice({ kind }: LockNotice): void {
+    if (kind === 'contended') this.contended = true;
+    if (kind !== 'revoked') return;
+    this.toldRevoked = true;
+    // Anybody may publish: only the store's answer counts, and what is not renewed is not prolonged by the question.
+    this.confirm(this.renews ? undefined : Math.max(1, this.deadline - this.around.clock.now()));
   }
 
   /** The scheduler's call. */
@@ -121,7 +117,7 @@ export class Hold implements Renewable {
       this.terms = { ...this.terms, ttl };
       await this.renewing?.catch(() => undefined); // it was sent with the ttl of before
     }
-    return (this.renewing ??= this.sendRenewal().finally(() => (this.renewing = undefined)));
+    return this.send(ttl);
   }
 
   /** Gives units back. It stops being exclusive now; resolves when the store has answered, or could not. */
@@ -142,21 +138,21 @@ export class Hold implements Renewable {
     return this.around.farewell.send({ name, id, used, keep, done, ttl: terms.ttl, end, doubt });
   }
 
-  private async sendRenewal(): Promise<'renewed' | 'lost'> {
-    const { store, clock } = this.around;
-    const { ttl, guard } = this.terms;
-    const timeout = commandTimeout(ttl);
+  /** One renewal is in flight at a time: who asks meanwhile has its outcome. */
+  private send(ttl: number): Promise<'renewed' | 'lost'> {
+    return (this.renewing ??= this.sendRenewal(ttl).finally(() => (this.renewing = undefined)));
+  }
+
+  private async sendRenewal(ttl: number): Promise<'renewed' | 'lost'> {
     try {
-      const sample = store.sample(this.name) ?? (await store.measure(this.name, timeout));
-      const notAfter = commandEnd(sample, clock.now(), timeout);
-      const { id, used } = this;
-      const times = { ttl: micros(ttl), guard: micros(guard), block: micros(ttl) };
       this.schedule(Infinity); // the deadline may pass before the answer comes
-      const answer = await store.execute(this.name, { kind: 'renew', id, ...times, used, notAfter }, timeout);
+      const { id, name, used } = this;
+      const answer = await sendRenew(this.around, { id, name, used }, ttl, this.terms.guard);
       if (this.over) return this.lossReason ? 'lost' : 'renewed'; // released meanwhile: no news for anybody
       const { live } = this; // what is over stays over, whatever comes after the deadline
       if (answer.outcome === 'renewed' && live) {
         this.failures = 0;
+        this.toldRevoked = false;
         this.contended ||= answer.waiting; // a notice may be younger than the answer
         this.deadline = Math.max(this.deadline, leaseDeadline(answer.sentAt, ttl));
         this.last = Math.max(this.last, answer.last);
@@ -165,7 +161,9 @@ export class Hold implements Renewable {
       }
       if (answer.outcome === 'late')
         throw new LockStoreError('The renewal reached the server too late.', this.name);
-      this.lose(answer.outcome === 'revoked' ? 'revoked' : live ? 'taken' : 'expired');
+      // After a revocation by force the store knows nothing of the hold.
+      const revoked = answer.outcome === 'revoked' || (answer.outcome === 'lost' && this.toldRevoked);
+      this.lose(revoked ? 'revoked' : live ? 'taken' : 'expired');
       return 'lost';
     } catch (error) {
       this.failures += 1;

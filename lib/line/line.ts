@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { LockNotice } from '../store/lock-operation.js';
+import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { LockStore } from '../store/lock-store.js';
 import { RenewalScheduler } from '../validity/renewal-scheduler.js';
 import { AbortWatch } from './abort-watch.js';
@@ -49,6 +50,7 @@ export class Line implements AgentHost {
     store.listen({
       notice: (name, notice) => this.hear(name, notice),
       wake: () => this.wake(),
+      ignored: () => (this.ignoredNotices += 1),
     });
   }
 
@@ -105,7 +107,8 @@ export class Line implements AgentHost {
     this.ignoredNotices += 1;
     if (notice.kind !== 'granted') return;
     // A grant for an attempt that nobody waits for any more is given back; for a forged one this is nothing.
-    const { ttl, end } = { ttl: notice.span / 1_000, end: this.clock.now() + notice.span / 1_000 };
+    const ttl = Math.min(notice.span, CLAIM_WINDOW) / 1_000;
+    const end = this.clock.now() + ttl;
     void this.around.farewell.send({ name, id: notice.id, used: 0, keep: 0, done: 0, ttl, end, doubt: 0 });
   }
 

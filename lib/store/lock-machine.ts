@@ -59,7 +59,7 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
   if (waiter) {
     waiter.alive = state.alive = Math.max(state.alive, now + SIGN_OF_LIFE);
     waiter.until = Math.max(waiter.until, now + op.wait);
-    waiter.subscribed = op.subscribed;
+    ({ subscribed: waiter.subscribed, seal: waiter.seal } = op);
   }
   expire(state, now);
   grantHeads(state, now, push, op.id);
@@ -77,8 +77,9 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
   if (state.queue.length === 0 && unitsInUse(state) + op.units <= state.capacity)
     return granted(state, grant(state, request, now, op.ttl), now);
   if (op.wait === 0) return { outcome: 'busy', ...next(state), now };
-  const { id, units, ttl, guard, block, subscribed, who, until, alive, since } = request;
-  state.queue.push({ id, seq: state.next, units, ttl, guard, block, until, alive, subscribed, since, who });
+  const { id, units, ttl, guard, block, subscribed, seal, who, until, alive, since } = request;
+  const terms = { units, ttl, guard, block };
+  state.queue.push({ id, seq: state.next, ...terms, until, alive, subscribed, seal, since, who });
   state.next += 1;
   state.alive = Math.max(state.alive, alive);
   const exclusive = state.holders.find((each) => each.units === state.capacity && !each.told);

@@ -15,6 +15,8 @@ export interface AcquireOperation {
   readonly wait: number;
   /** Whether the attempt's session hears notices. */
   readonly subscribed: boolean;
+  /** Random text without spaces that a pushed grant repeats: whoever does not know it can forge none. */
+  readonly seal: string;
   /** Who that is for people: `host:pid label`. */
   readonly who: string;
   /** Server time after which this command changes nothing. */
@@ -136,6 +138,8 @@ export type LockNotice =
       readonly span: number;
       readonly waiting: boolean;
       readonly done: boolean;
+      /** That of the last acquire which the server has read. */
+      readonly seal: string;
     }
   /** Somebody queued behind this hold. */
   | { readonly kind: 'contended'; readonly id: string }

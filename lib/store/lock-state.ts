@@ -33,6 +33,8 @@ export interface Waiter {
   /** Last sign of life plus {@link SIGN_OF_LIFE}. */
   alive: number;
   subscribed: boolean;
+  /** What the notice of its grant repeats; nothing else tells it to anybody. */
+  seal: string;
   readonly since: number;
   readonly who: string;
 }

@@ -25,6 +25,8 @@ export interface LockStoreListener {
   notice(name: string, notice: LockNotice): void;
   /** A connection is back, or the session just became able to hear notices: every waiter asks now. */
   wake(): void;
+  /** Something came over the session's channel that is no notice for this session: anybody may publish. */
+  ignored?(): void;
 }
 
 /**

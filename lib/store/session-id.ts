@@ -13,10 +13,15 @@ export function newSession(): string {
 
 /** A new attempt id of a session: `<session>.<72 random bits>`. Never used twice. */
 export function newAttemptId(session: string): string {
+  return `${session}.${newSeal()}`;
+}
+
+/** 72 random bits that an attempt tells the server only. */
+export function newSeal(): string {
   if (taken === pool.length) {
     randomFillSync(pool);
     taken = 0;
   }
   taken += BYTES;
-  return `${session}.${pool.toString('base64url', taken - BYTES, taken)}`;
+  return pool.toString('base64url', taken - BYTES, taken);
 }

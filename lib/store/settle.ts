@@ -70,8 +70,9 @@ function grantByNotice(state: LockState, head: Waiter, now: number, push: Push):
   const before = state.fence;
   const { id, first, last, told } = grant(state, head, now, span);
   if (!head.subscribed) return; // it finds out by asking
+  const { seal } = head;
   const done = state.done > now;
-  if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done })) return;
+  if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done, seal })) return;
   state.holders.pop(); // nobody heard: its process is gone
   state.fence = before;
 }

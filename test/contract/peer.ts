@@ -29,8 +29,9 @@ export class Peer {
     return new Peer(this.store, name);
   }
   acquire(id: string, more: Partial<AcquireOperation> = {}) {
-    const asked = { id, units: WHOLE, capacity: WHOLE, wait: 60_000 * MS, subscribed: true, who: 'host:1' };
-    return this.store.execute(this.name, { kind: 'acquire', ...USUAL, ...asked, ...more }, TIMEOUT);
+    const asked = { id, units: WHOLE, capacity: WHOLE, wait: 60_000 * MS, who: 'host:1' };
+    const hears = { subscribed: true, seal: `seal-of-${id}` };
+    return this.store.execute(this.name, { kind: 'acquire', ...USUAL, ...asked, ...hears, ...more }, TIMEOUT);
   }
   async granted(id: string, more: Partial<AcquireOperation> = {}): Promise<Granted & { sentAt: number }> {
     const answer = await this.acquire(id, more);

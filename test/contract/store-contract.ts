@@ -485,10 +485,15 @@ export function storeContract(open: OpenStore): void {
         },
       ]);
       expect(state.queue).toMatchObject([
-        { id: waiter, units: WHOLE, ttl: 5_000 * MS, guard: 500 * MS, block: 5, who: 'other:8' },
+        { id: waiter, units: WHOLE, ttl: 5_000 * MS, guard: 500 * MS, block: 5, seal: `seal-of-${waiter}` },
       ]);
       expect(state.queue).toMatchObject([
-        { until: queued.now + 60_000 * MS, alive: queued.now + 15_000 * MS, since: queued.now },
+        {
+          until: queued.now + 60_000 * MS,
+          alive: queued.now + 15_000 * MS,
+          since: queued.now,
+          who: 'other:8',
+        },
       ]);
       expect((await a.state()).state).toEqual(state);
     });

@@ -1,4 +1,4 @@
-import { SIMULATION, UNSURE, type Mutant } from './mutant.js';
+import { FORGED, SIMULATION, UNSURE, type Mutant } from './mutant.js';
 
 /** Bugs of the client: what it believes, and what it forgets to say. */
 export const lineMutants: readonly Mutant[] = [
@@ -45,6 +45,20 @@ export const lineMutants: readonly Mutant[] = [
     text: 'if (!sample) return undefined;',
     becomes: 'if (!sample) return leaseDeadline(receivedAt, notice.span / 1_000);',
     specs: ['test/validity/deadline.spec.ts'],
+  },
+  {
+    bug: 'a push is believed without the seal of its attempt',
+    file: 'lib/line/attempt.ts',
+    text: 'notice.seal === this.command.seal && ',
+    becomes: '',
+    specs: FORGED,
+  },
+  {
+    bug: 'whoever publishes a revocation takes the lease away',
+    file: 'lib/line/hold.ts',
+    text: 'this.toldRevoked = true;',
+    becomes: "this.lose('revoked');",
+    specs: FORGED,
   },
   {
     bug: 'a downgraded lease stops being exclusive only at the answer',

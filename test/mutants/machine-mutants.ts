@@ -38,11 +38,11 @@ export const machineMutants: readonly Mutant[] = [
     bug: 'a notice goes out before the change that it announces',
     file: 'lib/store/settle.ts',
     text:
-      "if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done })) return;\n" +
+      "if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done, seal })) return;\n" +
       '  state.holders.pop();',
     becomes:
       'const holder = state.holders.pop();\n' +
-      "  if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done }))\n" +
+      "  if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done, seal }))\n" +
       '    return void state.holders.push(holder as Holder);',
     specs: ['test/store/notice-order.spec.ts'],
   },

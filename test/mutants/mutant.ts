@@ -14,4 +14,5 @@ export interface Mutant {
 export const SIMULATION = ['test/simulation/mutex.spec.ts'] as const;
 export const MACHINE = ['test/store/lock-machine.spec.ts', 'test/store/memory-store.spec.ts'] as const;
 export const SCRIPTS = ['test/store/redis-store.spec.ts'] as const;
+export const FORGED = ['test/line/forged-notices.spec.ts'] as const;
 export const UNSURE = ['test/line/unsure-answers.spec.ts'] as const;

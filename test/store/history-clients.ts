@@ -36,6 +36,8 @@ export class HistoryClients {
           block,
           wait,
           subscribed,
+          // Another with each sign of life.
+          seal: `${id.slice(-1)}-${now}`,
         };
         return { kind: 'acquire', id, ...asked, who: `host:1 ${id}`, ...late };
       }

@@ -21,7 +21,7 @@ class Machine {
 
   acquire(id: string, more: Partial<AcquireOperation> = {}) {
     const asked = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: GUARD, block: BLOCK };
-    const waits = { wait: 60 * SECOND, subscribed: true, who: `of ${id}` };
+    const waits = { wait: 60 * SECOND, subscribed: true, seal: `seal-of-${id}`, who: `of ${id}` };
     return this.do({ kind: 'acquire', id, ...asked, ...waits, ...more });
   }
   read(id: string, more: Partial<AcquireOperation> = {}) {
@@ -196,10 +196,18 @@ describe('hand-off', () => {
     const [until, span] = [lock.now + 2 * SECOND, 2 * SECOND];
     const [first, last] = [lock.now, lock.now + BLOCK - 1];
     expect(lock.notices).toEqual([
-      { kind: 'granted', id: 'b', first, last, until, span, waiting: true, done: false },
+      { kind: 'granted', id: 'b', first, last, until, span, waiting: true, done: false, seal: 'seal-of-b' },
     ]);
     expect(lock.state.holders).toMatchObject([{ id: 'b', deadline: until + GUARD }]);
     expect(lock.waiting).toEqual(['c']);
+  });
+
+  it('repeats the seal that its waiter told last', () => {
+    lock.acquire('a');
+    lock.acquire('b');
+    lock.acquire('b', { seal: 'another' });
+    lock.pass(SECOND).release('a');
+    expect(lock.notices).toMatchObject([{ kind: 'granted', id: 'b', seal: 'another' }]);
   });
 
   it('gives a claim to the next when it is not confirmed', () => {

@@ -9,7 +9,7 @@ describe('a notice', () => {
     const state = emptyState();
     const terms = { units: 1, capacity: 1, ttl: 1_000_000, guard: 0, block: 1, wait: 1_000_000 };
     const acquire = (id: string) =>
-      ({ kind: 'acquire', id, ...terms, subscribed: true, who: 'h:1' }) as const;
+      ({ kind: 'acquire', id, ...terms, subscribed: true, seal: id, who: 'h:1' }) as const;
     applyOperation(state, acquire('s.1'), NOW, () => true);
     applyOperation(state, acquire('s.2'), NOW + 1, () => true);
     const seen: unknown[] = [];

@@ -9,10 +9,10 @@ const PLAIN = { c: 'contended', e: 'echo', o: 'opened' } as const;
 export function encodeOperation(op: LockOperation, fenceMemory: number): (string | number)[] {
   switch (op.kind) {
     case 'acquire': {
-      const { id, units, capacity, ttl, guard, block, wait, subscribed, who, notAfter } = op;
+      const { id, units, capacity, ttl, guard, block, wait, subscribed, seal, who, notAfter } = op;
       const span = ttl + guard;
       const hold = `${units} ${capacity} ${span} ${reserved(op)} ${who}`;
-      const ask = `${ttl} ${guard} ${wait} ${subscribed ? 1 : 0} ${block}`;
+      const ask = `${ttl} ${guard} ${wait} ${subscribed ? 1 : 0} ${block} ${seal}`;
       return [id, notAfter ?? '', milliseconds(span + fenceMemory), hold, ask];
     }
     case 'renew': {
@@ -96,11 +96,12 @@ export function decodeLatchAnswer(reply: unknown): LatchAnswer {
 
 /** The notice in a message of the channel, and the key it is about; undefined for anything else. */
 export function decodeNotice(message: string): { key: string; notice: LockNotice } | undefined {
-  const granted = /^g (\S+) (\d+) (\d+) (\d+) (\d+) ([01]) ([01]) ([^]+)$/.exec(message);
+  const granted = /^g (\S+) (\d+) (\d+) (\d+) (\d+) ([01]) ([01]) (\S+) ([^]+)$/.exec(message);
   if (granted) {
-    const [, id = '', first, last, until, span, waiting, done, key = ''] = granted;
+    const [, id = '', first, last, until, span, waiting, done, seal = '', key = ''] = granted;
     const numbers = { first: Number(first), last: Number(last), until: Number(until), span: Number(span) };
-    return { key, notice: { kind: 'granted', id, ...numbers, waiting: waiting === '1', done: done === '1' } };
+    const flags = { waiting: waiting === '1', done: done === '1' };
+    return { key, notice: { kind: 'granted', id, ...numbers, ...flags, seal } };
   }
   const revoked = /^r (\S+) (\S+) ([^]+)$/.exec(message);
   if (revoked) {

@@ -167,8 +167,10 @@ export class RedisStore implements LockStore {
 
   private hear(message: string): void {
     const heard = decodeNotice(message);
-    if (!heard?.key.startsWith(this.prefix) || !heard.notice.id.startsWith(`${this.session}.`)) return;
-    for (const listener of this.listeners) listener.notice(heard.key.slice(this.prefix.length), heard.notice);
+    const ours = heard?.key.startsWith(this.prefix) && heard.notice.id.startsWith(`${this.session}.`);
+    for (const listener of this.listeners)
+      if (heard && ours) listener.notice(heard.key.slice(this.prefix.length), heard.notice);
+      else listener.ignored?.();
   }
 }
 

@@ -203,16 +203,16 @@ return nil
 end
 local w = { seq = seq }
 local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (.*)$')
+w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
 w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
 w.until_, w.alive = tonumber(until_), tonumber(alive_)
 return w
 end
 local function putWaiter(w)
 spread()
-redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
-w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
+redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
+w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
 dirty = true
 end
 local function dequeue(w)
@@ -240,8 +240,8 @@ local function grantByNotice(w)
 local span = math.min(CLAIM_WINDOW, w.ttl)
 local before = fence
 local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d', w.id, h.first,
-h.last, now + span, span, flag(h.told), flag(done > now))) then
+if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
+h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end
@@ -283,7 +283,7 @@ end
 h.last = last
 end
 local units, wanted, who = string.match(hold, '^(%d+) (%d+) %d+ %d+ (.*)$')
-local ttl, guard, wait, subscribed, block = string.match(ask, '^(%d+) (%d+) (%d+) (%d) (%d+)$')
+local ttl, guard, wait, subscribed, block, seal = string.match(ask, '^(%d+) (%d+) (%d+) (%d) (%d+) (%S+)$')
 units, wanted, block = tonumber(units), tonumber(wanted), tonumber(block)
 ttl, guard, wait = tonumber(ttl), tonumber(guard), tonumber(wait)
 local seq = seqOf(id)
@@ -291,7 +291,8 @@ if seq then
 redis.call('PERSIST', key)
 local mine = waiterAt(seq)
 alive = math.max(alive, now + SIGN_OF_LIFE)
-mine.alive, mine.until_, mine.subscribed = alive, math.max(mine.until_, now + wait), subscribed
+mine.alive, mine.until_ = alive, math.max(mine.until_, now + wait)
+mine.subscribed, mine.seal = subscribed, seal
 putWaiter(mine)
 end
 expire()
@@ -363,7 +364,7 @@ end
 return { 'busy', now, present() }
 end
 request.seq, request.until_, request.alive = next, now + wait, now + SIGN_OF_LIFE
-request.subscribed, request.since = subscribed, nowText
+request.subscribed, request.since, request.seal = subscribed, nowText, seal
 putWaiter(request)
 redis.call('HSET', key, 'w:' .. id, next)
 next, count, alive = next + 1, count + 1, math.max(alive, request.alive)
@@ -609,16 +610,16 @@ return nil
 end
 local w = { seq = seq }
 local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (.*)$')
+w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
 w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
 w.until_, w.alive = tonumber(until_), tonumber(alive_)
 return w
 end
 local function putWaiter(w)
 spread()
-redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
-w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
+redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
+w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
 dirty = true
 end
 local function dequeue(w)
@@ -646,8 +647,8 @@ local function grantByNotice(w)
 local span = math.min(CLAIM_WINDOW, w.ttl)
 local before = fence
 local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d', w.id, h.first,
-h.last, now + span, span, flag(h.told), flag(done > now))) then
+if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
+h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end
@@ -1007,16 +1008,16 @@ return nil
 end
 local w = { seq = seq }
 local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (.*)$')
+w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
 w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
 w.until_, w.alive = tonumber(until_), tonumber(alive_)
 return w
 end
 local function putWaiter(w)
 spread()
-redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
-w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
+redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
+w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
 dirty = true
 end
 local function dequeue(w)
@@ -1044,8 +1045,8 @@ local function grantByNotice(w)
 local span = math.min(CLAIM_WINDOW, w.ttl)
 local before = fence
 local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d', w.id, h.first,
-h.last, now + span, span, flag(h.told), flag(done > now))) then
+if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
+h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end
@@ -1367,16 +1368,16 @@ return nil
 end
 local w = { seq = seq }
 local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (.*)$')
+w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
 w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
 w.until_, w.alive = tonumber(until_), tonumber(alive_)
 return w
 end
 local function putWaiter(w)
 spread()
-redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
-w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
+redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
+w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
 dirty = true
 end
 local function dequeue(w)
@@ -1404,8 +1405,8 @@ local function grantByNotice(w)
 local span = math.min(CLAIM_WINDOW, w.ttl)
 local before = fence
 local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d', w.id, h.first,
-h.last, now + span, span, flag(h.told), flag(done > now))) then
+if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
+h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end
@@ -1717,16 +1718,16 @@ return nil
 end
 local w = { seq = seq }
 local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (.*)$')
+w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
 w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
 w.until_, w.alive = tonumber(until_), tonumber(alive_)
 return w
 end
 local function putWaiter(w)
 spread()
-redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
-w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
+redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
+w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
 dirty = true
 end
 local function dequeue(w)
@@ -1754,8 +1755,8 @@ local function grantByNotice(w)
 local span = math.min(CLAIM_WINDOW, w.ttl)
 local before = fence
 local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d', w.id, h.first,
-h.last, now + span, span, flag(h.told), flag(done > now))) then
+if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
+h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end

@@ -27,7 +27,7 @@ export async function probe(
   const name = `probe:${id}`;
   const [share, times] = [
     { units: 1, capacity: 1 },
-    { ttl: 1_000_000, guard: 0, block: 1, wait: 0 },
+    { ttl: 1_000_000, guard: 0, block: 1, wait: 0, seal: 'probe' },
   ];
   const acquire = { kind: 'acquire', id, ...share, ...times, subscribed: false, who: 'probe' } as const;
   await store.execute(name, acquire, place.timeout);

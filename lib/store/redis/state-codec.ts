@@ -90,6 +90,7 @@ export function encodeState(state: LockState): Record<string, string> {
       w.alive,
       subscribed,
       w.since,
+      w.seal,
       w.who,
     ].join(' ');
   }
@@ -122,9 +123,11 @@ function decodeHolder(id: string, times: string, identity: string): Holder {
 }
 
 function decodeWaiter(seq: number, value: string): Waiter {
-  const [, id = '', numbers = '', who = ''] = /^(\S+) ((?:\d+ ){8})([^]*)$/.exec(value) ?? [];
+  const [, id = '', numbers = '', seal = '', who = ''] =
+    /^(\S+) ((?:\d+ ){8})(\S+) ([^]*)$/.exec(value) ?? [];
   const [units = 0, ttl = 0, guard = 0, block = 0, until = 0, alive = 0, subscribed = 0, since = 0] = numbers
     .split(' ')
     .map(Number);
-  return { id, seq, units, ttl, guard, block, until, alive, subscribed: subscribed === 1, since, who };
+  const terms = { units, ttl, guard, block };
+  return { id, seq, ...terms, until, alive, subscribed: subscribed === 1, seal, since, who };
 }

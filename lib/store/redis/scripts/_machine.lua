@@ -7,7 +7,7 @@
 -- The general one is a hash: v, capacity, fence, ids (of the holders, in order), released, first and next (seq of
 -- the head and of the next waiter), count (of waiters), alive, done; and
 --   h:<id>  "deadline units last span flags"      i:<id>  "first since who"
---   q:<seq> "id units ttl guard block until alive subscribed since who"      w:<id>  seq
+--   q:<seq> "id units ttl guard block until alive subscribed since seal who"      w:<id>  seq
 -- flags: 1 told, 2 revoked, 4 kept. "-" stands for no released id in the compact form.
 local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
 local compact = redis.pcall('GET', key)
@@ -228,8 +228,8 @@ local function waiterAt(seq)
   end
   local w = { seq = seq }
   local units, ttl, guard, block, until_, alive_
-  w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.who =
-    string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (.*)$')
+  w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+    string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
   w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
   w.until_, w.alive = tonumber(until_), tonumber(alive_)
   return w
@@ -237,8 +237,8 @@ end
 
 local function putWaiter(w)
   spread()
-  redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s', w.id,
-    w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.who))
+  redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
+    w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
   dirty = true
 end
 
@@ -271,8 +271,8 @@ local function grantByNotice(w)
   local span = math.min(CLAIM_WINDOW, w.ttl)
   local before = fence
   local h = grant(w, span)
-  if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d', w.id, h.first,
-    h.last, now + span, span, flag(h.told), flag(done > now))) then
+  if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
+    h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
     drop(w.id) -- nobody heard: its process is gone
     fence = before
   end

@@ -2,7 +2,7 @@
 -- KEYS: the records
 -- ARGV: 1 fenceMemory  2 channel prefix  3 '1' when a PUBLISH count of 0 means that nobody listens; then for each key
 --       id, notAfter, keep (ms from now to keep the record of a fresh grant), hold ("units capacity span block who"),
---       ask ("ttl guard wait subscribed block"), where the block of hold is what a grant reserves
+--       ask ("ttl guard wait subscribed block seal"), where the block of hold is what a grant reserves
 -- Returns for each key: now (a number: granted, the first fence is now, nobody waits), or
 --   { granted, now, first, last, waiting, done } | { queued, now, place, heard, due, who } | { busy, now, due, who }
 --   | { mismatch, now, capacity } | { gone, now } | { late, now } | an error
@@ -15,7 +15,7 @@ local function general(key, id, hold, ask)
   local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
   -- @include _machine.lua
   local units, wanted, who = string.match(hold, '^(%d+) (%d+) %d+ %d+ (.*)$')
-  local ttl, guard, wait, subscribed, block = string.match(ask, '^(%d+) (%d+) (%d+) (%d) (%d+)$')
+  local ttl, guard, wait, subscribed, block, seal = string.match(ask, '^(%d+) (%d+) (%d+) (%d) (%d+) (%S+)$')
   units, wanted, block = tonumber(units), tonumber(wanted), tonumber(block)
   ttl, guard, wait = tonumber(ttl), tonumber(guard), tonumber(wait)
   local seq = seqOf(id)
@@ -24,7 +24,8 @@ local function general(key, id, hold, ask)
     redis.call('PERSIST', key)
     local mine = waiterAt(seq)
     alive = math.max(alive, now + SIGN_OF_LIFE)
-    mine.alive, mine.until_, mine.subscribed = alive, math.max(mine.until_, now + wait), subscribed
+    mine.alive, mine.until_ = alive, math.max(mine.until_, now + wait)
+    mine.subscribed, mine.seal = subscribed, seal
     putWaiter(mine)
   end
   expire()
@@ -102,7 +103,7 @@ local function general(key, id, hold, ask)
     return { 'busy', now, present() }
   end
   request.seq, request.until_, request.alive = next, now + wait, now + SIGN_OF_LIFE
-  request.subscribed, request.since = subscribed, nowText
+  request.subscribed, request.since, request.seal = subscribed, nowText, seal
   putWaiter(request)
   redis.call('HSET', key, 'w:' .. id, next)
   next, count, alive = next + 1, count + 1, math.max(alive, request.alive)
