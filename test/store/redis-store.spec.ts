@@ -57,6 +57,7 @@ describe('the Redis store', () => {
         const refused = { code: 'LOCK_STORE', message: expect.stringContaining('OOM') as string };
         await expect(peer.renew(held)).resolves.toMatchObject({ outcome: 'renewed' });
         await expect(peer.release(held)).resolves.toMatchObject({ outcome: 'released' });
+        expect((await there.read('full', 1_000)).state.holders).toEqual([]);
         await expect(peer.acquire(next)).rejects.toMatchObject(refused);
         await there.close();
         admin.disconnect();
