@@ -4,6 +4,15 @@ import { withoutCredentials } from './redis-address.js';
 // The server's words after which trying again is in vain.
 const DEFINITE = /^(OOM|NOAUTH|WRONGPASS|NOPERM|MISCONF|NOREPLICAS|ERR|CROSSSLOT) /;
 
+// The client's words for a connection that is gone speak of its options, which are not the user's to set.
+const OUR_WORDS: readonly (readonly [known: RegExp, ours: string])[] = [
+  [/^Stream isn't writeable/, 'the connection is down, and nothing was sent'],
+  [
+    /^(Connection is closed|Reached the max retries per request)/,
+    'the connection was lost before the answer came; its outcome is unknown',
+  ],
+];
+
 /** What went wrong at one server, in words that never show its password. */
 export class RedisFailures {
   constructor(
@@ -13,7 +22,8 @@ export class RedisFailures {
 
   /** The error of a command that failed. */
   of(what: string, error: unknown): LockStoreError {
-    const words = this.wordsOf(error as Error).replace(/^ERR (?=LOCK)/, ''); // some servers put it before our own words
+    const theirs = this.wordsOf(error as Error).replace(/^ERR (?=LOCK)/, ''); // some servers put it before our own words
+    const words = OUR_WORDS.find(([known]) => known.test(theirs))?.[1] ?? theirs;
     const refused = { refused: true };
     if (words.startsWith('LOCKNEWER'))
       return new LockStoreError(
