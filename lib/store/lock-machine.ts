@@ -73,15 +73,14 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
   if (idle) state.capacity = op.capacity;
   else if (state.capacity !== op.capacity) return { outcome: 'mismatch', capacity: state.capacity, now };
 
-  const request = { ...op, until: now + op.wait, alive: now + SIGN_OF_LIFE, since: now };
   if (state.queue.length === 0 && unitsInUse(state) + op.units <= state.capacity)
-    return granted(state, grant(state, request, now, op.ttl), now);
+    return granted(state, grant(state, op, now, op.ttl), now);
   if (op.wait === 0) return { outcome: 'busy', ...next(state), now };
-  const { id, units, ttl, guard, block, subscribed, seal, who, until, alive, since } = request;
-  const terms = { units, ttl, guard, block };
-  state.queue.push({ id, seq: state.next, ...terms, until, alive, subscribed, seal, since, who });
+  const { id, units, ttl, guard, block, subscribed, seal, who } = op;
+  const times = { until: now + op.wait, alive: now + SIGN_OF_LIFE, since: now };
+  state.queue.push({ id, seq: state.next, units, ttl, guard, block, ...times, subscribed, seal, who });
   state.next += 1;
-  state.alive = Math.max(state.alive, alive);
+  state.alive = Math.max(state.alive, times.alive);
   const exclusive = state.holders.find((each) => each.units === state.capacity && !each.told);
   if (exclusive) {
     exclusive.told = true;

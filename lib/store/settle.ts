@@ -10,13 +10,19 @@ export function unitsInUse(state: LockState): number {
 
 /** Holders whose deadline has passed go; a clock that stepped back does not keep a name for longer. */
 export function expire(state: LockState, now: number): void {
-  for (const holder of state.holders) holder.deadline = Math.min(holder.deadline, now + holder.span);
-  const live = state.holders.filter((holder) => holder.deadline > now);
-  if (live.length < state.holders.length) state.holders.splice(0, Infinity, ...live);
+  let over = false;
+  for (const holder of state.holders) {
+    holder.deadline = Math.min(holder.deadline, now + holder.span);
+    over ||= holder.deadline <= now;
+  }
+  if (over) state.holders.splice(0, Infinity, ...state.holders.filter((holder) => holder.deadline > now));
 }
 
+/** Who is to be granted. */
+type Asking = Pick<Waiter, 'id' | 'units' | 'ttl' | 'guard' | 'block' | 'who'>;
+
 /** Makes `waiter` a holder for `span` (the guard comes on top) and reserves its fences. */
-export function grant(state: LockState, waiter: Omit<Waiter, 'seq'>, now: number, span: number): Holder {
+export function grant(state: LockState, waiter: Asking, now: number, span: number): Holder {
   const first = Math.max(state.fence + 1, now);
   // No more than the span in microseconds: a claim that dies may not carry the fence ahead of the clock.
   const last = first + (waiter.units === state.capacity ? Math.min(waiter.block, span) : 1) - 1;

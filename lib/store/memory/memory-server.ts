@@ -41,7 +41,12 @@ export class MemoryServer {
 
   /** The server's clock: microseconds since 1970. It runs with the injected clock and never goes back. */
   time(): number {
-    return Math.floor((this.started + this.clock.now()) * 1_000);
+    return this.timeAt(this.clock.now());
+  }
+
+  /** The same at a local time. */
+  timeAt(local: number): number {
+    return Math.floor((this.started + local) * 1_000);
   }
 
   connect(session: string, hear: Hear): void {
@@ -107,7 +112,11 @@ export class MemoryServer {
   private remember(name: string, state: LockState, now: number): void {
     const expiry = expiryOf(state, now, this.fenceMemory * 1_000);
     if (state.fence === 0 || expiry <= now) this.entries.delete(name);
-    else this.entries.set(name, { state, expiry });
+    else {
+      const entry = this.entries.get(name);
+      if (entry?.state === state) entry.expiry = expiry;
+      else this.entries.set(name, { state, expiry });
+    }
     this.scheduleSweep();
   }
 

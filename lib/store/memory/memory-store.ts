@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
-import type { LockNotice, LockOperation } from '../lock-operation.js';
+import type { AnswerTo, LockNotice, LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { Answered, LockReading, LockStore, LockStoreListener } from '../lock-store.js';
 import type { StoreFindings } from '../store-findings.js';
@@ -8,6 +8,14 @@ import type { ServerSample } from '../server-sample.js';
 import type { MemoryServer } from './memory-server.js';
 
 const NAMES_A_STEP = 256;
+
+/** The answer is the machine's own and new, so it is completed in place: a copy costs more than the machine. */
+function answeredAt<O extends LockOperation>(answer: AnswerTo<O>, at: number): Answered<O> {
+  const answered = answer as { sentAt?: number; receivedAt?: number };
+  answered.sentAt = at;
+  answered.receivedAt = at;
+  return answer as Answered<O>;
+}
 
 /** One session at a {@link MemoryServer}: the locks of this process only, with every rule of the machine. */
 export class MemoryStore implements LockStore {
@@ -28,12 +36,15 @@ export class MemoryStore implements LockStore {
     return this.listening && !this.closed;
   }
 
-  // Async, so that a failure is a rejection and the answer never comes before the caller's next line.
-  async execute<O extends LockOperation>(name: string, operation: O, _timeout: number): Promise<Answered<O>> {
-    this.assertOpen(name);
-    const sentAt = this.clock.now();
-    const answer = this.server.apply(name, operation);
-    return Promise.resolve({ ...answer, sentAt, receivedAt: this.clock.now() });
+  // A failure is a rejection, and the answer never comes before the caller's next line.
+  execute<O extends LockOperation>(name: string, operation: O, _timeout: number): Promise<Answered<O>> {
+    try {
+      this.assertOpen(name);
+      const at = this.clock.now();
+      return Promise.resolve(answeredAt(this.server.apply(name, operation), at));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async latch(name: string, operation: LatchOperation, _timeout: number): Promise<LatchAnswer> {
@@ -67,8 +78,8 @@ export class MemoryStore implements LockStore {
   }
 
   sample(_name: string): ServerSample {
-    const sentAt = this.clock.now();
-    return { sentAt, time: this.server.time(), receivedAt: this.clock.now() };
+    const at = this.clock.now();
+    return { sentAt: at, time: this.server.timeAt(at), receivedAt: at };
   }
 
   async measure(name: string, _timeout: number): Promise<ServerSample> {
