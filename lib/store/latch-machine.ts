@@ -26,17 +26,19 @@ export interface LatchState {
   count: number | undefined;
   until: number;
   readonly counted: Set<string>;
-  /** Attempt id → last sign of life plus 15 s. */
+  /** The latest sign of life of a watcher, plus 15 s. */
+  alive: number;
+  /** Attempt id → last sign of life plus 15 s. The dead are left out when it opens, or is forgotten. */
   readonly watchers: Map<string, number>;
 }
 
 export function emptyLatch(): LatchState {
-  return { count: undefined, until: 0, counted: new Set(), watchers: new Map() };
+  return { count: undefined, until: 0, alive: 0, counted: new Set(), watchers: new Map() };
 }
 
 /** When a latch may be forgotten; 0 for at once. */
 export function latchExpiryOf(state: LatchState): number {
-  return Math.max(state.count === undefined ? 0 : state.until, ...state.watchers.values());
+  return Math.max(state.count === undefined ? 0 : state.until, state.alive);
 }
 
 /** The latch as a state machine; scripts/latch.lua is held against it. `opened` tells one watcher. */
@@ -46,22 +48,24 @@ export function applyLatchOperation(
   now: number,
   opened: (id: string) => void,
 ): LatchAnswer {
-  if (state.count !== undefined && state.until <= now) forget(state);
-  for (const [id, alive] of state.watchers) if (alive <= now) state.watchers.delete(id);
+  if (state.count !== undefined && state.until <= now) forget(state, now);
   const before = state.count;
   if (operation.kind === 'set' && before === undefined) {
     state.count = operation.count;
     state.until = now + operation.ttl;
     return { outcome: 'set', count: operation.count, until: state.until, now };
   }
-  if (operation.kind === 'watch') state.watchers.set(operation.id, now + SIGN_OF_LIFE);
+  if (operation.kind === 'watch' && before !== 0) {
+    state.alive = Math.max(state.alive, now + SIGN_OF_LIFE);
+    state.watchers.set(operation.id, now + SIGN_OF_LIFE);
+  }
   if (operation.kind === 'unwatch') state.watchers.delete(operation.id);
   if (operation.kind === 'down' && before !== undefined && before > 0 && !state.counted.has(operation.id)) {
     state.counted.add(operation.id);
     state.count = before - 1;
     if (state.count === 0) {
-      const ids = [...state.watchers.keys()];
-      state.watchers.clear();
+      const ids = [...state.watchers].filter(([, alive]) => alive > now).map(([id]) => id);
+      ids.forEach((id) => state.watchers.delete(id));
       ids.forEach(opened);
     }
   }
@@ -71,8 +75,9 @@ export function applyLatchOperation(
   return { outcome: count === 0 ? 'open' : 'counting', count, until, now };
 }
 
-function forget(state: LatchState): void {
+function forget(state: LatchState, now: number): void {
   state.count = undefined;
   state.until = 0;
   state.counted.clear();
+  for (const [id, alive] of state.watchers) if (alive <= now) state.watchers.delete(id);
 }

@@ -98,7 +98,7 @@ describeWithRealRedis('the script of the latch and its machine, side by side', (
 
 /** The fields of a record, by the header of the script. */
 function recordOf(state: LatchState): Record<string, string> {
-  const record: Record<string, string> = { latch: '1' };
+  const record: Record<string, string> = { latch: '1', alive: String(state.alive) };
   if (state.count !== undefined)
     Object.assign(record, { count: String(state.count), until: String(state.until) });
   for (const id of state.counted) record[`d:${id}`] = '1';
