@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Bed } from '../faults/harness/bed.js';
-import { Field, NAMES } from './field.js';
+import { Field, KINDS, NAMES } from './field.js';
 import { LARGE, LOSSES, SMALL } from './mischief.js';
 
 /** node main.js [--seed N] [--minutes M] */
@@ -19,6 +19,8 @@ const server = await bed.server();
 server.measurePing(false);
 const counters = await bed.counters();
 const field = new Field(bed, server);
+bed.add({ type: 'rule', name: KINDS.readWrite, capacity: 2 ** 30 });
+bed.add({ type: 'rule', name: KINDS.semaphore, capacity: KINDS.capacity });
 await field.start();
 
 const end = performance.now() + minutes * 60_000;
@@ -45,16 +47,24 @@ await Promise.all([disturb(SMALL, 50, 1_000), disturb(SMALL, 200, 2_000), distur
 // Everything works again: so must every name.
 for (const proxy of field.proxies) proxy.pass();
 await sleep(200);
-for (const name of NAMES) bed.expectGrant('after all faults', name, 5_000);
+const locked = [...NAMES, KINDS.readWrite, KINDS.semaphore];
+for (const name of locked) bed.expectGrant('after all faults', name, 5_000);
+await field.passLatch(5_000);
 await sleep(5_500);
 await field.stop();
-for (const name of NAMES) bed.add({ type: 'counter', name, value: await counters.read(name) });
+for (const name of [...NAMES, KINDS.readWrite])
+  bed.add({ type: 'counter', name, value: await counters.read(name) });
 counters.close();
 const verdict = await bed.end();
 
 const { grants, refusals, losses, faults, longestWait, leastMargin, violations } = verdict;
 const total = Object.values(faults).reduce((sum, times) => sum + times, 0);
 console.log(`operations: ${grants} grants, ${refusals} refusals, ${losses} losses told`);
+console.log(
+  `grants by kind: ${Object.entries(verdict.kinds)
+    .map(([kind, times]) => `${kind} ${times}`)
+    .join(', ')}`,
+);
 console.log(`faults: ${total}`);
 for (const kind of Object.keys(faults).sort())
   console.log(`  ${kind}: ${faults[kind]}, longest wait ${(longestWait[kind] ?? 0).toFixed(0)} ms`);

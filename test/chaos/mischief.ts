@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { monotonic } from '../faults/harness/history.js';
 import { type Field, TTL } from './field.js';
 
 /** Does something to the field and repairs it again. */
@@ -130,13 +131,15 @@ export const LARGE: Record<string, Mischief> = {
 /** What loses the server's state: rarely, since nobody can be blamed for an overlap right after it. */
 export const LOSSES: Record<string, Mischief> = {
   restart: async (field) => {
+    const from = monotonic();
     await field.server.kill();
-    field.bed.stateLost(TTL);
+    field.bed.stateLost(TTL, from);
     await sleep(field.bed.random.between(0, 1_000));
     await field.server.boot();
   },
   FLUSHALL: async (field) => {
+    const from = monotonic();
     await tell(field, 'FLUSHALL');
-    field.bed.stateLost(TTL);
+    field.bed.stateLost(TTL, from);
   },
 };

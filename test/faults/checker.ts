@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import type { HistoryEvent } from './harness/history.js';
+import { fences } from './fences.js';
 import { askedIn, eventsOf, holdsIn, type Asked, type Hold } from './holds.js';
+import { latches, openedIn } from './latches.js';
 
 export interface Verdict {
   readonly violations: string[];
   readonly grants: number;
+  /** Grants by kind, with downgrades and with waiters who saw a latch open. */
+  readonly kinds: Record<string, number>;
   readonly refusals: number;
   readonly losses: number;
   readonly faults: Record<string, number>;
@@ -39,7 +43,9 @@ export function check(events: readonly HistoryEvent[]): Verdict {
     bad.push(...overlaps(mine, capacity), ...fences(mine, capacity));
     if (overtakes < Infinity) bad.push(...overtaken(waits, overtakes, settle));
     mine.forEach((hold, index) => {
-      const next = mine.slice(index + 1, index + 9).find(({ start }) => start >= hold.end);
+      const next = mine
+        .slice(index + 1, index + 9)
+        .find(({ start, units }) => start >= hold.end && units + hold.units > capacity);
       const ended = hold.endedBy === 'deadline' || hold.endedBy === 'loss';
       // Who gives back late, but before the next one came, shows nothing of the server's patience.
       if (next && !next.unsure && ended && hold.released > next.start)
@@ -52,7 +58,7 @@ export function check(events: readonly HistoryEvent[]): Verdict {
         bad.push(`${name}: nobody was granted within ${gap} ms after the end of ${hold.id}`);
     });
   }
-  bad.push(...counters(events), ...expectations(events, asked, lag + ping));
+  bad.push(...latches(events), ...counters(events), ...expectations(events, asked, lag + ping));
   for (const { process, message } of eventsOf(events, 'crash')) bad.push(`${process} failed: ${message}`);
   for (const { what, ms, bound } of eventsOf(events, 'bound'))
     if (ms > bound + lag + ping)
@@ -66,6 +72,7 @@ export function check(events: readonly HistoryEvent[]): Verdict {
   return {
     violations: bad,
     grants,
+    kinds: grantsByKind(asked, openedIn(events)),
     refusals,
     losses,
     faults,
@@ -93,21 +100,6 @@ function overlaps(holds: readonly Hold[], capacity: number): string[] {
     else held.add(hold);
     if (units > 0 && sum > capacity)
       bad.push(`${hold.name}: ${[...held].map(({ id }) => id).join(' and ')} hold it at once`);
-  }
-  return bad;
-}
-
-/** Of one unit, who holds later has the larger fence; of several, who asked when the other had it already. */
-function fences(holds: readonly Hold[], capacity: number): string[] {
-  const since = (hold: Hold) => (capacity === 1 ? hold.start : hold.invoked);
-  const bad: string[] = [];
-  let earlier = 0;
-  let highest = -Infinity;
-  for (const hold of [...holds].sort((a, b) => since(a) - since(b))) {
-    for (let one = holds[earlier]; one && one.start < since(hold); one = holds[++earlier])
-      highest = Math.max(highest, one.fence ?? -Infinity);
-    if (hold.fence !== undefined && hold.fence <= highest && !hold.unsure)
-      bad.push(`${hold.name}: the fence ${hold.fence} of ${hold.id} is not above ${highest}`);
   }
   return bad;
 }
@@ -159,6 +151,15 @@ function waitsByFault(events: readonly HistoryEvent[], asked: readonly Asked[]):
       longest[kind] = Math.max(longest[kind] ?? 0, granted.at - from);
   }
   return longest;
+}
+
+function grantsByKind(asked: readonly Asked[], opened: number): Record<string, number> {
+  const kinds: Record<string, number> = {};
+  for (const { kind, follows, granted } of asked) {
+    const word = follows === undefined ? kind : 'downgrade';
+    if (granted) kinds[word] = (kinds[word] ?? 0) + 1;
+  }
+  return { ...kinds, ...(opened > 0 ? { latch: opened } : {}) };
 }
 
 function most(numbers: readonly number[]): number {

@@ -1,4 +1,4 @@
-import type { HistoryEvent } from './harness/history.js';
+import type { HistoryEvent, Kind } from './harness/history.js';
 
 /** A time in which the API said "held": from the grant to the release, the reported loss or the last known deadline, whichever was first. */
 export interface Hold {
@@ -6,6 +6,8 @@ export interface Hold {
   readonly process: string;
   readonly name: string;
   readonly units: number;
+  /** The hold that it goes on from, with its fence (downgrade). */
+  readonly follows?: string | undefined;
   readonly invoked: number;
   start: number;
   end: number;
@@ -22,7 +24,9 @@ export interface Asked {
   readonly id: string;
   readonly process: string;
   readonly name: string;
+  readonly kind: Kind;
   readonly units: number;
+  readonly follows?: string | undefined;
   readonly at: number;
   answeredAt: number;
   granted?: HistoryEvent & { type: 'granted' };
@@ -34,8 +38,8 @@ export function eventsOf<T extends HistoryEvent['type']>(events: readonly Histor
 
 export function askedIn(events: readonly HistoryEvent[]): Map<string, Asked> {
   const asked = new Map<string, Asked>();
-  for (const { units = 1, ...event } of eventsOf(events, 'acquire'))
-    asked.set(event.id, { ...event, units, answeredAt: Infinity });
+  for (const { units = 1, kind = 'mutex', ...event } of eventsOf(events, 'acquire'))
+    asked.set(event.id, { ...event, kind, units, answeredAt: Infinity });
   for (const event of [...eventsOf(events, 'granted'), ...eventsOf(events, 'refused')]) {
     const one = asked.get(event.id) as Asked;
     one.answeredAt = event.at;
@@ -49,7 +53,9 @@ export function holdsIn(events: readonly HistoryEvent[], asked: Iterable<Asked>,
   const holds = new Map<string, Hold>();
   for (const { granted, at: invoked, ...who } of asked)
     if (granted?.held) {
-      const { at: start, until: end, fence } = granted;
+      // A downgrade leaves no gap: the reader is one from the moment at which the writer was none.
+      const start = who.follows === undefined ? granted.at : invoked;
+      const { until: end, fence } = granted;
       holds.set(who.id, {
         ...who,
         invoked,

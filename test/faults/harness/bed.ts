@@ -102,10 +102,13 @@ export class Bed {
     this.add({ type: 'expect', name, after, within, what });
   }
 
-  /** What was granted before now may be believed for up to `ttl` more, though the server knows nothing of it. */
-  stateLost(ttl: number): void {
+  /**
+   * What was granted before now may be believed for up to `ttl` more, though the server knows nothing of it. It knew
+   * it still at `from`.
+   */
+  stateLost(ttl: number, from = monotonic()): void {
     const at = monotonic();
-    this.add({ type: 'state-lost', at, until: at + ttl });
+    this.add({ type: 'state-lost', at, until: at + ttl, from });
   }
 
   /** Pauses or blocks a worker without counting it as lag of the machine. */

@@ -26,9 +26,10 @@ export class Book {
   ) {}
 
   async take(name: string, terms: ClaimTerms): Promise<Take> {
-    const id = `${this.process}-${(this.count += 1)}`;
+    const id = this.nextId();
     const asked = monotonic();
-    this.history.add({ type: 'acquire', id, process: this.process, name, at: asked });
+    const { kind = 'mutex', units = 1 } = terms.share ?? {};
+    this.history.add({ type: 'acquire', id, process: this.process, name, at: asked, kind, units });
     let claim: Claim;
     try {
       claim = await this.contender.acquire(name, terms);
@@ -39,6 +40,31 @@ export class Book {
       this.history.add({ type: 'refused', id, at, code: word, message });
       return { id, waited: at - asked, refused: { code: word, message } };
     }
+    return { id, waited: monotonic() - asked, ...this.granted(id, claim) };
+  }
+
+  /** Goes on as a reader, under an id of its own; undefined when the lease was lost. */
+  async downgrade(id: string, name: string): Promise<string | undefined> {
+    const claim = this.claim(id);
+    if (!claim.downgrade) throw new Error(`${id} is no writer.`);
+    this.sample(id);
+    const reader = this.nextId();
+    const asked = { process: this.process, name, kind: 'read', units: 1, follows: id } as const;
+    const at = monotonic();
+    this.history.add({ type: 'release', id, at });
+    this.history.add({ type: 'acquire', id: reader, at, ...asked });
+    this.claims.delete(id);
+    try {
+      this.granted(reader, await claim.downgrade());
+      return reader;
+    } catch (error) {
+      const { code = '', message } = error as Error & { code?: string };
+      this.history.add({ type: 'refused', id: reader, at: monotonic(), code, message });
+      return undefined;
+    }
+  }
+
+  private granted(id: string, claim: Claim): { fence?: number } {
     const at = monotonic();
     const held = claim.held(); // false when the process was stopped between the grant and this line
     const until = at + claim.remaining();
@@ -47,7 +73,11 @@ export class Book {
     this.claims.set(id, claim);
     this.untils.set(id, { until, told: at, held, lost: 0 });
     claim.onLoss((reason) => this.lost(id, reason));
-    return { id, waited: at - asked, ...fence };
+    return fence;
+  }
+
+  private nextId(): string {
+    return `${this.process}-${(this.count += 1)}`;
   }
 
   claim(id: string): Claim {

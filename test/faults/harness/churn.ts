@@ -29,10 +29,11 @@ export class Churn {
 
   private async call(random: Random, options: ChurnOptions, total: { granted: number; refused: number }) {
     const { ttl, wait, hold, rest, longest = 0, counts } = options;
+    const share = options.share ? { share: options.share } : {};
     const { signal } = this.stopped;
     while (!signal.aborted) {
       const name = random.one(options.names);
-      const { id, fence, refused } = await this.book.take(name, { ttl, wait, renew: true, signal });
+      const { id, fence, refused } = await this.book.take(name, { ttl, wait, renew: true, signal, ...share });
       if (refused) {
         total.refused += 1;
         await sleep(20);

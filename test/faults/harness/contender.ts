@@ -1,3 +1,5 @@
+import type { Kind } from './history.js';
+
 /** What a contender says it holds. */
 export interface Claim {
   readonly fence?: number;
@@ -9,6 +11,15 @@ export interface Claim {
   onLoss(listener: (reason: string) => void): void;
   renew(): Promise<void>;
   release(): Promise<string>;
+  /** Goes on as a reader; only of a writer. */
+  downgrade?(): Promise<Claim>;
+}
+
+/** What is asked for, when it is not a mutex. */
+export interface Share {
+  readonly kind: Exclude<Kind, 'mutex'>;
+  readonly units: number;
+  readonly capacity: number;
 }
 
 export interface ClaimTerms {
@@ -16,6 +27,8 @@ export interface ClaimTerms {
   readonly wait: number;
   readonly renew: boolean;
   readonly signal: AbortSignal;
+  /** Only our own library has other kinds. */
+  readonly share?: Share;
 }
 
 /** A lock library under test: ours, or one of the positive controls. */

@@ -118,9 +118,9 @@ export class FaultServer {
 
   /** The names that have a holder or a queue. */
   async taken(): Promise<string[]> {
-    const keys = (await this.control.keys('lock:*')).map((key) => key.slice('lock:'.length));
-    const reports = await Promise.all(keys.map((name) => this.state(name)));
-    return keys.filter((_, index) => reports[index]?.holders.length || reports[index]?.queue.length);
+    const names: string[] = [];
+    for await (const { name } of this.inspector.list()) names.push(name);
+    return names;
   }
 
   async stop(): Promise<void> {

@@ -5,26 +5,44 @@ export function monotonic(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
+/** What is asked for; every kind is a share of the units of a name. */
+export type Kind = 'mutex' | 'read' | 'write' | 'permits';
+
 /** Points of time are {@link monotonic}; spans are milliseconds. */
 export type HistoryEvent =
   | { type: 'seed'; seed: number }
   /** What holds of a name: units there are, the longest gap between an end and the next grant, how often a later comer may overtake. */
   | { type: 'rule'; name: string; capacity?: number; gap?: number; overtakes?: number; settle?: number }
-  | { type: 'acquire'; id: string; process: string; name: string; at: number; units?: number }
+  /** A reader that goes on where a writer stopped (downgrade) asks at that moment, and `follows` the writer. */
+  | {
+      type: 'acquire';
+      id: string;
+      process: string;
+      name: string;
+      at: number;
+      kind?: Kind;
+      units?: number;
+      follows?: string;
+    }
   | { type: 'granted'; id: string; at: number; until: number; held: boolean; fence?: number }
   | { type: 'refused'; id: string; at: number; code: string; message: string }
   | { type: 'sample'; id: string; at: number; held: boolean; until: number }
   | { type: 'lost'; id: string; at: number; reason: string }
   | { type: 'release'; id: string; at: number }
   | { type: 'released'; id: string; at: number; outcome: string }
+  /** What was asked of a countdown latch; without an answer anything may have come of it. */
+  | { type: 'latch-set'; id: string; name: string; at: number; count: number; ttl: number }
+  | { type: 'latch-down'; id: string; name: string; at: number; by: string }
+  | { type: 'latch-wait'; id: string; name: string; at: number }
+  | { type: 'latch-answer'; id: string; at: number; set?: boolean; left?: number; opened?: boolean }
   | { type: 'write'; id: string; name: string; at: number }
   | { type: 'written'; id: string; at: number; accepted: boolean }
   /** What the counter of a name shows in the end. */
   | { type: 'counter'; name: string; value: number }
   /** Somebody must be granted the name within this span. */
   | { type: 'expect'; name: string; after: number; within: number; what: string }
-  /** The server forgot everything; what was granted before may still be believed for a while. */
-  | { type: 'state-lost'; at: number; until: number }
+  /** The server forgot everything, between `from` and `at`; what was granted before may still be believed for a while. */
+  | { type: 'state-lost'; at: number; until: number; from?: number }
   | { type: 'fault'; kind: string; at: number }
   | { type: 'lag'; process: string; ms: number }
   | { type: 'ping'; ms: number }

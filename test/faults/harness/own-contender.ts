@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import type { LockLostError } from '../../../lib/base/lock-lost-error.js';
 import { createLockService } from '../../../lib/locks/create-lock-service.js';
+import type { Lease } from '../../../lib/locks/lease.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
 import type { Claim, ClaimTerms, Contender } from './contender.js';
 
@@ -19,18 +20,21 @@ export class OwnContender implements Contender {
     this.locks = createLockService({ redis: this.client ?? url, guard, shutdownGrace, log: { warn } });
   }
 
-  async acquire(name: string, terms: ClaimTerms): Promise<Claim> {
-    const lease = await this.locks.acquire(name, terms);
-    return {
-      fence: lease.fence,
-      held: () => lease.held,
-      remaining: () => lease.remaining,
-      assertHeld: () => lease.assertHeld(),
-      onLoss: (listener) =>
-        lease.signal.addEventListener('abort', () => listener((lease.signal.reason as LockLostError).reason)),
-      renew: () => lease.renew(),
-      release: () => lease.release(),
-    };
+  async acquire(name: string, { share, ...terms }: ClaimTerms): Promise<Claim> {
+    switch (share?.kind) {
+      case undefined:
+        return claimOf(await this.locks.acquire(name, terms));
+      case 'read':
+        return claimOf(await this.locks.readWrite(name).read.acquire(terms));
+      case 'permits': {
+        const { units, capacity } = share;
+        return claimOf(await this.locks.semaphore(name, capacity).acquire({ ...terms, units }));
+      }
+      case 'write': {
+        const lease = await this.locks.readWrite(name).write.acquire(terms);
+        return { ...claimOf(lease), downgrade: () => lease.downgrade().then(claimOf) };
+      }
+    }
   }
 
   /** The application closes its own client first. */
@@ -38,4 +42,17 @@ export class OwnContender implements Contender {
     await this.client?.quit();
     await this.locks.close();
   }
+}
+
+function claimOf(lease: Lease): Claim {
+  return {
+    fence: lease.fence,
+    held: () => lease.held,
+    remaining: () => lease.remaining,
+    assertHeld: () => lease.assertHeld(),
+    onLoss: (listener) =>
+      lease.signal.addEventListener('abort', () => listener((lease.signal.reason as LockLostError).reason)),
+    renew: () => lease.renew(),
+    release: () => lease.release(),
+  };
 }

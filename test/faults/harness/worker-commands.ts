@@ -1,6 +1,9 @@
 import type { Take } from './book.js';
+import type { Share } from './contender.js';
 
 export interface TakeOptions {
+  /** When it is not a mutex. */
+  readonly share?: Share;
   readonly ttl?: number;
   readonly wait?: number;
   readonly renew?: boolean;
@@ -18,8 +21,19 @@ export interface ChurnOptions {
   /** One hold in fifty lasts up to so many milliseconds. */
   readonly longest?: number;
   readonly callers: number;
+  readonly share?: Share;
   /** Increments the fenced counter of the name under each hold. */
   readonly counts: boolean;
+  readonly seed: number;
+}
+
+/** The names at which every kind but the mutex is used. */
+export interface KindsOptions {
+  readonly readWrite: string;
+  readonly semaphore: string;
+  /** How many permits the semaphore has. */
+  readonly capacity: number;
+  readonly ttl: number;
   readonly seed: number;
 }
 
@@ -49,9 +63,15 @@ export interface WorkerCommands {
   spinUntilStopped(ms: number, id: string, name: string): Promise<{ threw: boolean; written: boolean }>;
   /** Takes and gives until told to stop. */
   churn(options: ChurnOptions): Promise<Churned>;
+  /** The same with the other kinds. */
+  churnKinds(options: KindsOptions): Promise<Churned>;
   stopChurn(): Promise<void>;
+  /** Sets a latch, counts it down by one, and waits for it; whether it opened in time. */
+  passLatch(name: string, count: number, wait: number): Promise<boolean>;
   begin(id: string, name: string): Promise<number | undefined>;
   read(name: string): Promise<number>;
+  /** What its wall clock shows. */
+  wallClock(): Promise<number>;
   measureLag(on: boolean): Promise<void>;
   /** Closes the service; resolves with what was warned of, and whether waiting for it took long. */
   close(): Promise<{ warnings: string[]; ms: number }>;

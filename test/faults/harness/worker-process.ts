@@ -43,7 +43,7 @@ export class WorkerProcess {
     ...args: Parameters<WorkerCommands[C]>
   ): ReturnType<WorkerCommands[C]> {
     const call = (this.count += 1);
-    const answer = this.answer(call, command === 'churn' ? 2 ** 31 - 1 : PATIENCE);
+    const answer = this.answer(call, command.startsWith('churn') ? 2 ** 31 - 1 : PATIENCE);
     answer.catch(() => undefined); // whoever does not wait for it need not care when the worker is killed
     this.child.send({ call, command, args } satisfies WorkerCall, () => undefined);
     return answer as ReturnType<WorkerCommands[C]>;

@@ -4,7 +4,9 @@ import { Churn } from './churn.js';
 import type { Contender } from './contender.js';
 import { FencedCounter } from './fenced-counter.js';
 import { HistoryFile, monotonic } from './history.js';
+import { KindsChurn } from './kinds-churn.js';
 import { LagMeter } from './lag-meter.js';
+import { LatchBook } from './latch-book.js';
 import { OwnContender } from './own-contender.js';
 import type { TakeOptions, WorkerCall, WorkerCommands, WorkerReply, WorkerSetup } from './worker-commands.js';
 
@@ -28,6 +30,9 @@ const book = new Book(history, label, contender);
 const meter = new LagMeter(history, label);
 const counter = new FencedCounter(setup.counters ?? 'redis://127.0.0.1:1', history, label);
 const churn = new Churn(book, counter);
+const latches =
+  contender instanceof OwnContender ? new LatchBook(history, label, contender.locks) : undefined;
+const kinds = latches && new KindsChurn(label, book, latches, counter);
 
 async function openContender(): Promise<Contender> {
   if (setup.contender === 'own')
@@ -37,10 +42,15 @@ async function openContender(): Promise<Contender> {
   return setup.contender === 'redlock' ? new RedlockContender(setup.url) : new SemaphoreContender(setup.url);
 }
 
-function terms({ ttl = 2_000, wait = 10_000, renew = true, abortAfter }: TakeOptions) {
+function ofOwn<T>(what: T | undefined): T {
+  if (what === undefined) throw new Error(`${setup.contender} has no other kinds.`);
+  return what;
+}
+
+function terms({ ttl = 2_000, wait = 10_000, renew = true, abortAfter, share }: TakeOptions) {
   const controller = new AbortController();
   if (abortAfter !== undefined) setTimeout(() => controller.abort(), abortAfter);
-  return { ttl, wait, renew, signal: controller.signal };
+  return { ttl, wait, renew, signal: controller.signal, ...(share ? { share } : {}) };
 }
 
 /** The first thing that code does after a pause: is it still held? Then it writes all the same. */
@@ -105,9 +115,19 @@ const commands: WorkerCommands = {
     return after(id, name);
   },
   churn: (options) => churn.run(options),
-  stopChurn: async () => churn.stop(),
+  churnKinds: (options) => ofOwn(kinds).run(options),
+  stopChurn: async () => {
+    churn.stop();
+    kinds?.stop();
+  },
+  passLatch: async (name, count, wait) => {
+    await ofOwn(latches).trySetCount(name, count, 60_000);
+    await ofOwn(latches).countDown(name, label);
+    return Boolean((await ofOwn(latches).opened(name, wait)).opened);
+  },
   begin: (id, name) => counter.begin(name, book.claim(id).fence ?? 0),
   read: (name) => counter.read(name),
+  wallClock: async () => Date.now(),
   measureLag: async (on) => {
     meter.measures = on;
   },
