@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
-import { Mutex } from 'redis-semaphore';
+import { Mutex, Semaphore } from 'redis-semaphore';
 import type { Claim, ClaimTerms, Contender } from './contender.js';
 
-/** redis-semaphore 5 as its README says: a Mutex per acquisition, refreshed by itself. */
+/** redis-semaphore 5 as its README says: a Mutex or Semaphore per acquisition, refreshed by itself. */
 export class SemaphoreContender implements Contender {
   private readonly client: Redis;
 
@@ -11,14 +11,17 @@ export class SemaphoreContender implements Contender {
     this.client.on('error', () => undefined);
   }
 
-  async acquire(name: string, { ttl, wait, signal }: ClaimTerms): Promise<Claim> {
+  async acquire(name: string, { ttl, wait, signal, share }: ClaimTerms): Promise<Claim> {
     const listeners: ((reason: string) => void)[] = [];
-    const mutex = new Mutex(this.client, name, {
+    const options = {
       lockTimeout: ttl,
       acquireTimeout: Math.max(wait, 10), // with 0 it does not try at all
       retryInterval: 10,
       onLockLost: () => listeners.forEach((listener) => listener('lost')),
-    });
+    };
+    const mutex = share
+      ? new Semaphore(this.client, name, share.capacity, options)
+      : new Mutex(this.client, name, options);
     await mutex.acquire(signal);
     return {
       held: () => mutex.isAcquired,

@@ -4,6 +4,8 @@ import { monotonic } from '../harness/history.js';
 import type { Row } from '../row.js';
 
 const HOUR = 3_600_000;
+/** More than any ttl here: by such a clock every lease is over. */
+const AHEAD = 11_000;
 
 /** Rows in which wall clocks jump: the processes read a clock that the runner moves. */
 export const clockRows: Row[] = [
@@ -102,6 +104,61 @@ export const clockRows: Row[] = [
       await a.call('give', held.id);
       await b.call('give', (await next).id);
       await a.call('give', (await a.call('take', 'suspended', { ttl })).id);
+    },
+  },
+  {
+    number: 25,
+    fault: 'the clock of one client of a semaphore is 11 s ahead',
+    async run(bed) {
+      const clock = new WallClock();
+      bed.atEnd(() => clock.close());
+      clock.shift(AHEAD);
+      const server = await bed.server();
+      const [a, b] = await bed.several({ a: server.url, b: server.url });
+      const ahead = await bed.worker('ahead', server.url, {}, clock.env);
+      const by = (await ahead.call('wallClock')) - (await a!.call('wallClock'));
+      bed.claim(`its clock is ahead (${by} ms)`, Math.abs(by - AHEAD) < 1_000);
+      bed.fault('client 11 s ahead');
+      const share = { kind: 'permits', units: 1, capacity: 3 } as const;
+      const ttl = 1_500;
+      bed.add({ type: 'rule', name: 'permits', capacity: 3 });
+
+      // All permits are taken, and renewed: its clock ends none of them.
+      const take = { ttl, wait: 300, share };
+      const all = [a!, b!, b!].map((worker) => worker.call('take', 'permits', take));
+      const held = await Promise.all(all);
+      const { refused } = await ahead.call('take', 'permits', { ...take, wait: 2 * ttl });
+      bed.claim(`the fourth is refused (${refused?.code})`, refused?.code === 'LOCK_BUSY:timeout');
+      for (const [index, { id }] of held.entries()) await (index ? b! : a!).call('give', id);
+
+      // All three at once, more than there are permits.
+      const times = { wait: 10_000, hold: [0, 60], rest: [0, 5], longest: ttl } as const;
+      const churn = { names: ['permits'], ttl, ...times, callers: 2, counts: false, share };
+      const work = [a!, b!, ahead].map((worker) =>
+        worker.call('churn', { ...churn, seed: bed.random.whole(0, 1e9) }),
+      );
+      await sleep(3_000);
+      await Promise.all([a!, b!, ahead].map((worker) => worker.call('stopChurn')));
+      const granted = (await Promise.all(work)).map((churned) => churned.granted);
+      bed.figures['granted, the last one ahead'] = granted.join(' ');
+      bed.claim('all of them were granted', Math.min(...granted) > 0);
+
+      // Its own permit is as good as any other, and free in time when it dies.
+      const own = await ahead.call('take', 'permits', take);
+      await sleep(2 * ttl);
+      bed.claim('its permit is renewed', await ahead.call('held', own.id));
+      const waits = a!.call('take', 'permits', {
+        ...take,
+        wait: 10_000,
+        share: { ...share, units: 3 },
+      });
+      await sleep(50);
+      bed.expectGrant('all permits after it died', 'permits', ttl + ttl / 4 + 100);
+      const died = monotonic();
+      await ahead.kill();
+      const { id } = await waits;
+      bed.figures['all permits after its death'] = `${(monotonic() - died).toFixed(0)} ms (ttl ${ttl} ms)`;
+      await a!.call('give', id);
     },
   },
 ];
