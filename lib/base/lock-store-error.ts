@@ -14,14 +14,23 @@ export class LockStoreError extends LockError {
    */
   readonly refused: boolean;
 
-  constructor(message: string, lockName?: string, options: ErrorOptions & { refused?: boolean } = {}) {
+  /** Whether the key of the lock holds a value of somebody else, so that nothing of ours is there. */
+  readonly foreign: boolean;
+
+  constructor(
+    message: string,
+    lockName?: string,
+    options: ErrorOptions & { refused?: boolean; foreign?: boolean } = {},
+  ) {
     super(message, lockName, 'cause' in options ? { cause: options.cause } : undefined);
     this.refused = options.refused ?? false;
+    this.foreign = options.foreign ?? false;
   }
 
   /** The same failure, of a command for the lock `lockName`. */
   about(lockName: string): LockStoreError {
-    const { message, refused, cause } = this;
-    return new LockStoreError(message, lockName, cause === undefined ? { refused } : { refused, cause });
+    const { message, refused, foreign, cause } = this;
+    const definite = { refused, foreign };
+    return new LockStoreError(message, lockName, cause === undefined ? definite : { ...definite, cause });
   }
 }

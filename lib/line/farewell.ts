@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import type { LockStoreError } from '../base/lock-store-error.js';
 import type { DowngradeOperation } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
 import { commandTimeout } from './terms.js';
@@ -28,9 +29,11 @@ export interface Downgraded {
 }
 
 const RETRY = 50;
+const SLOWEST_RETRY = 500;
 
 /**
- * Releases that must arrive: each is repeated until it is answered, or until the lease has ended by itself.
+ * Releases that must arrive: each is repeated until it is answered, or until the lease has ended by itself; more
+ * slowly what the server refuses (permissions come back), and not at all where a value of somebody else is.
  * An id whose acquire was not answered is released once more when the server's clock has passed the last
  * moment at which a late copy of that acquire could have an effect.
  */
@@ -55,15 +58,18 @@ export class Farewell {
   /** Gives units back, again and again until it is answered or `over`; resolves at the first answer or failure. */
   downgrade(name: string, operation: DowngradeOperation, ttl: number, hold: Downgraded): Promise<void> {
     return new Promise((answered) => {
+      let refusals = 0;
       const ask = (): void => {
         this.store.execute(name, operation, commandTimeout(ttl)).then(
           ({ outcome }) => {
             if (outcome === 'lost') hold.lost(); // before the caller goes on as a reader
             answered();
           },
-          () => {
+          ({ foreign, refused }: LockStoreError) => {
+            if (foreign) hold.lost();
             answered(); // unknown counts as given back; the server may keep it for longer, which harms nobody
-            if (!hold.over() && !this.closed) this.clock.after(RETRY, ask);
+            if (refused) refusals += 1;
+            if (!hold.over() && !this.closed) this.clock.after(pauseAfter(refusals), ask);
           },
         );
       };
@@ -93,7 +99,7 @@ export class Farewell {
       keep: departure.keep * 1_000,
       done: departure.done * 1_000,
     } as const;
-    for (let repeat = false; ; repeat = true) {
+    for (let [repeat, refusals] = [false, 0]; ; repeat = true) {
       try {
         const { outcome, now } = await this.store.execute(name, operation, commandTimeout(ttl));
         // A repeat that finds nothing: the first one did it, and only its answer was lost.
@@ -102,9 +108,13 @@ export class Farewell {
         if (now > departure.doubt || left <= 0 || this.closed) return;
         // Either clock may have jumped: the doubt is never worth more than the lease.
         await this.pause(Math.min((departure.doubt - now) / 1_000 + 1, left + 1));
-      } catch {
-        if (this.closed || this.clock.now() >= end) return answered('expired');
-        await this.pause(RETRY);
+      } catch (error) {
+        const { foreign, refused } = error as LockStoreError;
+        if (foreign) answered('expired');
+        const futile = foreign && departure.doubt === 0; // else an acquire may still be read when the value is gone
+        if (futile || this.closed || this.clock.now() >= end) return answered('expired');
+        if (refused) refusals += 1;
+        await this.pause(pauseAfter(refusals));
       }
     }
   }
@@ -112,4 +122,9 @@ export class Farewell {
   private pause(ms: number): Promise<void> {
     return new Promise((resolve) => this.clock.after(ms, resolve));
   }
+}
+
+/** How long to wait before a command is sent again that was refused so many times, in milliseconds. */
+function pauseAfter(refusals: number): number {
+  return Math.min(RETRY * 2 ** Math.max(0, refusals - 1), SLOWEST_RETRY);
 }

@@ -24,7 +24,7 @@ export class Hold implements Renewable {
   readonly name: string;
   private terms: Terms;
   private over = false;
-  private used = 0;
+  used = 0; // the last fence used
   private readonly first: number;
   private last: number;
   private doubt: number;
@@ -146,8 +146,7 @@ export class Hold implements Renewable {
   private async sendRenewal(ttl: number): Promise<'renewed' | 'lost'> {
     try {
       this.schedule(Infinity); // the deadline may pass before the answer comes
-      const { id, name, used } = this;
-      const answer = await sendRenew(this.around, { id, name, used }, ttl, this.terms.guard);
+      const answer = await sendRenew(this.around, this, ttl, this.terms.guard);
       if (this.over) return this.lossReason ? 'lost' : 'renewed'; // released meanwhile: no news for anybody
       const { live } = this; // what is over stays over, whatever comes after the deadline
       if (answer.outcome === 'renewed' && live) {
@@ -159,14 +158,17 @@ export class Hold implements Renewable {
         this.scheduleNext();
         return 'renewed';
       }
-      if (answer.outcome === 'late')
-        throw new LockStoreError('The renewal reached the server too late.', this.name);
+      if (answer.outcome === 'late') throw new LockStoreError('The renewal was read too late.', this.name);
       // After a revocation by force the store knows nothing of the hold.
       const revoked = answer.outcome === 'revoked' || (answer.outcome === 'lost' && this.toldRevoked);
       this.lose(revoked ? 'revoked' : live ? 'taken' : 'expired');
       return 'lost';
     } catch (error) {
       this.failures += 1;
+      if ((error as LockStoreError).foreign) {
+        this.lose('taken'); // nothing of ours is left there
+        return 'lost';
+      }
       // Unknown is neither a loss nor a success: only the clock decides. Until then it is tried again.
       if (!this.over) this.schedule(Math.min((ttl / 30) * this.failures, ttl / 6, 1_000));
       throw error;

@@ -52,6 +52,63 @@ describe('answers that leave something open', () => {
     expect(sent('release')).toHaveLength(2);
   });
 
+  it('a release that finds the value of somebody else is not repeated: nothing of ours is there', async () => {
+    const lease = await locks.acquire('name', { ttl: 5_000 });
+    store.whim = ({ kind }) =>
+      kind === 'release'
+        ? Promise.reject(new LockStoreError('foreign', 'name', { refused: true, foreign: true }))
+        : undefined;
+    expect(await lease.release()).toBe('expired');
+    await pass(120);
+    expect(sent('release')).toHaveLength(1);
+  });
+
+  it('a release over the value of somebody else is repeated while an acquire may still be read', async () => {
+    const foreign = new LockStoreError('foreign', 'name', { refused: true, foreign: true });
+    store.whim = ({ kind }) =>
+      kind === 'acquire' ? Promise.reject(new LockStoreError('no answer', 'name')) : Promise.reject(foreign);
+    await expect(locks.tryAcquire('name', { ttl: 300 })).rejects.toMatchObject({ code: 'LOCK_STORE' });
+    store.whim = () => undefined;
+    await until('it is released', () => sent('release').length >= 2);
+  });
+
+  it('a release that is refused is repeated, ever more slowly, until the server takes it', async () => {
+    const lease = await locks.acquire('name', { ttl: 10_000 });
+    store.whim = ({ kind }) =>
+      kind === 'release'
+        ? Promise.reject(new LockStoreError('NOPERM', 'name', { refused: true }))
+        : undefined;
+    const released = lease.release();
+    await pass(800);
+    const before = sent('release').length; // after 0, 50, 150, 350 and 750 ms
+    expect(before).toBeGreaterThan(2);
+    expect(before).toBeLessThan(6);
+    store.whim = () => undefined;
+    expect(await released).toBe('released');
+    expect((await locks.inspect('name')).holders).toEqual([]);
+  });
+
+  it('a renewal that finds the value of somebody else is a loss at once', async () => {
+    const lease = await locks.acquire('name', { ttl: 5_000 });
+    store.whim = ({ kind }) =>
+      kind === 'renew'
+        ? Promise.reject(new LockStoreError('foreign', 'name', { refused: true, foreign: true }))
+        : undefined;
+    await expect(lease.renew()).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'taken' });
+    expect(lease.held).toBe(false);
+  });
+
+  it('a downgrade that finds the value of somebody else is a loss at once', async () => {
+    const writer = await locks.readWrite('name').write.acquire();
+    store.whim = ({ kind }) =>
+      kind === 'downgrade'
+        ? Promise.reject(new LockStoreError('foreign', 'name', { refused: true, foreign: true }))
+        : undefined;
+    await expect(writer.downgrade()).rejects.toMatchObject({ code: 'LOCK_LOST', reason: 'taken' });
+    await pass(120);
+    expect(sent('downgrade')).toHaveLength(1);
+  });
+
   it('a grant whose answer comes after the caller has gone is given back', async () => {
     let answer: () => void = () => undefined;
     const arrives = new Promise<void>((resolve) => (answer = resolve));

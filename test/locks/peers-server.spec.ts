@@ -3,7 +3,7 @@ import { Redis as Redis5 } from 'ioredis-5';
 import type { LockStoreError } from '../../lib/base/lock-store-error.js';
 import { startRedis } from '../../tools/redis/start-redis.js';
 import { arenaForTests, portOf } from '../support/arena.js';
-import { abortOf, failureOf, until } from '../support/eventually.js';
+import { abortOf, failureOf, pass, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 
 describeWithRealRedis('a server that changes under the locks', () => {
@@ -114,10 +114,22 @@ describeWithRealRedis('a server that changes under the locks', () => {
     },
   );
 
-  it('25 a foreign value that replaces a held lock: the holder learns it at its deadline at the latest', async () => {
-    const lease = await arena.open().acquire('x', { ttl: 400 });
+  it('25 a foreign value that replaces a held lock: the holder learns it at its next renewal', async () => {
+    const lease = await arena.open().acquire('x', { ttl: 3_000 });
     await arena.admin.set('lock:x', 'mine');
-    expect(await abortOf(lease.signal)).toMatchObject({ code: 'LOCK_LOST' });
+    expect(await abortOf(lease.signal)).toMatchObject({ code: 'LOCK_LOST', reason: 'taken' });
+    expect(lease.remaining).toBe(0);
+    await arena.admin.del('lock:x');
+  });
+
+  it('25 a foreign value that replaces a held lock is left alone by the release, which is not repeated', async () => {
+    const lease = await arena.open().acquire('x');
+    await arena.admin.set('lock:x', 'mine');
+    const before = scriptsIn(await arena.admin.info('commandstats'));
+    expect(await lease.release()).toBe('expired');
+    await pass(120);
+    expect(scriptsIn(await arena.admin.info('commandstats'))).toBe(before + 1);
+    expect(await arena.admin.get('lock:x')).toBe('mine');
     await arena.admin.del('lock:x');
   });
 
@@ -170,6 +182,10 @@ describeWithRealRedis('a server that changes under the locks', () => {
     expect((await arena.state('x')).holders).toEqual([]);
   });
 });
+
+function scriptsIn(stats: string): number {
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? NaN);
+}
 
 function offsetIn(whose: 'master_repl' | 'slave_repl', info: string): number {
   return Number(new RegExp(`${whose}_offset:(\\d+)`).exec(info)?.[1] ?? NaN);

@@ -101,6 +101,7 @@ export class MemoryServer {
   private foreign(name: string, kind: string): LockStoreError {
     return new LockStoreError(`'${name}' is the name of ${kind}; choose another name.`, name, {
       refused: true,
+      foreign: true,
     });
   }
 

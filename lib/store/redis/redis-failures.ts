@@ -36,7 +36,7 @@ export class RedisFailures {
       return new LockStoreError(
         `The key of this lock at ${this.address} holds a foreign value (${words}); choose another namespace or remove it.`,
         undefined,
-        refused,
+        { refused: true, foreign: true },
       );
     // The client's own error carries the arguments of its command, and those may be credentials.
     return new LockStoreError(`Redis at ${this.address} failed ${what}: ${words}`, undefined, {
