@@ -1,11 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SCRIPTS } from '../lib/store/redis/scripts.gen.js';
 
 const root = join(import.meta.dirname, '..');
 const { embedLua } = (await import(join(root, 'tools/embed-lua.mjs'))) as { embedLua(dir: string): string };
 
 describe('the embedded scripts', () => {
+  it('are the machine and the latch, and no more', () => {
+    const machine = ['acquire', 'downgrade', 'inspect', 'release', 'renew', 'revoke'];
+    expect(Object.keys(SCRIPTS).sort()).toEqual([...machine, 'latch'].sort());
+  });
+
   it('are up to date with scripts/*.lua (npm run lua)', () => {
     const home = join(root, 'lib/store/redis');
     expect(readFileSync(join(home, 'scripts.gen.ts'), 'utf8')).toBe(embedLua(join(home, 'scripts')));

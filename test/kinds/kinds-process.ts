@@ -1,4 +1,5 @@
 // A process of its own for the checks of `npm run test:kinds`. It is told by IPC what to do and answers once.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { LockError } from '../../lib/base/lock-error.js';
@@ -6,6 +7,12 @@ import { LockError } from '../../lib/base/lock-error.js';
 export type KindsCommand =
   | { readonly kind: 'all-of'; readonly runs: number; readonly names: readonly string[] }
   | { readonly kind: 'permits'; readonly callers: number; readonly rounds: number }
+  /** Readers who wait for each other inside until there are `all` of them. */
+  | { readonly kind: 'meet'; readonly callers: number; readonly all: number }
+  /** Readers who come again and again, and look for a writer beside them. */
+  | { readonly kind: 'stream'; readonly callers: number; readonly rounds: number }
+  /** Holders whose two nested entries run side by side. */
+  | { readonly kind: 'siblings'; readonly runs: number }
   | { readonly kind: 'hold' }
   | { readonly kind: 'nested'; readonly held: string; readonly wanted: string; readonly wait: number }
   | { readonly kind: 'close' };
@@ -23,6 +30,7 @@ const url = process.argv[2] ?? '';
 const locks = createLockService({ redis: url, ttl: '1s', shutdownGrace: 0 });
 const data = new Redis(url);
 const semaphore = locks.semaphore('printer', 3);
+const { read } = locks.readWrite('catalog');
 let [done, most] = [0, 0];
 let message: string | undefined;
 const errors: Record<string, number> = {};
@@ -68,6 +76,40 @@ async function obey(command: KindsCommand): Promise<void> {
           await semaphore.using(() => visit(['printer']), { wait: '20s' }).catch(failed);
       };
       await Promise.all(Array.from({ length: command.callers }, caller));
+      return;
+    }
+    case 'meet': {
+      const meet = async (): Promise<void> => {
+        most = Math.max(most, await data.incr('inside:catalog'));
+        for (const end = performance.now() + 10_000; most < command.all && performance.now() < end;) {
+          await sleep(2);
+          most = Math.max(most, Number(await data.get('inside:catalog')));
+        }
+        if (most === command.all) done += 1;
+      };
+      const reader = (): Promise<void> => read.using(meet, { wait: '10s' }).catch(failed);
+      await Promise.all(Array.from({ length: command.callers }, reader));
+      return;
+    }
+    case 'stream': {
+      const look = async (): Promise<void> => {
+        await sleep(2);
+        most = Math.max(most, await data.exists('inside:writer'));
+        done += 1;
+      };
+      const reader = async (): Promise<void> => {
+        for (let round = 0; round < command.rounds; round += 1)
+          await read.using(look, { wait: '10s' }).catch(failed);
+      };
+      await Promise.all(Array.from({ length: command.callers }, reader));
+      return;
+    }
+    case 'siblings': {
+      for (let run = 0; run < command.runs; run += 1) {
+        const name = `family:${process.pid}`;
+        const sibling = (): Promise<void> => locks.using(name, () => visit([name]));
+        await locks.using(name, () => Promise.all([sibling(), sibling()]), { wait: '10s' }).catch(failed);
+      }
       return;
     }
     case 'hold':

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { startRedis } from '../../tools/redis/start-redis.js';
 import { Lag } from '../support/lag.js';
@@ -34,6 +36,8 @@ async function tell(child: ChildProcess, command: KindsCommand): Promise<KindsRe
 const tellAll = (command: KindsCommand): Promise<KindsReply[]> =>
   Promise.all(processes.map((child) => tell(child, command)));
 
+const sumOf = (replies: readonly KindsReply[]): number => replies.reduce((sum, { done }) => sum + done, 0);
+
 async function check(name: string, work: () => Promise<string>): Promise<void> {
   const start = performance.now();
   try {
@@ -55,11 +59,7 @@ await check('allOf in random order over 4 processes', async () => {
     [{}, {}, {}, {}],
     'no run ends by wait or by any error',
   );
-  assert.equal(
-    replies.reduce((sum, { done }) => sum + done, 0),
-    RUNS,
-    'all runs end',
-  );
+  assert.equal(sumOf(replies), RUNS, 'all runs end');
   assert.equal(
     Math.max(...replies.map(({ most }) => most)),
     1,
@@ -74,13 +74,68 @@ await check('allOf in random order over 4 processes', async () => {
   return `${RUNS} runs of 2 to 4 of ${NAMES.length} names, 0 by wait, 0 partly held, ${Math.round(RUNS / seconds)} runs/s`;
 });
 
+await check('32 readers at once over 4 processes', async () => {
+  const replies = await tellAll({ kind: 'meet', callers: 8, all: 32 });
+  assert.deepEqual(
+    replies.map(({ errors }) => errors),
+    [{}, {}, {}, {}],
+  );
+  assert.equal(sumOf(replies), 32);
+  return 'each of 32 was inside until all of them were';
+});
+
+await check('a writer among a stream of readers', async () => {
+  const data = new Redis(redis.url);
+  let streaming = true;
+  const stream = tellAll({ kind: 'stream', callers: 8, rounds: 100 }).finally(() => (streaming = false));
+  const waits: number[] = [];
+  using lag = new Lag();
+  while (streaming) {
+    const asked = performance.now();
+    await locks.readWrite('catalog').write.using(async () => {
+      waits.push(performance.now() - asked);
+      await data.incr('inside:writer');
+      await sleep(3); // longer than a reader stays that does not belong here
+      await data.del('inside:writer');
+    });
+    await sleep(20);
+  }
+  data.disconnect();
+  const replies = await stream;
+  assert.deepEqual(
+    replies.map(({ errors }) => errors),
+    [{}, {}, {}, {}],
+  );
+  assert.deepEqual(
+    replies.map(({ most }) => most),
+    [0, 0, 0, 0],
+    'no reader saw a writer beside it',
+  );
+  assert.equal(sumOf(replies), 3_200);
+  const longest = Math.max(...waits);
+  // Those before it stay for 2 ms and a round trip; a stream that passed it would take seconds.
+  assert.ok(longest < 200 + lag.max, `a writer waited ${Math.round(longest)} ms`);
+  return `${waits.length} writers beside 3 200 reads, the longest wait ${Math.round(longest)} ms (event-loop lag up to ${Math.round(lag.max)} ms)`;
+});
+
+await check('nested entries side by side inside a holder', async () => {
+  const replies = await tellAll({ kind: 'siblings', runs: 500 });
+  assert.deepEqual(
+    replies.map(({ errors }) => errors),
+    [{}, {}, {}, {}],
+  );
+  assert.equal(sumOf(replies), 4_000);
+  assert.equal(Math.max(...replies.map(({ most }) => most)), 1, 'they never overlap');
+  return '2 000 pairs, never at once, no deadlock';
+});
+
 await check('semaphore of 3, 20 callers × 4 processes', async () => {
   const replies = await tellAll({ kind: 'permits', callers: 20, rounds: 25 });
   assert.deepEqual(
     replies.map(({ errors }) => errors),
     [{}, {}, {}, {}],
   );
-  const done = replies.reduce((sum, { done: own }) => sum + own, 0);
+  const done = sumOf(replies);
   const most = Math.max(...replies.map(({ most: own }) => own));
   assert.equal(done, 2_000);
   assert.equal(most, 3, 'never more than 3, and 3 at a time');
