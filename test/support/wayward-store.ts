@@ -1,5 +1,5 @@
 import type { LockOperation } from '../../lib/store/lock-operation.js';
-import type { Answered } from '../../lib/store/lock-store.js';
+import type { Answered, LockStoreListener } from '../../lib/store/lock-store.js';
 import { MemoryStore } from '../../lib/store/memory/memory-store.js';
 
 /** What a wayward store does with an operation instead of sending it; undefined: it sends it. */
@@ -9,6 +9,17 @@ export type Whim = (operation: LockOperation) => Promise<unknown> | undefined;
 export class WaywardStore extends MemoryStore {
   readonly sent: LockOperation[] = [];
   whim: Whim = () => undefined;
+  private readonly ears: LockStoreListener[] = [];
+
+  override listen(listener: LockStoreListener): void {
+    this.ears.push(listener);
+    super.listen(listener);
+  }
+
+  /** Says what a store says when a connection is back. */
+  wake(): void {
+    for (const ear of this.ears) ear.wake();
+  }
 
   override execute<O extends LockOperation>(
     name: string,
