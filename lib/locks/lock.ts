@@ -45,7 +45,8 @@ export interface UsingOptions extends AcquireOptions {
   readonly reentrant?: boolean | undefined;
   /**
    * What happens when the store cannot answer: `throw` (the work does not run), or `run` the work without
-   * the lock.
+   * the lock, beside whoever holds it. The lease of such work is not held and has no fence, its `assertHeld`
+   * throws the LockStoreError, and its signal never aborts, as there is nothing to lose.
    * @default 'throw'
    */
   readonly onStoreError?: 'throw' | 'run' | undefined;

@@ -2,10 +2,14 @@ import type { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { Lease } from './lease.js';
 
-/** What work gets that runs without the lock (`onStoreError: 'run'`): nothing is held, and it says so. */
+/**
+ * What work gets that runs without the lock (`onStoreError: 'run'`): nothing is held, and it says so to who asks.
+ */
 export class UnprotectedLease implements Lease {
   readonly held = false;
   readonly remaining = 0;
+  /** Never aborts: nothing is held that could be lost, and the work is to run although it passes the signal on. */
+  readonly signal = new AbortController().signal;
 
   constructor(
     readonly names: readonly string[],
@@ -14,10 +18,6 @@ export class UnprotectedLease implements Lease {
 
   get fence(): number {
     return this.fenceOf(this.names[0] ?? '');
-  }
-
-  get signal(): AbortSignal {
-    return AbortSignal.abort(this.reason);
   }
 
   fenceOf(name: string): number {

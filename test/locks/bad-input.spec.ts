@@ -235,6 +235,8 @@ describe('a Redis that is not there', () => {
       'x',
       (lease) => {
         expect([lease.held, lease.remaining, lease.names]).toEqual([false, 0, ['x']]);
+        // Work that passes the signal on can do what it was told to do.
+        expect([lease.signal.aborted, lease.signal]).toEqual([false, lease.signal]);
         expect(() => lease.fence).toThrow(/runs without the lock/);
         expect(() => lease.assertHeld()).toThrow(expect.objectContaining({ code: 'LOCK_STORE' }));
         return work();
