@@ -160,9 +160,9 @@ export class LockService {
   }
 
   /**
-   * Takes the lock away from its holders, as an operator: they learn it at once, their renewals are refused, and
-   * the name is free at their release or at their deadline. With `force` it is free at once, and only fences
-   * protect what the holders still write. Resolves with whether anybody held it.
+   * Takes the lock away: renewals are refused, and the name is free at its holders' release or deadline; with `force`
+   * at once, and only fences protect what is still written. A process that had somebody wait before hears of it within
+   * a round trip, others at their next renewal (a third of the ttl) or deadline. Resolves with whether it was held.
    */
   revoke(name: string, options: { reason: string; force?: boolean }): Promise<boolean> {
     return this.inspector.revoke(name, options);
