@@ -24,8 +24,7 @@ const OURS = {
   readOnly: false,
   retryStrategy: (attempt: number) =>
     Math.min(20 * 2 ** Math.min(attempt, 6), 1_000) * (0.5 + Math.random() / 2),
-  // After a failover the address may lead to a replica; a new connection finds the new master.
-  reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  reconnectOnError: null, // it would end the connection once for each answer
 } as const;
 
 /**

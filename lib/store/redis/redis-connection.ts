@@ -8,6 +8,7 @@ import { ScriptBatch, type ScriptCall } from './script-batch.js';
 import { SCRIPTS } from './scripts.gen.js';
 
 export type ScriptName = keyof typeof SCRIPTS;
+type ScriptArguments = readonly (string | number)[];
 
 const SHA = Object.fromEntries(
   Object.entries(SCRIPTS).map(([name, lua]) => [name, createHash('sha1').update(lua).digest('hex')]),
@@ -43,7 +44,7 @@ export class RedisConnection {
     private readonly clock: Clock,
     private readonly onUp: () => void,
     /** The arguments that all scripts begin with. */
-    private readonly common: readonly (string | number)[],
+    private readonly common: ScriptArguments,
   ) {
     this.failures = new RedisFailures(address, [client.options.password, client.options.sentinelPassword]);
     client.on('error', (error: Error) => {
@@ -98,6 +99,7 @@ export class RedisConnection {
         },
         (error: unknown) => {
           cancel();
+          if ((error as Error).message.startsWith('READONLY')) this.leaveReplica();
           reject(this.failures.of(what, error));
         },
       );
@@ -105,22 +107,12 @@ export class RedisConnection {
   }
 
   /** Runs a script for one key. */
-  script(
-    name: ScriptName,
-    key: string,
-    args: readonly (string | number)[],
-    timeout: number,
-  ): Promise<unknown> {
+  script(name: ScriptName, key: string, args: ScriptArguments, timeout: number): Promise<unknown> {
     return this.command(name, timeout, () => this.run(name, [key], [...this.common, ...args]));
   }
 
   /** Runs a script that serves many keys, together with what else is asked of it in this turn. */
-  gathered(
-    name: ScriptName,
-    key: string,
-    args: readonly (string | number)[],
-    timeout: number,
-  ): Promise<unknown> {
+  gathered(name: ScriptName, key: string, args: ScriptArguments, timeout: number): Promise<unknown> {
     return this.command(
       name,
       timeout,
@@ -152,10 +144,8 @@ export class RedisConnection {
       (replies) => {
         calls.forEach(({ resolve, reject }, index) => {
           const reply = (replies as readonly unknown[])[index];
-          if (!(reply instanceof Error)) return resolve(reply);
-          // As for a whole command that fails so: the address may lead to the new master now.
-          if (reply.message.startsWith('READONLY')) this.client.disconnect(true);
-          reject(reply);
+          if (reply instanceof Error) reject(reply);
+          else resolve(reply);
         });
       },
       (error: unknown) => {
@@ -165,11 +155,7 @@ export class RedisConnection {
   }
 
   /** By its digest; a server that does not know the script is sent the whole text. */
-  private run(
-    name: ScriptName,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-  ): Promise<unknown> {
+  private run(name: ScriptName, keys: readonly string[], args: ScriptArguments): Promise<unknown> {
     return this.client.evalsha(SHA[name], keys.length, ...keys, ...args).catch((error: Error) => {
       if (!error.message.startsWith('NOSCRIPT')) throw error;
       return this.client.eval(SCRIPTS[name], keys.length, ...keys, ...args);
@@ -180,7 +166,15 @@ export class RedisConnection {
   private resetIfSilent(): void {
     const { status } = this.client;
     if (this.closed || (status !== 'connect' && status !== 'ready')) return;
-    if (this.clock.now() - this.heardAt >= SILENCE) this.client.disconnect(true);
+    if (this.clock.now() - this.heardAt < SILENCE) return;
+    this.heardAt = Infinity; // once: ioredis adds a listener each time
+    this.client.disconnect(true);
+  }
+
+  /** After a failover the address may lead to a replica; a new connection finds the new master. */
+  private leaveReplica(): void {
+    if (this.up) this.client.disconnect(true);
+    this.up = false;
   }
 
   private async greet(): Promise<void> {
