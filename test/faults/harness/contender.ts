@@ -33,6 +33,8 @@ export interface ClaimTerms {
 
 /** A lock library under test: ours, or one of the positive controls. */
 export interface Contender {
+  /** Looks at the server at the start, where the library does. */
+  ready?(): Promise<unknown>;
   acquire(name: string, terms: ClaimTerms): Promise<Claim>;
   close(): Promise<void>;
 }

@@ -20,6 +20,10 @@ export class OwnContender implements Contender {
     this.locks = createLockService({ redis: this.client ?? url, guard, shutdownGrace, log: { warn } });
   }
 
+  ready(): Promise<unknown> {
+    return this.locks.ready();
+  }
+
   async acquire(name: string, { share, ...terms }: ClaimTerms): Promise<Claim> {
     switch (share?.kind) {
       case undefined:

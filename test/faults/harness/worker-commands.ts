@@ -44,6 +44,8 @@ export interface Churned {
 
 /** What a runner may ask of a worker process. */
 export interface WorkerCommands {
+  /** Probes the server, as an application does at its start; resolves with what was warned of until now. */
+  ready(): Promise<string[]>;
   /** Acquires and keeps it. */
   take(name: string, options: TakeOptions): Promise<Take>;
   /** Releases what `take` got. */

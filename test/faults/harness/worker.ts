@@ -68,6 +68,10 @@ async function after(id: string | undefined, name: string | undefined) {
 }
 
 const commands: WorkerCommands = {
+  ready: async () => {
+    await contender.ready?.();
+    return warnings;
+  },
   take: (name, options) => book.take(name, terms(options)),
   give: (id) => book.give(id),
   renew: (id) =>

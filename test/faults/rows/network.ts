@@ -128,12 +128,27 @@ export const networkRows: Row[] = [
         await server.call('ACL', 'SETUSER', 'default', '+@all');
         await sleep(100);
       }
-      const { warnings } = await b!.call('close');
-      bed.figures['warnings'] = warnings.length;
+      // A process that starts without the right to publish says so once, and waits by asking.
+      await denied('-publish');
+      const mute = await bed.worker('mute', server.url);
+      await mute.call('ready');
+      for (let round = 0; round < 3; round += 1) {
+        const held = await mute.call('take', 'asking', { ttl });
+        const waits = a!.call('take', 'asking', { ttl });
+        await sleep(50);
+        await mute.call('give', held.id);
+        await a!.call('give', (await waits).id);
+      }
+      const { warnings } = await mute.call('close');
+      await server.call('ACL', 'SETUSER', 'default', '+@all');
+      bed.figures['warnings of a process that may not publish'] = warnings.length;
       bed.claim(
-        `at most one warning each: ${warnings.join(' / ')}`,
-        new Set(warnings).size === warnings.length,
+        `one warning that PUBLISH is denied: ${warnings.join(' / ')}`,
+        warnings.length === 1 && warnings[0]?.includes('PUBLISH') === true,
       );
+      const others = await Promise.all([a!, b!, c!].map((worker) => worker.call('close')));
+      const told = others.flatMap((one) => one.warnings);
+      bed.claim(`no warning of what heals by itself: ${told.join(' / ')}`, told.length === 0);
     },
   },
 ];

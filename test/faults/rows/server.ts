@@ -171,6 +171,17 @@ export const serverRows: Row[] = [
         bed.claim(`${kind}: the release says so`, (await a!.call('give', held.id)) === 'expired');
         await b!.call('give', next.id);
       }
+      await server.set('maxmemory-policy', 'allkeys-lru');
+      const warned = await (await bed.worker('warned', server.url)).call('ready');
+      const [told = ''] = warned;
+      bed.claim(
+        `one warning at the start that locks may be evicted: ${warned.join(' / ')}`,
+        warned.length === 1 && /may evict locks .*allkeys-lru.*noeviction/.test(told),
+      );
+      await server.set('maxmemory-policy', 'noeviction');
+      const calm = await (await bed.worker('calm', server.url)).call('ready');
+      bed.claim(`none when they may not: ${calm.join(' / ')}`, calm.length === 0);
+      bed.figures['warnings at the start'] = `${warned.length} when they may be evicted, else ${calm.length}`;
     },
   },
   {
