@@ -43,7 +43,8 @@ export class MemoryStore implements LockStore {
       const at = this.clock.now();
       return Promise.resolve(answeredAt(this.server.apply(name, operation), at));
     } catch (error) {
-      return Promise.reject(error);
+      const failure = error as Error;
+      return Promise.reject(failure);
     }
   }
 
