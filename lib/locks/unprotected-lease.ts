@@ -9,7 +9,7 @@ export class UnprotectedLease implements Lease {
   readonly held = false;
   readonly remaining = 0;
   /** Never aborts: nothing is held that could be lost, and the work is to run although it passes the signal on. */
-  readonly signal = new AbortController().signal;
+  readonly signal: AbortSignal = new AbortController().signal;
 
   constructor(
     readonly names: readonly string[],
