@@ -85,6 +85,22 @@ describeWithRealRedis('the names in use at a server', () => {
     await arena.admin.call('ACL', 'SETUSER', 'default', '+@all');
   });
 
+  it('are found without a look through the fields of latches and of foreign values', async () => {
+    const locks = arena.open();
+    await locks.latch('latch').trySetCount(2);
+    await locks.latch('latch').countDown('part 1');
+    await arena.admin.hset('lock:hash', 'a', 'b');
+    const leases = [
+      await locks.readWrite('name').read.acquire(),
+      await locks.readWrite('name').read.acquire(),
+    ];
+    await arena.admin.config('RESETSTAT');
+    expect([...(await listed(locks)).keys()]).toEqual(['name']);
+    const stats = await arena.admin.info('commandstats');
+    expect(stats).toContain('cmdstat_hgetall:calls=1,'); // the record of the two readers
+    await Promise.all(leases.map((lease) => lease.release()));
+  });
+
   it('cost the server a bounded step at a time', async () => {
     const locks = arena.open();
     await locks.ready();

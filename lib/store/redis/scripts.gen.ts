@@ -720,8 +720,7 @@ local time = redis.call('TIME')
 local compact = redis.pcall('GET', KEYS[1])
 local record = { compact or nil }
 if type(compact) == 'table' then
-local fields = redis.pcall('HGETALL', KEYS[1])
-record = fields.err and { '' } or fields
+record = redis.pcall('HGET', KEYS[1], 'v') == '1' and redis.call('HGETALL', KEYS[1]) or { '' }
 end
 table.insert(record, 1, time[1] * 1000000 + time[2])
 return record
