@@ -61,8 +61,11 @@ function install({ name, nest, ioredis, esm }, tarball) {
     dependencies: {
       '@nestjs/common': nest,
       '@nestjs/core': nest,
+      '@nestjs/microservices': nest,
       '@nestjs/platform-express': nest,
+      '@nestjs/swagger': nest,
       '@nestjs/testing': nest,
+      esbuild: '^0.25.0',
       ioredis,
       'nestjs-distributed-lock': `file:${tarball}`,
       'reflect-metadata': '^0.2.0',
@@ -114,17 +117,39 @@ try {
       run(home, ...command);
       console.log(`${consumer.name}: ${what}`);
     };
-    step('type-checks and compiles', process.execPath, ['node_modules/typescript/bin/tsc']);
-    step('boots and locks in memory', process.execPath, ['dist/main.js']);
+    step('36 the packed tarball type-checks and compiles', process.execPath, [
+      'node_modules/typescript/bin/tsc',
+    ]);
+    step('36 the packed tarball boots and locks in memory', process.execPath, ['dist/main.js']);
     if (redis) {
       const env = { REDIS_URL: redis.url, NAMESPACE: `consumer-${randomUUID()}` };
-      step('boots and locks on Redis', process.execPath, ['dist/main.js'], env);
+      step('36 the packed tarball boots and locks on Redis', process.execPath, ['dist/main.js'], env);
+      const options = [
+        '--bundle',
+        '--minify',
+        '--platform=node',
+        '--external:@nestjs/*',
+        '--outfile=bundle.cjs',
+      ];
+      run(home, 'node_modules/.bin/esbuild', ['dist/bundled.js', ...options, '--log-level=warning']);
+      step(
+        '35 a minified bundle has the same keys and its scripts',
+        process.execPath,
+        ['dist/meet-bundle.js'],
+        env,
+      );
     } else {
       console.log(`${consumer.name}: no Redis here, locked in memory only`);
     }
-    step('require and import give one class', process.execPath, ['src/same-class.cjs']);
+    step('36 the packed tarball gives require and import one class', process.execPath, [
+      'src/same-class.cjs',
+    ]);
     const vm = consumer.esm ? ['--experimental-vm-modules', '--no-warnings'] : [];
-    step("passes a user's jest", process.execPath, [...vm, 'node_modules/jest/bin/jest.js']);
+    // 28 too: @MessagePattern and @ApiOperation are real here.
+    step("36 the packed tarball passes a user's jest", process.execPath, [
+      ...vm,
+      'node_modules/jest/bin/jest.js',
+    ]);
   }
   console.log('consumers: all passed');
 } catch (error) {

@@ -9,12 +9,13 @@ import {
   SetMetadata,
   UseGuards,
 } from '@nestjs/common';
+import { MetadataScanner } from '@nestjs/core';
 import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
 import { CronExpression, Cron, ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
 import { Test } from '@nestjs/testing';
 import request from 'supertest';
 import { Locked, LockService } from '../../lib/index.js';
-import { DistributedLockTestingModule } from '../../lib/testing/index.js';
+import { DistributedLockTestingModule, withLocks } from '../../lib/testing/index.js';
 import { sleep } from './door.js';
 
 let guarded = 0;
@@ -25,6 +26,18 @@ class CountingGuard implements CanActivate {
     return ++guarded > 0;
   }
 }
+
+// Written as @nestjs/microservices and @nestjs/swagger write it; test/consumers has the decorators themselves.
+const MessagePattern =
+  (pattern: string): MethodDecorator =>
+  (_target, _property, { value }) => {
+    Reflect.defineMetadata('microservices:pattern', [pattern], value as object);
+    Reflect.defineMetadata('microservices:handler_type', 1, value as object);
+  };
+const ApiOperation =
+  (summary: string): MethodDecorator =>
+  (_target, _property, { value }) =>
+    Reflect.defineMetadata('swagger/apiOperation', { summary }, value as object);
 
 @Controller()
 class BothWays {
@@ -89,25 +102,54 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 describe('@Locked among other decorators', () => {
-  it.each(['above', 'below'])('works %s @Get, @HttpCode and @UseGuards', async (place) => {
+  it.each(['above', 'below'])('28 works %s @Get, @HttpCode and @UseGuards', async (place) => {
     const before = guarded;
     await request(app.getHttpServer()).get(`/${place}/7`).expect(202, ['order:7']);
     expect(guarded).toBe(before + 1);
   });
 
-  it.each(['above', 'below'])('works %s @OnEvent', async (place) => {
+  it.each(['above', 'below'])('28 works %s @OnEvent', async (place) => {
     await app.get(EventEmitter2).emitAsync(place);
     expect(heard).toContain(`${place} events`);
   });
 
-  it.each(['above', 'below'])('works %s @Cron', async (place) => {
+  it.each(['above', 'below'])('28 works %s @Cron', async (place) => {
     await app.get(SchedulerRegistry).getCronJob(place).fireOnTick();
     await sleep(10);
     expect(heard).toContain(`cron ${place} jobs`);
   });
 
-  // @MessagePattern, @ApiOperation and the like: metadata on the method, by name or by symbol
-  it('keeps metadata, name, length, kind and properties of the method', () => {
+  it.each(['above', 'below'] as const)('28 works %s @MessagePattern and @ApiOperation', async (place) => {
+    class Sums {
+      @Locked('sums')
+      @MessagePattern('above')
+      @ApiOperation('above')
+      async above(): Promise<unknown> {
+        return 'above';
+      }
+
+      @MessagePattern('below')
+      @ApiOperation('below')
+      @Locked('sums')
+      async below(): Promise<unknown> {
+        return 'below';
+      }
+    }
+    // As the scanners of those packages find it: by the name of the method, on the prototype of the instance.
+    const sums = withLocks(new Sums(), app.get(LockService));
+    expect(new MetadataScanner().getAllMethodNames(Sums.prototype)).toContain(place);
+    const found = (Object.getPrototypeOf(sums) as Sums)[place];
+    expect(Reflect.getMetadata('microservices:pattern', found)).toEqual([place]);
+    expect(Reflect.getMetadata('microservices:handler_type', found)).toBe(1);
+    expect(Reflect.getMetadata('swagger/apiOperation', found)).toEqual({ summary: place });
+    const held = await app.get(LockService).acquire('sums');
+    const called = found.call(sums);
+    expect(await Promise.race([called, sleep(10)])).toBeUndefined(); // it waits for the lock
+    await held.release();
+    expect(await called).toBe(place);
+  });
+
+  it('28 keeps metadata, name, length, kind and properties of the method', () => {
     const pattern = Symbol('pattern');
     class Service {
       @SetMetadata(pattern, 'upper')
