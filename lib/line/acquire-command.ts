@@ -3,6 +3,7 @@ import type { AcquireOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW, SIGN_OF_LIFE } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
 import { newSeal } from '../store/session-id.js';
+import type { ServerSample } from '../store/server-sample.js';
 import { commandEnd } from '../validity/deadline.js';
 import type { Surroundings } from './surroundings.js';
 import { commandTimeout, micros, type Terms } from './terms.js';
@@ -52,46 +53,82 @@ export class AcquireCommand {
   }
 
   /** Sends one acquire. `wanted` is asked again right before it goes out: undefined when nobody waits any more. */
-  async send(
+  send(
     wait: number,
     wanted: () => boolean,
   ): Promise<Answered<AcquireOperation> | LockStoreError | undefined> {
     const { store, clock } = this.around;
-    const { units, capacity, ttl, guard, who } = this.terms;
-    const timeout = commandTimeout(ttl, wait === 0 ? Infinity : wait);
+    const timeout = commandTimeout(this.terms.ttl, wait === 0 ? Infinity : wait);
+    const now = clock.now();
     this.busy = true;
-    this.silentSince ??= clock.now();
-    try {
-      const sample = store.sample(this.name) ?? (await store.measure(this.name, timeout));
-      if (!wanted()) return undefined;
-      const now = clock.now();
-      const notAfter = commandEnd(sample, now, timeout);
-      this.inFlight = notAfter;
-      this.end = now + timeout + ttl + guard + CLAIM_WINDOW / 1_000;
-      const times = {
-        ttl: micros(ttl),
-        guard: micros(guard),
-        block: micros(ttl),
-        // Another caller of this process may take the place over: it stays until the next sign of life.
-        wait: wait === 0 ? 0 : Math.max(micros(wait), SIGN_OF_LIFE),
-        notAfter,
-      };
-      const hears = { subscribed: store.subscribed, seal: this.seal };
-      const operation = { kind: 'acquire', id: this.id, units, capacity, ...times, ...hears, who } as const;
-      const answer = await store.execute(this.name, operation, timeout);
-      if (answer.now > this.unanswered) this.unanswered = 0;
-      const what = `The command to acquire '${this.name}' reached the server too late.`;
-      this.failure = answer.outcome === 'late' ? new LockStoreError(what, this.name) : undefined;
-      this.silentSince = undefined;
-      return answer;
-    } catch (error) {
-      if (!(error as LockStoreError).refused) this.unanswered = this.doubt;
-      // A command whose time was that short says nothing of the store.
-      if (timeout >= SLOW) this.failure = error as LockStoreError;
-      return error as LockStoreError;
-    } finally {
-      this.inFlight = 0;
-      this.busy = false;
-    }
+    this.silentSince ??= now;
+    const failed = (error: LockStoreError): LockStoreError => this.failed(error, timeout);
+    const sample = store.sample(this.name);
+    if (sample) return this.ask(sample, now, wait, timeout).then(this.answered, failed);
+    return store
+      .measure(this.name, timeout)
+      .then((fresh) => (wanted() ? this.ask(fresh, clock.now(), wait, timeout) : undefined))
+      .then(this.answered, failed);
+  }
+
+  private ask(
+    sample: ServerSample,
+    now: number,
+    wait: number,
+    timeout: number,
+  ): Promise<Answered<AcquireOperation>> {
+    const { id, seal, terms } = this;
+    const { units, capacity, ttl, guard, who } = terms;
+    const { store } = this.around;
+    const notAfter = commandEnd(sample, now, timeout);
+    this.inFlight = notAfter;
+    this.end = now + timeout + ttl + guard + CLAIM_WINDOW / 1_000;
+    const operation = {
+      kind: 'acquire',
+      id,
+      units,
+      capacity,
+      ttl: micros(ttl),
+      guard: micros(guard),
+      block: micros(ttl),
+      // Another caller of this process may take the place over: it stays until the next sign of life.
+      wait: wait === 0 ? 0 : Math.max(micros(wait), SIGN_OF_LIFE),
+      notAfter,
+      subscribed: store.subscribed,
+      seal,
+      who,
+    } as const;
+    return store.execute(this.name, operation, timeout);
+  }
+
+  private readonly answered = (
+    answer: Answered<AcquireOperation> | undefined,
+  ): Answered<AcquireOperation> | undefined => {
+    this.settle();
+    if (!answer) return undefined;
+    if (answer.now > this.unanswered) this.unanswered = 0;
+    this.failure = answer.outcome === 'late' ? this.late() : undefined;
+    this.silentSince = undefined;
+    return answer;
+  };
+
+  private failed(error: LockStoreError, timeout: number): LockStoreError {
+    if (!error.refused) this.unanswered = this.doubt;
+    this.settle();
+    // A command whose time was that short says nothing of the store.
+    if (timeout >= SLOW) this.failure = error;
+    return error;
+  }
+
+  private late(): LockStoreError {
+    return new LockStoreError(
+      `The command to acquire '${this.name}' reached the server too late.`,
+      this.name,
+    );
+  }
+
+  private settle(): void {
+    this.inFlight = 0;
+    this.busy = false;
   }
 }

@@ -56,7 +56,7 @@ export class Attempt {
   ask(): void {
     if (this.phase !== 'waiting') return;
     if (this.command.busy) this.askAgain = true;
-    else void this.send();
+    else this.send();
   }
 
   notice(notice: LockNotice): void {
@@ -81,11 +81,15 @@ export class Attempt {
     if (this.phase === 'waiting') this.leave();
   }
 
-  private async send(): Promise<void> {
+  private send(): void {
     this.cancelTimer?.();
-    const answer = await this.command.send(this.owner.waitLeft(this), () => this.phase === 'waiting');
-    if (answer === undefined) return;
+    const answer = this.command.send(this.owner.waitLeft(this), () => this.phase === 'waiting');
+    void answer.then((it) => this.answered(it));
+  }
+
+  private answered(answer: Answered<AcquireOperation> | LockStoreError | undefined): void {
     if (answer instanceof LockStoreError) return this.failed(answer);
+    if (answer === undefined) return;
     if (this.phase === 'waiting') this.decide(answer);
     else if (answer.outcome === 'granted') {
       // Held by a notice meanwhile: the answer confirms it. Given up meanwhile: it is given back again.
@@ -99,22 +103,18 @@ export class Attempt {
     switch (answer.outcome) {
       case 'granted': {
         const deadline = leaseDeadline(answer.sentAt, this.terms.ttl);
-        if (deadline > this.around.clock.now()) this.take(answer, deadline);
-        else this.giveUp({ kind: 'spent' });
-        return;
+        return deadline > answer.receivedAt
+          ? void this.take(answer, deadline)
+          : this.giveUp({ kind: 'spent' });
       }
       case 'queued':
         return this.queued(answer);
-      case 'busy':
-        this.finish();
-        return this.owner.refused(this, {
-          kind: 'busy',
-          who: answer.who,
-          retryAfter: Math.max(0, (answer.due - answer.now) / 1_000),
-        });
+      case 'busy': {
+        const retryAfter = Math.max(0, (answer.due - answer.now) / 1_000);
+        return this.giveUp({ kind: 'busy', who: answer.who, retryAfter }, false);
+      }
       case 'mismatch':
-        this.finish();
-        return this.owner.refused(this, { kind: 'mismatch', capacity: answer.capacity });
+        return this.giveUp({ kind: 'mismatch', capacity: answer.capacity }, false);
       case 'gone':
         return this.giveUp({ kind: 'spent' });
       case 'late':
@@ -131,7 +131,7 @@ export class Attempt {
     this.due = clock.now() + dueIn;
     if (this.askAgain) {
       this.askAgain = false;
-      return void this.send();
+      return this.send();
     }
     const claim = Math.min(CLAIM_WINDOW / 1_000, this.terms.ttl);
     const alive = answer.place < 4 ? claim / 2 : SIGN_OF_LIFE_EVERY;

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { LockStoreError } from '../base/lock-store-error.js';
-import type { DowngradeOperation } from '../store/lock-operation.js';
+import type { DowngradeOperation, ReleaseOperation } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
 import { commandTimeout } from './terms.js';
 
@@ -38,7 +38,8 @@ const SLOWEST_RETRY = 500;
  * moment at which a late copy of that acquire could have an effect.
  */
 export class Farewell {
-  private readonly open = new Set<Promise<unknown>>();
+  private open = 0;
+  private allOver: (() => void) | undefined;
   private closed = false;
 
   constructor(
@@ -48,11 +49,10 @@ export class Farewell {
 
   /** Resolves with whether the store still knew the lease at the first answer. */
   send(departure: Departure): Promise<'released' | 'expired'> {
-    let answered: (outcome: 'released' | 'expired') => void = () => undefined;
-    const outcome = new Promise<'released' | 'expired'>((resolve) => (answered = resolve));
-    const work = this.untilFree(departure, answered).finally(() => this.open.delete(work));
-    this.open.add(work);
-    return outcome;
+    const { id, used, keep, done } = departure;
+    const operation = { kind: 'release', id, used, keep: keep * 1_000, done: done * 1_000 } as const;
+    this.open += 1;
+    return new Promise((answered) => this.ask(departure, operation, answered));
   }
 
   /** Gives units back, again and again until it is answered or `over`; resolves at the first answer or failure. */
@@ -78,8 +78,11 @@ export class Farewell {
   }
 
   /** Resolves when every release sent so far has its answer or its end. */
-  async settled(): Promise<void> {
-    await Promise.all(this.open);
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.allOver = resolve;
+      if (this.open === 0) resolve();
+    });
   }
 
   /** The store is about to be closed: what it refuses from now on is not repeated. */
@@ -87,40 +90,44 @@ export class Farewell {
     this.closed = true;
   }
 
-  private async untilFree(
+  // Callbacks, not await: every lease ends here, and each promise counts.
+  private ask(
     departure: Departure,
+    operation: ReleaseOperation,
     answered: (outcome: 'released' | 'expired') => void,
-  ): Promise<void> {
-    const { name, id, used, ttl, end } = departure;
-    const operation = {
-      kind: 'release',
-      id,
-      used,
-      keep: departure.keep * 1_000,
-      done: departure.done * 1_000,
-    } as const;
-    for (let [repeat, refusals] = [false, 0]; ; repeat = true) {
-      try {
-        const { outcome, now } = await this.store.execute(name, operation, commandTimeout(ttl));
+    repeat = false,
+    refusals = 0,
+  ): void {
+    const { name, ttl, end } = departure;
+    const again = (ms: number, refused = refusals): unknown =>
+      this.clock.after(ms, () => this.ask(departure, operation, answered, true, refused));
+    this.store.execute(name, operation, commandTimeout(ttl)).then(
+      ({ outcome, now }) => {
         // A repeat that finds nothing: the first one did it, and only its answer was lost.
         answered(outcome === 'released' || (outcome === 'gone' && repeat) ? 'released' : 'expired');
+        const { doubt } = departure;
+        if (now > doubt || this.closed) return this.over();
         const left = end - this.clock.now();
-        if (now > departure.doubt || left <= 0 || this.closed) return;
+        if (left <= 0) return this.over();
         // Either clock may have jumped: the doubt is never worth more than the lease.
-        await this.pause(Math.min((departure.doubt - now) / 1_000 + 1, left + 1));
-      } catch (error) {
-        const { foreign, refused } = error as LockStoreError;
+        again(Math.min((doubt - now) / 1_000 + 1, left + 1));
+      },
+      ({ foreign, refused }: LockStoreError) => {
         if (foreign) answered('expired');
         const futile = foreign && departure.doubt === 0; // else an acquire may still be read when the value is gone
-        if (futile || this.closed || this.clock.now() >= end) return answered('expired');
-        if (refused) refusals += 1;
-        await this.pause(pauseAfter(refusals));
-      }
-    }
+        if (futile || this.closed || this.clock.now() >= end) {
+          answered('expired');
+          return this.over();
+        }
+        const count = refused ? refusals + 1 : refusals;
+        again(pauseAfter(count), count);
+      },
+    );
   }
 
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.clock.after(ms, resolve));
+  private over(): void {
+    this.open -= 1;
+    if (this.open === 0) this.allOver?.();
   }
 }
 

@@ -177,13 +177,14 @@ export class Hold implements Renewable {
 
   /** Renewed when a third of the ttl is over; what is not renewed is looked at when it ends. */
   private scheduleNext(): void {
-    const left = this.deadline - this.around.clock.now();
-    this.schedule(this.renews ? left - (this.terms.ttl * 2) / 3 : left);
+    const now = this.around.clock.now();
+    const left = this.deadline - now;
+    this.schedule(this.renews ? left - (this.terms.ttl * 2) / 3 : left, now);
   }
 
-  private schedule(ms: number): void {
-    const left = Math.min(this.deadline, this.endsAt) - this.around.clock.now();
-    this.around.scheduler.set(this, Math.max(0, Math.min(ms, left)));
+  private schedule(ms: number, now = this.around.clock.now()): void {
+    const left = Math.min(this.deadline, this.endsAt) - now;
+    this.around.scheduler.set(this, Math.max(0, Math.min(ms, left)), now);
   }
 
   private lose(reason: LockLostReason): void {

@@ -18,7 +18,6 @@ export interface TenureOwner {
 /** The time in which one caller of this process has the lock: a part of a hold, with a fence of its own. */
 export class Tenure {
   readonly fence: number;
-  readonly since: number;
   private ended: { readonly at: number; readonly reason: LockLostReason } | undefined;
   private listeners: Set<() => void> | undefined;
   private releasing: Promise<'released' | 'expired'> | undefined;
@@ -31,7 +30,6 @@ export class Tenure {
     fence?: number,
   ) {
     this.fence = fence ?? hold.nextFence();
-    this.since = clock.now();
   }
 
   get name(): string {
@@ -49,8 +47,12 @@ export class Tenure {
 
   /** Why the lease is no more, released included; undefined while it is proven. */
   get over(): LockLostReason | undefined {
+    return this.overAt(this.clock.now());
+  }
+
+  private overAt(now: number): LockLostReason | undefined {
     if (this.ended) return this.ended.reason;
-    if (this.clock.now() < this.deadline) return undefined;
+    if (now < this.deadline) return undefined;
     return this.wish.endsAt <= this.hold.deadline ? this.wish.endReason : 'expired';
   }
 
@@ -76,8 +78,9 @@ export class Tenure {
   /** Gives the lock on, once; every call has the same answer. */
   release(terms: ReleaseTerms = { keep: 0, done: 0 }): Promise<'released' | 'expired'> {
     if (this.releasing) return this.releasing;
-    const lost = this.over;
-    this.ended ??= { at: this.clock.now(), reason: lost ?? 'released' };
+    const now = this.clock.now();
+    const lost = this.overAt(now);
+    this.ended ??= { at: now, reason: lost ?? 'released' };
     const answer = this.owner.released(this, terms);
     return (this.releasing = lost ? answer.then(() => 'expired' as const) : answer);
   }
@@ -89,7 +92,7 @@ export class Tenure {
   }
 
   lostError(reason: LockLostReason): LockLostError {
-    const heldFor = Math.round((this.ended?.at ?? this.deadline) - this.since);
+    const heldFor = Math.round((this.ended?.at ?? this.deadline) - this.wish.since);
     const what = {
       expired: 'expired: it could not be renewed in time',
       taken: 'is gone: the store no longer knows it',

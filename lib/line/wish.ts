@@ -6,6 +6,8 @@ import type { Request } from './caller.js';
 export interface Wish {
   /** `host:pid label` of the caller. */
   readonly who: string;
+  /** When it was served. */
+  readonly since: number;
   readonly ttl: number;
   readonly renews: boolean;
   /** When the caller's lease ends whatever is renewed, and why then. */
@@ -21,6 +23,7 @@ export function wishOf({ terms, renews, maxHold }: Request, now: number, handedO
   const own = handedOn && !renews ? leaseDeadline(now, ttl) : Infinity;
   return {
     who,
+    since: now,
     ttl,
     renews,
     endsAt: Math.min(own, longest),

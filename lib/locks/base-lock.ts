@@ -43,18 +43,22 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
   async acquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L> {
     this.refuseToWaitForItself();
     checkOptions(options, this.firstName);
-    return this.takeOrExplain(options, this.context.settings.wait);
+    try {
+      return await this.take(options, this.context.settings.wait);
+    } catch (error) {
+      throw this.explained(error);
+    }
   }
 
   async tryAcquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L | undefined> {
     this.refuseToWaitForItself();
     checkOptions(options, this.firstName);
     try {
-      return await this.takeOrExplain(options, 0);
+      return await this.take(options, 0);
     } catch (error) {
       if (error instanceof LockBusyError && (error.reason === 'held' || error.reason === 'timeout'))
         return undefined;
-      throw error;
+      throw this.explained(error);
     }
   }
 
@@ -76,13 +80,13 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     }
     let lease: L;
     try {
-      lease = await this.takeOrExplain(options, this.context.settings.wait);
+      lease = await this.take(options, this.context.settings.wait);
     } catch (error) {
-      if (!runsWithout || !(error instanceof LockStoreError)) throw error;
+      if (!runsWithout || !(error instanceof LockStoreError)) throw this.explained(error);
       return work(new UnprotectedLease(this.names, error) as Lease as L);
     }
     const { clock, held } = this.context;
-    const freeFrom = clock.now() + minHold;
+    const freeFrom = minHold > 0 ? clock.now() + minHold : 0;
     // The outcome of the work is never masked: a loss carries it.
     let outcome: { result: T } | { cause: unknown };
     try {
@@ -92,7 +96,7 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     }
     const loss = this.lossOf(lease);
     // On the wire when we return; its answer is the line's business.
-    if (freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
+    if (freeFrom > 0 && freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
     else this.giveBack(lease, outcome);
     if (loss)
       throw 'cause' in outcome && sameLoss(outcome.cause, loss) ? outcome.cause : loss.withOutcome(outcome);
@@ -139,15 +143,10 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
   }
 
   /** A timeout while the running call holds another lock is likely two calls that wait for each other. */
-  private async takeOrExplain(options: AcquireOptions & X, wait: number): Promise<L> {
-    try {
-      return await this.take(options, wait);
-    } catch (error) {
-      const holding = this.context.held.names;
-      if (holding.length > 0 && error instanceof LockBusyError && error.reason === 'timeout')
-        throw error.whileHolding(holding);
-      throw error;
-    }
+  private explained(error: unknown): unknown {
+    if (!(error instanceof LockBusyError) || error.reason !== 'timeout') return error;
+    const holding = this.context.held.names;
+    return holding.length > 0 ? error.whileHolding(holding) : error;
   }
 
   /** `acquire` never re-enters: on a name that the running call holds alone it would wait for itself. */

@@ -15,6 +15,7 @@ import type { LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
+import { orRejected } from './or-rejected.js';
 import { SemaphoreLock } from './semaphore-lock.js';
 import type { Semaphore } from './semaphore.js';
 import { meetStore } from './start-up.js';
@@ -192,9 +193,4 @@ export class LockService {
     if (mode === 'write') return new WriteLock(name, this.context);
     return new NameLock(name, mode, this.context, (tenure) => new LeaseHandle(tenure, this.context.clock));
   }
-}
-
-/** Bad input is a rejection, as every other failure of an asynchronous call. */
-function orRejected<T>(call: () => Promise<T>): Promise<T> {
-  return new Promise((resolve) => resolve(call()));
 }

@@ -23,10 +23,10 @@ export class RenewalScheduler {
     private readonly random: () => number = Math.random,
   ) {}
 
-  /** Tells `item` to renew in about `ms` milliseconds (up to a tenth earlier), instead of when it was set before. */
-  set(item: Renewable, ms: number): void {
+  /** Tells `item` to renew in about `ms` milliseconds (up to a tenth earlier) after `now`, instead of when it was set before. */
+  set(item: Renewable, ms: number, now = this.clock.now()): void {
     this.delete(item);
-    const at = this.clock.now() + ms * (1 - JITTER * this.random());
+    const at = now + ms * (1 - JITTER * this.random());
     const slot = Math.max(1, Math.ceil(at / SLOT));
     item.renewalSlot = slot;
     const items = this.slots.get(slot);

@@ -38,14 +38,11 @@ export class MemoryStore implements LockStore {
 
   // A failure is a rejection, and the answer never comes before the caller's next line.
   execute<O extends LockOperation>(name: string, operation: O, _timeout: number): Promise<Answered<O>> {
-    try {
+    return new Promise((resolve) => {
       this.assertOpen(name);
       const at = this.clock.now();
-      return Promise.resolve(answeredAt(this.server.apply(name, operation), at));
-    } catch (error) {
-      const failure = error as Error;
-      return Promise.reject(failure);
-    }
+      resolve(answeredAt(this.server.apply(name, operation), at));
+    });
   }
 
   async latch(name: string, operation: LatchOperation, _timeout: number): Promise<LatchAnswer> {
