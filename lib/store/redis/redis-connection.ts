@@ -1,18 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
 import type { ServerSample } from '../server-sample.js';
 import { RedisFailures } from './redis-failures.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
-import { SCRIPTS } from './scripts.gen.js';
-
-export type ScriptName = keyof typeof SCRIPTS;
-type ScriptArguments = readonly (string | number)[];
-
-const SHA = Object.fromEntries(
-  Object.entries(SCRIPTS).map(([name, lua]) => [name, createHash('sha1').update(lua).digest('hex')]),
-) as Record<ScriptName, string>;
+import { runScript, type ScriptArguments, type ScriptName } from './run-script.js';
 
 // The client reports that, and goes on with database 0.
 const NO_SUCH_DB = /DB index|SELECT is not allowed/i;
@@ -87,37 +79,25 @@ export class RedisConnection {
   /** Sends one command; rejects with LockStoreError when it fails or is not answered within `timeout` ms. */
   command<T>(what: string, timeout: number, send: (client: Redis) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const cancel = this.clock.after(timeout, () => {
-        this.resetIfSilent();
-        reject(this.failures.silent(what, timeout));
-      });
-      send(this.client).then(
-        (value) => {
-          cancel();
-          this.heardAt = this.clock.now();
-          resolve(value);
-        },
-        (error: unknown) => {
-          cancel();
-          if ((error as Error).message.startsWith('READONLY')) this.leaveReplica();
-          reject(this.failures.of(what, error));
-        },
-      );
+      const settle = this.withDeadline(what, timeout, resolve, reject);
+      send(this.client).then(settle.resolve, settle.reject);
     });
   }
 
   /** Runs a script for one key. */
   script(name: ScriptName, key: string, args: ScriptArguments, timeout: number): Promise<unknown> {
-    return this.command(name, timeout, () => this.run(name, [key], [...this.common, ...args]));
+    return new Promise((resolve, reject) => {
+      const settle = this.withDeadline(name, timeout, resolve, reject);
+      runScript(this.client, name, [key], [...this.common, ...args], settle.resolve, settle.reject);
+    });
   }
 
   /** Runs a script that serves many keys, together with what else is asked of it in this turn. */
   gathered(name: ScriptName, key: string, args: ScriptArguments, timeout: number): Promise<unknown> {
-    return this.command(
-      name,
-      timeout,
-      () => new Promise((resolve, reject) => this.batch.add(name, { key, args, resolve, reject })),
-    );
+    return new Promise((resolve, reject) => {
+      const settle = this.withDeadline(name, timeout, resolve, reject);
+      this.batch.add(name, { key, args, resolve: settle.resolve, reject: settle.reject });
+    });
   }
 
   /** A sample of the server's clock: the present one, or a new one. */
@@ -138,28 +118,42 @@ export class RedisConnection {
     this.client.disconnect();
   }
 
-  private sendBatch(name: ScriptName, calls: readonly ScriptCall[]): void {
-    const keys = calls.map(({ key }) => key);
-    this.run(name, keys, [...this.common, ...calls.flatMap(({ args }) => args)]).then(
-      (replies) => {
-        calls.forEach(({ resolve, reject }, index) => {
-          const reply = (replies as readonly unknown[])[index];
-          if (reply instanceof Error) reject(reply);
-          else resolve(reply);
-        });
+  private withDeadline<T>(
+    what: string,
+    timeout: number,
+    resolve: (value: T) => void,
+    reject: (error: LockStoreError) => void,
+  ): { resolve: (value: T) => void; reject: (error: unknown) => void } {
+    const cancel = this.clock.after(timeout, () => {
+      this.resetIfSilent();
+      reject(this.failures.silent(what, timeout));
+    });
+    return {
+      resolve: (value) => {
+        cancel();
+        this.heardAt = this.clock.now();
+        resolve(value);
       },
-      (error: unknown) => {
-        for (const { reject } of calls) reject(error);
+      reject: (error) => {
+        cancel();
+        if ((error as Error).message.startsWith('READONLY')) this.leaveReplica();
+        reject(this.failures.of(what, error));
       },
-    );
+    };
   }
 
-  /** By its digest; a server that does not know the script is sent the whole text. */
-  private run(name: ScriptName, keys: readonly string[], args: ScriptArguments): Promise<unknown> {
-    return this.client.evalsha(SHA[name], keys.length, ...keys, ...args).catch((error: Error) => {
-      if (!error.message.startsWith('NOSCRIPT')) throw error;
-      return this.client.eval(SCRIPTS[name], keys.length, ...keys, ...args);
-    });
+  private sendBatch(name: ScriptName, calls: readonly ScriptCall[]): void {
+    const keys = calls.map(({ key }) => key);
+    const args = [...this.common];
+    for (const call of calls) args.push(...call.args);
+    const answered = (replies: unknown): void =>
+      calls.forEach(({ resolve, reject }, index) => {
+        const reply = (replies as readonly unknown[])[index];
+        if (reply instanceof Error) reject(reply);
+        else resolve(reply);
+      });
+    const failed = (error: unknown): void => calls.forEach(({ reject }) => reject(error));
+    runScript(this.client, name, keys, args, answered, failed);
   }
 
   /** A connection may die without a word: rather than to wait for TCP to notice, a new one is made. */

@@ -71,32 +71,13 @@ export class RedisStore implements LockStore {
     return this.channel.subscribed;
   }
 
-  async execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
-    const { kind } = operation;
-    const args = encodeOperation(operation, this.fenceMemory);
-    let sentAt: number;
-    let reply: unknown;
-    try {
-      // Without a pause when it is up: the first caller's command leaves before the next one asks.
-      if (!this.connection.up) await this.connection.ready(timeout);
-      sentAt = this.clock.now();
-      reply = await this.connection.gathered(kind, this.prefix + name, args, timeout);
-    } catch (error) {
+  execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
+    const failed = (error: unknown): never => {
       throw about(name, error);
-    }
-    const receivedAt = this.clock.now();
-    const answer = decodeAnswer(operation, reply);
-    if (!Number.isSafeInteger(answer.now))
-      throw new LockStoreError(
-        `Redis at ${this.address} gave an answer to ${operation.kind} that makes no sense.`,
-        name,
-      );
-    this.connection.sample = { sentAt, receivedAt, time: answer.now };
-    if (answer.outcome === 'queued' && operation.kind === 'acquire' && operation.subscribed) {
-      if (answer.heard) this.channel.expectEcho(sentAt);
-      else this.channel.reset();
-    }
-    return Object.assign(answer, { sentAt, receivedAt });
+    };
+    // Without a pause when it is up: the first caller's command leaves before the next one asks.
+    if (this.connection.up) return this.send(name, operation, timeout, failed);
+    return this.connection.ready(timeout).then(() => this.send(name, operation, timeout, failed), failed);
   }
 
   async latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer> {
@@ -159,6 +140,40 @@ export class RedisStore implements LockStore {
     this.channel.close();
     this.connection.close();
     return Promise.resolve();
+  }
+
+  private send<O extends LockOperation>(
+    name: string,
+    operation: O,
+    timeout: number,
+    failed: (error: unknown) => never,
+  ): Promise<Answered<O>> {
+    const args = encodeOperation(operation, this.fenceMemory);
+    const sentAt = this.clock.now();
+    return this.connection
+      .gathered(operation.kind, this.prefix + name, args, timeout)
+      .then((reply) => this.answered(name, operation, reply, sentAt), failed);
+  }
+
+  private answered<O extends LockOperation>(
+    name: string,
+    operation: O,
+    reply: unknown,
+    sentAt: number,
+  ): Answered<O> {
+    const receivedAt = this.clock.now();
+    const answer = decodeAnswer(operation, reply);
+    if (!Number.isSafeInteger(answer.now))
+      throw new LockStoreError(
+        `Redis at ${this.address} gave an answer to ${operation.kind} that makes no sense.`,
+        name,
+      );
+    this.connection.sample = { sentAt, receivedAt, time: answer.now };
+    if (answer.outcome === 'queued' && operation.kind === 'acquire' && operation.subscribed) {
+      if (answer.heard) this.channel.expectEcho(sentAt);
+      else this.channel.reset();
+    }
+    return Object.assign(answer, { sentAt, receivedAt });
   }
 
   private wake(): void {
