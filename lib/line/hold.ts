@@ -178,8 +178,7 @@ export class Hold implements Renewable {
   /** Renewed when a third of the ttl is over; what is not renewed is looked at when it ends. */
   private scheduleNext(): void {
     const now = this.around.clock.now();
-    const left = this.deadline - now;
-    this.schedule(this.renews ? left - (this.terms.ttl * 2) / 3 : left, now);
+    this.schedule(this.deadline - now - (this.renews ? (this.terms.ttl * 2) / 3 : 0), now);
   }
 
   private schedule(ms: number, now = this.around.clock.now()): void {
