@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockLostError } from '../base/lock-lost-error.js';
 import type { Lease } from './lease.js';
+import { orRejected } from './or-rejected.js';
 import { Turns, type Patience } from './turns.js';
 
 /** How a name is locked: alone, together with other readers, or as one of several permits. */
@@ -128,15 +129,24 @@ function wasReleased(lease: Lease): boolean {
   }
 }
 
-async function untilDone<L extends Lease, T>(
+// Callbacks, not await: every entry comes through here, and each promise counts.
+function untilDone<L extends Lease, T>(
   inner: Held | undefined,
   outer: Held | undefined,
   lease: L,
   work: (lease: L) => T | PromiseLike<T>,
 ): Promise<T> {
-  try {
-    return await work(lease);
-  } finally {
+  const end = (): void => {
     for (let held = inner; held && held !== outer; held = held.outer) held.done = true;
-  }
+  };
+  return orRejected(() => Promise.resolve(work(lease))).then(
+    (result) => {
+      end();
+      return result;
+    },
+    (error: unknown) => {
+      end();
+      throw error;
+    },
+  );
 }

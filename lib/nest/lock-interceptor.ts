@@ -10,7 +10,7 @@ import { Observable, Subscription } from 'rxjs';
 import { LockService } from '../locks/lock-service.js';
 import { type LockNames, namesOf } from './lock-key.js';
 import { profileOf } from './lock-profiles.js';
-import { callLocked } from './locked-call.js';
+import { lockedCall } from './locked-call.js';
 import type { LockedOptions } from './locked-options.js';
 import { checkLockedOptions } from './locked-settings.js';
 import { getLocksToken } from './locks-token.js';
@@ -33,6 +33,8 @@ export function LockInterceptor(
 ): Type<NestInterceptor> {
   const settings = checkLockedOptions(options ?? {}, WHERE);
   const names = namesOf<[ExecutionContext]>(key, WHERE);
+
+  const run = lockedCall(settings);
 
   class HoldingInterceptor implements NestInterceptor {
     constructor(@Inject(getLocksToken(settings.locks)) private readonly locks: LockService) {
@@ -71,7 +73,7 @@ export function LockInterceptor(
         );
 
         async function hold(locks: LockService, held: () => Promise<void>): Promise<unknown> {
-          return callLocked(locks, names(undefined, [context]), held, settings, leaving.signal);
+          return run(locks, names(undefined, [context]), held, leaving.signal);
         }
       });
     }

@@ -1,45 +1,64 @@
 import { LockBusyError } from '../base/lock-busy-error.js';
 import type { Lease } from '../locks/lease.js';
+import type { UsingOptions } from '../locks/lock.js';
 import type { LockService } from '../locks/lock-service.js';
 import type { LockNames } from './lock-key.js';
 import { profileOf } from './lock-profiles.js';
-import { runLocked } from './locked-kind.js';
+import { checkKind, type LockedKind, runLocked } from './locked-kind.js';
 import type { LockedOptions } from './locked-options.js';
 
+type Work = (lease: Lease) => unknown;
+
+/** What the options of a decorator come to, made once for all its calls. */
+interface Plan {
+  readonly kind: LockedKind;
+  readonly settings: UsingOptions;
+  readonly onBusy: NonNullable<LockedOptions['onBusy']>;
+}
+
 /** Runs work under the lock as the options of a decorator say; resolves with its value, or that of `onBusy`. */
-export async function callLocked<T>(
-  locks: LockService,
-  names: LockNames,
-  work: (lease: Lease) => T | PromiseLike<T>,
+export function lockedCall(
   options: LockedOptions,
-  signal?: AbortSignal,
+): (locks: LockService, names: LockNames, work: Work, signal?: AbortSignal) => Promise<unknown> {
+  const { profile } = options;
+  // What a profile says is known at the call only.
+  const fixed = profile === undefined ? planOf(options) : undefined;
+  return (locks, names, work, signal) => {
+    const plan = fixed ?? planOf({ ...profileOf(locks, profile as string), ...options });
+    const settings = signal === undefined ? plan.settings : { ...plan.settings, signal };
+    return plan.onBusy === 'throw'
+      ? runLocked(locks, names, work, plan.kind, settings)
+      : unlessBusy((entering) => runLocked(locks, names, entering(work), plan.kind, settings), plan.onBusy);
+  };
+}
+
+async function unlessBusy(
+  run: (entering: (work: Work) => Work) => Promise<unknown>,
+  onBusy: Exclude<Plan['onBusy'], 'throw'>,
 ): Promise<unknown> {
-  const { onBusy = 'throw', ...settings } = settingsOf(locks, options);
-  if (onBusy === 'skip' && settings.wait === undefined) settings.wait = 0;
   let entered = false;
+  const entering =
+    (work: Work): Work =>
+    (lease) => {
+      entered = true;
+      return work(lease);
+    };
   try {
-    return await runLocked(
-      locks,
-      names,
-      (lease) => {
-        entered = true;
-        return work(lease);
-      },
-      { ...settings, signal },
-    );
+    return await run(entering);
   } catch (error) {
     // A busy error that the work itself threw is the work's own.
-    if (entered || onBusy === 'throw' || !isBusy(error)) throw error;
+    if (entered || !isBusy(error)) throw error;
     return onBusy === 'skip' ? undefined : onBusy(error);
   }
 }
 
-function settingsOf(
-  locks: LockService,
-  options: LockedOptions,
-): { -readonly [K in keyof LockedOptions]: LockedOptions[K] } {
-  const { locks: _registration, profile, ...own } = options;
-  return profile === undefined ? own : { ...profileOf(locks, profile), ...own };
+/** @throws LockUsageError for options of different kinds */
+function planOf(options: LockedOptions): Plan {
+  const { locks: _locks, profile: _profile, onBusy = 'throw', mode, permits, units, ...given } = options;
+  const kind = { mode, permits, units };
+  checkKind(kind);
+  const settings = onBusy === 'skip' && given.wait === undefined ? { ...given, wait: 0 } : given;
+  return { kind, settings, onBusy };
 }
 
 function isBusy(error: unknown): error is LockBusyError {

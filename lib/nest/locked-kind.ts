@@ -8,17 +8,17 @@ import { wholeNumber } from '../locks/whole-number.js';
 import type { LockNames } from './lock-key.js';
 import type { LockedOptions } from './locked-options.js';
 
-type Kind = Pick<LockedOptions, 'mode' | 'permits' | 'units'>;
+/** The options that choose the kind of lock. */
+export type LockedKind = Pick<LockedOptions, 'mode' | 'permits' | 'units'>;
 
 /** Runs work under the kind of lock that the options choose; several names are taken all or none. */
 export function runLocked<T>(
   locks: LockService,
   names: LockNames,
   work: (lease: Lease) => T | PromiseLike<T>,
-  options: Kind & UsingOptions,
+  { mode = 'write', permits, units }: LockedKind,
+  settings: UsingOptions,
 ): Promise<T> {
-  const { mode = 'write', permits, units, ...settings } = options;
-  checkKind(options);
   if (mode === 'write' && permits === undefined) return locks.using(names, work, settings);
   const lockOn = (name: string): Lock<Lease, PermitOptions> =>
     permits === undefined ? locks.readWrite(name)[mode] : locks.semaphore(name, permits);
@@ -28,7 +28,7 @@ export function runLocked<T>(
 }
 
 /** @throws LockUsageError for numbers out of range, and for options of different kinds */
-export function checkKind({ mode, permits, units }: Kind): void {
+export function checkKind({ mode, permits, units }: LockedKind): void {
   if (permits !== undefined) wholeNumber(permits, 'permits', WHOLE, '');
   if (permits !== undefined && mode !== undefined)
     throw new LockUsageError(

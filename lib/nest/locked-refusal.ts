@@ -11,16 +11,17 @@ export function placeOf(target: object, property: unknown): string {
  * The value of a method's promise. The replacement answers a promise in any case, so a method that does not
  * would change its meaning unnoticed; and a stream would begin its work after the release.
  */
-export async function promised(result: unknown, where: string): Promise<unknown> {
+export function promised(result: unknown, where: string): PromiseLike<unknown> {
   refuseStream(result, where);
   if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== 'function')
     throw new LockUsageError(
       `${where} stands on a synchronous method: callers would get a promise where they expect a value. ` +
         'Make the method async, or call locks.using() where it is called.',
     );
-  const value = await (result as PromiseLike<unknown>);
-  refuseStream(value, where);
-  return value;
+  return (result as PromiseLike<unknown>).then((value) => {
+    refuseStream(value, where);
+    return value;
+  });
 }
 
 /** A call on an instance that nobody gave a LockService: never an unlocked run. */

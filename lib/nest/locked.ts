@@ -1,7 +1,8 @@
+import { orRejected } from '../locks/or-rejected.js';
 import { HeldGenerator } from './held-generator.js';
 import { type LockedDecorator, type LockKey, namesOf } from './lock-key.js';
 import { openSlot, readSlot } from './lock-slot.js';
-import { callLocked } from './locked-call.js';
+import { lockedCall } from './locked-call.js';
 import { isAsyncGeneratorFunction, type Method, methodOf, takePlaceOf } from './locked-method.js';
 import type { LockedOptions } from './locked-options.js';
 import { placeOf, promised, refuseStranger } from './locked-refusal.js';
@@ -31,11 +32,13 @@ export function Locked<const K extends LockKey>(key: K, options?: LockedOptions)
     const names = namesOf(key, where);
     openSlot(target, settings.locks);
 
-    // Async, so that what goes wrong before the lock rejects the call like everything after it.
-    const call = async (self: unknown, args: unknown[], work: () => Promise<unknown>) => {
-      const locks = readSlot(self, settings.locks) ?? refuseStranger(self, where);
-      return callLocked(locks, names(self, args), work, settings);
-    };
+    const run = lockedCall(settings);
+    // What goes wrong before the lock rejects the call like everything after it.
+    const call = (self: unknown, args: unknown[], work: () => PromiseLike<unknown>) =>
+      orRejected(() => {
+        const locks = readSlot(self, settings.locks) ?? refuseStranger(self, where);
+        return run(locks, names(self, args), work);
+      });
     const replacement: Method = isAsyncGeneratorFunction(method)
       ? function (...args) {
           const open = () => Reflect.apply(method, this, args) as AsyncGenerator<unknown, unknown, unknown>;
