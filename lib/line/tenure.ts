@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.js';
 import { LockLostError, type LockLostReason } from '../base/lock-lost-error.js';
+import { leaseDeadline } from '../validity/deadline.js';
 import type { Hold } from './hold.js';
-import type { Wish } from './wish.js';
+import { renewedWish, type Wish } from './wish.js';
 
 /** How a lease may be given back. Spans are milliseconds; 0 for not. */
 export interface ReleaseTerms {
@@ -24,7 +25,7 @@ export class Tenure {
 
   constructor(
     readonly hold: Hold,
-    readonly wish: Wish,
+    public wish: Wish,
     private readonly clock: Clock,
     private readonly owner: TenureOwner,
     fence?: number,
@@ -73,6 +74,16 @@ export class Tenure {
     if (this.ended) return;
     this.ended = { at: this.clock.now(), reason };
     for (const listener of this.listeners ?? []) listener();
+  }
+
+  /** Renews for `ttl` ms; rejects with LockStoreError when the outcome is unknown, which changes nothing. */
+  async renew(ttl = this.wish.ttl): Promise<void> {
+    const { endsAt } = this.wish;
+    const sentAt = this.clock.now();
+    if ((await this.hold.renewNow(ttl)) === 'lost' || this.ended) return;
+    // A lease that was handed on and is not renewed by itself ends at a time of its own, which moves too.
+    this.wish = renewedWish(this.wish, ttl, leaseDeadline(sentAt, ttl));
+    if (this.wish.endsAt !== endsAt) this.hold.serve(this.wish, true);
   }
 
   /** Gives the lock on, once; every call has the same answer. */

@@ -13,6 +13,8 @@ export interface Wish {
   /** When the caller's lease ends whatever is renewed, and why then. */
   readonly endsAt: number;
   readonly endReason: LockLostReason;
+  /** When maxHold ends it. */
+  readonly longest: number;
 }
 
 /** The wish of a caller who is served at `now`; `handedOn` when another caller of this process held before. */
@@ -28,5 +30,18 @@ export function wishOf({ terms, renews, maxHold }: Request, now: number, handedO
     renews,
     endsAt: Math.min(own, longest),
     endReason: longest < own ? 'max-hold' : 'expired',
+    longest,
+  };
+}
+
+/** The wish of a caller whose lease was renewed for `ttl`, and so is its own until then at least. */
+export function renewedWish(wish: Wish, ttl: number, until: number): Wish {
+  const own = Math.max(wish.endsAt, until);
+  const { longest } = wish;
+  return {
+    ...wish,
+    ttl,
+    endsAt: Math.min(own, longest),
+    endReason: longest < own ? 'max-hold' : wish.endReason,
   };
 }

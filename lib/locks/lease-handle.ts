@@ -54,7 +54,7 @@ export class LeaseHandle implements Lease {
     this.assertHeld();
     const span =
       ttl === undefined ? undefined : milliseconds(ttl, { option: 'ttl', min: 100, max: 86_400_000 });
-    await this.tenure.hold.renewNow(span);
+    await this.tenure.renew(span);
     this.assertHeld();
   }
 

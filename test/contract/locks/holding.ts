@@ -58,6 +58,18 @@ export function holdingContract(stage: Stage): void {
     await lease.release();
   });
 
+  it('is renewed so as well when another caller of this process handed it on', async () => {
+    const terms = { ttl: 1_000, renew: false };
+    const first = await stage.one.acquire(stage.name, terms);
+    const next = stage.one.acquire(stage.name, terms);
+    await first.release();
+    const lease = await next;
+    expect(lease.remaining).toBeLessThanOrEqual(1_000);
+    await lease.renew(20_000);
+    expect(lease.remaining).toBeGreaterThan(15_000);
+    await lease.release();
+  });
+
   it('takes back no promise when it is renewed for a shorter time', async () => {
     const lease = await stage.one.acquire(stage.name, { ttl: 5_000 });
     await lease.renew(200);
