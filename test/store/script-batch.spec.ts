@@ -49,9 +49,9 @@ describe('the batch of script calls', () => {
     expect(sent.indexOf('release same')).toBeLessThan(sent.indexOf('acquire other+same'));
   });
 
-  it('sends no more than 64 keys with one call', async () => {
-    for (let index = 0; index <= 65; index += 1) ask('renew', `k${index}`);
+  it('sends no more than 32 keys with one call', async () => {
+    for (let index = 0; index <= 33; index += 1) ask('renew', `k${index}`);
     await turn();
-    expect(sent.map((line) => line.split('+').length)).toEqual([1, 64, 1]);
+    expect(sent.map((line) => line.split('+').length)).toEqual([1, 32, 1]);
   });
 });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
-import type { AnswerTo, LockNotice, LockOperation } from '../lock-operation.js';
+import type { LockNotice, LockOperation } from '../lock-operation.js';
+import { answeredAt } from '../answered-at.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { Answered, LockReading, LockStore, LockStoreListener } from '../lock-store.js';
 import type { StoreFindings } from '../store-findings.js';
@@ -8,14 +9,6 @@ import type { ServerSample } from '../server-sample.js';
 import type { MemoryServer } from './memory-server.js';
 
 const NAMES_A_STEP = 256;
-
-/** The answer is the machine's own and new, so it is completed in place: a copy costs more than the machine. */
-function answeredAt<O extends LockOperation>(answer: AnswerTo<O>, at: number): Answered<O> {
-  const answered = answer as { sentAt?: number; receivedAt?: number };
-  answered.sentAt = at;
-  answered.receivedAt = at;
-  return answer as Answered<O>;
-}
 
 /** One session at a {@link MemoryServer}: the locks of this process only, with every rule of the machine. */
 export class MemoryStore implements LockStore {
@@ -41,7 +34,7 @@ export class MemoryStore implements LockStore {
     return new Promise((resolve) => {
       this.assertOpen(name);
       const at = this.clock.now();
-      resolve(answeredAt(this.server.apply(name, operation), at));
+      resolve(answeredAt<O>(this.server.apply(name, operation), at, at));
     });
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
+import { answeredAt } from '../answered-at.js';
 import type { LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { Answered, LockReading, LockStore, LockStoreListener } from '../lock-store.js';
@@ -173,7 +174,7 @@ export class RedisStore implements LockStore {
       if (answer.heard) this.channel.expectEcho(sentAt);
       else this.channel.reset();
     }
-    return Object.assign(answer, { sentAt, receivedAt });
+    return answeredAt(answer, sentAt, receivedAt);
   }
 
   private wake(): void {
