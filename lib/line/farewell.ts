@@ -110,7 +110,7 @@ export class Farewell {
         const left = end - this.clock.now();
         if (left <= 0) return this.over();
         // Either clock may have jumped: the doubt is never worth more than the lease.
-        again(Math.min((doubt - now) / 1_000 + 1, left + 1));
+        again(Math.min((doubt - now) / 1_000 + 2, left + 1)); // timers may be a millisecond early
       },
       ({ foreign, refused }: LockStoreError) => {
         if (foreign) answered('expired');
