@@ -177,7 +177,7 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   private leave(caller: Caller, reason: LockBusyReason): void {
     if (!this.callers.remove(caller)) return;
-    const trouble = reason === 'timeout' && this.attempts.find(caller.request.terms)?.trouble;
+    const trouble = reason === 'timeout' && this.attempts.find(caller.request.terms)?.command.trouble;
     if (trouble) caller.fail(trouble);
     else this.turnAway(caller, reason === 'timeout' && caller.request.wait === 0 ? 'held' : reason);
     this.pump();

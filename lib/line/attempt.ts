@@ -25,9 +25,10 @@ export class Attempt {
   /** Who held the lock, by the last answer. */
   holder = '';
   private due = Infinity;
-  private readonly command: AcquireCommand;
+  readonly command: AcquireCommand;
   private phase: 'waiting' | 'held' | 'over' = 'waiting';
   private hold: Hold | undefined;
+  private early: Map<LockNotice['kind'], LockNotice> | undefined;
   private askAgain = false;
   private failures = 0;
   private cancelTimer: CancelTimer | undefined;
@@ -47,11 +48,6 @@ export class Attempt {
     return this.due < Infinity ? Math.max(0, this.due - this.around.clock.now()) : undefined;
   }
 
-  /** Why it is not known whether the lock is free; undefined when it is. */
-  get trouble(): LockStoreError | undefined {
-    return this.command.trouble;
-  }
-
   /** Asks now. One acquire is in flight at a time; a wish meanwhile is carried out after it. */
   ask(): void {
     if (this.phase !== 'waiting') return;
@@ -60,7 +56,9 @@ export class Attempt {
   }
 
   notice(notice: LockNotice): void {
-    if (notice.kind !== 'granted' || this.phase !== 'waiting') return;
+    if (this.phase !== 'waiting') return;
+    // A notice may overtake the answer that grants, which comes over another connection: it is for the hold then.
+    if (notice.kind !== 'granted') return void (this.early ??= new Map()).set(notice.kind, notice);
     const { store, clock } = this.around;
     const now = clock.now();
     const trusted = notice.seal === this.command.seal && store.noticesTrusted(this.name);
@@ -163,6 +161,7 @@ export class Attempt {
     const { id, name, terms, owner, command } = this;
     const granted = { id, name, terms, ...grant, deadline, doubt: command.doubt };
     this.hold = new Hold(this.around, granted, (lost, reason) => owner.lost(lost, reason));
+    for (const notice of this.early?.values() ?? []) this.hold.notice(notice);
     owner.granted(this, this.hold);
     return this.hold;
   }

@@ -57,6 +57,35 @@ describe('the news that others wait', () => {
     await (await waiting).release();
   });
 
+  it('is not lost when it overtakes the answer that grants', async () => {
+    const [[store], [one, two]] = [stores, lines];
+    store.subscribe();
+    await until('the first process hears', () => store.subscribed);
+    let arrive: () => void = () => undefined;
+    const arrives = new Promise<void>((resolve) => (arrive = resolve));
+    store.whim = (operation) => {
+      if (operation.kind !== 'acquire') return undefined;
+      store.whim = () => undefined;
+      const granted = store.execute('name', operation, 1_000);
+      return arrives.then(() => granted);
+    };
+    const holding = acquire(one);
+    await until(
+      'the store has granted',
+      async () => (await store.read('name', 1_000)).state.holders.length === 1,
+    );
+    const waiting = acquire(two);
+    await until(
+      'the other is in the queue',
+      async () => (await store.read('name', 1_000)).state.queue.length === 1,
+    );
+    arrive();
+    const held = await holding;
+    expect(held.hold.contended).toBe(true);
+    await held.release();
+    await (await waiting).release();
+  });
+
   it('is asked for when a connection is back, also while a hand-off waits for the event loop', async () => {
     const [[store], [one]] = [stores, lines];
     const held = await acquire(one);
