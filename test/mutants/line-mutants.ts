@@ -20,9 +20,9 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'an unknown outcome of a renewal is taken for success',
     file: 'lib/line/hold.ts',
-    text: 'this.failures += 1;\n      // Unknown',
+    text: '// Unknown is neither',
     becomes:
-      'this.failures += 1;\n      this.deadline = Math.max(this.deadline, leaseDeadline(clock.now(), ttl));\n      // Unknown',
+      'this.deadline = Math.max(this.deadline, leaseDeadline(this.around.clock.now(), ttl));\n      // Unknown is neither',
     specs: SIMULATION,
   },
   {
@@ -52,6 +52,13 @@ export const lineMutants: readonly Mutant[] = [
     text: 'notice.seal === this.command.seal && ',
     becomes: '',
     specs: FORGED,
+  },
+  {
+    bug: 'a notice that overtakes the answer that grants is forgotten',
+    file: 'lib/line/attempt.ts',
+    text: 'return void (this.early ??= new Map()).set(notice.kind, notice);',
+    becomes: 'return;',
+    specs: ['test/line/turn-news.spec.ts'],
   },
   {
     bug: 'whoever publishes a revocation takes the lease away',
@@ -87,8 +94,8 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'an id whose acquire was not answered is released only once',
     file: 'lib/line/farewell.ts',
-    text: 'if (now > departure.doubt || left <= 0 || this.closed) return;',
-    becomes: 'if (now > 0) return;',
+    text: 'if (now > doubt || this.closed) return this.over();',
+    becomes: 'if (now > 0) return this.over();',
     specs: UNSURE,
   },
 ];
