@@ -24,4 +24,26 @@ describe('the session’s channel', () => {
     expect(client.disconnects).toBe(2);
     channel.close();
   });
+
+  it('leaves no timer when it is closed, whatever it waits for', () => {
+    const pending = new Set<() => void>();
+    class Watched extends SystemClock {
+      override after(_ms: number, fire: () => void): () => void {
+        pending.add(fire);
+        return () => pending.delete(fire);
+      }
+    }
+    const client = new SilentClient();
+    const on = { message: () => undefined, up: () => undefined, down: () => undefined };
+    const channel = new RedisChannel('s', () => client as unknown as Redis, new Watched(), on);
+    channel.start();
+    client.emit('connect');
+    channel.expectEcho(0);
+    expect(pending.size).toBe(2);
+    client.emit('close');
+    client.emit('connect'); // the connection of before is not waited for any more
+    expect(pending.size).toBe(2);
+    channel.close();
+    expect(pending.size).toBe(0);
+  });
 });

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Clock } from '../../base/clock.js';
+import type { CancelTimer, Clock } from '../../base/clock.js';
 import { runIdIn } from './redis-connection.js';
 
 // The subscription is up this long after the connection, or the way is dead.
@@ -16,8 +16,8 @@ export class RedisChannel {
   private lastMessage = -Infinity;
   private expecting = false;
   private closed = false;
-  private connections = 0;
-  private answered = false;
+  private cancelAnswer: CancelTimer | undefined;
+  private cancelEcho: CancelTimer | undefined;
   private dropping = false;
 
   constructor(
@@ -49,7 +49,7 @@ export class RedisChannel {
   expectEcho(askedAt: number): void {
     if (this.expecting) return;
     this.expecting = true;
-    this.clock.after(ECHO_PATIENCE, () => {
+    this.cancelEcho = this.clock.after(ECHO_PATIENCE, () => {
       this.expecting = false;
       if (this.subscribed && this.lastMessage < askedAt) this.reset();
     });
@@ -57,11 +57,8 @@ export class RedisChannel {
 
   /** A connection may die without a word before it was of any use. */
   private expectAnswer(): void {
-    const number = (this.connections += 1);
-    this.answered = false;
-    this.clock.after(SUBSCRIBE_PATIENCE, () => {
-      if (!this.answered && number === this.connections) this.reset();
-    });
+    this.cancelAnswer?.();
+    this.cancelAnswer = this.clock.after(SUBSCRIBE_PATIENCE, () => this.reset());
   }
 
   /** Drops the connection; a new one is made as soon as it is gone. */
@@ -75,13 +72,15 @@ export class RedisChannel {
     if (this.closed) return; // ioredis keeps a timer for a connection that is ended twice
     this.closed = true;
     this.subscribed = false;
+    this.cancelAnswer?.();
+    this.cancelEcho?.();
     this.client?.disconnect();
   }
 
   private async subscribe(client: Redis): Promise<void> {
     try {
       this.runId = await client.info('server').then(runIdIn, () => '');
-      this.answered = true;
+      this.cancelAnswer?.();
       await client.subscribe(this.name);
       this.subscribed = true;
       this.on.up();

@@ -1,0 +1,58 @@
+import { TestEnvironment } from 'jest-environment-node';
+
+const PATIENCE = 3_000;
+const EVENTS = ['SIGTERM', 'SIGINT', 'exit', 'uncaughtException', 'unhandledRejection', 'warning'];
+
+/**
+ * Fails a file of tests that leaves something behind in its process: a timer, a socket, a server or a child process
+ * that keeps it alive, or a listener of the process. What is closing has a moment to be closed.
+ */
+export default class CleanEnvironment extends TestEnvironment {
+  timers = new Set();
+
+  async setup() {
+    await super.setup();
+    for (const make of ['setTimeout', 'setInterval']) {
+      const original = this.global[make];
+      const watched = (...args) => {
+        const timer = original(...args);
+        if (this.timers.size > 1_000) this.forgetEndedTimers();
+        this.timers.add(timer);
+        return timer;
+      };
+      this.global[make] = Object.defineProperties(watched, Object.getOwnPropertyDescriptors(original));
+    }
+  }
+
+  async handleTestEvent({ name }) {
+    if (name === 'setup') this.before = this.inventory();
+    if (name !== 'run_finish') return;
+    let left = this.surplus();
+    for (const end = performance.now() + PATIENCE; left.length > 0 && performance.now() < end;) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      left = this.surplus();
+    }
+    if (left.length > 0) throw new Error(`Left behind by the tests of this file: ${left.join(', ')}.`);
+  }
+
+  surplus() {
+    return [...this.inventory()]
+      .map(([kind, count]) => [kind, count - (this.before.get(kind) ?? 0)])
+      .filter(([, more]) => more > 0)
+      .map(([kind, more]) => `${more} × ${kind}`);
+  }
+
+  inventory() {
+    const { process: inside } = this.global; // the tests see a copy
+    this.forgetEndedTimers();
+    const counts = new Map([['timer', this.timers.size]]);
+    for (const event of EVENTS) counts.set(`listener of ${event}`, inside.listenerCount(event));
+    for (const kind of process.getActiveResourcesInfo())
+      if (kind !== 'Timeout') counts.set(kind, (counts.get(kind) ?? 0) + 1);
+    return counts;
+  }
+
+  forgetEndedTimers() {
+    for (const timer of this.timers) if (timer._destroyed || !timer.hasRef()) this.timers.delete(timer);
+  }
+}
