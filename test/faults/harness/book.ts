@@ -129,8 +129,8 @@ export class Book {
   private sample(id: string): void {
     const [claim, one] = [this.claims.get(id), this.untils.get(id)];
     if (!claim || !one) return;
+    const at = monotonic(); // before it is asked: a process that is stopped in between claims nothing for later
     const held = claim.held();
-    const at = monotonic();
     const until = at + (held ? claim.remaining() : 0);
     const moved = held && until > one.until + 1;
     if (held === one.held && !moved && at - one.told < 100) return;
