@@ -12,6 +12,7 @@ function argument(name: string, otherwise: number): number {
 const seed = argument('--seed', Math.floor(Math.random() * 1e9));
 const minutes = argument('--minutes', 2);
 console.log(`seed ${seed}, ${minutes} minutes`);
+process.env['KEEP_HISTORY'] ??= '1'; // a violation is rare here, and its seed alone does not bring it back
 
 const bed = new Bed(seed);
 const { random } = bed;
@@ -74,6 +75,6 @@ console.log(
 );
 console.log(`violations: ${violations.length}`);
 for (const violation of violations.slice(0, 20)) console.log(`  ${violation}`);
-if (violations.length > 0 && process.env['KEEP_HISTORY']) console.log(`  ${bed.path}`);
+if (violations.length > 0) console.log(`  ${bed.path}`);
 console.log(`Tests: ${violations.length === 0 ? 1 : 0} passed, ${violations.length === 0 ? 0 : 1} failed`);
 process.exit(violations.length === 0 ? 0 : 1);
