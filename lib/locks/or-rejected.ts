@@ -3,6 +3,8 @@ export function orRejected<T>(call: () => Promise<T>): Promise<T> {
   try {
     return call();
   } catch (error) {
-    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    return new Promise(() => {
+      throw error; // as it is, whatever was thrown
+    });
   }
 }

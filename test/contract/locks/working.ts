@@ -29,6 +29,15 @@ export function workingContract(stage: Stage): void {
     ).toBe(error);
   });
 
+  it('fails with what it threw, whatever that is', async () => {
+    const thrown = { code: 402 };
+    const work = () => {
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- users do
+      throw thrown;
+    };
+    expect(await failureOf(stage.one.using(stage.name, work))).toBe(thrown);
+  });
+
   it('fails with its own error, untouched, and the lock is free', async () => {
     const error = new Error('sold out');
     expect(await failureOf(stage.one.using(stage.name, () => Promise.reject(error)))).toBe(error);
