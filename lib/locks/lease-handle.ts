@@ -3,6 +3,7 @@ import { LockUsageError } from '../base/lock-usage-error.js';
 import { milliseconds } from '../base/duration.js';
 import type { ReleaseTerms, Tenure } from '../line/tenure.js';
 import type { Lease } from './lease.js';
+import { TTL } from './lock-settings.js';
 
 /** The lease of one name that a user holds. */
 export class LeaseHandle implements Lease {
@@ -52,9 +53,7 @@ export class LeaseHandle implements Lease {
 
   async renew(ttl?: number): Promise<void> {
     this.assertHeld();
-    const span =
-      ttl === undefined ? undefined : milliseconds(ttl, { option: 'ttl', min: 100, max: 86_400_000 });
-    await this.tenure.renew(span);
+    await this.tenure.renew(ttl === undefined ? undefined : milliseconds(ttl, TTL));
     this.assertHeld();
   }
 

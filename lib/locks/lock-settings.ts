@@ -9,11 +9,10 @@ import { wholeNumber } from './whole-number.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
-const TTL: DurationRange = { option: 'ttl', min: 100, max: DAY };
+/** The range of `ttl`, of leases and of latches. */
+export const TTL: DurationRange = { option: 'ttl', min: 100, max: DAY };
 /** The range of `wait`. */
 export const WAIT: DurationRange = { option: 'wait', min: 0, max: DAY, infinite: true };
-/** The range of a latch's `ttl`. */
-export const LATCH_TTL: DurationRange = { option: 'ttl', min: 100, max: DAY };
 /** The range of `doneTtl`. */
 export const DONE_TTL: DurationRange = { option: 'doneTtl', min: 100, max: DAY };
 const MAX_HOLD: DurationRange = { option: 'maxHold', min: 100, max: DAY };

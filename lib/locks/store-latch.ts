@@ -8,7 +8,7 @@ import type { LatchAnswer, LatchOperation } from '../store/latch-machine.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { LockContext } from './base-lock.js';
 import type { CountDownLatch } from './countdown-latch.js';
-import { LATCH_TTL, WAIT } from './lock-settings.js';
+import { TTL, WAIT } from './lock-settings.js';
 import { wholeNumber } from './whole-number.js';
 
 const PATIENCE = 1_000;
@@ -26,7 +26,7 @@ export class StoreLatch implements CountDownLatch {
 
   async trySetCount(n: number, options: { ttl?: unknown } = {}): Promise<boolean> {
     wholeNumber(n, 'n', WHOLE, this.name);
-    const ttl = micros(milliseconds(options.ttl ?? '24h', LATCH_TTL));
+    const ttl = micros(milliseconds(options.ttl ?? '24h', TTL));
     return (await this.ask({ kind: 'set', count: n, ttl })).outcome === 'set';
   }
 

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { Observable, Subscription } from 'rxjs';
 import { LockService } from '../locks/lock-service.js';
+import { orRejected } from '../locks/or-rejected.js';
 import { type LockNames, namesOf } from './lock-key.js';
 import { profileOf } from './lock-profiles.js';
 import { lockedCall } from './locked-call.js';
@@ -64,17 +65,13 @@ export function LockInterceptor(
           leaving.abort();
           handler.unsubscribe();
         });
-        hold(this.locks, work).then(
+        orRejected(() => run(this.locks, names(undefined, [context]), work, leaving.signal)).then(
           (fallback) => {
             if (!entered) subscriber.next(fallback); // Nest refuses an empty stream
             subscriber.complete();
           },
           (error: unknown) => subscriber.error(error),
         );
-
-        async function hold(locks: LockService, held: () => Promise<void>): Promise<unknown> {
-          return run(locks, names(undefined, [context]), held, leaving.signal);
-        }
       });
     }
   }

@@ -26,25 +26,22 @@ export function lockedCall(
   return (locks, names, work, signal) => {
     const plan = fixed ?? planOf({ ...profileOf(locks, profile as string), ...options });
     const settings = signal === undefined ? plan.settings : { ...plan.settings, signal };
-    return plan.onBusy === 'throw'
-      ? runLocked(locks, names, work, plan.kind, settings)
-      : unlessBusy((entering) => runLocked(locks, names, entering(work), plan.kind, settings), plan.onBusy);
+    const run = (held: Work): Promise<unknown> => runLocked(locks, names, held, plan.kind, settings);
+    return plan.onBusy === 'throw' ? run(work) : unlessBusy(run, work, plan.onBusy);
   };
 }
 
 async function unlessBusy(
-  run: (entering: (work: Work) => Work) => Promise<unknown>,
+  run: (held: Work) => Promise<unknown>,
+  work: Work,
   onBusy: Exclude<Plan['onBusy'], 'throw'>,
 ): Promise<unknown> {
   let entered = false;
-  const entering =
-    (work: Work): Work =>
-    (lease) => {
+  try {
+    return await run((lease) => {
       entered = true;
       return work(lease);
-    };
-  try {
-    return await run(entering);
+    });
   } catch (error) {
     // A busy error that the work itself threw is the work's own.
     if (entered || !isBusy(error)) throw error;
