@@ -2,7 +2,8 @@ import { Redis } from 'ioredis';
 import { COMPARE_AND_DELETE } from '../contenders/floor.js';
 import { TTL } from '../contenders/contender.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
-import { decodeAnswer, encodeOperation } from '../../lib/store/redis/operation-codec.js';
+import { decodeAnswer, encodeOperation, encodeTerms } from '../../lib/store/redis/operation-codec.js';
+import { MOST_KEYS } from '../../lib/store/redis/script-batch.js';
 import { SCRIPTS } from '../../lib/store/redis/scripts.gen.js';
 import type { LockAnswer, LockOperation } from '../../lib/store/lock-operation.js';
 import { WHOLE } from '../../lib/store/lock-state.js';
@@ -12,7 +13,6 @@ import { type Scenario, terms } from './scenario.js';
 
 const BATCH = 500;
 const MICROS = 1_000;
-const GATHERED = 50;
 const REQUEST = {
   units: WHOLE,
   capacity: WHOLE,
@@ -46,18 +46,19 @@ export const serverCost: Scenario = {
         alone: await costOf(stage, cycles, 1, stage.quick ? ALONE / 4 : ALONE),
       }),
     });
-    const own = 'nestjs-distributed-lock';
-    const gathered = `${own}, fenceMemory 0, ${GATHERED} names a call`;
+    const own = async (id: string, fenceMemory: number, names: number): Promise<Runner> => {
+      const memory = fenceMemory > 0 ? `${fenceMemory / 1_000} s (default)` : '0';
+      const calls =
+        names > 1 ? `${names} names a call, as it sends what is asked at once` : 'a call for each name';
+      const label = `nestjs-distributed-lock, fenceMemory ${memory}, ${calls}`;
+      return runner(id, label, 'ours', await scriptCycles(client, fenceMemory, names));
+    };
     const rows = await interleaved(
       [
-        runner('own', `${own}, fenceMemory 0`, 'ours', await scriptCycles(client, 0, 1)),
-        runner(
-          'own-default',
-          `${own}, fenceMemory 60 s (default)`,
-          'ours',
-          await scriptCycles(client, 60_000, 1),
-        ),
-        runner('own-gathered', gathered, 'ours', await scriptCycles(client, 0, GATHERED)),
+        await own('own', 0, MOST_KEYS),
+        await own('own-default', 60_000, MOST_KEYS),
+        await own('own-alone', 0, 1),
+        await own('own-alone-default', 60_000, 1),
         runner('floor', 'SET NX PX + compare-and-delete', 'floor', await bareCycles(client)),
       ],
       terms(stage),
@@ -103,14 +104,14 @@ async function scriptCycles(client: Redis, fenceMemory: number, names: number): 
       const part = operations.slice(first, first + names);
       const keys = part.map((_, index) => `lock:${fenceMemory}-${names}-name-${first + index}`);
       const args = part.flatMap((operation) => encodeOperation(operation, memory));
-      pipeline.evalsha(script, part.length, ...keys, memory, 'lock:session:', 1, ...args);
+      pipeline.evalsha(script, part.length, ...keys, encodeTerms(memory, 'lock:session:', true), ...args);
     }
     const outcomes = (await pipeline.exec()) ?? [];
-    const replies = outcomes.flatMap(([error, reply]): unknown[] => {
+    return operations.map((operation, index) => {
+      const [error, reply] = outcomes[Math.floor(index / names)] ?? [];
       if (error) throw error;
-      return reply as unknown[];
+      return decodeAnswer(operation, Array.isArray(reply) ? reply[index % names] : reply);
     });
-    return operations.map((operation, index) => decodeAnswer(operation, replies[index]));
   };
   const acquire = (await client.script('LOAD', SCRIPTS.acquire)) as string;
   const release = (await client.script('LOAD', SCRIPTS.release)) as string;

@@ -12,6 +12,7 @@ import {
   decodeLatchAnswer,
   decodeNotice,
   encodeLatchOperation,
+  encodeTerms,
 } from '../../lib/store/redis/operation-codec.js';
 import { SCRIPTS } from '../../lib/store/redis/scripts.gen.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
@@ -70,7 +71,7 @@ describeWithRealRedis('the script of the latch and its machine, side by side', (
         await client.del(key);
         state = emptyLatch();
       }
-      const args = [0, channel, 1, ...encodeLatchOperation(operation), now];
+      const args = [encodeTerms(0, channel, true), ...encodeLatchOperation(operation), now];
       const [reply, record, until] = await Promise.all([
         client.evalsha(digest, 1, key, ...args),
         client.hgetall(key),

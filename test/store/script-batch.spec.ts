@@ -49,6 +49,12 @@ describe('the batch of script calls', () => {
     expect(sent.indexOf('release same')).toBeLessThan(sent.indexOf('acquire other+same'));
   });
 
+  it('names each key once in a call', async () => {
+    for (const key of ['first', 'same', 'other', 'same', 'same']) ask('acquire', key);
+    await turn();
+    expect(sent).toEqual(['acquire first', 'acquire same+other', 'acquire same', 'acquire same']);
+  });
+
   it('sends no more than 32 keys with one call', async () => {
     for (let index = 0; index <= 33; index += 1) ask('renew', `k${index}`);
     await turn();

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { AnswerTo, LockOperation } from '../../lib/store/lock-operation.js';
-import { decodeAnswer, encodeOperation } from '../../lib/store/redis/operation-codec.js';
+import { decodeAnswer, encodeOperation, encodeTerms } from '../../lib/store/redis/operation-codec.js';
 import type { StoredRecord } from '../../lib/store/redis/state-codec.js';
 import { storedRecord } from '../support/stored-record.js';
 import { SCRIPTS } from '../../lib/store/redis/scripts.gen.js';
@@ -13,9 +13,10 @@ local function virtual(call, name, ...)
     local seconds = math.floor(clock / 1000000)
     return { string.format('%.0f', seconds), string.format('%.0f', clock - seconds * 1000000) }
   end
-  local key, value, unit, milliseconds = ...
+  local key, value, unit, milliseconds, mode = ...
   if name ~= 'SET' or unit ~= 'PX' then return call(name, ...) end
-  local set = call('SET', key, value)
+  local set = mode and call('SET', key, value, mode) or not mode and call('SET', key, value)
+  if not set then return set end
   call('PEXPIREAT', key, string.format('%.0f', math.floor(clock / 1000) + milliseconds))
   return set
 end
@@ -47,13 +48,13 @@ export class VirtualScripts {
     operation: O,
     now: number,
   ): Promise<{ answer: AnswerTo<O>; record: StoredRecord; expiry: number }> {
-    const common = [fenceMemory, this.channelPrefix, counted ? 1 : 0];
-    const args = [...common, ...encodeOperation(operation, fenceMemory), now];
+    const terms = encodeTerms(fenceMemory, this.channelPrefix, counted);
+    const args = [terms, ...encodeOperation(operation, fenceMemory), now];
     const [replies, record, expiry] = await Promise.all([
       this.client.evalsha(this.digests.get(operation.kind) ?? '', 1, key, ...args),
       storedRecord(this.client, key),
       this.client.pexpiretime(key),
     ]);
-    return { answer: decodeAnswer(operation, (replies as unknown[])[0]), record, expiry };
+    return { answer: decodeAnswer(operation, Array.isArray(replies) ? replies[0] : replies), record, expiry };
   }
 }

@@ -1,27 +1,35 @@
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { AcquireOperation, AnswerTo, LockAnswer, LockNotice, LockOperation } from '../lock-operation.js';
+import { WHOLE } from '../lock-state.js';
 
 type Reply = readonly (string | number)[];
 
 const PLAIN = { c: 'contended', e: 'echo', o: 'opened' } as const;
 
-/** What a script takes for one key, after its three common arguments. `fenceMemory` in microseconds. */
+/** What all scripts take first. `fenceMemory` in microseconds; `countable` as in scripts/_machine.lua. */
+export function encodeTerms(fenceMemory: number, channelPrefix: string, countable: boolean): string {
+  return `${fenceMemory} ${countable ? 1 : 0} ${channelPrefix}`;
+}
+
+/** What a script takes for one key, after its terms. `fenceMemory` in microseconds. */
 export function encodeOperation(op: LockOperation, fenceMemory: number): (string | number)[] {
   switch (op.kind) {
     case 'acquire': {
       const { id, units, capacity, ttl, guard, block, wait, subscribed, seal, who, notAfter } = op;
       const span = ttl + guard;
-      const hold = `${units} ${capacity} ${span} ${reserved(op)} ${who}`;
-      const ask = `${ttl} ${guard} ${wait} ${subscribed ? 1 : 0} ${block} ${seal}`;
-      return [id, notAfter ?? '', milliseconds(span + fenceMemory), hold, ask];
+      const share = units === WHOLE && capacity === WHOLE ? '*' : `${units}/${capacity}`;
+      const hold = `${id} ${padded(span)} = ${share} ${reserved(op)} ${who}`;
+      const ask = `${time(notAfter)} ${guard} ${wait} ${subscribed ? 1 : 0} ${block} ${seal}`;
+      return [milliseconds(span + fenceMemory), hold, ask];
     }
     case 'renew': {
       const span = op.ttl + op.guard;
-      return [op.id, op.notAfter ?? '', milliseconds(span + fenceMemory), span, op.block, op.used];
+      const keep = milliseconds(span + fenceMemory);
+      return [op.id, time(op.notAfter), keep, padded(span), op.block, op.used];
     }
     case 'release': {
-      const more = op.keep > 0 || op.done > 0 ? `${op.keep} ${op.done}` : '';
-      return [op.id, op.used, milliseconds(fenceMemory), more];
+      const idle = milliseconds(fenceMemory);
+      return [op.id, op.used, op.keep > 0 || op.done > 0 ? `${idle} ${op.keep} ${op.done}` : idle];
     }
     case 'downgrade':
       return [op.id, op.units, op.used];
@@ -33,6 +41,16 @@ export function encodeOperation(op: LockOperation, fenceMemory: number): (string
 /** How many fences a fresh grant reserves. */
 function reserved({ units, capacity, block, ttl }: AcquireOperation): number {
   return units === capacity ? Math.min(block, ttl) : 1;
+}
+
+/** A server time with 16 digits; one that never comes for none. */
+function time(micros = Number.MAX_SAFE_INTEGER): string {
+  return String(micros).padStart(16, '0');
+}
+
+/** A span of time with the width that the compact record gives it. */
+function padded(micros: number): string {
+  return String(micros).padStart(12, '0');
 }
 
 function milliseconds(micros: number): number {
@@ -77,7 +95,7 @@ function answerIn(reply: Reply): LockAnswer {
   }
 }
 
-/** What follows the three common arguments of the latch script. */
+/** What follows the terms of the latch script. */
 export function encodeLatchOperation(op: LatchOperation): (string | number)[] {
   if (op.kind === 'set') return [op.kind, op.count, op.ttl];
   return op.kind === 'read' ? [op.kind] : [op.kind, op.id];

@@ -35,8 +35,8 @@ export class RedisConnection {
     private readonly address: string,
     private readonly clock: Clock,
     private readonly onUp: () => void,
-    /** The arguments that all scripts begin with. */
-    private readonly common: ScriptArguments,
+    /** The argument that all scripts begin with. */
+    private readonly terms: string,
   ) {
     this.failures = new RedisFailures(address, [client.options.password, client.options.sentinelPassword]);
     client.on('error', (error: Error) => {
@@ -88,7 +88,7 @@ export class RedisConnection {
   script(name: ScriptName, key: string, args: ScriptArguments, timeout: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const settle = this.withDeadline(name, timeout, resolve, reject);
-      runScript(this.client, name, [key], [...this.common, ...args], settle.resolve, settle.reject);
+      runScript(this.client, name, [key], [this.terms, ...args], settle.resolve, settle.reject);
     });
   }
 
@@ -144,11 +144,11 @@ export class RedisConnection {
 
   private sendBatch(name: ScriptName, calls: readonly ScriptCall[]): void {
     const keys = calls.map(({ key }) => key);
-    const args = [...this.common];
+    const args: (string | number)[] = [this.terms];
     for (const call of calls) args.push(...call.args);
     const answered = (replies: unknown): void =>
       calls.forEach(({ resolve, reject }, index) => {
-        const reply = (replies as readonly unknown[])[index];
+        const reply = Array.isArray(replies) ? (replies[index] as unknown) : replies;
         if (reply instanceof Error) reject(reply);
         else resolve(reply);
       });

@@ -14,6 +14,7 @@ import {
   decodeNotice,
   encodeLatchOperation,
   encodeOperation,
+  encodeTerms,
 } from './operation-codec.js';
 import { RedisChannel } from './redis-channel.js';
 import { RedisConnection } from './redis-connection.js';
@@ -58,7 +59,7 @@ export class RedisStore implements LockStore {
       recipe.address,
       clock,
       () => this.wake(),
-      [this.fenceMemory, channelPrefix, 1],
+      encodeTerms(this.fenceMemory, channelPrefix, true),
     );
     this.records = new RecordReader(this.connection, this.prefix, recipe.address);
     this.channel = new RedisChannel(channelPrefix + this.session, () => recipe.open(connectionName), clock, {

@@ -8,12 +8,13 @@ export interface ScriptCall {
 
 // One script call blocks the server for as long as it runs: some microseconds a key. And of a larger crowd the server
 // serves one part while the next is made: with 64 callers, parts of 32 are a fifth faster than one of 64.
-const MOST = 32;
+export const MOST_KEYS = 32;
 
 /**
  * Sends the first call of a turn of the event loop at once, and gathers what else is asked in that turn into one
  * call of each script. The server's fixed cost of a script call, and a write to the socket, are then paid once for
- * all of them, and who asks alone waits for nobody. What is asked of one key keeps its order.
+ * all of them, and who asks alone waits for nobody. A call names each key once, and what is asked of one key keeps its
+ * order.
  */
 export class ScriptBatch<Name extends string> {
   private readonly pending = new Map<Name, ScriptCall[]>();
@@ -30,12 +31,12 @@ export class ScriptBatch<Name extends string> {
       return this.send(script, [call]);
     }
     const before = this.scriptOf.get(call.key);
-    if (before !== undefined && before !== script) this.flush(before);
+    if (before !== undefined) this.flush(before);
     let calls = this.pending.get(script);
     if (!calls) this.pending.set(script, (calls = []));
     calls.push(call);
     this.scriptOf.set(call.key, script);
-    if (calls.length === MOST) this.flush(script);
+    if (calls.length === MOST_KEYS) this.flush(script);
   }
 
   private endTurn(): void {

@@ -1,13 +1,17 @@
 // Made from scripts/*.lua by `npm run lua`.
 export const SCRIPTS = {
   acquire: `
-local STRIDE = 5
+local STRIDE = 3
+local ZERO = 48 -- the code of '0'
+local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
-local function general(key, id, hold, ask)
-local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
+local fresh = 'lock1 ' .. nowText .. ' '
+local function general(key, at)
+local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
+fenceMemory = tonumber(fenceMemory)
 local compact = redis.pcall('GET', key)
 local r = {}
 if type(compact) == 'table' then -- WRONGTYPE
@@ -26,6 +30,13 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+local function sharesOf(share)
+if share == '*' then
+return WHOLE, WHOLE
+end
+local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
+return tonumber(units), tonumber(capacity_)
+end
 local function text(number)
 return string.format('%.0f', number)
 end
@@ -46,13 +57,15 @@ kept = flags > 3,
 used = used + units
 end
 if compact then
-local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+local at_, id_, span, first_, share, block, who, released_ =
+string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
 if id_ then
-fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
-ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
-holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
-revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+first_ = tonumber(first_ == '=' and at_ or first_)
+fence = first_ + block - 1
+ids[1], released = id_, released_
+used, capacity = sharesOf(share)
+holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+revoked = false, kept = false, first = first_, since = first_, who = who }
 touched[id_] = true
 else
 fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
@@ -114,14 +127,15 @@ return nil
 end
 local before = released == '' and '-' or released
 if #ids == 0 then
-return 'lock1 - ' .. text(fence) .. ' ' .. before
+return string.format('lock1 - %016.0f %s', fence, before)
 end
 local h = identify(ids[1])
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
-before, h.units, capacity, h.span, h.who)
+local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
+return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
+share, h.last - h.first + 1, h.who, before)
 end
 local function spread()
 if compact then
@@ -282,10 +296,11 @@ fence = last
 end
 h.last = last
 end
-local units, wanted, who = string.match(hold, '^(%d+) (%d+) %d+ %d+ (.*)$')
-local ttl, guard, wait, subscribed, block, seal = string.match(ask, '^(%d+) (%d+) (%d+) (%d) (%d+) (%S+)$')
-units, wanted, block = tonumber(units), tonumber(wanted), tonumber(block)
-ttl, guard, wait = tonumber(ttl), tonumber(guard), tonumber(wait)
+local id, span, share, who = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
+local guard, wait, subscribed, block, seal = string.match(args[at + 2], '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
+local units, wanted = sharesOf(share)
+guard, wait, block = tonumber(guard), tonumber(wait), tonumber(block)
+local ttl = span - guard
 local seq = seqOf(id)
 if seq then
 redis.call('PERSIST', key)
@@ -379,31 +394,43 @@ end
 end
 return queued()
 end
-local function serve(key, at)
-local id, notAfter = ARGV[at + 1], ARGV[at + 2]
-if notAfter ~= '' and now > tonumber(notAfter) then
+local function lean(key, record, at)
+local hold = args[at + 1]
+if now > sub(args[at + 2], 1, 16) + 0 then
 return { 'late', now }
 end
-local record = redis.pcall('GET', key)
-local released = '-'
+local mode, released = 'NX', ' -' -- a value that is no string is not overwritten
 if record then
-if type(record) ~= 'string' or string.sub(record, 1, 8) ~= 'lock1 - ' or string.sub(record, 25, 25) ~= ' '
-or string.sub(record, 9, 24) >= nowText or string.sub(record, 26) == id then
-return general(key, id, ARGV[at + 4], ARGV[at + 5])
+mode, released = 'XX', sub(record, 25)
+local fence = sub(record, 1, 8) == 'lock1 - ' and tonumber(sub(record, 9, 24))
+if not fence or fence >= now or sub(hold, 1, #released) == sub(released, 2) .. ' ' then
+return nil
 end
-released = string.sub(record, 26)
 end
-redis.call('SET', key,
-'lock1 ' .. id .. ' ' .. nowText .. ' ' .. nowText .. ' - ' .. released .. ' ' .. ARGV[at + 4], 'PX', ARGV[at + 3])
+local set = try('SET', key, fresh .. hold .. released, 'PX', args[at], mode)
+return set and set.ok and now
+end
+local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))
+local plain, replies = true, {}
+for index = 1, #keys do
+local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
+if reply ~= now then
+replies[index] = reply
+plain = false
+end
+end
+if plain then
 return now
 end
-local replies = {}
-for index = 1, #KEYS do
-local ok, reply = pcall(serve, KEYS[index], 3 + (index - 1) * STRIDE)
+for index = 1, #keys do
+if replies[index] == false then
+local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE)
 if not ok then
 reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
 end
 replies[index] = reply
+end
+replies[index] = replies[index] or now
 end
 return replies
 `,
@@ -411,10 +438,15 @@ return replies
 local STRIDE = 3
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local function serve(key, at)
-local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local id, units = ARGV[at + 1], tonumber(ARGV[at + 2])
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
+local keys, replies, plain = KEYS, {}, false
+for index = 1, #keys do
+replies[index] = false
+end
+local function general(key, at)
+local id, units = ARGV[at], tonumber(ARGV[at + 1])
+local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
+fenceMemory = tonumber(fenceMemory)
 local compact = redis.pcall('GET', key)
 local r = {}
 if type(compact) == 'table' then -- WRONGTYPE
@@ -433,6 +465,13 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+local function sharesOf(share)
+if share == '*' then
+return WHOLE, WHOLE
+end
+local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
+return tonumber(units), tonumber(capacity_)
+end
 local function text(number)
 return string.format('%.0f', number)
 end
@@ -453,13 +492,15 @@ kept = flags > 3,
 used = used + units
 end
 if compact then
-local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+local at_, id_, span, first_, share, block, who, released_ =
+string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
 if id_ then
-fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
-ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
-holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
-revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+first_ = tonumber(first_ == '=' and at_ or first_)
+fence = first_ + block - 1
+ids[1], released = id_, released_
+used, capacity = sharesOf(share)
+holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+revoked = false, kept = false, first = first_, since = first_, who = who }
 touched[id_] = true
 else
 fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
@@ -521,14 +562,15 @@ return nil
 end
 local before = released == '' and '-' or released
 if #ids == 0 then
-return 'lock1 - ' .. text(fence) .. ' ' .. before
+return string.format('lock1 - %016.0f %s', fence, before)
 end
 local h = identify(ids[1])
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
-before, h.units, capacity, h.span, h.who)
+local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
+return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
+share, h.last - h.first + 1, h.who, before)
 end
 local function spread()
 if compact then
@@ -696,7 +738,7 @@ redis.call('PERSIST', key) -- a write that a full server allows; the commit sets
 expire()
 local h = holders[id]
 if h and not h.kept and h.units > units then
-giveBack(id, tonumber(ARGV[at + 3]))
+giveBack(id, tonumber(ARGV[at + 2]))
 used = used - h.units + units
 h.units = units
 touch(id)
@@ -705,13 +747,18 @@ grantHeads('')
 commit()
 return { (h and not h.kept) and 'downgraded' or 'lost', now }
 end
-local replies = {}
-for index = 1, #KEYS do
-local ok, reply = pcall(serve, KEYS[index], 3 + (index - 1) * STRIDE)
+if plain then
+return now
+end
+for index = 1, #keys do
+if replies[index] == false then
+local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE)
 if not ok then
 reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
 end
 replies[index] = reply
+end
+replies[index] = replies[index] or now
 end
 return replies
 `,
@@ -726,7 +773,7 @@ table.insert(record, 1, time[1] * 1000000 + time[2])
 return record
 `,
   latch: `
-local key, kind = KEYS[1], ARGV[4]
+local key, kind = KEYS[1], ARGV[2]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local SIGN_OF_LIFE = 15000000
@@ -761,16 +808,16 @@ count, expiry = nil, 0
 end
 local outcome
 if kind == 'set' and not count then
-outcome, count, expiry = 'set', tonumber(ARGV[5]), now + ARGV[6]
+outcome, count, expiry = 'set', tonumber(ARGV[3]), now + ARGV[4]
 redis.call('HSET', key, 'latch', '1', 'count', count, 'until', string.format('%.0f', expiry),
 'alive', string.format('%.0f', alive))
 elseif kind == 'watch' and count ~= 0 then
 alive = math.max(alive, now + SIGN_OF_LIFE)
 redis.call('HSET', key, 'latch', '1', 'alive', string.format('%.0f', alive),
-'w:' .. ARGV[5], string.format('%.0f', now + SIGN_OF_LIFE))
+'w:' .. ARGV[3], string.format('%.0f', now + SIGN_OF_LIFE))
 elseif kind == 'unwatch' then
-redis.call('HDEL', key, 'w:' .. ARGV[5])
-elseif kind == 'down' and count and count > 0 and redis.call('HSETNX', key, 'd:' .. ARGV[5], '1') == 1 then
+redis.call('HDEL', key, 'w:' .. ARGV[3])
+elseif kind == 'down' and count and count > 0 and redis.call('HSETNX', key, 'd:' .. ARGV[3], '1') == 1 then
 count = count - 1
 redis.call('HSET', key, 'count', count)
 if count == 0 then
@@ -780,7 +827,7 @@ redis.call('HDEL', key, field)
 end
 for field in pairs(opened) do
 local id = string.sub(field, 3)
-redis.pcall('PUBLISH', ARGV[2] .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
+redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d (.*)$') .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
 end
 end
 end
@@ -796,12 +843,17 @@ end
 return { outcome or (kind == 'set' and 'exists') or (count == 0 and 'open') or 'counting', now, count, expiry }
 `,
   release: `
-local STRIDE = 4
+local STRIDE = 3
+local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local function general(key, id, lastUsed, more)
-local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
+local idleKeys = {}
+local SPACE, SAME = 32, 61 -- the codes of ' ' and '='
+local function general(key, at)
+local id, lastUsed = args[at], tonumber(args[at + 1])
+local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
+fenceMemory = tonumber(fenceMemory)
 local compact = redis.pcall('GET', key)
 local r = {}
 if type(compact) == 'table' then -- WRONGTYPE
@@ -820,6 +872,13 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+local function sharesOf(share)
+if share == '*' then
+return WHOLE, WHOLE
+end
+local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
+return tonumber(units), tonumber(capacity_)
+end
 local function text(number)
 return string.format('%.0f', number)
 end
@@ -840,13 +899,15 @@ kept = flags > 3,
 used = used + units
 end
 if compact then
-local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+local at_, id_, span, first_, share, block, who, released_ =
+string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
 if id_ then
-fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
-ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
-holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
-revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+first_ = tonumber(first_ == '=' and at_ or first_)
+fence = first_ + block - 1
+ids[1], released = id_, released_
+used, capacity = sharesOf(share)
+holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+revoked = false, kept = false, first = first_, since = first_, who = who }
 touched[id_] = true
 else
 fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
@@ -908,14 +969,15 @@ return nil
 end
 local before = released == '' and '-' or released
 if #ids == 0 then
-return 'lock1 - ' .. text(fence) .. ' ' .. before
+return string.format('lock1 - %016.0f %s', fence, before)
 end
 local h = identify(ids[1])
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
-before, h.units, capacity, h.span, h.who)
+local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
+return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
+share, h.last - h.first + 1, h.who, before)
 end
 local function spread()
 if compact then
@@ -1079,7 +1141,7 @@ end
 if absent then
 return { 'gone', now }
 end
-local keep, doneFor = string.match(more, '^(%d+) (%d+)$')
+local keep, doneFor = string.match(args[at + 2], ' (%d+) (%d+)$')
 keep, doneFor = tonumber(keep or 0), tonumber(doneFor or 0)
 redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
 expire()
@@ -1112,56 +1174,79 @@ grantHeads('')
 commit()
 return { outcome, now }
 end
-local function serve(key, at)
-local id, used, idle, more = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-local record = more == '' and redis.pcall('GET', key)
-local since, first, last, units, capacity, span, block
-local numbers = 8 + #id
-if type(record) == 'string' and string.sub(record, 1, numbers - 1) == 'lock1 ' .. id .. ' ' then
-since, first, last, units, capacity, span, block =
-string.match(record, '^(%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ', numbers)
+local function lean(key, record, at)
+local id, used, idle = args[at], args[at + 1], args[at + 2]
+local span = 25 + #id
+if not record or string.find(record, id, 24, true) ~= 24 or string.byte(record, span - 1) ~= SPACE then
+return nil
 end
-if not since or units ~= capacity or since + span <= now then
-return general(key, id, tonumber(used), more)
+local since = sub(record, 7, 22)
+local from = since + 0
+if from + sub(record, span, span + 11) <= now or from >= now then
+return nil
 end
-local fence = used
-if used < first or #used ~= 16 or last ~= '-' or used - first >= tonumber(block) then
-fence = math.min(last == '-' and first + block - 1 or tonumber(last), math.max(tonumber(used), first - 1))
-fence = string.format('%.0f', fence)
+if used ~= since or string.byte(record, span + 13) ~= SAME then
+local first, block = string.match(record, '^(%S+) %S+ (%d+) ', span + 13)
+first = first == '=' and from or tonumber(first)
+local fence = math.min(first + block - 1, math.max(tonumber(used), first - 1))
+if fence >= now then
+return nil
 end
-if tonumber(fence) >= now then
-return general(key, id, tonumber(used), more)
+used = string.format('%016.0f', fence)
 end
 if idle == '0' then
-redis.call('DEL', key)
-else
-local whole = 'lock1 - ' .. fence .. ' ' .. id
-local set = redis.pcall('SET', key, whole, 'PX', idle)
+idleKeys[#idleKeys + 1] = key
+return now
+elseif not tonumber(idle) then
+return nil
+end
+local whole = 'lock1 - ' .. used .. ' ' .. id
+local set = try('SET', key, whole, 'PX', idle)
 if set.err then
 redis.call('PERSIST', key)
 redis.call('SET', key, whole, 'PX', idle)
 end
-end
 return now
 end
-local replies = {}
-for index = 1, #KEYS do
-local ok, reply = pcall(serve, KEYS[index], 3 + (index - 1) * STRIDE)
+local records = redis.call('MGET', unpack(keys))
+local plain, replies = true, {}
+for index = 1, #keys do
+local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
+if reply ~= now then
+replies[index] = reply
+plain = false
+end
+end
+if #idleKeys > 0 then
+redis.call('DEL', unpack(idleKeys))
+end
+if plain then
+return now
+end
+for index = 1, #keys do
+if replies[index] == false then
+local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE)
 if not ok then
 reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
 end
 replies[index] = reply
 end
+replies[index] = replies[index] or now
+end
 return replies
 `,
   renew: `
 local STRIDE = 6
+local keys, args, sub = KEYS, ARGV, string.sub
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = string.format('%.0f', now)
-local function general(key, id, span, block, lastUsed)
-local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
+local function general(key, at)
+local id, span = args[at], tonumber(args[at + 3])
+local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
+local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
+fenceMemory = tonumber(fenceMemory)
 local compact = redis.pcall('GET', key)
 local r = {}
 if type(compact) == 'table' then -- WRONGTYPE
@@ -1180,6 +1265,13 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+local function sharesOf(share)
+if share == '*' then
+return WHOLE, WHOLE
+end
+local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
+return tonumber(units), tonumber(capacity_)
+end
 local function text(number)
 return string.format('%.0f', number)
 end
@@ -1200,13 +1292,15 @@ kept = flags > 3,
 used = used + units
 end
 if compact then
-local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+local at_, id_, span, first_, share, block, who, released_ =
+string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
 if id_ then
-fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
-ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
-holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
-revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+first_ = tonumber(first_ == '=' and at_ or first_)
+fence = first_ + block - 1
+ids[1], released = id_, released_
+used, capacity = sharesOf(share)
+holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+revoked = false, kept = false, first = first_, since = first_, who = who }
 touched[id_] = true
 else
 fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
@@ -1268,14 +1362,15 @@ return nil
 end
 local before = released == '' and '-' or released
 if #ids == 0 then
-return 'lock1 - ' .. text(fence) .. ' ' .. before
+return string.format('lock1 - %016.0f %s', fence, before)
 end
 local h = identify(ids[1])
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
-before, h.units, capacity, h.span, h.who)
+local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
+return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
+share, h.last - h.first + 1, h.who, before)
 end
 local function spread()
 if compact then
@@ -1465,41 +1560,54 @@ return { 'revoked', now }
 end
 return { 'renewed', now, h.last, flag(h.told) }
 end
-local function serve(key, at)
-local id, notAfter = ARGV[at + 1], ARGV[at + 2]
-if notAfter ~= '' and now > tonumber(notAfter) then
+local function lean(key, record, at)
+local id = args[at]
+if now > args[at + 1] + 0 then
 return { 'late', now }
 end
-local span, block, lastUsed = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
-local record = redis.pcall('GET', key)
-local holder, since, first, last, released, units, capacity, before, reserved, who
-if type(record) == 'string' then
-holder, since, first, last, released, units, capacity, before, reserved, who =
-string.match(record, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+local before = 25 + #id
+if not record or sub(record, 24, before - 1) ~= id .. ' ' then
+return nil
 end
-if holder ~= id or since + before <= now or tonumber(since) > now or since + before > now + span then
-return general(key, id, span, block, lastUsed)
+local since, span = sub(record, 7, 22), tonumber(args[at + 3])
+local deadline = since + sub(record, before, before + 11)
+local first, share, block, rest = string.match(record, '^(%S+) (%S+) (%d+) (.*)$', before + 13)
+if first == '=' then
+first = since
 end
-last = last == '-' and first + reserved - 1 or tonumber(last)
-if units == capacity then
-last = math.max(last, lastUsed + block)
+local last = first + block - 1
+if share == '*' or string.find(share, '^(%d+)/%1$') then
+last = math.max(last, args[at + 5] + args[at + 4])
 end
-if last >= now + span then
-return general(key, id, span, block, lastUsed)
+if deadline <= now or since + 0 > now or deadline > now + span or last >= now + span then
+return nil
 end
-local lastText = string.format('%.0f', last)
 redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
-redis.call('SET', key, 'lock1 ' .. id .. ' ' .. nowText .. ' ' .. first .. ' ' .. lastText .. ' ' .. released ..
-' ' .. units .. ' ' .. capacity .. ' ' .. ARGV[at + 4] .. ' 0 ' .. who, 'PX', ARGV[at + 3])
-return nowText .. ' ' .. lastText
+redis.call('SET', key, 'lock1 ' .. nowText .. ' ' .. id .. ' ' .. args[at + 3] .. ' ' .. first .. ' ' .. share ..
+' ' .. last - first + 1 .. ' ' .. rest, 'PX', args[at + 2])
+return nowText .. ' ' .. string.format('%.0f', last)
 end
-local replies = {}
-for index = 1, #KEYS do
-local ok, reply = pcall(serve, KEYS[index], 3 + (index - 1) * STRIDE)
+local records = redis.call('MGET', unpack(keys))
+local plain, replies = true, {}
+for index = 1, #keys do
+local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
+if reply ~= now then
+replies[index] = reply
+plain = false
+end
+end
+if plain then
+return now
+end
+for index = 1, #keys do
+if replies[index] == false then
+local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE)
 if not ok then
 reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
 end
 replies[index] = reply
+end
+replies[index] = replies[index] or now
 end
 return replies
 `,
@@ -1507,11 +1615,16 @@ return replies
 local STRIDE = 2
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local function serve(key, at)
-local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local force = ARGV[at + 2] == '1'
+local keys, replies, plain = KEYS, {}, false
+for index = 1, #keys do
+replies[index] = false
+end
+local function general(key, at)
+local force = ARGV[at + 1] == '1'
 local outcome = force and 'freed' or 'marked'
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
+local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
+fenceMemory = tonumber(fenceMemory)
 local compact = redis.pcall('GET', key)
 local r = {}
 if type(compact) == 'table' then -- WRONGTYPE
@@ -1530,6 +1643,13 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+local function sharesOf(share)
+if share == '*' then
+return WHOLE, WHOLE
+end
+local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
+return tonumber(units), tonumber(capacity_)
+end
 local function text(number)
 return string.format('%.0f', number)
 end
@@ -1550,13 +1670,15 @@ kept = flags > 3,
 used = used + units
 end
 if compact then
-local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+local at_, id_, span, first_, share, block, who, released_ =
+string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
 if id_ then
-fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
-ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
-holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
-revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+first_ = tonumber(first_ == '=' and at_ or first_)
+fence = first_ + block - 1
+ids[1], released = id_, released_
+used, capacity = sharesOf(share)
+holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+revoked = false, kept = false, first = first_, since = first_, who = who }
 touched[id_] = true
 else
 fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
@@ -1618,14 +1740,15 @@ return nil
 end
 local before = released == '' and '-' or released
 if #ids == 0 then
-return 'lock1 - ' .. text(fence) .. ' ' .. before
+return string.format('lock1 - %016.0f %s', fence, before)
 end
 local h = identify(ids[1])
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
-before, h.units, capacity, h.span, h.who)
+local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
+return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
+share, h.last - h.first + 1, h.who, before)
 end
 local function spread()
 if compact then
@@ -1806,19 +1929,24 @@ touch(each)
 end
 end
 for _, each in ipairs(revoked) do
-push(each, 'r ' .. each .. ' ' .. ARGV[at + 1])
+push(each, 'r ' .. each .. ' ' .. ARGV[at])
 end
 grantHeads('')
 commit()
 return { outcome, now, #revoked }
 end
-local replies = {}
-for index = 1, #KEYS do
-local ok, reply = pcall(serve, KEYS[index], 3 + (index - 1) * STRIDE)
+if plain then
+return now
+end
+for index = 1, #keys do
+if replies[index] == false then
+local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE)
 if not ok then
 reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
 end
 replies[index] = reply
+end
+replies[index] = replies[index] or now
 end
 return replies
 `,

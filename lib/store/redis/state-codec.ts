@@ -1,4 +1,4 @@
-import { emptyState, type Holder, type LockState, type Waiter } from '../lock-state.js';
+import { emptyState, WHOLE, type Holder, type LockState, type Waiter } from '../lock-state.js';
 
 /** A record as Redis has it: the compact form is a string, the general one a hash. */
 export type StoredRecord = string | Readonly<Record<string, string>>;
@@ -24,21 +24,23 @@ export function decodeState(record: StoredRecord): LockState {
 
 /** The compact form: nobody holds, or one holds and nothing about it is special. */
 function decodeCompact(line: string, state: LockState): LockState {
-  const [, id = '', numbers = '', who = ''] = /^lock1 (\S+) ((?:\S+ ){8})([^]*)$/.exec(line) ?? [];
-  if (!id || id === '-') {
-    const [, , fence, released = ''] = line.split(' ');
-    return { ...state, fence: Number(fence), released: released === '-' ? '' : released };
+  const [, at = '', id = '', span, since = '', share = '', block, who = '', released = ''] =
+    /^lock1 (\d+) (\S+) (\d+) (\S+) (\S+) (\d+) ([^]*) (\S+)$/.exec(line) ?? [];
+  if (!id) {
+    const [, , fence, last = ''] = line.split(' ');
+    return { ...state, fence: Number(fence), released: last === '-' ? '' : last };
   }
-  const [at, first, explicit, released = '', units, capacity, span, block] = numbers.split(' ');
-  const last = explicit === '-' ? Number(first) + Number(block) - 1 : Number(explicit);
+  const [units, capacity] = share === '*' ? [WHOLE, WHOLE] : share.split('/').map(Number);
+  const first = Number(since === '=' ? at : since);
+  const last = first + Number(block) - 1;
   state.holders.push({
     id,
     units: Number(units),
     deadline: Number(at) + Number(span),
     span: Number(span),
-    first: Number(first),
+    first,
     last,
-    since: Number(first),
+    since: first,
     who,
     told: false,
     revoked: false,

@@ -1,11 +1,17 @@
--- One script call serves many names. Expects: serve(key, at), whose arguments begin after ARGV[at], and
--- STRIDE, how many arguments each key has.
-local replies = {}
-for index = 1, #KEYS do
-  local ok, reply = pcall(serve, KEYS[index], 3 + (index - 1) * STRIDE)
-  if not ok then
-    reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
+-- What is left of a call that serves many names. Expects: general(key, at), whose arguments begin at ARGV[at], STRIDE,
+-- and replies: the answers that are known, false where there is none yet, nothing for `now`; plain: all of them are
+-- `now`, which then is said once.
+if plain then
+  return now
+end
+for index = 1, #keys do
+  if replies[index] == false then
+    local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE)
+    if not ok then
+      reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
+    end
+    replies[index] = reply
   end
-  replies[index] = reply
+  replies[index] = replies[index] or now
 end
 return replies

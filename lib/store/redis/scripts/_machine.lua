@@ -1,15 +1,21 @@
 -- The part of the machine that every script shares (lock-machine.ts and settle.ts are its reference).
--- Expects: key, now, fenceMemory, prefix (of channels), countable ('1' when a PUBLISH count of 0 means nobody).
+-- Expects: key, now, and in ARGV[1] the terms of the store: "fenceMemory countable prefix", where countable is 1 when
+-- a PUBLISH count of 0 means that nobody listens, and prefix what the channels' names begin with.
 -- A record has one of two forms. The compact one is a string:
---   "lock1 - fence released"                                                      nobody holds
---   "lock1 id at first last released units capacity span block who"               one holds, and nothing is special:
---     its deadline is at + span, it was granted at first, last may be '-' for first + block - 1
+--   "lock1 - fence released"                                          nobody holds
+--   "lock1 at id span first share block who released"                 one holds, and nothing is special: its deadline
+--     is at + span, it was granted at first ("=": at), and its last fence is first + block - 1; its share is
+--     "units/capacity", or "*" for all of what a mutex has
+--   fence and at have 16 digits (until the year 2286), span 12, so that the lean paths know where things stand; Redis
+--   hashes each byte of each string that Lua sees, so that a shorter record is a faster one
 -- The general one is a hash: v, capacity, fence, ids (of the holders, in order), released, first and next (seq of
 -- the head and of the next waiter), count (of waiters), alive, done; and
 --   h:<id>  "deadline units last span flags"      i:<id>  "first since who"
 --   q:<seq> "id units ttl guard block until alive subscribed since seal who"      w:<id>  seq
 -- flags: 1 told, 2 revoked, 4 kept. "-" stands for no released id in the compact form.
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, 2000000
+local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
+fenceMemory = tonumber(fenceMemory)
 local compact = redis.pcall('GET', key)
 local r = {}
 if type(compact) == 'table' then -- WRONGTYPE
@@ -29,6 +35,15 @@ local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 -- touched: written at the commit; gone: removed by it.
 local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+
+-- Units and capacity.
+local function sharesOf(share)
+  if share == '*' then
+    return WHOLE, WHOLE
+  end
+  local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
+  return tonumber(units), tonumber(capacity_)
+end
 
 local function text(number)
   return string.format('%.0f', number)
@@ -52,13 +67,15 @@ for each in string.gmatch(r[4] or '', '%S+') do
 end
 
 if compact then
-  local id_, at, first_, last_, released_, units, capacity_, span, block, who =
-    string.match(compact, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+  local at_, id_, span, first_, share, block, who, released_ =
+    string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
   if id_ then
-    fence = last_ == '-' and first_ + block - 1 or tonumber(last_)
-    ids[1], capacity, used, released = id_, tonumber(capacity_), tonumber(units), released_
-    holders[id_] = { deadline = at + span, units = used, last = fence, span = tonumber(span), told = false,
-      revoked = false, kept = false, first = tonumber(first_), since = tonumber(first_), who = who }
+    first_ = tonumber(first_ == '=' and at_ or first_)
+    fence = first_ + block - 1
+    ids[1], released = id_, released_
+    used, capacity = sharesOf(share)
+    holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+      revoked = false, kept = false, first = first_, since = first_, who = who }
     touched[id_] = true
   else
     fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
@@ -129,14 +146,15 @@ local function line()
   end
   local before = released == '' and '-' or released
   if #ids == 0 then
-    return 'lock1 - ' .. text(fence) .. ' ' .. before
+    return string.format('lock1 - %016.0f %s', fence, before)
   end
   local h = identify(ids[1])
   if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
     return nil
   end
-  return string.format('lock1 %s %.0f %.0f %.0f %s %.0f %.0f %.0f 0 %s', ids[1], h.deadline - h.span, h.first, h.last,
-    before, h.units, capacity, h.span, h.who)
+  local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
+  return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
+    share, h.last - h.first + 1, h.who, before)
 end
 
 -- Makes room for fields: the compact form ends here, and the commit writes what it said.

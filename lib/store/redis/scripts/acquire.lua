@@ -1,23 +1,27 @@
 -- acquire: grants the lock, keeps a place in its queue, or says who holds it; for each of the keys.
--- KEYS: the records
--- ARGV: 1 fenceMemory  2 channel prefix  3 '1' when a PUBLISH count of 0 means that nobody listens; then for each key
---       id, notAfter, keep (ms from now to keep the record of a fresh grant), hold ("units capacity span block who"),
---       ask ("ttl guard wait subscribed block seal"), where the block of hold is what a grant reserves
--- Returns for each key: now (a number: granted, the first fence is now, nobody waits), or
+-- KEYS: the records, each once
+-- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
+--       keep (ms from now to keep the record of a fresh grant),
+--       hold ("id span = share block who", as in the compact record; the block is what a grant reserves),
+--       ask ("notAfter guard wait subscribed block seal", notAfter with 16 digits)
+-- Returns: now, when each of them is granted, and nobody waits (the first fence is now); or for each key now for that, or
 --   { granted, now, first, last, waiting, done } | { queued, now, place, heard, due, who } | { busy, now, due, who }
 --   | { mismatch, now, capacity } | { gone, now } | { late, now } | an error
-local STRIDE = 5
+local STRIDE = 3
+local ZERO = 48 -- the code of '0'
+local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
+local fresh = 'lock1 ' .. nowText .. ' '
 
-local function general(key, id, hold, ask)
-  local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local function general(key, at)
   -- @include _machine.lua
-  local units, wanted, who = string.match(hold, '^(%d+) (%d+) %d+ %d+ (.*)$')
-  local ttl, guard, wait, subscribed, block, seal = string.match(ask, '^(%d+) (%d+) (%d+) (%d) (%d+) (%S+)$')
-  units, wanted, block = tonumber(units), tonumber(wanted), tonumber(block)
-  ttl, guard, wait = tonumber(ttl), tonumber(guard), tonumber(wait)
+  local id, span, share, who = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
+  local guard, wait, subscribed, block, seal = string.match(args[at + 2], '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
+  local units, wanted = sharesOf(share)
+  guard, wait, block = tonumber(guard), tonumber(wait), tonumber(block)
+  local ttl = span - guard
   local seq = seqOf(id)
   if seq then
     -- A sign of life is no new data: PERSIST is a write that a full server allows, and what follows it too.
@@ -119,24 +123,25 @@ local function general(key, id, hold, ask)
   return queued()
 end
 
-local function serve(key, at)
-  local id, notAfter = ARGV[at + 1], ARGV[at + 2]
-  if notAfter ~= '' and now > tonumber(notAfter) then
+-- Nobody holds, nobody waits, and the fence is behind the clock.
+local function lean(key, record, at)
+  local hold = args[at + 1]
+  if now > sub(args[at + 2], 1, 16) + 0 then
     return { 'late', now }
   end
-  -- The lean path: nobody holds, nobody waits, and the fence (16 digits until the year 2286) is behind the clock.
-  local record = redis.pcall('GET', key)
-  local released = '-'
+  local mode, released = 'NX', ' -' -- a value that is no string is not overwritten
   if record then
-    if type(record) ~= 'string' or string.sub(record, 1, 8) ~= 'lock1 - ' or string.sub(record, 25, 25) ~= ' '
-      or string.sub(record, 9, 24) >= nowText or string.sub(record, 26) == id then
-      return general(key, id, ARGV[at + 4], ARGV[at + 5])
+    mode, released = 'XX', sub(record, 25)
+    local fence = sub(record, 1, 8) == 'lock1 - ' and tonumber(sub(record, 9, 24))
+    if not fence or fence >= now or sub(hold, 1, #released) == sub(released, 2) .. ' ' then
+      return nil
     end
-    released = string.sub(record, 26)
   end
-  redis.call('SET', key,
-    'lock1 ' .. id .. ' ' .. nowText .. ' ' .. nowText .. ' - ' .. released .. ' ' .. ARGV[at + 4], 'PX', ARGV[at + 3])
-  return now
+  local set = try('SET', key, fresh .. hold .. released, 'PX', args[at], mode)
+  return set and set.ok and now
 end
 
+-- Without fence memory a record without a holder is rare: it is found by the SET that fails.
+local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))
+-- @include _lean.lua
 -- @include _each.lua

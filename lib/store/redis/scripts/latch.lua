@@ -2,9 +2,9 @@
 -- but for the two that end a count: the last one, and the first one after its time is over.
 -- KEYS: 1 the record: latch (format), count, until, alive (latest sign of life of a watcher), d:<id> for each counted
 --       id, w:<id> alive for each watcher
--- ARGV: 1 unused  2 channel prefix  3 unused  4 kind  5 id or count  6 ttl
+-- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua)  2 kind  3 id or count  4 ttl
 -- Returns: outcome, now, count, until
-local key, kind = KEYS[1], ARGV[4]
+local key, kind = KEYS[1], ARGV[2]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local SIGN_OF_LIFE = 15000000
@@ -42,16 +42,16 @@ end
 
 local outcome
 if kind == 'set' and not count then
-  outcome, count, expiry = 'set', tonumber(ARGV[5]), now + ARGV[6]
+  outcome, count, expiry = 'set', tonumber(ARGV[3]), now + ARGV[4]
   redis.call('HSET', key, 'latch', '1', 'count', count, 'until', string.format('%.0f', expiry),
     'alive', string.format('%.0f', alive))
 elseif kind == 'watch' and count ~= 0 then
   alive = math.max(alive, now + SIGN_OF_LIFE)
   redis.call('HSET', key, 'latch', '1', 'alive', string.format('%.0f', alive),
-    'w:' .. ARGV[5], string.format('%.0f', now + SIGN_OF_LIFE))
+    'w:' .. ARGV[3], string.format('%.0f', now + SIGN_OF_LIFE))
 elseif kind == 'unwatch' then
-  redis.call('HDEL', key, 'w:' .. ARGV[5])
-elseif kind == 'down' and count and count > 0 and redis.call('HSETNX', key, 'd:' .. ARGV[5], '1') == 1 then
+  redis.call('HDEL', key, 'w:' .. ARGV[3])
+elseif kind == 'down' and count and count > 0 and redis.call('HSETNX', key, 'd:' .. ARGV[3], '1') == 1 then
   count = count - 1
   redis.call('HSET', key, 'count', count)
   if count == 0 then
@@ -61,7 +61,7 @@ elseif kind == 'down' and count and count > 0 and redis.call('HSETNX', key, 'd:'
     end
     for field in pairs(opened) do
       local id = string.sub(field, 3)
-      redis.pcall('PUBLISH', ARGV[2] .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
+      redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d (.*)$') .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
     end
   end
 end

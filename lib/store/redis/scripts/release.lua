@@ -1,20 +1,23 @@
 -- release: ends holds or leaves queues, then grants the next; a repeat has the same answer.
--- KEYS: the records
--- ARGV: 1 fenceMemory  2 channel prefix  3 count is known; then for each key
---       id, used, idle (ms to keep an idle record; '0' deletes it), more ('' or "keep done")
--- Returns for each key: now (a number: released), or
+-- KEYS: the records, each once
+-- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
+--       id, used, idle (ms to keep an idle record; '0' deletes it) or "idle keep done"
+-- Returns: now, when each of them is released, and nobody waited; or for each key now for that, or
 --   { released, now } | { dequeued, now } | { gone, now } | an error
-local STRIDE = 4
+local STRIDE = 3
+local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+local idleKeys = {}
+local SPACE, SAME = 32, 61 -- the codes of ' ' and '='
 
-local function general(key, id, lastUsed, more)
-  local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local function general(key, at)
+  local id, lastUsed = args[at], tonumber(args[at + 1])
   -- @include _machine.lua
   if absent then
     return { 'gone', now }
   end
-  local keep, doneFor = string.match(more, '^(%d+) (%d+)$')
+  local keep, doneFor = string.match(args[at + 2], ' (%d+) (%d+)$')
   keep, doneFor = tonumber(keep or 0), tonumber(doneFor or 0)
   redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
   expire()
@@ -48,41 +51,48 @@ local function general(key, id, lastUsed, more)
   return { outcome, now }
 end
 
-local function serve(key, at)
-  local id, used, idle, more = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  -- The lean path: the only holder, nobody waits, nothing about it is special.
-  local record = more == '' and redis.pcall('GET', key)
-  local since, first, last, units, capacity, span, block
-  local numbers = 8 + #id
-  if type(record) == 'string' and string.sub(record, 1, numbers - 1) == 'lock1 ' .. id .. ' ' then
-    since, first, last, units, capacity, span, block =
-      string.match(record, '^(%d+) (%d+) (%S+) %S+ (%d+) (%d+) (%d+) (%d+) ', numbers)
+-- The only holder, nobody waits, nothing about it is special.
+local function lean(key, record, at)
+  local id, used, idle = args[at], args[at + 1], args[at + 2]
+  local span = 25 + #id
+  if not record or string.find(record, id, 24, true) ~= 24 or string.byte(record, span - 1) ~= SPACE then
+    return nil
   end
-  if not since or units ~= capacity or since + span <= now then
-    return general(key, id, tonumber(used), more)
+  local since = sub(record, 7, 22)
+  local from = since + 0
+  if from + sub(record, span, span + 11) <= now or from >= now then
+    return nil
   end
-  -- Nothing else was granted beside an exclusive hold, so the rest of its block goes back. What the client says
-  -- of it is bounded by the block: at least the fence before its first, at most its last.
-  local fence = used
-  if used < first or #used ~= 16 or last ~= '-' or used - first >= tonumber(block) then
-    fence = math.min(last == '-' and first + block - 1 or tonumber(last), math.max(tonumber(used), first - 1))
-    fence = string.format('%.0f', fence)
-  end
-  if tonumber(fence) >= now then
-    return general(key, id, tonumber(used), more)
+  if used ~= since or string.byte(record, span + 13) ~= SAME then
+    -- The rest of the block goes back. What the client says of it is bounded by the block: at least the fence before
+    -- its first, at most its last.
+    local first, block = string.match(record, '^(%S+) %S+ (%d+) ', span + 13)
+    first = first == '=' and from or tonumber(first)
+    local fence = math.min(first + block - 1, math.max(tonumber(used), first - 1))
+    if fence >= now then
+      return nil
+    end
+    used = string.format('%016.0f', fence)
   end
   if idle == '0' then
-    redis.call('DEL', key)
-  else
-    local whole = 'lock1 - ' .. fence .. ' ' .. id
-    -- A full server refuses a first write that may need room. After one that needs none it allows the rest.
-    local set = redis.pcall('SET', key, whole, 'PX', idle)
-    if set.err then
-      redis.call('PERSIST', key)
-      redis.call('SET', key, whole, 'PX', idle)
-    end
+    idleKeys[#idleKeys + 1] = key
+    return now
+  elseif not tonumber(idle) then
+    return nil
+  end
+  local whole = 'lock1 - ' .. used .. ' ' .. id
+  -- A full server refuses a first write that may need room. After one that needs none it allows the rest.
+  local set = try('SET', key, whole, 'PX', idle)
+  if set.err then
+    redis.call('PERSIST', key)
+    redis.call('SET', key, whole, 'PX', idle)
   end
   return now
 end
 
+local records = redis.call('MGET', unpack(keys))
+-- @include _lean.lua
+if #idleKeys > 0 then
+  redis.call('DEL', unpack(idleKeys))
+end
 -- @include _each.lua

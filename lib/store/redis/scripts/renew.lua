@@ -1,16 +1,18 @@
 -- renew: moves the deadline of holds forward and confirms pushed grants; never creates a hold.
--- KEYS: the records
--- ARGV: 1 fenceMemory  2 channel prefix  3 count is known; then for each key
---       id, notAfter, keep (ms from now to keep the record), span (ttl + guard), block, used
+-- KEYS: the records, each once
+-- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
+--       id, notAfter (16 digits), keep (ms from now to keep the record), span (ttl + guard, 12 digits), block, used
 -- Returns for each key: "now last" (renewed, nobody waits), or
 --   { renewed, now, last, waiting } | { lost, now } | { revoked, now } | { late, now } | an error
 local STRIDE = 6
+local keys, args, sub = KEYS, ARGV, string.sub
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = string.format('%.0f', now)
 
-local function general(key, id, span, block, lastUsed)
-  local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local function general(key, at)
+  local id, span = args[at], tonumber(args[at + 3])
+  local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
   -- @include _machine.lua
   if absent then
     return { 'lost', now }
@@ -42,34 +44,35 @@ local function general(key, id, span, block, lastUsed)
   return { 'renewed', now, h.last, flag(h.told) }
 end
 
-local function serve(key, at)
-  local id, notAfter = ARGV[at + 1], ARGV[at + 2]
-  if notAfter ~= '' and now > tonumber(notAfter) then
+-- The only holder, nobody waits, nothing about it is special.
+local function lean(key, record, at)
+  local id = args[at]
+  if now > args[at + 1] + 0 then
     return { 'late', now }
   end
-  local span, block, lastUsed = tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6])
-  -- The lean path: the only holder, nobody waits, nothing about it is special.
-  local record = redis.pcall('GET', key)
-  local holder, since, first, last, released, units, capacity, before, reserved, who
-  if type(record) == 'string' then
-    holder, since, first, last, released, units, capacity, before, reserved, who =
-      string.match(record, '^lock1 (%S+) (%d+) (%d+) (%S+) (%S+) (%d+) (%d+) (%d+) (%d+) (.*)$')
+  local before = 25 + #id
+  if not record or sub(record, 24, before - 1) ~= id .. ' ' then
+    return nil
   end
-  if holder ~= id or since + before <= now or tonumber(since) > now or since + before > now + span then
-    return general(key, id, span, block, lastUsed)
+  local since, span = sub(record, 7, 22), tonumber(args[at + 3])
+  local deadline = since + sub(record, before, before + 11)
+  local first, share, block, rest = string.match(record, '^(%S+) (%S+) (%d+) (.*)$', before + 13)
+  if first == '=' then
+    first = since
   end
-  last = last == '-' and first + reserved - 1 or tonumber(last)
-  if units == capacity then
-    last = math.max(last, lastUsed + block)
+  local last = first + block - 1
+  if share == '*' or string.find(share, '^(%d+)/%1$') then
+    last = math.max(last, args[at + 5] + args[at + 4])
   end
-  if last >= now + span then
-    return general(key, id, span, block, lastUsed)
+  if deadline <= now or since + 0 > now or deadline > now + span or last >= now + span then
+    return nil
   end
-  local lastText = string.format('%.0f', last)
   redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
-  redis.call('SET', key, 'lock1 ' .. id .. ' ' .. nowText .. ' ' .. first .. ' ' .. lastText .. ' ' .. released ..
-    ' ' .. units .. ' ' .. capacity .. ' ' .. ARGV[at + 4] .. ' 0 ' .. who, 'PX', ARGV[at + 3])
-  return nowText .. ' ' .. lastText
+  redis.call('SET', key, 'lock1 ' .. nowText .. ' ' .. id .. ' ' .. args[at + 3] .. ' ' .. first .. ' ' .. share ..
+    ' ' .. last - first + 1 .. ' ' .. rest, 'PX', args[at + 2])
+  return nowText .. ' ' .. string.format('%.0f', last)
 end
 
+local records = redis.call('MGET', unpack(keys))
+-- @include _lean.lua
 -- @include _each.lua

@@ -1,15 +1,19 @@
 -- revoke: marks the holders (their renewals are refused, their sessions told); with force it frees the units at once.
--- KEYS: the records
--- ARGV: 1 fenceMemory  2 channel prefix  3 count is known; then for each key
+-- KEYS: the records, each once
+-- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
 --       reason (without spaces), force
 -- Returns for each key: { marked, now, count } | { freed, now, count } | an error
 local STRIDE = 2
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
-local function serve(key, at)
-  local fenceMemory, prefix, countable = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-  local force = ARGV[at + 2] == '1'
+local keys, replies, plain = KEYS, {}, false
+for index = 1, #keys do
+  replies[index] = false
+end
+
+local function general(key, at)
+  local force = ARGV[at + 1] == '1'
   local outcome = force and 'freed' or 'marked'
   -- @include _machine.lua
   if absent then
@@ -32,7 +36,7 @@ local function serve(key, at)
     end
   end
   for _, each in ipairs(revoked) do
-    push(each, 'r ' .. each .. ' ' .. ARGV[at + 1])
+    push(each, 'r ' .. each .. ' ' .. ARGV[at])
   end
   grantHeads('')
   commit()
