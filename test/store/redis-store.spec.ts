@@ -20,6 +20,8 @@ describe('the Redis store', () => {
 
   describe('beyond the contract', () => {
     let client: Redis, store: RedisStore, ear: Ear;
+    const opened: RedisStore[] = [];
+    afterEach(() => Promise.all(opened.splice(0).map((each) => each.close())));
     beforeAll(async () => {
       client = new Redis(redis.url);
       store = open(60_000);
@@ -44,6 +46,50 @@ describe('the Redis store', () => {
       const answers = await Promise.all(peers.map((peer) => peer.acquire(peer.id())));
       expect(answers.map(({ outcome }) => outcome)).toEqual(['granted', 'granted', 'granted']);
     });
+
+    it.each([['fence memory', 60_000] as const, ['none', 0] as const])(
+      'answers each of many names in one call as if it had been asked alone, with %s',
+      async (_, fenceMemory) => {
+        const [mine, theirs] = [open(fenceMemory), open(fenceMemory)];
+        opened.push(mine, theirs);
+        const names = ['new', 'used', 'held', 'line', 'spare', 'foreign', 'last'];
+        const [us, them] = [mine, theirs].map((of) =>
+          names.map((name) => new Peer(of, `${name} ${fenceMemory}`)),
+        );
+        const ids = us!.map((peer) => peer.id());
+        const outcomes = async (answers: Promise<{ outcome: string; now: number }>[]): Promise<string[]> =>
+          (await Promise.allSettled(answers)).map((each) =>
+            each.status === 'rejected'
+              ? 'refused'
+              : each.value.now > 1e15
+                ? each.value.outcome
+                : 'at no time',
+          );
+        const [, used, held, line, , foreign] = them!;
+        const [before, other, second] = [used!.id(), held!.id(), line!.id()];
+        await used!.acquire(before);
+        await used!.release(before);
+        await Promise.all([held!.acquire(other), line!.acquire(line!.id())]);
+        await line!.acquire(second); // a queue: the record is a hash
+        await client.set(`${namespace}:${foreign!.name}`, 'mine');
+        await mine.ready(2_000);
+        const first = new Peer(mine, `first ${fenceMemory}`); // alone, so that the others share a call
+        const asked = [first.acquire(first.id()), ...us!.map((peer, at) => peer.acquire(ids[at]!))];
+        expect(await outcomes(asked)).toEqual([
+          'granted',
+          ...['granted', 'granted', 'queued', 'queued', 'granted', 'refused', 'granted'],
+        ]);
+        const given = [first.release(first.id()), ...us!.map((peer, at) => peer.release(ids[at]!))];
+        expect(await outcomes(given)).toEqual([
+          'gone',
+          ...['released', 'released', 'dequeued', 'dequeued', 'released', 'refused', 'released'],
+        ]);
+        const keys = names.map((name) => `${namespace}:${name} ${fenceMemory}`);
+        const left = await Promise.all(keys.map((key) => client.exists(key)));
+        expect(left).toEqual(fenceMemory > 0 ? [1, 1, 1, 1, 1, 1, 1] : [0, 0, 1, 1, 0, 1, 0]);
+        expect(await client.get(keys[5]!)).toBe('mine');
+      },
+    );
 
     itWithRealRedis(
       'takes a release back on a full server, and refuses a new name in its words',
