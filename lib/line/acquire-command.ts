@@ -11,6 +11,9 @@ import { commandTimeout, micros, type Terms } from './terms.js';
 // Without an answer for this long, nobody can say whether the lock is busy.
 const SLOW = 25;
 
+/** How an acquire went: not at all when nobody waited any more. */
+export type Asked = Answered<AcquireOperation> | LockStoreError | undefined;
+
 /** The acquires of one attempt: one in flight at a time, and what may still be read of those without an answer. */
 export class AcquireCommand {
   busy = false;
@@ -52,23 +55,26 @@ export class AcquireCommand {
     );
   }
 
-  /** Sends one acquire. `wanted` is asked again right before it goes out: undefined when nobody waits any more. */
-  send(
-    wait: number,
-    wanted: () => boolean,
-  ): Promise<Answered<AcquireOperation> | LockStoreError | undefined> {
+  /**
+   * Sends one acquire, and tells `done` how it went. `wanted` is asked again right before it goes out: undefined when
+   * nobody waits any more.
+   */
+  send(wait: number, wanted: () => boolean, done: (outcome: Asked) => void): void {
     const { store, clock } = this.around;
     const timeout = commandTimeout(this.terms.ttl, wait === 0 ? Infinity : wait);
     const now = clock.now();
     this.busy = true;
     this.silentSince ??= now;
-    const failed = (error: LockStoreError): LockStoreError => this.failed(error, timeout);
+    // Callbacks, not await: every lease begins here, and each promise counts.
+    const answered = (answer: Answered<AcquireOperation>): void => done(this.answered(answer));
+    const failed = (error: LockStoreError): void => done(this.failed(error, timeout));
     const sample = store.sample(this.name);
-    if (sample) return this.ask(sample, now, wait, timeout).then(this.answered, failed);
-    return store
-      .measure(this.name, timeout)
-      .then((fresh) => (wanted() ? this.ask(fresh, clock.now(), wait, timeout) : undefined))
-      .then(this.answered, failed);
+    if (sample) return void this.ask(sample, now, wait, timeout).then(answered, failed);
+    store.measure(this.name, timeout).then((fresh) => {
+      if (wanted()) return void this.ask(fresh, clock.now(), wait, timeout).then(answered, failed);
+      this.settle();
+      done(undefined);
+    }, failed);
   }
 
   private ask(
@@ -101,16 +107,13 @@ export class AcquireCommand {
     return store.execute(this.name, operation, timeout);
   }
 
-  private readonly answered = (
-    answer: Answered<AcquireOperation> | undefined,
-  ): Answered<AcquireOperation> | undefined => {
+  private answered(answer: Answered<AcquireOperation>): Answered<AcquireOperation> {
     this.settle();
-    if (!answer) return undefined;
     if (answer.now > this.unanswered) this.unanswered = 0;
     this.failure = answer.outcome === 'late' ? this.late() : undefined;
     this.silentSince = undefined;
     return answer;
-  };
+  }
 
   private failed(error: LockStoreError, timeout: number): LockStoreError {
     if (!error.refused) this.unanswered = this.doubt;

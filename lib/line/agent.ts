@@ -45,8 +45,8 @@ export class Agent implements AttemptOwner, TenureOwner {
     else if (size >= request.maxWaiters) caller.refuse('full', '');
     else {
       this.callers.add(caller);
-      caller.stand();
       this.pump();
+      caller.stand(); // while the question is on its way
     }
     return caller.granted;
   }
@@ -153,9 +153,10 @@ export class Agent implements AttemptOwner, TenureOwner {
   }
 
   private giveBack(hold: Hold, terms: ReleaseTerms = { keep: 0, done: 0 }): Promise<'released' | 'expired'> {
+    const answer = hold.release(terms.keep, terms.done);
+    // While the release is on its way:
     this.tenures.delete(hold);
     this.host.forget(hold.id);
-    const answer = hold.release(terms.keep, terms.done);
     this.pump();
     return answer;
   }

@@ -5,7 +5,7 @@ import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
 import { newAttemptId } from '../store/session-id.js';
 import { claimDeadline, leaseDeadline } from '../validity/deadline.js';
-import { AcquireCommand } from './acquire-command.js';
+import { AcquireCommand, type Asked } from './acquire-command.js';
 import type { AttemptOwner, Refusal } from './attempt-owner.js';
 import { Hold } from './hold.js';
 import type { Surroundings } from './surroundings.js';
@@ -81,11 +81,10 @@ export class Attempt {
 
   private send(): void {
     this.cancelTimer?.();
-    const answer = this.command.send(this.owner.waitLeft(this), () => this.phase === 'waiting');
-    void answer.then((it) => this.answered(it));
+    this.command.send(this.owner.waitLeft(this), () => this.phase === 'waiting', this.answered);
   }
 
-  private answered(answer: Answered<AcquireOperation> | LockStoreError | undefined): void {
+  private readonly answered = (answer: Asked): void => {
     if (answer instanceof LockStoreError) return this.failed(answer);
     if (answer === undefined) return;
     if (this.phase === 'waiting') this.decide(answer);
@@ -94,7 +93,7 @@ export class Attempt {
       if (this.phase === 'held') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
       else this.depart();
     }
-  }
+  };
 
   private decide(answer: Answered<AcquireOperation>): void {
     if (answer.outcome !== 'late') this.failures = 0;

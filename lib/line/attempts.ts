@@ -73,8 +73,9 @@ export class Attempts {
 
   private start(terms: Terms): void {
     const attempt = new Attempt(this.host.around, this.name, terms, this.owner);
+    attempt.ask();
+    // While the question is on its way:
     this.host.register(attempt);
     this.waiting.push(attempt);
-    attempt.ask();
   }
 }

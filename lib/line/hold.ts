@@ -131,11 +131,12 @@ export class Hold implements Renewable {
 
   /** Gives it back. The rest of the fence block goes with it. */
   release(keep = 0, done = 0): Promise<'released' | 'expired'> {
-    this.finish();
     const { id, name, used, doubt, terms } = this;
     const end =
       Math.max(this.deadline, this.around.clock.now() + terms.ttl) + terms.guard + CLAIM_WINDOW / 1_000;
-    return this.around.farewell.send({ name, id, used, keep, done, ttl: terms.ttl, end, doubt });
+    const answer = this.around.farewell.send({ name, id, used, keep, done, ttl: terms.ttl, end, doubt });
+    this.finish();
+    return answer;
   }
 
   /** One renewal is in flight at a time: who asks meanwhile has its outcome. */

@@ -1,6 +1,15 @@
+import { LockStoreError } from '../../lib/base/lock-store-error.js';
+import { PendingCommand } from '../../lib/store/redis/pending-command.js';
 import { ScriptBatch } from '../../lib/store/redis/script-batch.js';
 
 describe('the batch of script calls', () => {
+  const nobody = (): void => undefined;
+  const host = {
+    answered: () => 0,
+    refused: () => new LockStoreError(''),
+    silent: () => new LockStoreError(''),
+  };
+  const command = new PendingCommand<unknown>(host, 'acquire', 1, 0, nobody, nobody);
   let sent: string[];
   let batch: ScriptBatch<string>;
 
@@ -12,7 +21,7 @@ describe('the batch of script calls', () => {
   });
 
   function ask(script: string, key: string): void {
-    batch.add(script, { key, args: [], resolve: () => undefined, reject: () => undefined });
+    batch.add(script, { key, args: [], command });
   }
 
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -29,7 +29,7 @@ export function encodeOperation(op: LockOperation, fenceMemory: number): (string
     }
     case 'release': {
       const idle = milliseconds(fenceMemory);
-      return [op.id, op.used, op.keep > 0 || op.done > 0 ? `${idle} ${op.keep} ${op.done}` : idle];
+      return [op.id, time(op.used), op.keep > 0 || op.done > 0 ? `${idle} ${op.keep} ${op.done}` : idle];
     }
     case 'downgrade':
       return [op.id, op.units, op.used];
@@ -43,9 +43,13 @@ function reserved({ units, capacity, block, ttl }: AcquireOperation): number {
   return units === capacity ? Math.min(block, ttl) : 1;
 }
 
-/** A server time with 16 digits; one that never comes for none. */
+const HALF = 100_000_000;
+
+/** A server time or a fence with 16 digits; a time that never comes for none. */
 function time(micros = Number.MAX_SAFE_INTEGER): string {
-  return String(micros).padStart(16, '0');
+  // In halves: a small integer is a text at once, a large one takes V8 a microsecond; and the first half rarely changes.
+  const high = Math.floor(micros / HALF);
+  return `${String(high + HALF).slice(1)}${String(micros - high * HALF + HALF).slice(1)}`;
 }
 
 /** A span of time with the width that the compact record gives it. */

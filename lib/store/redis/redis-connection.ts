@@ -2,9 +2,11 @@ import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
 import type { ServerSample } from '../server-sample.js';
+import { CommandDeadlines } from './command-deadlines.js';
+import { PendingCommand, type CommandHost } from './pending-command.js';
 import { RedisFailures } from './redis-failures.js';
-import { ScriptBatch, type ScriptCall } from './script-batch.js';
-import { runScript, type ScriptArguments, type ScriptName } from './run-script.js';
+import { runForMany, runScript, type ScriptArguments, type ScriptName } from './run-script.js';
+import { ScriptBatch } from './script-batch.js';
 
 // The client reports that, and goes on with database 0.
 const NO_SUCH_DB = /DB index|SELECT is not allowed/i;
@@ -12,7 +14,7 @@ const NO_SUCH_DB = /DB index|SELECT is not allowed/i;
 const SILENCE = 2_000;
 
 /** The connection that commands go over: when it is up, what the server's clock shows, and a deadline for each. */
-export class RedisConnection {
+export class RedisConnection implements CommandHost {
   /** The last answer's evidence of the server's clock; forgotten with the connection. */
   sample: ServerSample | undefined;
   /** Which server process answers, where it may be asked. */
@@ -27,8 +29,11 @@ export class RedisConnection {
   /** When the server was last heard, or the connection made. */
   private heardAt = Infinity;
   private readonly failures: RedisFailures;
-  private readonly batch = new ScriptBatch<ScriptName>((name, calls) => this.sendBatch(name, calls));
+  private readonly batch = new ScriptBatch<ScriptName>((name, calls) =>
+    runForMany(this.client, name, this.terms, calls),
+  );
   private readonly waiting = new Set<(error?: LockStoreError) => void>();
+  private readonly deadlines: CommandDeadlines;
 
   constructor(
     private readonly client: Redis,
@@ -38,6 +43,7 @@ export class RedisConnection {
     /** The argument that all scripts begin with. */
     private readonly terms: string,
   ) {
+    this.deadlines = new CommandDeadlines(clock);
     this.failures = new RedisFailures(address, [client.options.password, client.options.sentinelPassword]);
     client.on('error', (error: Error) => {
       this.lastError = this.failures.wordsOf(error);
@@ -79,25 +85,40 @@ export class RedisConnection {
   /** Sends one command; rejects with LockStoreError when it fails or is not answered within `timeout` ms. */
   command<T>(what: string, timeout: number, send: (client: Redis) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const settle = this.withDeadline(what, timeout, resolve, reject);
-      send(this.client).then(settle.resolve, settle.reject);
+      const command = new PendingCommand<T>(this, what, timeout, this.clock.now(), resolve, reject);
+      this.deadlines.add(command);
+      send(this.client).then(
+        (value) => command.resolve(value),
+        (error) => command.reject(error),
+      );
     });
   }
 
-  /** Runs a script for one key. */
+  /** Runs a script for one key. Rejects as `command`. */
   script(name: ScriptName, key: string, args: ScriptArguments, timeout: number): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const settle = this.withDeadline(name, timeout, resolve, reject);
-      runScript(this.client, name, [key], [this.terms, ...args], settle.resolve, settle.reject);
-    });
+    return this.command(name, timeout, (client) => runScript(client, name, [key], [this.terms, ...args]));
   }
 
   /** Runs a script that serves many keys, together with what else is asked of it in this turn. */
-  gathered(name: ScriptName, key: string, args: ScriptArguments, timeout: number): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const settle = this.withDeadline(name, timeout, resolve, reject);
-      this.batch.add(name, { key, args, resolve: settle.resolve, reject: settle.reject });
-    });
+  gather(name: ScriptName, key: string, args: ScriptArguments, command: PendingCommand<unknown>): void {
+    this.batch.add(name, { key, args, command });
+    this.deadlines.add(command); // while it is on its way
+  }
+
+  answered(command: PendingCommand): number {
+    this.deadlines.delete(command);
+    return (this.heardAt = this.clock.now());
+  }
+
+  refused(command: PendingCommand, error: unknown): LockStoreError {
+    this.deadlines.delete(command);
+    if ((error as Error).message.startsWith('READONLY')) this.leaveReplica();
+    return this.failures.of(command.what, error);
+  }
+
+  silent({ what, timeout }: PendingCommand): LockStoreError {
+    this.resetIfSilent();
+    return this.failures.silent(what, timeout);
   }
 
   /** A sample of the server's clock: the present one, or a new one. */
@@ -116,44 +137,7 @@ export class RedisConnection {
     for (const settle of [...this.waiting])
       settle(new LockStoreError(`The connection to ${this.address} is closed.`));
     this.client.disconnect();
-  }
-
-  private withDeadline<T>(
-    what: string,
-    timeout: number,
-    resolve: (value: T) => void,
-    reject: (error: LockStoreError) => void,
-  ): { resolve: (value: T) => void; reject: (error: unknown) => void } {
-    const cancel = this.clock.after(timeout, () => {
-      this.resetIfSilent();
-      reject(this.failures.silent(what, timeout));
-    });
-    return {
-      resolve: (value) => {
-        cancel();
-        this.heardAt = this.clock.now();
-        resolve(value);
-      },
-      reject: (error) => {
-        cancel();
-        if ((error as Error).message.startsWith('READONLY')) this.leaveReplica();
-        reject(this.failures.of(what, error));
-      },
-    };
-  }
-
-  private sendBatch(name: ScriptName, calls: readonly ScriptCall[]): void {
-    const keys = calls.map(({ key }) => key);
-    const args: (string | number)[] = [this.terms];
-    for (const call of calls) args.push(...call.args);
-    const answered = (replies: unknown): void =>
-      calls.forEach(({ resolve, reject }, index) => {
-        const reply = Array.isArray(replies) ? (replies[index] as unknown) : replies;
-        if (reply instanceof Error) reject(reply);
-        else resolve(reply);
-      });
-    const failed = (error: unknown): void => calls.forEach(({ reject }) => reject(error));
-    runScript(this.client, name, keys, args, answered, failed);
+    this.deadlines.close();
   }
 
   /** A connection may die without a word: rather than to wait for TCP to notice, a new one is made. */

@@ -72,3 +72,13 @@ export class RedisFailures {
     return words;
   }
 }
+
+/** A failure of the connection, with the lock that it hit. */
+export function about(name: string, error: unknown): Error {
+  return error instanceof LockStoreError ? error.about(name) : (error as Error);
+}
+
+/** A reply that no script of ours gives. */
+export function nonsense(address: string, kind: string, name: string): LockStoreError {
+  return new LockStoreError(`Redis at ${address} gave an answer to ${kind} that makes no sense.`, name);
+}

@@ -1,5 +1,4 @@
 import type { Clock } from '../../base/clock.js';
-import { LockStoreError } from '../../base/lock-store-error.js';
 import { answeredAt } from '../answered-at.js';
 import type { LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
@@ -16,9 +15,11 @@ import {
   encodeOperation,
   encodeTerms,
 } from './operation-codec.js';
+import { PendingCommand } from './pending-command.js';
 import { RedisChannel } from './redis-channel.js';
 import { RedisConnection } from './redis-connection.js';
 import { RecordReader } from './record-reader.js';
+import { about, nonsense } from './redis-failures.js';
 import { probe } from './startup-probe.js';
 
 /** How a store of locks in Redis is set up. */
@@ -74,12 +75,12 @@ export class RedisStore implements LockStore {
   }
 
   execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
+    // Without a pause when it is up: the first caller's command leaves before the next one asks.
+    if (this.connection.up) return this.send(name, operation, timeout);
     const failed = (error: unknown): never => {
       throw about(name, error);
     };
-    // Without a pause when it is up: the first caller's command leaves before the next one asks.
-    if (this.connection.up) return this.send(name, operation, timeout, failed);
-    return this.connection.ready(timeout).then(() => this.send(name, operation, timeout, failed), failed);
+    return this.connection.ready(timeout).then(() => this.send(name, operation, timeout), failed);
   }
 
   async latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer> {
@@ -144,32 +145,35 @@ export class RedisStore implements LockStore {
     return Promise.resolve();
   }
 
-  private send<O extends LockOperation>(
-    name: string,
-    operation: O,
-    timeout: number,
-    failed: (error: unknown) => never,
-  ): Promise<Answered<O>> {
-    const args = encodeOperation(operation, this.fenceMemory);
-    const sentAt = this.clock.now();
-    return this.connection
-      .gathered(operation.kind, this.prefix + name, args, timeout)
-      .then((reply) => this.answered(name, operation, reply, sentAt), failed);
+  private send<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
+    return new Promise((resolve, reject) => {
+      const args = encodeOperation(operation, this.fenceMemory);
+      const sentAt = this.clock.now();
+      const command = new PendingCommand<unknown>(
+        this.connection,
+        operation.kind,
+        timeout,
+        sentAt,
+        (reply, receivedAt) => {
+          const answer = this.answered(operation, reply, sentAt, receivedAt);
+          if (answer) resolve(answer);
+          else reject(nonsense(this.address, operation.kind, name));
+        },
+        (error) => reject(about(name, error)),
+      );
+      this.connection.gather(operation.kind, this.prefix + name, args, command);
+    });
   }
 
+  /** Undefined for a reply that makes no sense. */
   private answered<O extends LockOperation>(
-    name: string,
     operation: O,
     reply: unknown,
     sentAt: number,
-  ): Answered<O> {
-    const receivedAt = this.clock.now();
+    receivedAt: number,
+  ): Answered<O> | undefined {
     const answer = decodeAnswer(operation, reply);
-    if (!Number.isSafeInteger(answer.now))
-      throw new LockStoreError(
-        `Redis at ${this.address} gave an answer to ${operation.kind} that makes no sense.`,
-        name,
-      );
+    if (!Number.isSafeInteger(answer.now)) return undefined;
     this.connection.sample = { sentAt, receivedAt, time: answer.now };
     if (answer.outcome === 'queued' && operation.kind === 'acquire' && operation.subscribed) {
       if (answer.heard) this.channel.expectEcho(sentAt);
@@ -189,9 +193,4 @@ export class RedisStore implements LockStore {
       if (heard && ours) listener.notice(heard.key.slice(this.prefix.length), heard.notice);
       else listener.ignored?.();
   }
-}
-
-/** A failure of the connection, with the lock that it hit. */
-function about(name: string, error: unknown): unknown {
-  return error instanceof LockStoreError ? error.about(name) : error;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { ScriptCall } from './script-batch.js';
 import { SCRIPTS } from './scripts.gen.js';
 
 /** The scripts, by the names of their files. */
@@ -16,9 +17,38 @@ export function runScript(
   name: ScriptName,
   keys: readonly string[],
   args: ScriptArguments,
-  answered: (reply: unknown) => void,
-  failed: (error: unknown) => void,
+): Promise<unknown> {
+  return client.evalsha(SHA[name], keys.length, ...keys, ...args).catch((error: Error) => {
+    if (!error.message.startsWith('NOSCRIPT')) throw error;
+    return client.eval(SCRIPTS[name], keys.length, ...keys, ...args);
+  });
+}
+
+/** Runs a script once for many keys, each with arguments of its own after the terms that all of them share. */
+export function runForMany(
+  client: Redis,
+  name: ScriptName,
+  terms: string,
+  calls: readonly ScriptCall[],
 ): void {
+  const keys: string[] = [];
+  const args: (string | number)[] = [terms];
+  for (const call of calls) {
+    keys.push(call.key);
+    args.push(...call.args);
+  }
+  const answered = (replies: unknown): void => {
+    for (let index = 0; index < calls.length; index += 1) {
+      const { command } = calls[index] as ScriptCall;
+      const reply: unknown = Array.isArray(replies) ? replies[index] : replies;
+      if (reply instanceof Error) command.reject(reply);
+      else command.resolve(reply);
+    }
+  };
+  const failed = (error: unknown): void => {
+    for (const { command } of calls) command.reject(error);
+  };
+  // Callbacks, not await: every command comes through here, and each promise counts.
   client.evalsha(SHA[name], keys.length, ...keys, ...args).then(answered, (error: Error) => {
     if (!error.message.startsWith('NOSCRIPT')) return failed(error);
     client.eval(SCRIPTS[name], keys.length, ...keys, ...args).then(answered, failed);

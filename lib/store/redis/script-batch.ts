@@ -1,9 +1,10 @@
+import type { PendingCommand } from './pending-command.js';
+
 /** One call of a script for one key. */
 export interface ScriptCall {
   readonly key: string;
   readonly args: readonly (string | number)[];
-  readonly resolve: (reply: unknown) => void;
-  readonly reject: (error: unknown) => void;
+  readonly command: PendingCommand<unknown>;
 }
 
 // One script call blocks the server for as long as it runs: some microseconds a key. And of a larger crowd the server

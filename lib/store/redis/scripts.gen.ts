@@ -399,15 +399,15 @@ local hold = args[at + 1]
 if now > sub(args[at + 2], 1, 16) + 0 then
 return { 'late', now }
 end
-local mode, released = 'NX', ' -' -- a value that is no string is not overwritten
+local mode, released = 'NX', '-' -- a value that is no string is not overwritten
 if record then
-mode, released = 'XX', sub(record, 25)
-local fence = sub(record, 1, 8) == 'lock1 - ' and tonumber(sub(record, 9, 24))
-if not fence or fence >= now or sub(hold, 1, #released) == sub(released, 2) .. ' ' then
-return nil
+mode, released = 'XX', sub(record, 26)
+local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, 9, 24))
+if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
+return nil -- the general path finds out whether its own id was released, or one that begins its id
 end
 end
-local set = try('SET', key, fresh .. hold .. released, 'PX', args[at], mode)
+local set = try('SET', key, fresh .. hold .. ' ' .. released, 'PX', args[at], mode)
 return set and set.ok and now
 end
 local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))

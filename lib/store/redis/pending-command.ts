@@ -1,0 +1,42 @@
+import type { LockStoreError } from '../../base/lock-store-error.js';
+import type { Deadline } from './command-deadlines.js';
+
+/** Who sends commands, and is told how they end. */
+export interface CommandHost {
+  /** Returns the time. */
+  answered(command: PendingCommand): number;
+  /** Returns what its caller is told. */
+  refused(command: PendingCommand, error: unknown): LockStoreError;
+  silent(command: PendingCommand): LockStoreError;
+}
+
+/** One command in flight: it ends by its answer, its failure or its deadline, whichever comes first. */
+export class PendingCommand<T = never> implements Deadline {
+  readonly deadline: number;
+  private tooLate = false;
+
+  constructor(
+    private readonly host: CommandHost,
+    readonly what: string,
+    readonly timeout: number,
+    sentAt: number,
+    private readonly done: (value: T, receivedAt: number) => void,
+    private readonly failed: (error: LockStoreError) => void,
+  ) {
+    this.deadline = sentAt + timeout;
+  }
+
+  resolve(value: T): void {
+    const receivedAt = this.host.answered(this);
+    if (!this.tooLate) this.done(value, receivedAt);
+  }
+
+  reject(error: unknown): void {
+    this.failed(this.host.refused(this, error));
+  }
+
+  missed(): void {
+    this.tooLate = true;
+    this.failed(this.host.silent(this));
+  }
+}

@@ -1,0 +1,104 @@
+import type { Clock } from '../../lib/base/clock.js';
+import { CommandDeadlines } from '../../lib/store/redis/command-deadlines.js';
+
+/** A clock that goes on by hand, and counts its timers. */
+class HandClock implements Clock {
+  time = 1_000;
+  readonly timers = new Map<object, { at: number; fire: () => void }>();
+  set = 0;
+
+  now(): number {
+    return this.time;
+  }
+  after(ms: number, fire: () => void): () => void {
+    const key = {};
+    this.set += 1;
+    this.timers.set(key, { at: this.time + ms, fire });
+    return () => this.timers.delete(key);
+  }
+  breathe(next: () => void): void {
+    next();
+  }
+  pass(ms: number): void {
+    this.time += ms;
+    for (const [key, { at, fire }] of [...this.timers])
+      if (at <= this.time && this.timers.delete(key)) fire();
+  }
+}
+
+describe('the deadlines of commands', () => {
+  let clock: HandClock, deadlines: CommandDeadlines, missed: string[];
+  beforeEach(() => {
+    clock = new HandClock();
+    deadlines = new CommandDeadlines(clock);
+    missed = [];
+  });
+  /** What it returns is called when the command is answered. */
+  function add(name: string, ms: number, then?: () => void): () => void {
+    const missedNow = (): void => {
+      missed.push(name);
+      then?.();
+    };
+    const command = { deadline: clock.now() + ms, missed: missedNow };
+    deadlines.add(command);
+    return () => deadlines.delete(command);
+  }
+
+  it('tells of those that pass, each at its time', () => {
+    add('second', 20);
+    add('first', 10);
+    add('third', 30);
+    clock.pass(9);
+    expect(missed).toEqual([]);
+    clock.pass(1);
+    expect(missed).toEqual(['first']);
+    clock.pass(10);
+    expect(missed).toEqual(['first', 'second']);
+    clock.pass(10);
+    expect(missed).toEqual(['first', 'second', 'third']);
+    expect(clock.timers.size).toBe(0);
+  });
+
+  it('set one timer for thousands of commands that are answered', () => {
+    for (let at = 0; at < 5_000; at += 1) {
+      add('met', 1_000)();
+      if (at % 1_000 === 0) clock.pass(1);
+    }
+    expect(clock.set).toBe(1);
+    clock.pass(1_000);
+    expect(missed).toEqual([]);
+    expect(clock.timers.size).toBe(0);
+  });
+
+  it('watch those that are left when the earliest was met', () => {
+    const met = add('met', 10);
+    add('late', 50);
+    met();
+    clock.pass(10);
+    clock.pass(39);
+    expect(missed).toEqual([]);
+    clock.pass(1);
+    expect(missed).toEqual(['late']);
+  });
+
+  it('may be added when one is missed', () => {
+    add('first', 10, () => add('next', 5));
+    add('last', 100);
+    clock.pass(10);
+    clock.pass(5);
+    expect(missed).toEqual(['first', 'next']);
+    clock.pass(85);
+    expect(missed).toEqual(['first', 'next', 'last']);
+  });
+
+  it('leave no timer when they are closed and the last command is answered', () => {
+    const answered = add('open', 10);
+    deadlines.close();
+    expect(clock.timers.size).toBe(1);
+    answered();
+    expect(clock.timers.size).toBe(0);
+    add('late', 10)();
+    deadlines.close();
+    expect(clock.timers.size).toBe(0);
+  });
+});
