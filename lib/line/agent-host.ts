@@ -1,14 +1,10 @@
 import type { Agent } from './agent.js';
-import type { Attempt } from './attempt.js';
-import type { Hold } from './hold.js';
 import type { Surroundings } from './surroundings.js';
 
 /** What an agent needs of the line it belongs to. */
 export interface AgentHost {
   readonly around: Surroundings;
   readonly process: string;
-  register(attempt: Attempt | Hold): void;
-  forget(id: string): void;
   /** The agent has neither callers nor anything at the store. */
   idle(agent: Agent): void;
 }

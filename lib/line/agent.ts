@@ -1,5 +1,6 @@
 import type { LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockLostReason } from '../base/lock-lost-error.js';
+import type { LockNotice } from '../store/lock-operation.js';
 import type { AgentHost } from './agent-host.js';
 import type { AttemptOwner, Refusal } from './attempt-owner.js';
 import type { Attempt } from './attempt.js';
@@ -20,6 +21,8 @@ const RELEASED = Promise.resolve('released' as const);
  * store, as long as its turn lasts.
  */
 export class Agent implements AttemptOwner, TenureOwner {
+  /** Whether it has neither callers nor anything at the store; the line keeps this. */
+  idle = true;
   private readonly callers = new CallerQueue();
   private readonly attempts: Attempts;
   private readonly tenures = new Holds();
@@ -46,16 +49,25 @@ export class Agent implements AttemptOwner, TenureOwner {
     else {
       this.callers.add(caller);
       this.pump();
-      caller.stand(); // while the question is on its way
+      if (caller.standing) caller.stand(); // while the question is on its way
     }
     return caller.granted;
   }
 
-  /** Notices can be heard now: asks whether others wait for what goes from caller to caller here. */
+  /** Whether the notice was for something that is alive here. */
+  notice(notice: LockNotice): boolean {
+    const { id } = notice;
+    const hearer = this.attempts.withId(id) ?? this.tenures.withId(id) ?? this.turn.withId(id);
+    hearer?.notice(notice);
+    return hearer !== undefined;
+  }
+
+  /** A connection is back, or notices can be heard now: who waits asks again, and who hands on asks if others wait. */
   wake(): void {
+    this.attempts.wake();
     if (!this.callers.first) return;
     this.turn.passing?.confirm();
-    for (const hold of this.tenures.keys()) if (exclusive(hold)) hold.confirm();
+    for (const { hold } of this.tenures.all) if (exclusive(hold)) hold.confirm();
   }
 
   /** Sends all waiting callers away. */
@@ -69,9 +81,9 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   /** Takes the lock from whoever still works under it. */
   closeTenures(): void {
-    for (const [hold, tenure] of [...this.tenures]) {
+    for (const tenure of [...this.tenures.all]) {
       tenure.lose('closed');
-      void this.giveBack(hold);
+      void this.giveBack(tenure.hold);
     }
   }
 
@@ -81,7 +93,6 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   granted(attempt: Attempt, hold: Hold): void {
     this.attempts.remove(attempt);
-    this.host.register(hold);
     this.turn.begin();
     const next = this.callers.firstFor(hold);
     if (next) this.give(hold, next, false);
@@ -105,7 +116,6 @@ export class Agent implements AttemptOwner, TenureOwner {
     const tenure = this.tenures.get(hold);
     tenure?.lose(reason);
     this.tenures.delete(hold);
-    this.host.forget(hold.id);
     // A revoked hold stays taken until the work gives it back, or until its deadline.
     if (reason !== 'revoked' && reason !== 'taken') void hold.release();
     this.pump();
@@ -128,7 +138,7 @@ export class Agent implements AttemptOwner, TenureOwner {
   downgraded(tenure: Tenure, units: number): { tenure: Tenure; done: Promise<void> } {
     const { hold, wish, fence } = tenure;
     const reading = new Tenure(hold, wish, this.host.around.clock, this, fence);
-    this.tenures.set(hold, reading);
+    this.tenures.set(reading);
     const done = hold.downgrade(units);
     this.pump();
     return { tenure: reading, done };
@@ -147,16 +157,14 @@ export class Agent implements AttemptOwner, TenureOwner {
     const wish = wishOf(caller.request, clock.now(), handedOn);
     this.callers.remove(caller);
     const tenure = new Tenure(hold, wish, clock, this);
-    this.tenures.set(hold, tenure);
+    this.tenures.set(tenure);
     hold.serve(wish, handedOn);
     caller.serve(tenure);
   }
 
   private giveBack(hold: Hold, terms: ReleaseTerms = { keep: 0, done: 0 }): Promise<'released' | 'expired'> {
-    const answer = hold.release(terms.keep, terms.done);
-    // While the release is on its way:
+    const answer = hold.release(terms.keep, terms.done); // what follows is done while it is on its way
     this.tenures.delete(hold);
-    this.host.forget(hold.id);
     this.pump();
     return answer;
   }

@@ -59,6 +59,14 @@ export class Attempts {
     return this.waiting.find(({ terms }) => sameShare(terms, share));
   }
 
+  withId(id: string): Attempt | undefined {
+    return this.waiting.find((attempt) => attempt.id === id);
+  }
+
+  wake(): void {
+    for (const attempt of [...this.waiting]) attempt.wake();
+  }
+
   /** Whom the store named as the holder. */
   holderFor(share: Share): InTheWay {
     const attempt = this.find(share);
@@ -68,14 +76,11 @@ export class Attempts {
   remove(attempt: Attempt): void {
     const place = this.waiting.indexOf(attempt);
     if (place >= 0) this.waiting.splice(place, 1);
-    this.host.forget(attempt.id);
   }
 
   private start(terms: Terms): void {
     const attempt = new Attempt(this.host.around, this.name, terms, this.owner);
     attempt.ask();
-    // While the question is on its way:
-    this.host.register(attempt);
     this.waiting.push(attempt);
   }
 }

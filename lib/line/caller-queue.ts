@@ -1,3 +1,4 @@
+import { Chain } from '../base/chain.js';
 import type { Caller } from './caller.js';
 
 /** What tells one kind of hold of a name from another. */
@@ -7,34 +8,30 @@ export interface Share {
 }
 
 /**
- * The callers of one name in this process, first come first served. Any of them may leave at any time, so the
- * queue is a chain: nothing here takes longer when ten thousand stand in it.
+ * The callers of one name in this process, first come first served. Any of them may leave at any time: nothing here
+ * takes longer when ten thousand stand in it.
  */
 export class CallerQueue {
-  first: Caller | undefined;
-  size = 0;
-  private last: Caller | undefined;
+  private readonly chain = new Chain<Caller>();
+
+  get first(): Caller | undefined {
+    return this.chain.first;
+  }
+
+  get size(): number {
+    return this.chain.size;
+  }
 
   add(caller: Caller): void {
-    caller.before = this.last;
-    if (this.last) this.last.after = caller;
-    else this.first = caller;
-    this.last = caller;
     caller.standing = true;
-    this.size += 1;
+    this.chain.add(caller);
   }
 
   /** Whether it stood here. */
   remove(caller: Caller): boolean {
     if (!caller.standing) return false;
-    const { before, after } = caller;
-    if (before) before.after = after;
-    else this.first = after;
-    if (after) after.before = before;
-    else this.last = before;
-    caller.before = caller.after = undefined;
     caller.standing = false;
-    this.size -= 1;
+    this.chain.remove(caller);
     return true;
   }
 

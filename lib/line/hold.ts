@@ -13,6 +13,8 @@ import type { Wish } from './wish.js';
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
 export class Hold implements Renewable {
   renewalSlot = 0;
+  before: Renewable | undefined;
+  after: Renewable | undefined;
   /** Local time until which the hold is proven. */
   deadline: number;
   /** Others wait at the store. */
@@ -52,13 +54,9 @@ export class Hold implements Renewable {
     return this.terms.capacity;
   }
 
-  /** With less than this left (ms), the hold is not handed on inside the process. */
-  get enough(): number {
-    return Math.min(1_000, this.terms.ttl / 3);
-  }
-
-  get hasFence(): boolean {
-    return this.used < this.last;
+  /** Whether it may be handed on inside the process: there is a fence and enough time for another caller. */
+  suffices(now: number): boolean {
+    return this.used < this.last && this.deadline - now >= Math.min(1_000, this.terms.ttl / 3);
   }
 
   /** Whether the store may still free it only by our release or its deadline. */

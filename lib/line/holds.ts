@@ -9,29 +9,61 @@ export interface InTheWay {
 }
 
 /** What this process holds of one name, and who of its callers works under it. */
-export class Holds extends Map<Hold, Tenure> {
+export class Holds {
+  // Few, and new ones with every lease: see Chain for why this is no Map.
+  private readonly tenures: Tenure[] = [];
+
+  get all(): readonly Tenure[] {
+    return this.tenures;
+  }
+
+  get size(): number {
+    return this.tenures.length;
+  }
+
+  get(hold: Hold): Tenure | undefined {
+    return this.tenures.find((tenure) => tenure.hold === hold);
+  }
+
+  withId(id: string): Hold | undefined {
+    return this.tenures.find(({ hold }) => hold.id === id)?.hold;
+  }
+
+  /** In place of whoever worked under the same hold. */
+  set(tenure: Tenure): void {
+    const place = this.placeOf(tenure.hold);
+    if (place < 0) this.tenures.push(tenure);
+    else this.tenures[place] = tenure;
+  }
+
+  delete(hold: Hold): void {
+    const place = this.placeOf(hold);
+    if (place >= 0) this.tenures.splice(place, 1);
+  }
+
   /** Whether one of them excludes all others now. */
   get alone(): boolean {
-    for (const hold of this.keys()) if (hold.live && exclusive(hold)) return true;
-    return false;
+    return this.tenures.some(({ hold }) => exclusive(hold) && hold.live);
   }
 
   /** Who of this process is in the way, if anybody. */
   get holder(): InTheWay | undefined {
-    for (const [hold, { wish, remaining }] of this) if (hold.live) return { who: wish.who, left: remaining };
-    return undefined;
+    const tenure = this.tenures.find(({ hold }) => hold.live);
+    return tenure && { who: tenure.wish.who, left: tenure.remaining };
   }
 
   /** The capacity in use here, when it is another. */
   otherThan(capacity: number): number | undefined {
-    for (const hold of this.keys())
-      if (hold.live) return hold.capacity === capacity ? undefined : hold.capacity;
-    return undefined;
+    const inUse = this.tenures.find(({ hold }) => hold.live)?.hold.capacity;
+    return inUse === capacity ? undefined : inUse;
   }
 
   /** Whether one of them excludes `share` now. */
   excludes(share: { units: number; capacity: number }): boolean {
-    for (const hold of this.keys()) if (hold.live && (exclusive(hold) || exclusive(share))) return true;
-    return false;
+    return this.tenures.some(({ hold }) => (exclusive(hold) || exclusive(share)) && hold.live);
+  }
+
+  private placeOf(hold: Hold): number {
+    return this.tenures.findIndex((tenure) => tenure.hold === hold);
   }
 }

@@ -12,7 +12,10 @@ import type { Surroundings } from './surroundings.js';
 import type { Tenure } from './tenure.js';
 import { commandTimeout } from './terms.js';
 
-/** Someone whom notices are for. */
+// How many agents of idle names are kept beside those in use.
+const KEPT_IDLE = 256;
+
+/** Someone beside the agents whom notices are for. */
 export interface Hearer {
   readonly id: string;
   notice(notice: LockNotice): void;
@@ -28,6 +31,8 @@ export class Line implements AgentHost {
   /** Notices that named nothing alive of this session; anybody may publish, so they change nothing. */
   ignoredNotices = 0;
   private readonly agents = new Map<string, Agent>();
+  /** How many of them have something to do. */
+  private busy = 0;
   private readonly hearers = new Map<string, Hearer>();
   private closing = false;
   private drained: (() => void) | undefined;
@@ -64,6 +69,10 @@ export class Line implements AgentHost {
     }
     let agent = this.agents.get(name);
     if (!agent) this.agents.set(name, (agent = new Agent(name, this)));
+    if (agent.idle) {
+      agent.idle = false;
+      this.busy += 1;
+    }
     return agent.acquire(request);
   }
 
@@ -73,8 +82,7 @@ export class Line implements AgentHost {
     this.closing = true;
     for (const agent of [...this.agents.values()]) agent.closeLine();
     for (const hearer of [...this.hearers.values()]) hearer.close?.();
-    if (this.agents.size > 0)
-      await this.within(grace, new Promise<void>((drained) => (this.drained = drained)));
+    if (this.busy > 0) await this.within(grace, new Promise<void>((drained) => (this.drained = drained)));
     for (const agent of [...this.agents.values()]) agent.closeTenures();
     await this.within(commandTimeout(Infinity), this.around.farewell.settled());
     this.around.farewell.close();
@@ -92,8 +100,13 @@ export class Line implements AgentHost {
   }
 
   idle(agent: Agent): void {
-    this.agents.delete(agent.name);
-    if (this.agents.size === 0) this.drained?.();
+    if (agent.idle) return;
+    agent.idle = true;
+    this.busy -= 1;
+    if (this.busy === 0) this.drained?.();
+    // A name that is used again soon finds its agent; what is idle beside that is little.
+    if (this.agents.size <= 2 * this.busy + KEPT_IDLE) return;
+    for (const each of [...this.agents.values()]) if (each.idle) this.agents.delete(each.name);
   }
 
   private wake(): void {
@@ -102,6 +115,7 @@ export class Line implements AgentHost {
   }
 
   private hear(name: string, notice: LockNotice): void {
+    if (this.agents.get(name)?.notice(notice)) return;
     const hearer = this.hearers.get(notice.id);
     if (hearer) return hearer.notice(notice);
     this.ignoredNotices += 1;

@@ -17,6 +17,11 @@ export class Turn {
 
   constructor(private readonly clock: Clock) {}
 
+  /** The hold whose hand-off waits, if that is its id. */
+  withId(id: string): Hold | undefined {
+    return this.passing?.id === id ? this.passing : undefined;
+  }
+
   begin(): void {
     this.contendedSince = undefined;
     this.handOffs = 0;
@@ -25,7 +30,7 @@ export class Turn {
   /** Whether the hold may go on here: it is proven for long enough, has a fence left, and others need not wait. */
   lasts(hold: Hold): boolean {
     const now = this.clock.now();
-    if (hold.lossReason || !hold.hasFence || hold.deadline - now < hold.enough) return false;
+    if (hold.lossReason || !hold.suffices(now)) return false;
     if (!hold.contended) return true;
     this.contendedSince ??= now;
     return now - this.contendedSince < LONGEST && this.handOffs < MOST_HAND_OFFS;

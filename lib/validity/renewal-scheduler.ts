@@ -1,7 +1,8 @@
+import { Chain, type Link } from '../base/chain.js';
 import type { CancelTimer, Clock } from '../base/clock.js';
 
 /** Something that renews itself when told. */
-export interface Renewable {
+export interface Renewable extends Link<Renewable> {
   /** Where the scheduler keeps it; 0 for nowhere. */
   renewalSlot: number;
   renew(): void;
@@ -14,7 +15,8 @@ const JITTER = 0.1;
 
 /** The one timer behind all renewals of a store. */
 export class RenewalScheduler {
-  private readonly slots = new Map<number, Set<Renewable>>();
+  /** An empty one stays until its time: most leases end soon, and the next one may fall into the same slot. */
+  private readonly slots = new Map<number, Chain<Renewable>>();
   private next = Infinity;
   private cancel: CancelTimer | undefined;
 
@@ -29,16 +31,15 @@ export class RenewalScheduler {
     const at = now + ms * (1 - JITTER * this.random());
     const slot = Math.max(1, Math.ceil(at / SLOT));
     item.renewalSlot = slot;
-    const items = this.slots.get(slot);
-    if (items) items.add(item);
-    else this.slots.set(slot, new Set([item]));
+    let items = this.slots.get(slot);
+    if (!items) this.slots.set(slot, (items = new Chain()));
+    items.add(item);
     if (slot < this.next) this.arm(slot);
   }
 
   delete(item: Renewable): void {
-    const items = this.slots.get(item.renewalSlot);
-    items?.delete(item);
-    if (items?.size === 0) this.slots.delete(item.renewalSlot);
+    if (item.renewalSlot === 0) return;
+    this.slots.get(item.renewalSlot)?.remove(item);
     item.renewalSlot = 0;
   }
 
@@ -58,18 +59,19 @@ export class RenewalScheduler {
     let next = Infinity;
     const due: Renewable[] = [];
     for (const [slot, items] of this.slots) {
-      if (slot > now) {
+      if (slot > now && items.size > 0) {
         next = Math.min(next, slot);
         continue;
       }
       this.slots.delete(slot);
-      due.push(...items);
+      for (let item = items.first; item; item = items.first) {
+        items.remove(item);
+        item.renewalSlot = 0;
+        due.push(item);
+      }
     }
     this.next = Infinity;
     if (next < Infinity) this.arm(next);
-    for (const item of due) {
-      item.renewalSlot = 0;
-      item.renew();
-    }
+    for (const item of due) item.renew();
   }
 }

@@ -112,9 +112,10 @@ describeWithRealRedis('a forged notice', () => {
     return `g ${id} ${first} ${Number(first) + 100} ${until} ${span} 0 0 ${seal} ${namespace}:${name}`;
   }
 
-  const kinds = (id: string) => ['contended', 'revoked', 'echo', 'opened'].map((kind) => plain(kind, id));
-  const plain = (kind: string, id: string) =>
-    `${kind === 'revoked' ? `r ${id} no-reason` : `${kind[0]} ${id}`} ${namespace}:${name}`;
+  const kinds = (id: string, of = name) =>
+    ['contended', 'revoked', 'echo', 'opened'].map((kind) => plain(kind, id, of));
+  const plain = (kind: string, id: string, of = name) =>
+    `${kind === 'revoked' ? `r ${id} no-reason` : `${kind[0]} ${id}`} ${namespace}:${of}`;
 
   async function expectNothingChanged(before: LockState): Promise<void> {
     await waiter.store.measure(name, 2_000); // what was asked for meanwhile has its answer
@@ -205,7 +206,10 @@ describeWithRealRedis('a forged notice', () => {
     const lease = await holder.acquire(`${name} too`, renews);
     const before = lease.deadline;
     await pass(5);
-    for (const message of kinds(lease.hold.id)) await forge(holder, message);
+    expect(await forge(holder, ...kinds(lease.hold.id))).toBe(4); // of another name: nothing is asked
+    await holder.store.read(name, 2_000);
+    expect(lease.deadline).toBe(before);
+    expect(await forge(holder, ...kinds(lease.hold.id, `${name} too`))).toBe(0);
     await holder.store.read(name, 2_000); // behind the question, on the same connection
     expect(lease.over).toBeUndefined();
     expect(lease.deadline > before).toBe(renews);

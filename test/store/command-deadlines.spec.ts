@@ -39,7 +39,8 @@ describe('the deadlines of commands', () => {
       missed.push(name);
       then?.();
     };
-    const command = { deadline: clock.now() + ms, missed: missedNow };
+    const link = { open: false, before: undefined, after: undefined };
+    const command = { deadline: clock.now() + ms, missed: missedNow, ...link };
     deadlines.add(command);
     return () => deadlines.delete(command);
   }

@@ -1,9 +1,12 @@
+import { Chain, type Link } from '../../base/chain.js';
 import type { CancelTimer, Clock } from '../../base/clock.js';
 
 /** A command in flight. */
-export interface Deadline {
+export interface Deadline extends Link<Deadline> {
   /** Local time at which it is missed. */
   readonly deadline: number;
+  /** Whether it is in flight; kept by {@link CommandDeadlines}. */
+  open: boolean;
   missed(): void;
 }
 
@@ -12,7 +15,7 @@ export interface Deadline {
  * that it knew, stays when that one is met, and is set again for whatever is open when it fires.
  */
 export class CommandDeadlines {
-  private readonly open = new Set<Deadline>();
+  private readonly open = new Chain<Deadline>();
   private setFor = Infinity;
   private cancelTimer: CancelTimer | undefined;
   private closed = false;
@@ -21,12 +24,15 @@ export class CommandDeadlines {
 
   /** Tells the command when its deadline passes, unless it is removed before. */
   add(command: Deadline): void {
+    command.open = true;
     this.open.add(command);
     if (command.deadline < this.setFor) this.set(command.deadline, this.clock.now());
   }
 
   delete(command: Deadline): void {
-    this.open.delete(command);
+    if (!command.open) return;
+    command.open = false;
+    this.open.remove(command);
     if (this.closed) this.endTimer();
   }
 
@@ -46,9 +52,15 @@ export class CommandDeadlines {
     this.setFor = Infinity;
     const now = this.clock.now();
     let next = Infinity;
-    for (const command of [...this.open]) {
+    const missed: Deadline[] = [];
+    for (let command = this.open.first; command; command = command.after) {
       if (command.deadline > now) next = Math.min(next, command.deadline);
-      else if (this.open.delete(command)) command.missed();
+      else missed.push(command);
+    }
+    for (const command of missed) {
+      if (!command.open) continue; // ended by what another one led to
+      this.delete(command);
+      command.missed();
     }
     // What a missed deadline led to may have set the timer already.
     if (next < this.setFor) this.set(next, now);

@@ -13,6 +13,9 @@ export interface CommandHost {
 /** One command in flight: it ends by its answer, its failure or its deadline, whichever comes first. */
 export class PendingCommand<T = never> implements Deadline {
   readonly deadline: number;
+  open = false;
+  before: Deadline | undefined;
+  after: Deadline | undefined;
   private tooLate = false;
 
   constructor(

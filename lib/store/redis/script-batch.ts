@@ -18,8 +18,8 @@ export const MOST_KEYS = 32;
  * order.
  */
 export class ScriptBatch<Name extends string> {
-  private readonly pending = new Map<Name, ScriptCall[]>();
-  private readonly scriptOf = new Map<string, Name>();
+  private pending: { script: Name; calls: ScriptCall[] }[] = [];
+  private scriptOf = new Map<string, Name>();
   private gathering = false;
 
   constructor(private readonly send: (script: Name, calls: readonly ScriptCall[]) => void) {}
@@ -33,23 +33,26 @@ export class ScriptBatch<Name extends string> {
     }
     const before = this.scriptOf.get(call.key);
     if (before !== undefined) this.flush(before);
-    let calls = this.pending.get(script);
-    if (!calls) this.pending.set(script, (calls = []));
-    calls.push(call);
     this.scriptOf.set(call.key, script);
-    if (calls.length === MOST_KEYS) this.flush(script);
+    const group = this.pending.find((each) => each.script === script);
+    if (!group) this.pending.push({ script, calls: [call] });
+    else if (group.calls.push(call) === MOST_KEYS) this.flush(script);
   }
 
   private endTurn(): void {
     this.gathering = false;
-    for (const script of [...this.pending.keys()]) this.flush(script);
+    if (this.pending.length === 0) return;
+    const groups = this.pending;
+    // New ones, not cleared ones: see Chain for what a Map in use for long costs.
+    this.pending = [];
+    this.scriptOf = new Map();
+    for (const { script, calls } of groups) this.send(script, calls);
   }
 
   private flush(script: Name): void {
-    const calls = this.pending.get(script);
-    if (!calls) return;
-    this.pending.delete(script);
-    for (const { key } of calls) if (this.scriptOf.get(key) === script) this.scriptOf.delete(key);
-    this.send(script, calls);
+    const place = this.pending.findIndex((each) => each.script === script);
+    const [group] = this.pending.splice(place, 1);
+    for (const { key } of group?.calls ?? []) this.scriptOf.delete(key);
+    this.send(script, group?.calls ?? []);
   }
 }

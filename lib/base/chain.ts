@@ -1,0 +1,35 @@
+/** What stands in a {@link Chain}, which alone sets these. */
+export interface Link<T> {
+  before: T | undefined;
+  after: T | undefined;
+}
+
+/**
+ * A list whose members may leave from anywhere at no cost. Members come and go with every lease, and a Set or Map
+ * would not do for them: when V8 makes the table of one anew, the old table refers to the next, so that one that grew
+ * old keeps alive whatever was in all that came after it, until the next full collection.
+ */
+export class Chain<T extends Link<T>> {
+  first: T | undefined;
+  size = 0;
+  private last: T | undefined;
+
+  add(member: T): void {
+    member.before = this.last;
+    if (this.last) this.last.after = member;
+    else this.first = member;
+    this.last = member;
+    this.size += 1;
+  }
+
+  /** Takes out a member of this chain. */
+  remove(member: T): void {
+    const { before, after } = member;
+    if (before) before.after = after;
+    else this.first = after;
+    if (after) after.before = before;
+    else this.last = before;
+    member.before = member.after = undefined;
+    this.size -= 1;
+  }
+}
