@@ -11,6 +11,8 @@ import { type Scenario, terms } from './scenario.js';
 const CALLERS = 100;
 const BUYERS = 50;
 const WARM_UP = 500;
+/** Of each round: one crowd takes a few milliseconds, and any pause would show. */
+const CROWDS = 15;
 const NOTHING = async (): Promise<void> => undefined;
 
 /** One name that a hundred callers of one process want all the time. */
@@ -35,30 +37,39 @@ export const buyers: Scenario = {
   id: 'buyers',
   async run(stage) {
     const section = readModifyWrite(stage.url, 'item');
-    const { runners, close } = await opened(stage, (contender, id) => async () => {
+    const { runners, close } = await opened(stage, (contender) => async () => {
       const all = () => Promise.all(Array.from({ length: BUYERS }, () => served(contender, 'item', section)));
-      return { ms: await (id === OURS.id ? warm(all) : duration(all)) };
+      return { ms: await duration(all) };
     });
     const oneByOne = async () => {
       for (let buyer = 0; buyer < BUYERS; buyer += 1) await section();
     };
     const label = 'the bare sections, one after another';
-    runners.push({ id: 'bare', label, role: 'floor', sample: async () => ({ ms: await warm(oneByOne) }) });
-    const rows = await interleaved(runners, terms(stage));
+    runners.push({
+      id: 'bare',
+      label,
+      role: 'floor',
+      sample: async () => ({ ms: await duration(oneByOne) }),
+    });
+    // Crowd by crowd: on which processor the kernel lets client and server run makes round trips five times as long
+    // or short, and changes within seconds.
+    const { rounds, ...rest } = terms(stage);
+    const race = { ...rest, rounds: rounds * CROWDS, warmUps: WARM_UP / BUYERS };
+    const rows = await interleaved(
+      runners.filter(({ role }) => role !== 'peer'),
+      race,
+    );
+    const peers = await interleaved(
+      runners.filter(({ role }) => role === 'peer'),
+      terms(stage),
+    );
+    rows.splice(-1, 0, ...peers);
     await close();
     connection(stage.url, 'data').disconnect();
     const columns = [{ id: 'ms', title: 'ms for 50 buyers', better: 'less' }] as const;
     return [{ id: 'buyers', title: '50 buyers, one item', section: 'rmw', columns, rows }];
   },
 };
-
-/** The median of some crowds after 500 sections: one takes a few milliseconds, and any pause would show. */
-async function warm(all: () => Promise<unknown>): Promise<number> {
-  for (let done = 0; done < WARM_UP; done += BUYERS) await all();
-  const took: number[] = [];
-  for (let crowds = 0; crowds < 15; crowds += 1) took.push(await duration(all));
-  return median(took);
-}
 
 /** Ten thousand callers at once on one name. */
 export const crowd: Scenario = {
