@@ -8,19 +8,20 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local fresh = 'lock1 ' .. nowText .. ' '
-local function general(key, at)
+local function general(key, at, compact)
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
-local compact = redis.pcall('GET', key)
 local r = {}
-if type(compact) == 'table' then -- WRONGTYPE
-compact = false
-r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
-if r[1] ~= '1' then
+if not compact then
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+if r.err then -- a string after all, or what is no record
+r, compact = {}, redis.call('GET', key)
+elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
 return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
-elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+end
+if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
 local version = string.match(compact, '^lock(%d+) ')
 return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
@@ -42,8 +43,9 @@ return string.format('%.0f', number)
 end
 for each in string.gmatch(r[4] or '', '%S+') do
 ids[#ids + 1] = each
-local deadline, units, last, span, flags =
-string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
+local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local first_, since, who = string.match(fields[2], '^(%d+) (%d+) (.*)$')
 flags = tonumber(flags)
 holders[each] = {
 deadline = tonumber(deadline),
@@ -53,6 +55,9 @@ span = tonumber(span),
 told = flags % 2 == 1,
 revoked = flags % 4 > 1,
 kept = flags > 3,
+first = tonumber(first_),
+since = tonumber(since),
+who = who,
 }
 used = used + units
 end
@@ -75,13 +80,9 @@ if released == '-' then
 released = ''
 end
 end
-local function identify(each)
-local h = holders[each]
-if not h.first then
-local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
-h.first, h.since, h.who = tonumber(first_), tonumber(since), who
-end
-return h
+local function persist()
+redis.call('PERSIST', key)
+dirty = true
 end
 local function touch(each)
 touched[each] = true
@@ -129,7 +130,7 @@ local before = released == '' and '-' or released
 if #ids == 0 then
 return string.format('lock1 - %016.0f %s', fence, before)
 end
-local h = identify(ids[1])
+local h = holders[ids[1]]
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
@@ -153,7 +154,7 @@ for _, each in ipairs(gone) do
 redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
 end
 for each in pairs(touched) do
-local h = identify(each)
+local h = holders[each]
 local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
@@ -191,11 +192,11 @@ else
 local whole = line()
 local expiry = text(math.ceil((latest + fenceMemory) / 1000))
 if whole then
-redis.call('SET', key, whole)
+redis.call('SET', key, whole, 'PXAT', expiry)
 else
 writeAll()
-end
 redis.call('PEXPIREAT', key, expiry)
+end
 absent, compact = false, whole
 end
 gone, touched, dirty = {}, {}, false
@@ -203,10 +204,13 @@ if compact and ids[1] then
 touched[ids[1]] = true -- its fields have to be written when the record takes the general form
 end
 end
-local function push(to, notice)
+local function save()
 if dirty then
 commit()
 end
+end
+local function push(to, notice)
+save()
 local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
 return heard ~= 0 or countable ~= '1'
 end
@@ -289,7 +293,7 @@ end
 end
 end
 local function giveBack(each, lastUsed)
-local h = identify(each)
+local h = holders[each]
 local last = math.min(h.last, math.max(lastUsed, h.first - 1))
 if fence == h.last then
 fence = last
@@ -303,7 +307,7 @@ guard, wait, block = tonumber(guard), tonumber(wait), tonumber(block)
 local ttl = span - guard
 local seq = seqOf(id)
 if seq then
-redis.call('PERSIST', key)
+persist() -- a sign of life is no new data
 local mine = waiterAt(seq)
 alive = math.max(alive, now + SIGN_OF_LIFE)
 mine.alive, mine.until_ = alive, math.max(mine.until_, now + wait)
@@ -313,7 +317,7 @@ end
 expire()
 grantHeads(id)
 local function granted()
-local h = identify(id)
+local h = holders[id]
 h.told = count > 0
 touch(id)
 commit()
@@ -324,7 +328,7 @@ local due = math.huge
 for _, each in ipairs(ids) do
 due = math.min(due, holders[each].deadline)
 end
-return due, identify(ids[1]).who
+return due, holders[ids[1]].who
 end
 local function queued()
 local seq_ = seqOf(id)
@@ -338,9 +342,7 @@ if not heard then
 mine.subscribed = '0'
 putWaiter(mine)
 end
-if dirty then
-commit()
-end
+save()
 return { 'queued', now, mine.seq - first, flag(heard), present() }
 end
 local h = holders[id]
@@ -362,9 +364,7 @@ end
 if #ids == 0 and count == 0 then
 capacity = wanted
 elseif capacity ~= wanted then
-if dirty then
-commit()
-end
+save()
 return { 'mismatch', now, capacity }
 end
 local request = { id = id, units = units, ttl = ttl, guard = guard, block = block, who = who }
@@ -373,9 +373,7 @@ grant(request, ttl)
 return granted()
 end
 if wait == 0 then
-if dirty then
-commit()
-end
+save()
 return { 'busy', now, present() }
 end
 request.seq, request.until_, request.alive = next, now + wait, now + SIGN_OF_LIFE
@@ -424,7 +422,7 @@ return now
 end
 for index = 1, #keys do
 if replies[index] == false then
-local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE)
+local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
 if not ok then
 reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
 end
@@ -438,24 +436,25 @@ return replies
 local STRIDE = 3
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local keys, replies, plain = KEYS, {}, false
+local keys, records, replies, plain = KEYS, {}, {}, false
 for index = 1, #keys do
 replies[index] = false
 end
-local function general(key, at)
+local function general(key, at, compact)
 local id, units = ARGV[at], tonumber(ARGV[at + 1])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
-local compact = redis.pcall('GET', key)
 local r = {}
-if type(compact) == 'table' then -- WRONGTYPE
-compact = false
-r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
-if r[1] ~= '1' then
+if not compact then
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+if r.err then -- a string after all, or what is no record
+r, compact = {}, redis.call('GET', key)
+elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
 return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
-elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+end
+if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
 local version = string.match(compact, '^lock(%d+) ')
 return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
@@ -477,8 +476,9 @@ return string.format('%.0f', number)
 end
 for each in string.gmatch(r[4] or '', '%S+') do
 ids[#ids + 1] = each
-local deadline, units, last, span, flags =
-string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
+local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local first_, since, who = string.match(fields[2], '^(%d+) (%d+) (.*)$')
 flags = tonumber(flags)
 holders[each] = {
 deadline = tonumber(deadline),
@@ -488,6 +488,9 @@ span = tonumber(span),
 told = flags % 2 == 1,
 revoked = flags % 4 > 1,
 kept = flags > 3,
+first = tonumber(first_),
+since = tonumber(since),
+who = who,
 }
 used = used + units
 end
@@ -510,13 +513,9 @@ if released == '-' then
 released = ''
 end
 end
-local function identify(each)
-local h = holders[each]
-if not h.first then
-local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
-h.first, h.since, h.who = tonumber(first_), tonumber(since), who
-end
-return h
+local function persist()
+redis.call('PERSIST', key)
+dirty = true
 end
 local function touch(each)
 touched[each] = true
@@ -564,7 +563,7 @@ local before = released == '' and '-' or released
 if #ids == 0 then
 return string.format('lock1 - %016.0f %s', fence, before)
 end
-local h = identify(ids[1])
+local h = holders[ids[1]]
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
@@ -588,7 +587,7 @@ for _, each in ipairs(gone) do
 redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
 end
 for each in pairs(touched) do
-local h = identify(each)
+local h = holders[each]
 local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
@@ -626,11 +625,11 @@ else
 local whole = line()
 local expiry = text(math.ceil((latest + fenceMemory) / 1000))
 if whole then
-redis.call('SET', key, whole)
+redis.call('SET', key, whole, 'PXAT', expiry)
 else
 writeAll()
-end
 redis.call('PEXPIREAT', key, expiry)
+end
 absent, compact = false, whole
 end
 gone, touched, dirty = {}, {}, false
@@ -638,10 +637,13 @@ if compact and ids[1] then
 touched[ids[1]] = true -- its fields have to be written when the record takes the general form
 end
 end
-local function push(to, notice)
+local function save()
 if dirty then
 commit()
 end
+end
+local function push(to, notice)
+save()
 local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
 return heard ~= 0 or countable ~= '1'
 end
@@ -724,7 +726,7 @@ end
 end
 end
 local function giveBack(each, lastUsed)
-local h = identify(each)
+local h = holders[each]
 local last = math.min(h.last, math.max(lastUsed, h.first - 1))
 if fence == h.last then
 fence = last
@@ -734,7 +736,7 @@ end
 if absent then
 return { 'lost', now }
 end
-redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
+persist()
 expire()
 local h = holders[id]
 if h and not h.kept and h.units > units then
@@ -744,7 +746,7 @@ h.units = units
 touch(id)
 end
 grantHeads('')
-commit()
+save()
 return { (h and not h.kept) and 'downgraded' or 'lost', now }
 end
 if plain then
@@ -752,7 +754,7 @@ return now
 end
 for index = 1, #keys do
 if replies[index] == false then
-local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE)
+local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
 if not ok then
 reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
 end
@@ -849,20 +851,21 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local idleKeys = {}
 local SPACE, SAME = 32, 61 -- the codes of ' ' and '='
-local function general(key, at)
+local function general(key, at, compact)
 local id, lastUsed = args[at], tonumber(args[at + 1])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
-local compact = redis.pcall('GET', key)
 local r = {}
-if type(compact) == 'table' then -- WRONGTYPE
-compact = false
-r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
-if r[1] ~= '1' then
+if not compact then
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+if r.err then -- a string after all, or what is no record
+r, compact = {}, redis.call('GET', key)
+elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
 return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
-elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+end
+if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
 local version = string.match(compact, '^lock(%d+) ')
 return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
@@ -884,8 +887,9 @@ return string.format('%.0f', number)
 end
 for each in string.gmatch(r[4] or '', '%S+') do
 ids[#ids + 1] = each
-local deadline, units, last, span, flags =
-string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
+local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local first_, since, who = string.match(fields[2], '^(%d+) (%d+) (.*)$')
 flags = tonumber(flags)
 holders[each] = {
 deadline = tonumber(deadline),
@@ -895,6 +899,9 @@ span = tonumber(span),
 told = flags % 2 == 1,
 revoked = flags % 4 > 1,
 kept = flags > 3,
+first = tonumber(first_),
+since = tonumber(since),
+who = who,
 }
 used = used + units
 end
@@ -917,13 +924,9 @@ if released == '-' then
 released = ''
 end
 end
-local function identify(each)
-local h = holders[each]
-if not h.first then
-local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
-h.first, h.since, h.who = tonumber(first_), tonumber(since), who
-end
-return h
+local function persist()
+redis.call('PERSIST', key)
+dirty = true
 end
 local function touch(each)
 touched[each] = true
@@ -971,7 +974,7 @@ local before = released == '' and '-' or released
 if #ids == 0 then
 return string.format('lock1 - %016.0f %s', fence, before)
 end
-local h = identify(ids[1])
+local h = holders[ids[1]]
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
@@ -995,7 +998,7 @@ for _, each in ipairs(gone) do
 redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
 end
 for each in pairs(touched) do
-local h = identify(each)
+local h = holders[each]
 local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
@@ -1033,11 +1036,11 @@ else
 local whole = line()
 local expiry = text(math.ceil((latest + fenceMemory) / 1000))
 if whole then
-redis.call('SET', key, whole)
+redis.call('SET', key, whole, 'PXAT', expiry)
 else
 writeAll()
-end
 redis.call('PEXPIREAT', key, expiry)
+end
 absent, compact = false, whole
 end
 gone, touched, dirty = {}, {}, false
@@ -1045,10 +1048,13 @@ if compact and ids[1] then
 touched[ids[1]] = true -- its fields have to be written when the record takes the general form
 end
 end
-local function push(to, notice)
+local function save()
 if dirty then
 commit()
 end
+end
+local function push(to, notice)
+save()
 local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
 return heard ~= 0 or countable ~= '1'
 end
@@ -1131,7 +1137,7 @@ end
 end
 end
 local function giveBack(each, lastUsed)
-local h = identify(each)
+local h = holders[each]
 local last = math.min(h.last, math.max(lastUsed, h.first - 1))
 if fence == h.last then
 fence = last
@@ -1143,7 +1149,7 @@ return { 'gone', now }
 end
 local keep, doneFor = string.match(args[at + 2], ' (%d+) (%d+)$')
 keep, doneFor = tonumber(keep or 0), tonumber(doneFor or 0)
-redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
+persist()
 expire()
 local outcome = 'gone'
 local h = holders[id]
@@ -1171,7 +1177,7 @@ if outcome == 'released' and doneFor > 0 then
 done = now + doneFor
 end
 grantHeads('')
-commit()
+save()
 return { outcome, now }
 end
 local function lean(key, record, at)
@@ -1225,7 +1231,7 @@ return now
 end
 for index = 1, #keys do
 if replies[index] == false then
-local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE)
+local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
 if not ok then
 reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
 end
@@ -1241,21 +1247,22 @@ local keys, args, sub = KEYS, ARGV, string.sub
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = string.format('%.0f', now)
-local function general(key, at)
+local function general(key, at, compact)
 local id, span = args[at], tonumber(args[at + 3])
 local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
-local compact = redis.pcall('GET', key)
 local r = {}
-if type(compact) == 'table' then -- WRONGTYPE
-compact = false
-r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
-if r[1] ~= '1' then
+if not compact then
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+if r.err then -- a string after all, or what is no record
+r, compact = {}, redis.call('GET', key)
+elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
 return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
-elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+end
+if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
 local version = string.match(compact, '^lock(%d+) ')
 return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
@@ -1277,8 +1284,9 @@ return string.format('%.0f', number)
 end
 for each in string.gmatch(r[4] or '', '%S+') do
 ids[#ids + 1] = each
-local deadline, units, last, span, flags =
-string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
+local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local first_, since, who = string.match(fields[2], '^(%d+) (%d+) (.*)$')
 flags = tonumber(flags)
 holders[each] = {
 deadline = tonumber(deadline),
@@ -1288,6 +1296,9 @@ span = tonumber(span),
 told = flags % 2 == 1,
 revoked = flags % 4 > 1,
 kept = flags > 3,
+first = tonumber(first_),
+since = tonumber(since),
+who = who,
 }
 used = used + units
 end
@@ -1310,13 +1321,9 @@ if released == '-' then
 released = ''
 end
 end
-local function identify(each)
-local h = holders[each]
-if not h.first then
-local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
-h.first, h.since, h.who = tonumber(first_), tonumber(since), who
-end
-return h
+local function persist()
+redis.call('PERSIST', key)
+dirty = true
 end
 local function touch(each)
 touched[each] = true
@@ -1364,7 +1371,7 @@ local before = released == '' and '-' or released
 if #ids == 0 then
 return string.format('lock1 - %016.0f %s', fence, before)
 end
-local h = identify(ids[1])
+local h = holders[ids[1]]
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
@@ -1388,7 +1395,7 @@ for _, each in ipairs(gone) do
 redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
 end
 for each in pairs(touched) do
-local h = identify(each)
+local h = holders[each]
 local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
@@ -1426,11 +1433,11 @@ else
 local whole = line()
 local expiry = text(math.ceil((latest + fenceMemory) / 1000))
 if whole then
-redis.call('SET', key, whole)
+redis.call('SET', key, whole, 'PXAT', expiry)
 else
 writeAll()
-end
 redis.call('PEXPIREAT', key, expiry)
+end
 absent, compact = false, whole
 end
 gone, touched, dirty = {}, {}, false
@@ -1438,10 +1445,13 @@ if compact and ids[1] then
 touched[ids[1]] = true -- its fields have to be written when the record takes the general form
 end
 end
-local function push(to, notice)
+local function save()
 if dirty then
 commit()
 end
+end
+local function push(to, notice)
+save()
 local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
 return heard ~= 0 or countable ~= '1'
 end
@@ -1524,7 +1534,7 @@ end
 end
 end
 local function giveBack(each, lastUsed)
-local h = identify(each)
+local h = holders[each]
 local last = math.min(h.last, math.max(lastUsed, h.first - 1))
 if fence == h.last then
 fence = last
@@ -1534,7 +1544,7 @@ end
 if absent then
 return { 'lost', now }
 end
-redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
+persist()
 expire()
 local h = holders[id]
 local usable = h and not h.kept and not h.revoked
@@ -1551,7 +1561,7 @@ if usable then
 h.told = count > 0
 touch(id)
 end
-commit()
+save()
 if not h or h.kept then
 return { 'lost', now }
 end
@@ -1601,7 +1611,7 @@ return now
 end
 for index = 1, #keys do
 if replies[index] == false then
-local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE)
+local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
 if not ok then
 reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
 end
@@ -1615,25 +1625,26 @@ return replies
 local STRIDE = 2
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local keys, replies, plain = KEYS, {}, false
+local keys, records, replies, plain = KEYS, {}, {}, false
 for index = 1, #keys do
 replies[index] = false
 end
-local function general(key, at)
+local function general(key, at, compact)
 local force = ARGV[at + 1] == '1'
 local outcome = force and 'freed' or 'marked'
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
-local compact = redis.pcall('GET', key)
 local r = {}
-if type(compact) == 'table' then -- WRONGTYPE
-compact = false
-r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
-if r[1] ~= '1' then
+if not compact then
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+if r.err then -- a string after all, or what is no record
+r, compact = {}, redis.call('GET', key)
+elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
 return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
-elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+end
+if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
 local version = string.match(compact, '^lock(%d+) ')
 return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
@@ -1655,8 +1666,9 @@ return string.format('%.0f', number)
 end
 for each in string.gmatch(r[4] or '', '%S+') do
 ids[#ids + 1] = each
-local deadline, units, last, span, flags =
-string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
+local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local first_, since, who = string.match(fields[2], '^(%d+) (%d+) (.*)$')
 flags = tonumber(flags)
 holders[each] = {
 deadline = tonumber(deadline),
@@ -1666,6 +1678,9 @@ span = tonumber(span),
 told = flags % 2 == 1,
 revoked = flags % 4 > 1,
 kept = flags > 3,
+first = tonumber(first_),
+since = tonumber(since),
+who = who,
 }
 used = used + units
 end
@@ -1688,13 +1703,9 @@ if released == '-' then
 released = ''
 end
 end
-local function identify(each)
-local h = holders[each]
-if not h.first then
-local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
-h.first, h.since, h.who = tonumber(first_), tonumber(since), who
-end
-return h
+local function persist()
+redis.call('PERSIST', key)
+dirty = true
 end
 local function touch(each)
 touched[each] = true
@@ -1742,7 +1753,7 @@ local before = released == '' and '-' or released
 if #ids == 0 then
 return string.format('lock1 - %016.0f %s', fence, before)
 end
-local h = identify(ids[1])
+local h = holders[ids[1]]
 if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
@@ -1766,7 +1777,7 @@ for _, each in ipairs(gone) do
 redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
 end
 for each in pairs(touched) do
-local h = identify(each)
+local h = holders[each]
 local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
@@ -1804,11 +1815,11 @@ else
 local whole = line()
 local expiry = text(math.ceil((latest + fenceMemory) / 1000))
 if whole then
-redis.call('SET', key, whole)
+redis.call('SET', key, whole, 'PXAT', expiry)
 else
 writeAll()
-end
 redis.call('PEXPIREAT', key, expiry)
+end
 absent, compact = false, whole
 end
 gone, touched, dirty = {}, {}, false
@@ -1816,10 +1827,13 @@ if compact and ids[1] then
 touched[ids[1]] = true -- its fields have to be written when the record takes the general form
 end
 end
-local function push(to, notice)
+local function save()
 if dirty then
 commit()
 end
+end
+local function push(to, notice)
+save()
 local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
 return heard ~= 0 or countable ~= '1'
 end
@@ -1902,7 +1916,7 @@ end
 end
 end
 local function giveBack(each, lastUsed)
-local h = identify(each)
+local h = holders[each]
 local last = math.min(h.last, math.max(lastUsed, h.first - 1))
 if fence == h.last then
 fence = last
@@ -1912,7 +1926,7 @@ end
 if absent then
 return { outcome, now, 0 }
 end
-redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
+persist()
 expire()
 local revoked = {}
 for _, each in ipairs(ids) do
@@ -1932,7 +1946,7 @@ for _, each in ipairs(revoked) do
 push(each, 'r ' .. each .. ' ' .. ARGV[at])
 end
 grantHeads('')
-commit()
+save()
 return { outcome, now, #revoked }
 end
 if plain then
@@ -1940,7 +1954,7 @@ return now
 end
 for index = 1, #keys do
 if replies[index] == false then
-local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE)
+local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
 if not ok then
 reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
 end

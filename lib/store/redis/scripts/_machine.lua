@@ -1,5 +1,5 @@
 -- The part of the machine that every script shares (lock-machine.ts and settle.ts are its reference).
--- Expects: key, now, and in ARGV[1] the terms of the store: "fenceMemory countable prefix", where countable is 1 when
+-- Expects: key, now, compact (the record where it is known to be a string, else false), and in ARGV[1] the terms of the store: "fenceMemory countable prefix", where countable is 1 when
 -- a PUBLISH count of 0 means that nobody listens, and prefix what the channels' names begin with.
 -- A record has one of two forms. The compact one is a string:
 --   "lock1 - fence released"                                          nobody holds
@@ -16,15 +16,16 @@
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
-local compact = redis.pcall('GET', key)
 local r = {}
-if type(compact) == 'table' then -- WRONGTYPE
-  compact = false
-  r = redis.call('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
-  if r[1] ~= '1' then
+if not compact then
+  r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+  if r.err then -- a string after all, or what is no record
+    r, compact = {}, redis.call('GET', key)
+  elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
     return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
   end
-elseif compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
+end
+if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
   local version = string.match(compact, '^lock(%d+) ')
   return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
@@ -51,8 +52,9 @@ end
 
 for each in string.gmatch(r[4] or '', '%S+') do
   ids[#ids + 1] = each
-  local deadline, units, last, span, flags =
-    string.match(redis.call('HGET', key, 'h:' .. each), '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
+  local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  local first_, since, who = string.match(fields[2], '^(%d+) (%d+) (.*)$')
   flags = tonumber(flags)
   holders[each] = {
     deadline = tonumber(deadline),
@@ -62,6 +64,9 @@ for each in string.gmatch(r[4] or '', '%S+') do
     told = flags % 2 == 1,
     revoked = flags % 4 > 1,
     kept = flags > 3,
+    first = tonumber(first_),
+    since = tonumber(since),
+    who = who,
   }
   used = used + units
 end
@@ -86,14 +91,11 @@ if compact then
   end
 end
 
--- When and by whom a hold was taken.
-local function identify(each)
-  local h = holders[each]
-  if not h.first then
-    local first_, since, who = string.match(redis.call('HGET', key, 'i:' .. each), '^(%d+) (%d+) (.*)$')
-    h.first, h.since, h.who = tonumber(first_), tonumber(since), who
-  end
-  return h
+-- Makes what follows possible on a full server, too, since it is a write that needs no room; the commit sets the expiry
+-- again.
+local function persist()
+  redis.call('PERSIST', key)
+  dirty = true
 end
 
 local function touch(each)
@@ -148,7 +150,7 @@ local function line()
   if #ids == 0 then
     return string.format('lock1 - %016.0f %s', fence, before)
   end
-  local h = identify(ids[1])
+  local h = holders[ids[1]]
   if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
     return nil
   end
@@ -176,7 +178,7 @@ local function writeAll()
     redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
   end
   for each in pairs(touched) do
-    local h = identify(each)
+    local h = holders[each]
     local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
     redis.call('HSET', key,
       'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
@@ -217,11 +219,11 @@ local function commit()
     local whole = line()
     local expiry = text(math.ceil((latest + fenceMemory) / 1000))
     if whole then
-      redis.call('SET', key, whole)
+      redis.call('SET', key, whole, 'PXAT', expiry)
     else
       writeAll()
+      redis.call('PEXPIREAT', key, expiry)
     end
-    redis.call('PEXPIREAT', key, expiry)
     absent, compact = false, whole
   end
   gone, touched, dirty = {}, {}, false
@@ -230,11 +232,15 @@ local function commit()
   end
 end
 
--- False when the server knows that nobody listens; an error (PUBLISH denied) is no such knowledge.
-local function push(to, notice)
+local function save()
   if dirty then
     commit()
   end
+end
+
+-- False when the server knows that nobody listens; an error (PUBLISH denied) is no such knowledge.
+local function push(to, notice)
+  save()
   local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
   return heard ~= 0 or countable ~= '1'
 end
@@ -327,7 +333,7 @@ end
 
 -- The unused rest of a fence block goes back, unless somebody was granted since.
 local function giveBack(each, lastUsed)
-  local h = identify(each)
+  local h = holders[each]
   local last = math.min(h.last, math.max(lastUsed, h.first - 1))
   if fence == h.last then
     fence = last

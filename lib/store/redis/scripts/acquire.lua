@@ -15,7 +15,7 @@ local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local fresh = 'lock1 ' .. nowText .. ' '
 
-local function general(key, at)
+local function general(key, at, compact)
   -- @include _machine.lua
   local id, span, share, who = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
   local guard, wait, subscribed, block, seal = string.match(args[at + 2], '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
@@ -24,8 +24,7 @@ local function general(key, at)
   local ttl = span - guard
   local seq = seqOf(id)
   if seq then
-    -- A sign of life is no new data: PERSIST is a write that a full server allows, and what follows it too.
-    redis.call('PERSIST', key)
+    persist() -- a sign of life is no new data
     local mine = waiterAt(seq)
     alive = math.max(alive, now + SIGN_OF_LIFE)
     mine.alive, mine.until_ = alive, math.max(mine.until_, now + wait)
@@ -36,7 +35,7 @@ local function general(key, at)
   grantHeads(id)
 
   local function granted()
-    local h = identify(id)
+    local h = holders[id]
     h.told = count > 0
     touch(id)
     commit()
@@ -49,7 +48,7 @@ local function general(key, at)
     for _, each in ipairs(ids) do
       due = math.min(due, holders[each].deadline)
     end
-    return due, identify(ids[1]).who
+    return due, holders[ids[1]].who
   end
 
   -- The echo shows both sides whether the way to the session works.
@@ -65,9 +64,7 @@ local function general(key, at)
       mine.subscribed = '0'
       putWaiter(mine)
     end
-    if dirty then
-      commit()
-    end
+    save()
     return { 'queued', now, mine.seq - first, flag(heard), present() }
   end
 
@@ -90,9 +87,7 @@ local function general(key, at)
   if #ids == 0 and count == 0 then
     capacity = wanted
   elseif capacity ~= wanted then
-    if dirty then
-      commit()
-    end
+    save()
     return { 'mismatch', now, capacity }
   end
   local request = { id = id, units = units, ttl = ttl, guard = guard, block = block, who = who }
@@ -101,9 +96,7 @@ local function general(key, at)
     return granted()
   end
   if wait == 0 then
-    if dirty then
-      commit()
-    end
+    save()
     return { 'busy', now, present() }
   end
   request.seq, request.until_, request.alive = next, now + wait, now + SIGN_OF_LIFE

@@ -7,18 +7,18 @@ local STRIDE = 3
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
-local keys, replies, plain = KEYS, {}, false
+local keys, records, replies, plain = KEYS, {}, {}, false
 for index = 1, #keys do
   replies[index] = false
 end
 
-local function general(key, at)
+local function general(key, at, compact)
   local id, units = ARGV[at], tonumber(ARGV[at + 1])
   -- @include _machine.lua
   if absent then
     return { 'lost', now }
   end
-  redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
+  persist()
   expire()
   local h = holders[id]
   if h and not h.kept and h.units > units then
@@ -28,7 +28,7 @@ local function general(key, at)
     touch(id)
   end
   grantHeads('')
-  commit()
+  save()
   return { (h and not h.kept) and 'downgraded' or 'lost', now }
 end
 

@@ -11,7 +11,7 @@ local now = time[1] * 1000000 + time[2]
 local idleKeys = {}
 local SPACE, SAME = 32, 61 -- the codes of ' ' and '='
 
-local function general(key, at)
+local function general(key, at, compact)
   local id, lastUsed = args[at], tonumber(args[at + 1])
   -- @include _machine.lua
   if absent then
@@ -19,7 +19,7 @@ local function general(key, at)
   end
   local keep, doneFor = string.match(args[at + 2], ' (%d+) (%d+)$')
   keep, doneFor = tonumber(keep or 0), tonumber(doneFor or 0)
-  redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
+  persist()
   expire()
   local outcome = 'gone'
   local h = holders[id]
@@ -47,7 +47,7 @@ local function general(key, at)
     done = now + doneFor
   end
   grantHeads('')
-  commit()
+  save()
   return { outcome, now }
 end
 

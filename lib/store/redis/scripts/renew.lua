@@ -10,14 +10,14 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = string.format('%.0f', now)
 
-local function general(key, at)
+local function general(key, at, compact)
   local id, span = args[at], tonumber(args[at + 3])
   local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
   -- @include _machine.lua
   if absent then
     return { 'lost', now }
   end
-  redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
+  persist()
   expire()
   local h = holders[id]
   local usable = h and not h.kept and not h.revoked
@@ -34,7 +34,7 @@ local function general(key, at)
     h.told = count > 0
     touch(id)
   end
-  commit()
+  save()
   if not h or h.kept then
     return { 'lost', now }
   end

@@ -7,19 +7,19 @@ local STRIDE = 2
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
-local keys, replies, plain = KEYS, {}, false
+local keys, records, replies, plain = KEYS, {}, {}, false
 for index = 1, #keys do
   replies[index] = false
 end
 
-local function general(key, at)
+local function general(key, at, compact)
   local force = ARGV[at + 1] == '1'
   local outcome = force and 'freed' or 'marked'
   -- @include _machine.lua
   if absent then
     return { outcome, now, 0 }
   end
-  redis.call('PERSIST', key) -- a write that a full server allows; the commit sets the expiry again
+  persist()
   expire()
   local revoked = {}
   for _, each in ipairs(ids) do
@@ -39,7 +39,7 @@ local function general(key, at)
     push(each, 'r ' .. each .. ' ' .. ARGV[at])
   end
   grantHeads('')
-  commit()
+  save()
   return { outcome, now, #revoked }
 end
 
