@@ -10,12 +10,14 @@ export interface Renewable extends Link<Renewable> {
 
 // Renewals that fall into the same slot go out in one tick, so that a connection can carry them together.
 const SLOT = 5;
+// Of leases with a ttl of ten seconds there are never more slots; of longer ones there might be millions.
+const MOST_SLOTS = 2_000;
 // Spread over the last tenth, so that leases taken together do not renew together for ever.
 const JITTER = 0.1;
 
 /** The one timer behind all renewals of a store. */
 export class RenewalScheduler {
-  /** An empty one stays until its time: most leases end soon, and the next one may fall into the same slot. */
+  /** An empty one stays until its time, if they are few: most leases end soon, and another falls into the same slot. */
   private readonly slots = new Map<number, Chain<Renewable>>();
   private next = Infinity;
   private cancel: CancelTimer | undefined;
@@ -39,12 +41,16 @@ export class RenewalScheduler {
 
   delete(item: Renewable): void {
     if (item.renewalSlot === 0) return;
-    this.slots.get(item.renewalSlot)?.remove(item);
+    const items = this.slots.get(item.renewalSlot);
+    items?.remove(item);
+    if (items?.size === 0 && this.slots.size > MOST_SLOTS) this.slots.delete(item.renewalSlot);
     item.renewalSlot = 0;
   }
 
   close(): void {
     this.cancel?.();
+    for (const items of this.slots.values())
+      for (let item = items.first; item; item = items.first) this.delete(item);
     this.slots.clear();
   }
 

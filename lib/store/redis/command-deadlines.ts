@@ -67,6 +67,8 @@ export class CommandDeadlines {
   }
 
   private endTimer(): void {
-    if (this.open.size === 0) this.cancelTimer?.();
+    if (this.open.size > 0) return;
+    this.cancelTimer?.();
+    this.setFor = Infinity;
   }
 }

@@ -850,7 +850,7 @@ local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local idleKeys = {}
-local SPACE, SAME = 32, 61 -- the codes of ' ' and '='
+local SPACE, ONE, SAME = 32, 49, 61 -- the codes of ' ', of '1' in 'lock1', and of '='
 local function general(key, at, compact)
 local id, lastUsed = args[at], tonumber(args[at + 1])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
@@ -1183,7 +1183,8 @@ end
 local function lean(key, record, at)
 local id, used, idle = args[at], args[at + 1], args[at + 2]
 local span = 25 + #id
-if not record or string.find(record, id, 24, true) ~= 24 or string.byte(record, span - 1) ~= SPACE then
+if not record or string.find(record, id, 24, true) ~= 24 or string.byte(record, span - 1) ~= SPACE
+or string.byte(record, 5) ~= ONE then
 return nil
 end
 local since = sub(record, 7, 22)
@@ -1576,7 +1577,7 @@ if now > args[at + 1] + 0 then
 return { 'late', now }
 end
 local before = 25 + #id
-if not record or sub(record, 24, before - 1) ~= id .. ' ' then
+if not record or sub(record, 24, before - 1) ~= id .. ' ' or sub(record, 1, 6) ~= 'lock1 ' then
 return nil
 end
 local since, span = sub(record, 7, 22), tonumber(args[at + 3])

@@ -51,7 +51,7 @@ local function lean(key, record, at)
     return { 'late', now }
   end
   local before = 25 + #id
-  if not record or sub(record, 24, before - 1) ~= id .. ' ' then
+  if not record or sub(record, 24, before - 1) ~= id .. ' ' or sub(record, 1, 6) ~= 'lock1 ' then
     return nil
   end
   local since, span = sub(record, 7, 22), tonumber(args[at + 3])

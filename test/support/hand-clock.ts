@@ -1,0 +1,26 @@
+import type { Clock } from '../../lib/base/clock.js';
+
+/** A clock that goes on by hand, and counts its timers. */
+export class HandClock implements Clock {
+  time = 1_000;
+  readonly timers = new Map<object, { at: number; fire: () => void }>();
+  set = 0;
+
+  now(): number {
+    return this.time;
+  }
+  after(ms: number, fire: () => void): () => void {
+    const key = {};
+    this.set += 1;
+    this.timers.set(key, { at: this.time + ms, fire });
+    return () => this.timers.delete(key);
+  }
+  breathe(next: () => void): void {
+    next();
+  }
+  pass(ms: number): void {
+    this.time += ms;
+    for (const [key, { at, fire }] of [...this.timers])
+      if (at <= this.time && this.timers.delete(key)) fire();
+  }
+}
