@@ -43,7 +43,7 @@ export const BOUNDS: readonly Bound[] = [
     column: 'byHand',
     against: 'floor',
     atLeast: 0.75,
-    quick: 0.3,
+    quick: 0.5,
   },
   {
     says: '50 buyers (rmw): against the bare sections one after another',
@@ -51,7 +51,7 @@ export const BOUNDS: readonly Bound[] = [
     column: 'ms',
     against: 'bare',
     atMost: 1.2,
-    quick: 10, // some milliseconds of round trips, which a shared machine makes five times as long now and then
+    quick: 2,
   },
   {
     says: 'hot name, one process (empty): against the best peer',
@@ -157,6 +157,6 @@ export const BOUNDS: readonly Bound[] = [
     column: 'micros',
     against: 'floor',
     atMost: 1.4,
-    quick: 6,
+    quick: 2,
   },
 ];
