@@ -1,5 +1,7 @@
 /** What stands in a {@link Chain}, which alone sets these. */
 export interface Link<T> {
+  /** Whether it stands in one. */
+  linked: boolean;
   before: T | undefined;
   after: T | undefined;
 }
@@ -15,6 +17,7 @@ export class Chain<T extends Link<T>> {
   private last: T | undefined;
 
   add(member: T): void {
+    member.linked = true;
     member.before = this.last;
     if (this.last) this.last.after = member;
     else this.first = member;
@@ -22,8 +25,10 @@ export class Chain<T extends Link<T>> {
     this.size += 1;
   }
 
-  /** Takes out a member of this chain. */
-  remove(member: T): void {
+  /** Takes a member out; it stands in this chain, or in none: then false, and nothing changes. */
+  remove(member: T): boolean {
+    if (!member.linked) return false;
+    member.linked = false;
     const { before, after } = member;
     if (before) before.after = after;
     else this.first = after;
@@ -31,5 +36,6 @@ export class Chain<T extends Link<T>> {
     else this.last = before;
     member.before = member.after = undefined;
     this.size -= 1;
+    return true;
   }
 }

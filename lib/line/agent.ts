@@ -49,7 +49,7 @@ export class Agent implements AttemptOwner, TenureOwner {
     else {
       this.callers.add(caller);
       this.pump();
-      if (caller.standing) caller.stand(); // while the question is on its way
+      if (caller.linked) caller.stand(); // while the question is on its way
     }
     return caller.granted;
   }

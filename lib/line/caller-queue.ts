@@ -11,30 +11,7 @@ export interface Share {
  * The callers of one name in this process, first come first served. Any of them may leave at any time: nothing here
  * takes longer when ten thousand stand in it.
  */
-export class CallerQueue {
-  private readonly chain = new Chain<Caller>();
-
-  get first(): Caller | undefined {
-    return this.chain.first;
-  }
-
-  get size(): number {
-    return this.chain.size;
-  }
-
-  add(caller: Caller): void {
-    caller.standing = true;
-    this.chain.add(caller);
-  }
-
-  /** Whether it stood here. */
-  remove(caller: Caller): boolean {
-    if (!caller.standing) return false;
-    caller.standing = false;
-    this.chain.remove(caller);
-    return true;
-  }
-
+export class CallerQueue extends Chain<Caller> {
   /** The first who wants `share`; with `onlyOnce` the first who asks once. */
   firstFor(share: Share, onlyOnce = false): Caller | undefined {
     for (let caller = this.first; caller; caller = caller.after)

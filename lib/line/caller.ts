@@ -28,7 +28,7 @@ export class Caller {
   /** Its neighbours in the queue, which alone sets these. */
   before: Caller | undefined;
   after: Caller | undefined;
-  standing = false;
+  linked = false;
   private readonly since: number;
   private resolve!: (tenure: Tenure) => void;
   private reject!: (error: LockError) => void;

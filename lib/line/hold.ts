@@ -13,6 +13,7 @@ import type { Wish } from './wish.js';
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
 export class Hold implements Renewable {
   renewalSlot = 0;
+  linked = false;
   before: Renewable | undefined;
   after: Renewable | undefined;
   /** Local time until which the hold is proven. */

@@ -22,7 +22,7 @@ export class Holds {
   }
 
   get(hold: Hold): Tenure | undefined {
-    return this.tenures.find((tenure) => tenure.hold === hold);
+    return this.tenures[this.placeOf(hold)];
   }
 
   withId(id: string): Hold | undefined {

@@ -20,9 +20,9 @@ export interface Hearer {
   readonly id: string;
   notice(notice: LockNotice): void;
   /** A connection is back, or notices can be heard now: who waits asks again. */
-  wake?(): void;
+  wake(): void;
   /** The process shuts down: who waits is sent away. */
-  close?(): void;
+  close(): void;
 }
 
 /** All waiting and holding of this process at one store: an agent per name in use. */
@@ -81,7 +81,7 @@ export class Line implements AgentHost {
     if (this.closing) return;
     this.closing = true;
     for (const agent of [...this.agents.values()]) agent.closeLine();
-    for (const hearer of [...this.hearers.values()]) hearer.close?.();
+    for (const hearer of [...this.hearers.values()]) hearer.close();
     if (this.busy > 0) await this.within(grace, new Promise<void>((drained) => (this.drained = drained)));
     for (const agent of [...this.agents.values()]) agent.closeTenures();
     await this.within(commandTimeout(Infinity), this.around.farewell.settled());
@@ -92,7 +92,7 @@ export class Line implements AgentHost {
   /** Who can be sent away (`close`) is so at once when the process shuts down already. */
   register(hearer: Hearer): void {
     this.hearers.set(hearer.id, hearer);
-    if (this.closing) hearer.close?.();
+    if (this.closing) hearer.close();
   }
 
   forget(id: string): void {
@@ -110,7 +110,7 @@ export class Line implements AgentHost {
   }
 
   private wake(): void {
-    for (const hearer of [...this.hearers.values()]) hearer.wake?.();
+    for (const hearer of [...this.hearers.values()]) hearer.wake();
     for (const agent of this.agents.values()) agent.wake();
   }
 

@@ -14,7 +14,7 @@ describe('the deadlines of commands', () => {
       missed.push(name);
       then?.();
     };
-    const link = { open: false, before: undefined, after: undefined };
+    const link = { linked: false, before: undefined, after: undefined };
     const command = { deadline: clock.now() + ms, missed: missedNow, ...link };
     deadlines.add(command);
     return () => deadlines.delete(command);

@@ -12,6 +12,7 @@ describe('the scheduler of renewals', () => {
   });
   const lease = (name: string): Renewable => ({
     renewalSlot: 0,
+    linked: false,
     before: undefined,
     after: undefined,
     renew: () => renewed.push(name),

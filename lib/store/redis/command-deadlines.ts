@@ -5,8 +5,6 @@ import type { CancelTimer, Clock } from '../../base/clock.js';
 export interface Deadline extends Link<Deadline> {
   /** Local time at which it is missed. */
   readonly deadline: number;
-  /** Whether it is in flight; kept by {@link CommandDeadlines}. */
-  open: boolean;
   missed(): void;
 }
 
@@ -24,14 +22,11 @@ export class CommandDeadlines {
 
   /** Tells the command when its deadline passes, unless it is removed before. */
   add(command: Deadline): void {
-    command.open = true;
     this.open.add(command);
     if (command.deadline < this.setFor) this.set(command.deadline, this.clock.now());
   }
 
   delete(command: Deadline): void {
-    if (!command.open) return;
-    command.open = false;
     this.open.remove(command);
     if (this.closed) this.endTimer();
   }
@@ -58,9 +53,8 @@ export class CommandDeadlines {
       else missed.push(command);
     }
     for (const command of missed) {
-      if (!command.open) continue; // ended by what another one led to
-      this.delete(command);
-      command.missed();
+      // Not if it was ended by what another one led to.
+      if (this.open.remove(command)) command.missed();
     }
     // What a missed deadline led to may have set the timer already.
     if (next < this.setFor) this.set(next, now);

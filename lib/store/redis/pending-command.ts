@@ -13,7 +13,7 @@ export interface CommandHost {
 /** One command in flight: it ends by its answer, its failure or its deadline, whichever comes first. */
 export class PendingCommand<T = never> implements Deadline {
   readonly deadline: number;
-  open = false;
+  linked = false;
   before: Deadline | undefined;
   after: Deadline | undefined;
   private tooLate = false;

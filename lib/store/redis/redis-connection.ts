@@ -96,7 +96,11 @@ export class RedisConnection implements CommandHost {
 
   /** Runs a script for one key. Rejects as `command`. */
   script(name: ScriptName, key: string, args: ScriptArguments, timeout: number): Promise<unknown> {
-    return this.command(name, timeout, (client) => runScript(client, name, [key], [this.terms, ...args]));
+    const run = (client: Redis): Promise<unknown> =>
+      new Promise((resolve, reject) =>
+        runScript(client, name, [key], [this.terms, ...args], resolve, reject),
+      );
+    return this.command(name, timeout, run);
   }
 
   /** Runs a script that serves many keys, together with what else is asked of it in this turn. */

@@ -12,15 +12,18 @@ const SHA = Object.fromEntries(
 ) as Record<ScriptName, string>;
 
 /** Runs a script by its digest; a server that does not know it is sent the whole text. */
+// Callbacks, not await: every command comes through here, and each promise counts.
 export function runScript(
   client: Redis,
   name: ScriptName,
   keys: readonly string[],
   args: ScriptArguments,
-): Promise<unknown> {
-  return client.evalsha(SHA[name], keys.length, ...keys, ...args).catch((error: Error) => {
-    if (!error.message.startsWith('NOSCRIPT')) throw error;
-    return client.eval(SCRIPTS[name], keys.length, ...keys, ...args);
+  answered: (reply: unknown) => void,
+  failed: (error: unknown) => void,
+): void {
+  client.evalsha(SHA[name], keys.length, ...keys, ...args).then(answered, (error: Error) => {
+    if (!error.message.startsWith('NOSCRIPT')) return failed(error);
+    client.eval(SCRIPTS[name], keys.length, ...keys, ...args).then(answered, failed);
   });
 }
 
@@ -48,9 +51,5 @@ export function runForMany(
   const failed = (error: unknown): void => {
     for (const { command } of calls) command.reject(error);
   };
-  // Callbacks, not await: every command comes through here, and each promise counts.
-  client.evalsha(SHA[name], keys.length, ...keys, ...args).then(answered, (error: Error) => {
-    if (!error.message.startsWith('NOSCRIPT')) return failed(error);
-    client.eval(SCRIPTS[name], keys.length, ...keys, ...args).then(answered, failed);
-  });
+  runScript(client, name, keys, args, answered, failed);
 }

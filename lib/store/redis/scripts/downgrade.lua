@@ -7,10 +7,7 @@ local STRIDE = 3
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
-local keys, records, replies, plain = KEYS, {}, {}, false
-for index = 1, #keys do
-  replies[index] = false
-end
+-- @include _unknown.lua
 
 local function general(key, at, compact)
   local id, units = ARGV[at], tonumber(ARGV[at + 1])
