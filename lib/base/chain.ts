@@ -1,10 +1,4 @@
-/** What stands in a {@link Chain}, which alone sets these. */
-export interface Link<T> {
-  /** Whether it stands in one. */
-  linked: boolean;
-  before: T | undefined;
-  after: T | undefined;
-}
+import type { Link } from './link.js';
 
 /**
  * A list whose members may leave from anywhere at no cost. Members come and go with every lease, and a Set or Map

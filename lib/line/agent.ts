@@ -5,8 +5,8 @@ import type { AgentHost } from './agent-host.js';
 import type { AttemptOwner, Refusal } from './attempt-owner.js';
 import type { Attempt } from './attempt.js';
 import { Attempts } from './attempts.js';
-import { CallerQueue, exclusive, sameShare } from './caller-queue.js';
-import { Caller, type Request } from './caller.js';
+import { CallerQueue, exclusive } from './caller-queue.js';
+import type { Caller, Queueing } from './caller.js';
 import type { Hold } from './hold.js';
 import { Holds } from './holds.js';
 import { Tenure, type ReleaseTerms, type TenureOwner } from './tenure.js';
@@ -20,7 +20,7 @@ const RELEASED = Promise.resolve('released' as const);
  * only the agent acquires, renews and releases. An exclusive hold goes from caller to caller without the
  * store, as long as its turn lasts.
  */
-export class Agent implements AttemptOwner, TenureOwner {
+export class Agent implements AttemptOwner, TenureOwner, Queueing {
   /** Whether it has neither callers nor anything at the store; the line keeps this. */
   idle = true;
   private readonly callers = new CallerQueue();
@@ -36,22 +36,23 @@ export class Agent implements AttemptOwner, TenureOwner {
     this.attempts = new Attempts(name, host, this);
   }
 
-  acquire(request: Request): Promise<Tenure> {
-    const caller = new Caller(request, this.host.around, (reason) => this.leave(caller, reason));
+  /** Has a caller who just came stand in line, or refuses it. */
+  admit(caller: Caller): void {
+    const { since: now } = caller;
+    const { terms, wait, maxWaiters } = caller.request;
     const { size } = this.callers;
-    const busy = this.tenures.excludes(request.terms) || this.attempts.precede(this.callers, request.terms);
-    const otherKind = this.tenures.otherThan(request.terms.capacity);
+    const busy = this.tenures.excludes(terms, now) || this.attempts.precede(this.callers, terms);
+    const otherKind = this.tenures.otherThan(terms.capacity, now);
     // Only who hears that others wait can let them have their turn.
     if (busy || size > 0) this.host.around.store.subscribe();
     if (otherKind !== undefined) caller.refuseKind(otherKind);
-    else if (request.wait === 0 && busy) this.turnAway(caller, 'held');
-    else if (size >= request.maxWaiters) caller.refuse('full', '');
+    else if (wait === 0 && busy) this.turnAway(caller, 'held');
+    else if (size >= maxWaiters) caller.refuse('full', '');
     else {
       this.callers.add(caller);
-      this.pump();
-      if (caller.linked) caller.stand(); // while the question is on its way
+      this.pump(now);
+      if (caller.linked) caller.stand(this.host.around, this); // while the question is on its way
     }
-    return caller.granted;
   }
 
   /** Whether the notice was for something that is alive here. */
@@ -67,7 +68,7 @@ export class Agent implements AttemptOwner, TenureOwner {
     this.attempts.wake();
     if (!this.callers.first) return;
     this.turn.passing?.confirm();
-    for (const { hold } of this.tenures.all) if (exclusive(hold)) hold.confirm();
+    for (const { hold } of this.tenures.all) if (exclusive(hold.share)) hold.confirm();
   }
 
   /** Sends all waiting callers away. */
@@ -94,8 +95,8 @@ export class Agent implements AttemptOwner, TenureOwner {
   granted(attempt: Attempt, hold: Hold): void {
     this.attempts.remove(attempt);
     this.turn.begin();
-    const next = this.callers.firstFor(hold);
-    if (next) this.give(hold, next, false);
+    const next = this.callers.firstFor(hold.share);
+    if (next) this.give(hold, next, this.host.around.clock.now(), false);
     else void this.giveBack(hold);
     this.pump();
   }
@@ -122,12 +123,12 @@ export class Agent implements AttemptOwner, TenureOwner {
   }
 
   /** The caller is done: the next of this process has the lock at once, or the store has it back. */
-  released(tenure: Tenure, terms: ReleaseTerms): Promise<'released' | 'expired'> {
+  released(tenure: Tenure, terms: ReleaseTerms, now: number): Promise<'released' | 'expired'> {
     const { hold } = tenure;
     if (this.tenures.get(hold) !== tenure) return hold.release(terms.keep, terms.done);
-    const next = terms.keep > 0 || terms.done > 0 ? undefined : this.nextFor(hold);
+    const next = terms.keep > 0 || terms.done > 0 ? undefined : this.nextFor(hold, now);
     if (!next) return this.giveBack(hold, terms);
-    if (this.turn.pass()) this.give(hold, next, true);
+    if (this.turn.pass(now)) this.give(hold, next, now, true);
     else {
       this.tenures.delete(hold);
       this.turn.breathe(hold, () => this.handOn(hold));
@@ -146,17 +147,17 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   /** After a breath: the one who was to be next may be gone, and the hold too. */
   private handOn(hold: Hold): void {
-    const next = this.nextFor(hold);
-    if (next) this.give(hold, next, true);
+    const now = this.host.around.clock.now();
+    const next = this.nextFor(hold, now);
+    if (next) this.give(hold, next, now, true);
     else void this.giveBack(hold);
     this.pump();
   }
 
-  private give(hold: Hold, caller: Caller, handedOn: boolean): void {
-    const { clock } = this.host.around;
-    const wish = wishOf(caller.request, clock.now(), handedOn);
+  private give(hold: Hold, caller: Caller, now: number, handedOn: boolean): void {
+    const wish = wishOf(caller.request, now, handedOn);
     this.callers.remove(caller);
-    const tenure = new Tenure(hold, wish, clock, this);
+    const tenure = new Tenure(hold, wish, this.host.around.clock, this);
     this.tenures.set(tenure);
     hold.serve(wish, handedOn);
     caller.serve(tenure);
@@ -170,21 +171,19 @@ export class Agent implements AttemptOwner, TenureOwner {
   }
 
   /** Who may have the hold now without asking the store. */
-  private nextFor(hold: Hold): Caller | undefined {
-    const { first } = this.callers;
-    return first && exclusive(hold) && sameShare(first.request.terms, hold) && this.turn.lasts(hold)
-      ? first
-      : undefined;
+  private nextFor(hold: Hold, now: number): Caller | undefined {
+    const heir = this.callers.heirOf(hold.share);
+    return heir && this.turn.lasts(hold, now) ? heir : undefined;
   }
 
-  private pump(): void {
-    const handsOn = this.turn.passing !== undefined || this.tenures.alone;
+  private pump(now = this.host.around.clock.now()): void {
+    const handsOn = this.turn.passing !== undefined || this.tenures.aloneAt(now);
     this.attempts.cover(this.callers, handsOn);
     const busy = this.callers.first !== undefined || this.turn.passing || !this.attempts.none;
     if (!busy && this.tenures.size === 0) this.host.idle(this);
   }
 
-  private leave(caller: Caller, reason: LockBusyReason): void {
+  leave(caller: Caller, reason: 'timeout' | 'aborted'): void {
     if (!this.callers.remove(caller)) return;
     const trouble = reason === 'timeout' && this.attempts.find(caller.request.terms)?.command.trouble;
     if (trouble) caller.fail(trouble);
@@ -194,7 +193,8 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   /** Says who is in the way: somebody of this process, or whom the store named. */
   private turnAway(caller: Caller, reason: LockBusyReason): void {
-    const { who, left } = this.tenures.holder ?? this.attempts.holderFor(caller.request.terms);
+    const ours = this.tenures.holderAt(this.host.around.clock.now());
+    const { who, left } = ours ?? this.attempts.holderFor(caller.request.terms);
     caller.refuse(reason, who, left);
   }
 }

@@ -65,7 +65,8 @@ export class Attempt {
     const deadline = claimDeadline(trusted ? store.sample(this.name) : undefined, notice, now);
     // Without its seal, without evidence of the server's clock, or too late by it, it is only a reason to ask.
     if (deadline === undefined || deadline <= now) return this.ask();
-    this.take(notice, deadline)?.confirm();
+    const hold = this.take(notice, deadline, true);
+    clock.breathe(() => hold.confirm()); // the work begins first, and may be over by then
   }
 
   /** A connection is back: the place in the queue, or a grant, may have gone unheard. */
@@ -101,7 +102,7 @@ export class Attempt {
       case 'granted': {
         const deadline = leaseDeadline(answer.sentAt, this.terms.ttl);
         return deadline > answer.receivedAt
-          ? void this.take(answer, deadline)
+          ? void this.take(answer, deadline, false)
           : this.giveUp({ kind: 'spent' });
       }
       case 'queued':
@@ -154,15 +155,16 @@ export class Attempt {
   private take(
     grant: { first: number; last: number; waiting: boolean; done: boolean },
     deadline: number,
-  ): Hold | undefined {
+    claimed: boolean,
+  ): Hold {
     this.phase = 'held';
     this.cancelTimer?.();
     const { id, name, terms, owner, command } = this;
-    const granted = { id, name, terms, ...grant, deadline, doubt: command.doubt };
-    this.hold = new Hold(this.around, granted, (lost, reason) => owner.lost(lost, reason));
-    for (const notice of this.early?.values() ?? []) this.hold.notice(notice);
-    owner.granted(this, this.hold);
-    return this.hold;
+    const granted = { id, name, terms, ...grant, claimed, deadline, doubt: command.doubt };
+    const hold = (this.hold = new Hold(this.around, granted, (lost, reason) => owner.lost(lost, reason)));
+    for (const notice of this.early?.values() ?? []) hold.notice(notice);
+    owner.granted(this, hold);
+    return hold;
   }
 
   /** `sent`: something of it may be at the store. */

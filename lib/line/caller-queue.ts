@@ -19,6 +19,12 @@ export class CallerQueue extends Chain<Caller> {
     return undefined;
   }
 
+  /** Who may have an exclusive hold without asking the store: the first, if that is what it wants. */
+  heirOf(share: Share): Caller | undefined {
+    const { first } = this;
+    return first && exclusive(share) && sameShare(first.request.terms, share) ? first : undefined;
+  }
+
   /** The longest that anybody waits for `share`, in milliseconds. */
   waitLeft(share: Share): number {
     let most = 0;

@@ -1,4 +1,6 @@
-import type { CancelTimer } from '../base/clock.js';
+import type { Clock } from '../base/clock.js';
+import type { Deadline } from '../base/deadlines.js';
+import { Link } from '../base/link.js';
 import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockError } from '../base/lock-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
@@ -22,56 +24,48 @@ export interface Request {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Who is told that a caller's time is over or its signal aborts. */
+export interface Queueing {
+  leave(caller: Caller, reason: 'timeout' | 'aborted'): void;
+}
+
 /** One caller of this process who stands in line. */
-export class Caller {
-  readonly granted: Promise<Tenure>;
-  /** Its neighbours in the queue, which alone sets these. */
-  before: Caller | undefined;
-  after: Caller | undefined;
-  linked = false;
-  private readonly since: number;
-  private resolve!: (tenure: Tenure) => void;
-  private reject!: (error: LockError) => void;
-  private cancelTimer: CancelTimer | undefined;
-  private readonly abort = (): void => this.onLeave('aborted');
+export class Caller extends Link<Caller> {
+  readonly since: number;
+  private watch: Watch | undefined;
 
   constructor(
     readonly request: Request,
-    private readonly around: Pick<Surroundings, 'clock' | 'aborts'>,
-    /** Told when the caller's time is over or its signal aborts. */
-    private readonly onLeave: (reason: 'timeout' | 'aborted') => void,
+    private readonly clock: Clock,
+    private readonly resolve: (tenure: Tenure) => void,
+    private readonly reject: (error: LockError) => void,
   ) {
-    this.since = around.clock.now();
-    this.granted = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
+    super();
+    this.since = clock.now();
   }
 
   get waited(): number {
-    return this.around.clock.now() - this.since;
+    return this.clock.now() - this.since;
   }
 
   get waitLeft(): number {
     return Math.max(0, this.request.wait - this.waited);
   }
 
-  /** Starts its timer; called when it has to wait at all. */
-  stand(): void {
+  /** Watches its time and its signal; called when it has to wait at all. */
+  stand(around: Surroundings, where: Queueing): void {
     const { wait, signal, terms } = this.request;
     const patience = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);
-    const { clock, aborts } = this.around;
-    if (patience < Infinity) this.cancelTimer = clock.after(patience, () => this.onLeave('timeout'));
-    if (signal) aborts.add(signal, this.abort);
+    if (patience < Infinity || signal) this.watch = new Watch(this, around, where, this.since + patience);
   }
 
   serve(tenure: Tenure): void {
-    this.finish();
+    this.watch?.end();
     this.resolve(tenure);
   }
 
   fail(error: LockError): void {
-    this.finish();
+    this.watch?.end();
     this.reject(error);
   }
 
@@ -111,11 +105,32 @@ export class Caller {
       ),
     );
   }
+}
 
-  private finish(): void {
-    this.cancelTimer?.();
-    const { signal } = this.request;
-    if (signal) this.around.aborts.delete(signal, this.abort);
+/** Sees to it that a caller waits no longer than it wants to. */
+class Watch extends Link<Deadline> implements Deadline {
+  private readonly abort: (() => void) | undefined;
+
+  constructor(
+    private readonly caller: Caller,
+    private readonly around: Surroundings,
+    private readonly where: Queueing,
+    readonly deadline: number,
+  ) {
+    super();
+    const { signal } = caller.request;
+    if (deadline < Infinity) around.patience.add(this);
+    if (signal) around.aborts.add(signal, (this.abort = () => where.leave(caller, 'aborted')));
+  }
+
+  missed(): void {
+    this.where.leave(this.caller, 'timeout');
+  }
+
+  end(): void {
+    this.around.patience.delete(this);
+    const { signal } = this.caller.request;
+    if (signal && this.abort) this.around.aborts.delete(signal, this.abort);
   }
 }
 

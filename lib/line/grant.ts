@@ -12,6 +12,8 @@ export interface Grant {
   readonly waiting: boolean;
   /** The name carries a mark that its work was done (run once). */
   readonly done: boolean;
+  /** Whether it was pushed, for the claim window. */
+  readonly claimed: boolean;
   /** Local time until which it may be believed. */
   readonly deadline: number;
   /** Server time until which an acquire without an answer may still be read; 0 for none. */

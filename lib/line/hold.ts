@@ -1,21 +1,21 @@
+import { Link } from '../base/link.js';
 import type { LockLostReason } from '../base/lock-lost-error.js';
-import { LockStoreError } from '../base/lock-store-error.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
 import { leaseDeadline } from '../validity/deadline.js';
 import type { Renewable } from '../validity/renewal-scheduler.js';
+import type { Share } from './caller-queue.js';
 import type { Grant } from './grant.js';
 import { sendRenew } from './renew-command.js';
 import type { Surroundings } from './surroundings.js';
 import type { Terms } from './terms.js';
 import type { Wish } from './wish.js';
 
+const FOR_EVER = { renews: true, endsAt: Infinity, endReason: 'expired' } as const;
+
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
-export class Hold implements Renewable {
+export class Hold extends Link<Renewable> implements Renewable {
   renewalSlot = 0;
-  linked = false;
-  before: Renewable | undefined;
-  after: Renewable | undefined;
   /** Local time until which the hold is proven. */
   deadline: number;
   /** Others wait at the store. */
@@ -31,28 +31,25 @@ export class Hold implements Renewable {
   private readonly first: number;
   private last: number;
   private doubt: number;
-  private renews = true;
-  private endsAt = Infinity;
-  private endReason: LockLostReason = 'expired';
+  private wish: Pick<Wish, 'renews' | 'endsAt' | 'endReason'> = FOR_EVER;
   private renewing: Promise<'renewed' | 'lost'> | undefined;
   private failures = 0;
   private toldRevoked = false;
+  private claimed: boolean; // to be confirmed before anything else is due
 
   constructor(
     private readonly around: Surroundings,
     grant: Grant,
     private readonly onLost: (hold: Hold, reason: LockLostReason) => void,
   ) {
+    super();
     ({ id: this.id, name: this.name, terms: this.terms, first: this.first, last: this.last } = grant);
     ({ waiting: this.contended, done: this.workDone, deadline: this.deadline, doubt: this.doubt } = grant);
+    ({ claimed: this.claimed } = grant);
   }
 
-  get units(): number {
-    return this.terms.units;
-  }
-
-  get capacity(): number {
-    return this.terms.capacity;
+  get share(): Share {
+    return this.terms;
   }
 
   /** Whether it may be handed on inside the process: there is a fence and enough time for another caller. */
@@ -61,8 +58,8 @@ export class Hold implements Renewable {
   }
 
   /** Whether the store may still free it only by our release or its deadline. */
-  get live(): boolean {
-    return !this.over && this.deadline > this.around.clock.now();
+  liveAt(now: number): boolean {
+    return !this.over && this.deadline > now;
   }
 
   nextFence(): number {
@@ -71,16 +68,19 @@ export class Hold implements Renewable {
 
   /** From now on the hold is for this caller; `handedOn` when another caller of this process had it before. */
   serve(wish: Wish, handedOn: boolean): void {
+    const { wish: before } = this;
     const longer = wish.ttl > this.terms.ttl;
-    const rescheduled = !handedOn || longer || !wish.renews || !this.renews || wish.endsAt !== this.endsAt;
+    const rescheduled =
+      !handedOn || longer || !wish.renews || !before.renews || wish.endsAt !== before.endsAt;
     if (wish.ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl: wish.ttl };
-    ({ renews: this.renews, endsAt: this.endsAt, endReason: this.endReason } = wish);
-    if (rescheduled) this.scheduleNext();
+    this.wish = wish;
+    if (rescheduled && !this.claimed) this.scheduleNext();
     if (handedOn && (longer || (!wish.renews && this.deadline < wish.endsAt))) this.confirm();
   }
 
-  /** A pushed grant is only for the claim window: makes it a lease of its full ttl, in the background. */
+  /** Renews in the background, also what is not renewed by itself: a pushed grant is only for the claim window. */
   confirm(ttl?: number): void {
+    this.claimed = false;
     const again = (): unknown => this.over || this.send(ttl ?? this.terms.ttl).catch(() => undefined);
     void (this.renewing?.then(again, again) ?? again()); // what is in flight may know nothing of the reason
   }
@@ -88,9 +88,7 @@ export class Hold implements Renewable {
   /** An acquire for `ttl` (which need not be that of the caller now) found us holding; others may still be read. */
   confirmed(answer: { sentAt: number; last: number }, ttl: number, doubt: number): void {
     this.doubt = doubt;
-    if (!this.live) return; // what is over stays over
-    this.deadline = Math.max(this.deadline, leaseDeadline(answer.sentAt, ttl));
-    this.last = Math.max(this.last, answer.last);
+    if (this.liveAt(this.around.clock.now())) this.prove(answer, ttl); // what is over stays over
   }
 
   notice({ kind }: LockNotice): void {
@@ -98,15 +96,15 @@ export class Hold implements Renewable {
     if (kind !== 'revoked') return;
     this.toldRevoked = true;
     // Anybody may publish: only the store's answer counts, and what is not renewed is not prolonged by the question.
-    this.confirm(this.renews ? undefined : Math.max(1, this.deadline - this.around.clock.now()));
+    this.confirm(this.wish.renews ? undefined : Math.max(1, this.deadline - this.around.clock.now()));
   }
 
   /** The scheduler's call. */
   renew(): void {
     const now = this.around.clock.now();
-    if (now >= this.endsAt) return this.lose(this.endReason);
-    if (!this.live) return this.lose('expired');
-    if (this.renews && !this.renewing) this.confirm();
+    if (now >= this.wish.endsAt) return this.lose(this.wish.endReason);
+    if (!this.liveAt(now)) return this.lose('expired');
+    if (this.wish.renews && !this.renewing) this.confirm();
     else this.schedule(Infinity);
   }
 
@@ -124,7 +122,7 @@ export class Hold implements Renewable {
     this.terms = { ...this.terms, units };
     const { id, name, used, terms } = this;
     const operation = { kind: 'downgrade', id, units, used } as const;
-    const lost = (): void => this.lose(this.live ? 'taken' : 'expired');
+    const lost = (): void => this.lose(this.liveAt(this.around.clock.now()) ? 'taken' : 'expired');
     return this.around.farewell.downgrade(name, operation, terms.ttl, { over: () => this.over, lost });
   }
 
@@ -148,41 +146,40 @@ export class Hold implements Renewable {
       this.schedule(Infinity); // the deadline may pass before the answer comes
       const answer = await sendRenew(this.around, this, ttl, this.terms.guard);
       if (this.over) return this.lossReason ? 'lost' : 'renewed'; // released meanwhile: no news for anybody
-      const { live } = this; // what is over stays over, whatever comes after the deadline
+      const live = this.liveAt(this.around.clock.now()); // what is over stays over, whatever comes after the deadline
       if (answer.outcome === 'renewed' && live) {
         this.failures = 0;
         this.toldRevoked = false;
         this.contended ||= answer.waiting; // a notice may be younger than the answer
-        this.deadline = Math.max(this.deadline, leaseDeadline(answer.sentAt, ttl));
-        this.last = Math.max(this.last, answer.last);
+        this.prove(answer, ttl);
         this.scheduleNext();
         return 'renewed';
       }
-      if (answer.outcome === 'late') throw new LockStoreError('The renewal was read too late.', this.name);
       // After a revocation by force the store knows nothing of the hold.
       const revoked = answer.outcome === 'revoked' || (answer.outcome === 'lost' && this.toldRevoked);
       this.lose(revoked ? 'revoked' : live ? 'taken' : 'expired');
       return 'lost';
     } catch (error) {
       this.failures += 1;
-      if ((error as LockStoreError).foreign) {
-        this.lose('taken'); // nothing of ours is left there
-        return 'lost';
-      }
       // Unknown is neither a loss nor a success: only the clock decides. Until then it is tried again.
       if (!this.over) this.schedule(Math.min((ttl / 30) * this.failures, ttl / 6, 1_000));
       throw error;
     }
   }
 
+  private prove({ sentAt, last }: { sentAt: number; last: number }, ttl: number): void {
+    this.deadline = Math.max(this.deadline, leaseDeadline(sentAt, ttl));
+    this.last = Math.max(this.last, last);
+  }
+
   /** Renewed when a third of the ttl is over; what is not renewed is looked at when it ends. */
   private scheduleNext(): void {
     const now = this.around.clock.now();
-    this.schedule(this.deadline - now - (this.renews ? (this.terms.ttl * 2) / 3 : 0), now);
+    this.schedule(this.deadline - now - (this.wish.renews ? (this.terms.ttl * 2) / 3 : 0), now);
   }
 
   private schedule(ms: number, now = this.around.clock.now()): void {
-    const left = Math.min(this.deadline, this.endsAt) - now;
+    const left = Math.min(this.deadline, this.wish.endsAt) - now;
     this.around.scheduler.set(this, Math.max(0, Math.min(ms, left)), now);
   }
 

@@ -42,25 +42,25 @@ export class Holds {
   }
 
   /** Whether one of them excludes all others now. */
-  get alone(): boolean {
-    return this.tenures.some(({ hold }) => exclusive(hold) && hold.live);
+  aloneAt(now: number): boolean {
+    return this.tenures.some(({ hold }) => exclusive(hold.share) && hold.liveAt(now));
   }
 
   /** Who of this process is in the way, if anybody. */
-  get holder(): InTheWay | undefined {
-    const tenure = this.tenures.find(({ hold }) => hold.live);
+  holderAt(now: number): InTheWay | undefined {
+    const tenure = this.tenures.find(({ hold }) => hold.liveAt(now));
     return tenure && { who: tenure.wish.who, left: tenure.remaining };
   }
 
   /** The capacity in use here, when it is another. */
-  otherThan(capacity: number): number | undefined {
-    const inUse = this.tenures.find(({ hold }) => hold.live)?.hold.capacity;
+  otherThan(capacity: number, now: number): number | undefined {
+    const inUse = this.tenures.find(({ hold }) => hold.liveAt(now))?.hold.share.capacity;
     return inUse === capacity ? undefined : inUse;
   }
 
   /** Whether one of them excludes `share` now. */
-  excludes(share: { units: number; capacity: number }): boolean {
-    return this.tenures.some(({ hold }) => (exclusive(hold) || exclusive(share)) && hold.live);
+  excludes(share: { units: number; capacity: number }, now: number): boolean {
+    return this.tenures.some(({ hold }) => (exclusive(hold.share) || exclusive(share)) && hold.liveAt(now));
   }
 
   private placeOf(hold: Hold): number {

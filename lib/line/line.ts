@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import { Deadlines } from '../base/deadlines.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { LockStore } from '../store/lock-store.js';
@@ -50,6 +51,7 @@ export class Line implements AgentHost {
       scheduler: new RenewalScheduler(clock, random),
       farewell: new Farewell(store, clock),
       aborts: new AbortWatch(),
+      patience: new Deadlines(clock),
       random,
     };
     store.listen({
@@ -59,21 +61,24 @@ export class Line implements AgentHost {
     });
   }
 
-  /** Waits in line; rejects with LockBusyError, LockStoreError or LockUsageError. */
-  acquire(request: Request): Promise<Tenure> {
-    const { signal, name } = request;
-    if (this.closing || signal?.aborted) {
-      const caller = new Caller(request, this.around, () => undefined);
-      caller.refuse(this.closing ? 'closed' : 'aborted', '');
-      return caller.granted;
-    }
+  /** Waits in line for what `leaseOn` makes of the grant; rejects with LockBusyError, LockStoreError or LockUsageError. */
+  acquire<L>(request: Request, leaseOn: (tenure: Tenure) => L): Promise<L> {
+    // No promise of ours stands between the grant and whoever waits for it: each costs about as much as a hand-off.
+    return new Promise((resolve, reject) =>
+      this.admit(new Caller(request, this.around.clock, (tenure) => resolve(leaseOn(tenure)), reject)),
+    );
+  }
+
+  private admit(caller: Caller): void {
+    const { signal, name } = caller.request;
+    if (this.closing || signal?.aborted) return caller.refuse(this.closing ? 'closed' : 'aborted', '');
     let agent = this.agents.get(name);
     if (!agent) this.agents.set(name, (agent = new Agent(name, this)));
     if (agent.idle) {
       agent.idle = false;
       this.busy += 1;
     }
-    return agent.acquire(request);
+    agent.admit(caller);
   }
 
   /** No new grants; who waits is sent away; who works keeps its lease for `grace` ms; then all is released. */
@@ -87,6 +92,7 @@ export class Line implements AgentHost {
     await this.within(commandTimeout(Infinity), this.around.farewell.settled());
     this.around.farewell.close();
     this.around.scheduler.close();
+    this.around.patience.close();
   }
 
   /** Who can be sent away (`close`) is so at once when the process shuts down already. */

@@ -12,7 +12,8 @@ export interface ReleaseTerms {
 
 /** Who is told when a tenure ends on purpose. */
 export interface TenureOwner {
-  released(tenure: Tenure, terms: ReleaseTerms): Promise<'released' | 'expired'>;
+  /** `now` is the local time. */
+  released(tenure: Tenure, terms: ReleaseTerms, now: number): Promise<'released' | 'expired'>;
   downgraded(tenure: Tenure, units: number): { tenure: Tenure; done: Promise<void> };
 }
 
@@ -92,7 +93,7 @@ export class Tenure {
     const now = this.clock.now();
     const lost = this.overAt(now);
     this.ended ??= { at: now, reason: lost ?? 'released' };
-    const answer = this.owner.released(this, terms);
+    const answer = this.owner.released(this, terms, now);
     return (this.releasing = lost ? answer.then(() => 'expired' as const) : answer);
   }
 

@@ -28,8 +28,7 @@ export class Turn {
   }
 
   /** Whether the hold may go on here: it is proven for long enough, has a fence left, and others need not wait. */
-  lasts(hold: Hold): boolean {
-    const now = this.clock.now();
+  lasts(hold: Hold, now: number): boolean {
     if (hold.lossReason || !hold.suffices(now)) return false;
     if (!hold.contended) return true;
     this.contendedSince ??= now;
@@ -37,9 +36,9 @@ export class Turn {
   }
 
   /** Counts a hand-off. False when the event loop has to turn first: then `breathe` and look again. */
-  pass(): boolean {
+  pass(now: number): boolean {
     this.handOffs += 1;
-    return this.clock.now() - this.breathedAt < BREATH;
+    return now - this.breathedAt < BREATH;
   }
 
   breathe(hold: Hold, next: () => void): void {

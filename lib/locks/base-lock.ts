@@ -89,11 +89,13 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     const freeFrom = minHold > 0 ? clock.now() + minHold : 0;
     // The outcome of the work is never masked: a loss carries it.
     let outcome: { result: T } | { cause: unknown };
+    const scope = held.open(this.entriesOf(lease), lease);
     try {
-      outcome = { result: await held.run(this.entriesOf(lease), lease, work) };
+      outcome = { result: await held.begin(scope, lease, work) };
     } catch (cause) {
       outcome = { cause };
     }
+    held.close(scope);
     const loss = this.lossOf(lease);
     // On the wire when we return; its answer is the line's business.
     if (freeFrom > 0 && freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);

@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockLostError } from '../base/lock-lost-error.js';
 import type { Lease } from './lease.js';
-import { orRejected } from './or-rejected.js';
 import { Turns, type Patience } from './turns.js';
 
 /** How a name is locked: alone, together with other readers, or as one of several permits. */
@@ -25,8 +24,14 @@ export interface Held {
   readonly outer: Held | undefined;
   /** The work under it is done: what still runs does not hold it any more. */
   done: boolean;
-  /** Nested entries that run side by side take turns. */
-  readonly turns: Turns;
+  /** Nested entries that run side by side take turns; none before the first. */
+  turns: Turns | undefined;
+}
+
+/** What work runs under: the entries from `inner` up to `outer`, which is what its caller runs under. */
+interface Scope {
+  readonly inner: Held | undefined;
+  readonly outer: Held | undefined;
 }
 
 /** What was to be entered is not held any more, or not in the same way: look again. */
@@ -56,17 +61,23 @@ export class HeldLeases {
     return [...names];
   }
 
-  /** Runs `work` with `lease`, which is made of the leases of `entries`. */
-  run<L extends Lease, T>(
-    entries: readonly Entry[],
-    lease: L,
-    work: (lease: L) => T | PromiseLike<T>,
-  ): Promise<T> {
+  /** Where work may run with `lease`, which is made of the leases of `entries`. It is to be closed when that is done. */
+  open(entries: readonly Entry[], lease: Lease): Scope {
     const outer = this.storage.getStore();
     let inner = outer;
     for (const { name, mode, lease: own } of entries)
-      inner = { name, mode, lease: own, whole: lease, outer: inner, done: false, turns: new Turns(name) };
-    return this.storage.run(inner, untilDone, inner, outer, lease, work);
+      inner = { name, mode, lease: own, whole: lease, outer: inner, done: false, turns: undefined };
+    return { inner, outer };
+  }
+
+  /** Begins `work` there. What it returns is returned as it is: every entry comes through here, and each promise counts. */
+  begin<L, T>({ inner }: Scope, lease: L, work: (lease: L) => T): T {
+    return this.storage.run(inner, work, lease);
+  }
+
+  /** The work is done: what still runs does not hold it any more. */
+  close({ inner, outer }: Scope): void {
+    for (let held = inner; held && held !== outer; held = held.outer) held.done = true;
   }
 
   /**
@@ -88,15 +99,18 @@ export class HeldLeases {
       for (const held of all) ends.push(await this.turnOf(held, patience));
       if (all.some((held, index) => isOver(held) || held.mode !== before[index])) return OVER;
       lease.assertHeld();
-      return await this.run(all, lease, work);
+      const scope = this.open(all, lease);
+      ends.push(() => this.close(scope));
+      return await this.begin(scope, lease, work);
     } finally {
       for (const end of ends) end();
     }
   }
 
-  private async turnOf({ name, turns }: Held, patience: Patience): Promise<() => void> {
+  private async turnOf(held: Held, patience: Patience): Promise<() => void> {
+    const { name } = held;
     try {
-      return await turns.take(patience);
+      return await (held.turns ??= new Turns(name)).take(patience);
     } catch (error) {
       const others = this.names.filter((each) => each !== name);
       const crossed = others.length > 0 && error instanceof LockBusyError && error.reason === 'timeout';
@@ -127,26 +141,4 @@ function wasReleased(lease: Lease): boolean {
   } catch (error) {
     return error instanceof LockLostError && error.reason === 'released';
   }
-}
-
-// Callbacks, not await: every entry comes through here, and each promise counts.
-function untilDone<L extends Lease, T>(
-  inner: Held | undefined,
-  outer: Held | undefined,
-  lease: L,
-  work: (lease: L) => T | PromiseLike<T>,
-): Promise<T> {
-  const end = (): void => {
-    for (let held = inner; held && held !== outer; held = held.outer) held.done = true;
-  };
-  return orRejected(() => Promise.resolve(work(lease))).then(
-    (result) => {
-      end();
-      return result;
-    },
-    (error: unknown) => {
-      end();
-      throw error;
-    },
-  );
 }

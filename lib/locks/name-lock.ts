@@ -27,9 +27,8 @@ export class NameLock<L extends LeaseHandle = LeaseHandle> extends BaseLock<L> {
   take(options: AcquireOptions, wait: number): Promise<L> {
     const { line, settings } = this.context;
     const units = this.mode === 'write' ? WHOLE : 1;
-    return line
-      .acquire(settings.request(this.name, options, wait, { units, capacity: WHOLE }))
-      .then(this.leaseOn);
+    const request = settings.request(this.name, options, wait, { units, capacity: WHOLE });
+    return line.acquire(request, this.leaseOn);
   }
 
   entriesOf(lease: L): Entry[] {

@@ -32,7 +32,7 @@ export class SemaphoreLock extends BaseLock<Lease, PermitOptions> implements Sem
     const { units = 1 } = options;
     wholeNumber(units, 'units', this.permits, this.name);
     const request = settings.request(this.name, options, wait, { units, capacity: this.permits });
-    return line.acquire(request).then((tenure) => new LeaseHandle(tenure, clock));
+    return line.acquire(request, (tenure) => new LeaseHandle(tenure, clock));
   }
 
   async available(): Promise<number> {

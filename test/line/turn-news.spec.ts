@@ -27,7 +27,7 @@ describe('the news that others wait', () => {
   function acquire(line: Line) {
     const terms = { units: WHOLE, capacity: WHOLE, ttl: 10_000, guard: 500, once: false, who: 'test:1' };
     const patience = { wait: 5_000, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
-    return line.acquire({ name: 'name', terms, renews: true, ...patience });
+    return line.acquire({ name: 'name', terms, renews: true, ...patience }, (tenure) => tenure);
   }
 
   const renewals = (store: WaywardStore) => store.sent.filter(({ kind }) => kind === 'renew').length;

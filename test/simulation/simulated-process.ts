@@ -55,7 +55,10 @@ export class SimulatedProcess {
       this.checker.asked(ask);
       this.open += 1;
       this.line
-        .acquire({ name, terms, wait, renews, maxHold, maxWaiters: Infinity, signal: controller.signal })
+        .acquire(
+          { name, terms, wait, renews, maxHold, maxWaiters: Infinity, signal: controller.signal },
+          (tenure) => tenure,
+        )
         .then(
           (tenure) => this.work(ask, tenure),
           (error: unknown) => this.refused(ask, error),

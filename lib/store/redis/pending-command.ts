@@ -1,5 +1,6 @@
+import type { Deadline } from '../../base/deadlines.js';
+import { Link } from '../../base/link.js';
 import type { LockStoreError } from '../../base/lock-store-error.js';
-import type { Deadline } from './command-deadlines.js';
 
 /** Who sends commands, and is told how they end. */
 export interface CommandHost {
@@ -11,11 +12,8 @@ export interface CommandHost {
 }
 
 /** One command in flight: it ends by its answer, its failure or its deadline, whichever comes first. */
-export class PendingCommand<T = never> implements Deadline {
+export class PendingCommand<T = never> extends Link<Deadline> implements Deadline {
   readonly deadline: number;
-  linked = false;
-  before: Deadline | undefined;
-  after: Deadline | undefined;
   private tooLate = false;
 
   constructor(
@@ -26,6 +24,7 @@ export class PendingCommand<T = never> implements Deadline {
     private readonly done: (value: T, receivedAt: number) => void,
     private readonly failed: (error: LockStoreError) => void,
   ) {
+    super();
     this.deadline = sentAt + timeout;
   }
 

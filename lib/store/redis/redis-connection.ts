@@ -1,8 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
+import { Deadlines } from '../../base/deadlines.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
 import type { ServerSample } from '../server-sample.js';
-import { CommandDeadlines } from './command-deadlines.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
 import { RedisFailures } from './redis-failures.js';
 import { runForMany, runScript, type ScriptArguments, type ScriptName } from './run-script.js';
@@ -33,7 +33,7 @@ export class RedisConnection implements CommandHost {
     runForMany(this.client, name, this.terms, calls),
   );
   private readonly waiting = new Set<(error?: LockStoreError) => void>();
-  private readonly deadlines: CommandDeadlines;
+  private readonly deadlines: Deadlines;
 
   constructor(
     private readonly client: Redis,
@@ -43,7 +43,7 @@ export class RedisConnection implements CommandHost {
     /** The argument that all scripts begin with. */
     private readonly terms: string,
   ) {
-    this.deadlines = new CommandDeadlines(clock);
+    this.deadlines = new Deadlines(clock);
     this.failures = new RedisFailures(address, [client.options.password, client.options.sentinelPassword]);
     client.on('error', (error: Error) => {
       this.lastError = this.failures.wordsOf(error);

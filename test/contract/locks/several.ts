@@ -83,7 +83,7 @@ export function severalContract(stage: Stage): void {
         expect(lease.held).toBe(false);
         return 'done';
       },
-      { ttl: 300 },
+      { ttl: 1_000 },
     );
     expect(await failureOf(work)).toMatchObject({ code: 'LOCK_LOST', lockName: other, result: 'done' });
   });

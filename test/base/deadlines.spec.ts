@@ -1,11 +1,11 @@
-import { CommandDeadlines } from '../../lib/store/redis/command-deadlines.js';
+import { Deadlines } from '../../lib/base/deadlines.js';
 import { HandClock } from '../support/hand-clock.js';
 
-describe('the deadlines of commands', () => {
-  let clock: HandClock, deadlines: CommandDeadlines, missed: string[];
+describe('deadlines that share a timer', () => {
+  let clock: HandClock, deadlines: Deadlines, missed: string[];
   beforeEach(() => {
     clock = new HandClock();
-    deadlines = new CommandDeadlines(clock);
+    deadlines = new Deadlines(clock);
     missed = [];
   });
   /** What it returns is called when the command is answered. */
@@ -55,6 +55,18 @@ describe('the deadlines of commands', () => {
     expect(missed).toEqual([]);
     clock.pass(1);
     expect(missed).toEqual(['late']);
+  });
+
+  it('leave a timer for no longer than a second when they are met', () => {
+    add('met', 86_400_000)();
+    clock.pass(1_000);
+    expect(clock.timers.size).toBe(0);
+    add('open', 2_500);
+    for (const ms of [1_000, 1_000, 499]) clock.pass(ms);
+    expect(missed).toEqual([]);
+    clock.pass(1);
+    expect(missed).toEqual(['open']);
+    expect(clock.timers.size).toBe(0);
   });
 
   it('may be added when one is missed', () => {

@@ -1,0 +1,72 @@
+import { Chain } from './chain.js';
+import type { CancelTimer, Clock } from './clock.js';
+import type { Link } from './link.js';
+
+/** What has to happen before a point of time. */
+export interface Deadline extends Link<Deadline> {
+  /** Local time at which it is missed. */
+  readonly deadline: number;
+  missed(): void;
+}
+
+// A timer for what was met long ago is not left for longer than this.
+const LOOK_EVERY = 1_000;
+
+/**
+ * Deadlines that nearly all are met, so they share one timer: it is set for the earliest that it knew, but for a second
+ * at most, stays when that one is met, and is set again for whatever is open when it fires.
+ */
+export class Deadlines {
+  private readonly open = new Chain<Deadline>();
+  private setFor = Infinity;
+  private cancelTimer: CancelTimer | undefined;
+  private closed = false;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Tells `deadline` when it passes, unless it is removed before. */
+  add(deadline: Deadline): void {
+    this.open.add(deadline);
+    if (deadline.deadline < this.setFor) this.set(deadline.deadline, this.clock.now());
+  }
+
+  delete(deadline: Deadline): void {
+    this.open.remove(deadline);
+    if (this.closed) this.endTimer();
+  }
+
+  /** No timer is left when the last one is met. */
+  close(): void {
+    this.closed = true;
+    this.endTimer();
+  }
+
+  private set(at: number, now: number): void {
+    this.cancelTimer?.();
+    this.setFor = Math.min(at, now + LOOK_EVERY);
+    this.cancelTimer = this.clock.after(this.setFor - now, () => this.fire());
+  }
+
+  private fire(): void {
+    this.setFor = Infinity;
+    const now = this.clock.now();
+    let next = Infinity;
+    const missed: Deadline[] = [];
+    for (let each = this.open.first; each; each = each.after) {
+      if (each.deadline > now) next = Math.min(next, each.deadline);
+      else missed.push(each);
+    }
+    for (const each of missed) {
+      // Not if it was ended by what another one led to.
+      if (this.open.remove(each)) each.missed();
+    }
+    // What a missed deadline led to may have set the timer already.
+    if (next < this.setFor) this.set(next, now);
+  }
+
+  private endTimer(): void {
+    if (this.open.size > 0) return;
+    this.cancelTimer?.();
+    this.setFor = Infinity;
+  }
+}
