@@ -29,7 +29,7 @@ class Party {
   acquire(name: string, renews = true): Promise<Tenure> {
     const terms = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 500, once: false, who: 'test:1' };
     const patience = { wait: TTL, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
-    return this.line.acquire({ name, terms, renews, ...patience });
+    return this.line.acquire({ name, terms, renews, ...patience }, (tenure) => tenure);
   }
 
   async close(): Promise<void> {
@@ -109,7 +109,8 @@ describeWithRealRedis('a forged notice', () => {
       ...more,
     };
     const { first, until, span, seal } = said;
-    return `g ${id} ${first} ${Number(first) + 100} ${until} ${span} 0 0 ${seal} ${namespace}:${name}`;
+    const since = typeof until === 'string' ? until : Math.max(0, until - Number(span));
+    return `g ${id} ${since} ${first} ${span} 101 0 0 ${seal} ${namespace}:${name}`;
   }
 
   const kinds = (id: string, of = name) =>

@@ -115,8 +115,8 @@ describeWithRealRedis('waiting at the server', () => {
     const session = channel.split(':').at(-1) ?? '';
     const later = Date.now() * 1_000 + 60_000_000;
     for (const text of [
-      `g ${session}.nobody 1 2 ${later} 2000000 0 0 lock:x`,
-      `g other.attempt 1 2 ${later} 2000000 0 0 lock:x`,
+      `g ${session}.nobody ${later} = 2000000 1 0 0 seal lock:x`,
+      `g other.attempt ${later} = 2000000 1 0 0 seal lock:x`,
       `r ${session}.nobody reason lock:x`,
       'g',
       '',

@@ -118,13 +118,7 @@ export function decodeLatchAnswer(reply: unknown): LatchAnswer {
 
 /** The notice in a message of the channel, and the key it is about; undefined for anything else. */
 export function decodeNotice(message: string): { key: string; notice: LockNotice } | undefined {
-  const granted = /^g (\S+) (\d+) (\d+) (\d+) (\d+) ([01]) ([01]) (\S+) ([^]+)$/.exec(message);
-  if (granted) {
-    const [, id = '', first, last, until, span, waiting, done, seal = '', key = ''] = granted;
-    const numbers = { first: Number(first), last: Number(last), until: Number(until), span: Number(span) };
-    const flags = { waiting: waiting === '1', done: done === '1' };
-    return { key, notice: { kind: 'granted', id, ...numbers, ...flags, seal } };
-  }
+  if (message.startsWith('g ')) return decodeGrant(message);
   const revoked = /^r (\S+) (\S+) ([^]+)$/.exec(message);
   if (revoked) {
     const [, id = '', reason = '', key = ''] = revoked;
@@ -132,6 +126,21 @@ export function decodeNotice(message: string): { key: string; notice: LockNotice
   }
   const [, kind, id = '', key = ''] = /^([ceo]) (\S+) ([^]+)$/.exec(message) ?? [];
   return kind ? { key, notice: { kind: PLAIN[kind as keyof typeof PLAIN], id } } : undefined;
+}
+
+/** `g id now first span size waiting done seal key`: the fences from the first, which `=` says is now. */
+const GRANTED = /^g (\S+) (\d+) (\d+|=) (\d+) (\d+) ([01]) ([01]) (\S+) ([^]+)$/;
+
+function decodeGrant(message: string): { key: string; notice: LockNotice } | undefined {
+  const found = GRANTED.exec(message);
+  if (!found) return undefined;
+  const [, id = '', at, from, length, size, waiting, done, seal = '', key = ''] = found;
+  const now = Number(at);
+  const span = Number(length);
+  const first = from === '=' ? now : Number(from);
+  const grant = { first, last: first + Number(size) - 1, until: now + span, span };
+  const flags = { waiting: waiting === '1', done: done === '1' };
+  return { key, notice: { kind: 'granted', id, ...grant, ...flags, seal } };
 }
 
 function decoded(reason: string): string {

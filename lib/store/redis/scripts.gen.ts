@@ -10,6 +10,7 @@ local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local fresh = 'lock1 ' .. nowText .. ' '
 local function general(key, at, compact)
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
@@ -21,8 +22,8 @@ elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
 return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
 end
-if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
-local version = string.match(compact, '^lock(%d+) ')
+if compact and not string.find(compact, '^lock1[ +]') then
+local version = string.match(compact, '^lock(%d+)[ +]')
 return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
 local absent = not compact and not r[1]
@@ -30,7 +31,7 @@ local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
 local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -61,19 +62,44 @@ who = who,
 }
 used = used + units
 end
+local function waiterIn(raw, seq)
+local w = { seq = seq }
+local units, ttl, guard, block, until_, alive_
+w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
+w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+w.until_, w.alive = tonumber(until_), tonumber(alive_)
+return w
+end
+local function rawOf(w)
+return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
+w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+end
 if compact then
+local alone, queue = compact, nil
+if string.byte(compact, 6) == 43 then -- '+'
+alone, alive, next, queue = string.match(compact, '^(.-)\\n(%d+) (%d+)\\n(.*)$')
+alive, next = tonumber(alive), tonumber(next)
+for seq, raw in string.gmatch(queue, '(%d+) ([^\\n]*)') do
+count, seq = count + 1, tonumber(seq)
+if count == 1 then
+first = seq
+end
+line[seq] = waiterIn(raw, seq)
+end
+end
 local at_, id_, span, first_, share, block, who, released_ =
-string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
+string.match(alone, '^lock1.(%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
 if id_ then
 first_ = tonumber(first_ == '=' and at_ or first_)
 fence = first_ + block - 1
 ids[1], released = id_, released_
 used, capacity = sharesOf(share)
-holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = count > 0,
 revoked = false, kept = false, first = first_, since = first_, who = who }
 touched[id_] = true
 else
-fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
+fence, released = string.match(alone, '^lock1 %- (%d+) (%S+)$')
 fence = tonumber(fence)
 end
 if released == '-' then
@@ -122,8 +148,8 @@ local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
-local function line()
-if count > 0 or done > now or #ids > 1 then
+local function whole()
+if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -131,22 +157,46 @@ if #ids == 0 then
 return string.format('lock1 - %016.0f %s', fence, before)
 end
 local h = holders[ids[1]]
-if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
 local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
-share, h.last - h.first + 1, h.who, before)
+local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
+h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+if count == 0 then
+return alone
+end
+local lines = { alone, string.format('%.0f %.0f', alive, next) }
+for seq = first, next - 1 do
+if line[seq] then
+lines[#lines + 1] = seq .. ' ' .. rawOf(line[seq])
+end
+end
+return table.concat(lines, '\\n')
+end
+local function writeWaiter(w)
+redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
 end
 local function spread()
 if compact then
 redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
 redis.call('DEL', key)
 compact = false
+for _, w in pairs(line) do
+writeWaiter(w)
+end
+line = {}
 end
 end
 local function seqOf(each)
-return not compact and redis.call('HGET', key, 'w:' .. each)
+if not compact then
+return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
+end
+for seq, w in pairs(line) do
+if w.id == each then
+return seq
+end
+end
 end
 local function writeAll()
 spread()
@@ -189,15 +239,15 @@ if latest == now and fenceMemory == 0 then
 redis.call('DEL', key)
 absent, compact = true, nil
 else
-local whole = line()
+local record = whole()
 local expiry = text(math.ceil((latest + fenceMemory) / 1000))
-if whole then
-redis.call('SET', key, whole, 'PXAT', expiry)
+if record then
+redis.call('SET', key, record, 'PXAT', expiry)
 else
 writeAll()
 redis.call('PEXPIREAT', key, expiry)
 end
-absent, compact = false, whole
+absent, compact = false, record
 end
 gone, touched, dirty = {}, {}, false
 if compact and ids[1] then
@@ -215,26 +265,32 @@ local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notic
 return heard ~= 0 or countable ~= '1'
 end
 local function waiterAt(seq)
-local raw = redis.call('HGET', key, 'q:' .. seq)
-if not raw then
-return nil
+if compact then
+return line[seq]
 end
-local w = { seq = seq }
-local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
-w.until_, w.alive = tonumber(until_), tonumber(alive_)
-return w
+local raw = redis.call('HGET', key, 'q:' .. seq)
+return raw and waiterIn(raw, seq)
 end
 local function putWaiter(w)
-spread()
-redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
-w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
 dirty = true
+if compact and (line[w.seq] or count < FEW) then
+line[w.seq] = w
+else
+spread()
+writeWaiter(w)
+end
+end
+local function enqueue(w)
+w.seq = next
+putWaiter(w)
+next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
 end
 local function dequeue(w)
+if compact then
+line[w.seq] = nil
+else
 redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
+end
 count = count - 1
 if count == 0 then
 first, next, alive = 1, 1, 0
@@ -258,8 +314,8 @@ local function grantByNotice(w)
 local span = math.min(CLAIM_WINDOW, w.ttl)
 local before = fence
 local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
-h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
+if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
+span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end
@@ -376,11 +432,9 @@ if wait == 0 then
 save()
 return { 'busy', now, present() }
 end
-request.seq, request.until_, request.alive = next, now + wait, now + SIGN_OF_LIFE
+request.until_, request.alive = now + wait, now + SIGN_OF_LIFE
 request.subscribed, request.since, request.seal = subscribed, nowText, seal
-putWaiter(request)
-redis.call('HSET', key, 'w:' .. id, next)
-next, count, alive = next + 1, count + 1, math.max(alive, request.alive)
+enqueue(request)
 for _, each in ipairs(ids) do
 local holder = holders[each]
 if holder.units == capacity and not holder.told then
@@ -443,6 +497,7 @@ end
 local function general(key, at, compact)
 local id, units = ARGV[at], tonumber(ARGV[at + 1])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
@@ -454,8 +509,8 @@ elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
 return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
 end
-if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
-local version = string.match(compact, '^lock(%d+) ')
+if compact and not string.find(compact, '^lock1[ +]') then
+local version = string.match(compact, '^lock(%d+)[ +]')
 return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
 local absent = not compact and not r[1]
@@ -463,7 +518,7 @@ local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
 local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -494,19 +549,44 @@ who = who,
 }
 used = used + units
 end
+local function waiterIn(raw, seq)
+local w = { seq = seq }
+local units, ttl, guard, block, until_, alive_
+w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
+w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+w.until_, w.alive = tonumber(until_), tonumber(alive_)
+return w
+end
+local function rawOf(w)
+return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
+w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+end
 if compact then
+local alone, queue = compact, nil
+if string.byte(compact, 6) == 43 then -- '+'
+alone, alive, next, queue = string.match(compact, '^(.-)\\n(%d+) (%d+)\\n(.*)$')
+alive, next = tonumber(alive), tonumber(next)
+for seq, raw in string.gmatch(queue, '(%d+) ([^\\n]*)') do
+count, seq = count + 1, tonumber(seq)
+if count == 1 then
+first = seq
+end
+line[seq] = waiterIn(raw, seq)
+end
+end
 local at_, id_, span, first_, share, block, who, released_ =
-string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
+string.match(alone, '^lock1.(%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
 if id_ then
 first_ = tonumber(first_ == '=' and at_ or first_)
 fence = first_ + block - 1
 ids[1], released = id_, released_
 used, capacity = sharesOf(share)
-holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = count > 0,
 revoked = false, kept = false, first = first_, since = first_, who = who }
 touched[id_] = true
 else
-fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
+fence, released = string.match(alone, '^lock1 %- (%d+) (%S+)$')
 fence = tonumber(fence)
 end
 if released == '-' then
@@ -555,8 +635,8 @@ local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
-local function line()
-if count > 0 or done > now or #ids > 1 then
+local function whole()
+if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -564,22 +644,46 @@ if #ids == 0 then
 return string.format('lock1 - %016.0f %s', fence, before)
 end
 local h = holders[ids[1]]
-if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
 local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
-share, h.last - h.first + 1, h.who, before)
+local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
+h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+if count == 0 then
+return alone
+end
+local lines = { alone, string.format('%.0f %.0f', alive, next) }
+for seq = first, next - 1 do
+if line[seq] then
+lines[#lines + 1] = seq .. ' ' .. rawOf(line[seq])
+end
+end
+return table.concat(lines, '\\n')
+end
+local function writeWaiter(w)
+redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
 end
 local function spread()
 if compact then
 redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
 redis.call('DEL', key)
 compact = false
+for _, w in pairs(line) do
+writeWaiter(w)
+end
+line = {}
 end
 end
 local function seqOf(each)
-return not compact and redis.call('HGET', key, 'w:' .. each)
+if not compact then
+return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
+end
+for seq, w in pairs(line) do
+if w.id == each then
+return seq
+end
+end
 end
 local function writeAll()
 spread()
@@ -622,15 +726,15 @@ if latest == now and fenceMemory == 0 then
 redis.call('DEL', key)
 absent, compact = true, nil
 else
-local whole = line()
+local record = whole()
 local expiry = text(math.ceil((latest + fenceMemory) / 1000))
-if whole then
-redis.call('SET', key, whole, 'PXAT', expiry)
+if record then
+redis.call('SET', key, record, 'PXAT', expiry)
 else
 writeAll()
 redis.call('PEXPIREAT', key, expiry)
 end
-absent, compact = false, whole
+absent, compact = false, record
 end
 gone, touched, dirty = {}, {}, false
 if compact and ids[1] then
@@ -648,26 +752,32 @@ local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notic
 return heard ~= 0 or countable ~= '1'
 end
 local function waiterAt(seq)
-local raw = redis.call('HGET', key, 'q:' .. seq)
-if not raw then
-return nil
+if compact then
+return line[seq]
 end
-local w = { seq = seq }
-local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
-w.until_, w.alive = tonumber(until_), tonumber(alive_)
-return w
+local raw = redis.call('HGET', key, 'q:' .. seq)
+return raw and waiterIn(raw, seq)
 end
 local function putWaiter(w)
-spread()
-redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
-w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
 dirty = true
+if compact and (line[w.seq] or count < FEW) then
+line[w.seq] = w
+else
+spread()
+writeWaiter(w)
+end
+end
+local function enqueue(w)
+w.seq = next
+putWaiter(w)
+next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
 end
 local function dequeue(w)
+if compact then
+line[w.seq] = nil
+else
 redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
+end
 count = count - 1
 if count == 0 then
 first, next, alive = 1, 1, 0
@@ -691,8 +801,8 @@ local function grantByNotice(w)
 local span = math.min(CLAIM_WINDOW, w.ttl)
 local before = fence
 local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
-h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
+if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
+span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end
@@ -849,11 +959,14 @@ local STRIDE = 3
 local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local idleKeys = {}
-local SPACE, ONE, SAME = 32, 49, 61 -- the codes of ' ', of '1' in 'lock1', and of '='
+local SPACE, ONE, SAME, ALL = 32, 49, 61, 42 -- the codes of ' ', of '1' in 'lock1', of '=' and of '*'
+local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, '2000000'
 local function general(key, at, compact)
 local id, lastUsed = args[at], tonumber(args[at + 1])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
@@ -865,8 +978,8 @@ elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
 return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
 end
-if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
-local version = string.match(compact, '^lock(%d+) ')
+if compact and not string.find(compact, '^lock1[ +]') then
+local version = string.match(compact, '^lock(%d+)[ +]')
 return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
 local absent = not compact and not r[1]
@@ -874,7 +987,7 @@ local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
 local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -905,19 +1018,44 @@ who = who,
 }
 used = used + units
 end
+local function waiterIn(raw, seq)
+local w = { seq = seq }
+local units, ttl, guard, block, until_, alive_
+w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
+w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+w.until_, w.alive = tonumber(until_), tonumber(alive_)
+return w
+end
+local function rawOf(w)
+return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
+w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+end
 if compact then
+local alone, queue = compact, nil
+if string.byte(compact, 6) == 43 then -- '+'
+alone, alive, next, queue = string.match(compact, '^(.-)\\n(%d+) (%d+)\\n(.*)$')
+alive, next = tonumber(alive), tonumber(next)
+for seq, raw in string.gmatch(queue, '(%d+) ([^\\n]*)') do
+count, seq = count + 1, tonumber(seq)
+if count == 1 then
+first = seq
+end
+line[seq] = waiterIn(raw, seq)
+end
+end
 local at_, id_, span, first_, share, block, who, released_ =
-string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
+string.match(alone, '^lock1.(%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
 if id_ then
 first_ = tonumber(first_ == '=' and at_ or first_)
 fence = first_ + block - 1
 ids[1], released = id_, released_
 used, capacity = sharesOf(share)
-holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = count > 0,
 revoked = false, kept = false, first = first_, since = first_, who = who }
 touched[id_] = true
 else
-fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
+fence, released = string.match(alone, '^lock1 %- (%d+) (%S+)$')
 fence = tonumber(fence)
 end
 if released == '-' then
@@ -966,8 +1104,8 @@ local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
-local function line()
-if count > 0 or done > now or #ids > 1 then
+local function whole()
+if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -975,22 +1113,46 @@ if #ids == 0 then
 return string.format('lock1 - %016.0f %s', fence, before)
 end
 local h = holders[ids[1]]
-if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
 local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
-share, h.last - h.first + 1, h.who, before)
+local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
+h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+if count == 0 then
+return alone
+end
+local lines = { alone, string.format('%.0f %.0f', alive, next) }
+for seq = first, next - 1 do
+if line[seq] then
+lines[#lines + 1] = seq .. ' ' .. rawOf(line[seq])
+end
+end
+return table.concat(lines, '\\n')
+end
+local function writeWaiter(w)
+redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
 end
 local function spread()
 if compact then
 redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
 redis.call('DEL', key)
 compact = false
+for _, w in pairs(line) do
+writeWaiter(w)
+end
+line = {}
 end
 end
 local function seqOf(each)
-return not compact and redis.call('HGET', key, 'w:' .. each)
+if not compact then
+return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
+end
+for seq, w in pairs(line) do
+if w.id == each then
+return seq
+end
+end
 end
 local function writeAll()
 spread()
@@ -1033,15 +1195,15 @@ if latest == now and fenceMemory == 0 then
 redis.call('DEL', key)
 absent, compact = true, nil
 else
-local whole = line()
+local record = whole()
 local expiry = text(math.ceil((latest + fenceMemory) / 1000))
-if whole then
-redis.call('SET', key, whole, 'PXAT', expiry)
+if record then
+redis.call('SET', key, record, 'PXAT', expiry)
 else
 writeAll()
 redis.call('PEXPIREAT', key, expiry)
 end
-absent, compact = false, whole
+absent, compact = false, record
 end
 gone, touched, dirty = {}, {}, false
 if compact and ids[1] then
@@ -1059,26 +1221,32 @@ local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notic
 return heard ~= 0 or countable ~= '1'
 end
 local function waiterAt(seq)
-local raw = redis.call('HGET', key, 'q:' .. seq)
-if not raw then
-return nil
+if compact then
+return line[seq]
 end
-local w = { seq = seq }
-local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
-w.until_, w.alive = tonumber(until_), tonumber(alive_)
-return w
+local raw = redis.call('HGET', key, 'q:' .. seq)
+return raw and waiterIn(raw, seq)
 end
 local function putWaiter(w)
-spread()
-redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
-w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
 dirty = true
+if compact and (line[w.seq] or count < FEW) then
+line[w.seq] = w
+else
+spread()
+writeWaiter(w)
+end
+end
+local function enqueue(w)
+w.seq = next
+putWaiter(w)
+next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
 end
 local function dequeue(w)
+if compact then
+line[w.seq] = nil
+else
 redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
+end
 count = count - 1
 if count == 0 then
 first, next, alive = 1, 1, 0
@@ -1102,8 +1270,8 @@ local function grantByNotice(w)
 local span = math.min(CLAIM_WINDOW, w.ttl)
 local before = fence
 local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
-h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
+if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
+span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end
@@ -1180,6 +1348,41 @@ grantHeads('')
 save()
 return { outcome, now }
 end
+local function set(key, record, unit, expiry)
+local done = try('SET', key, record, unit, expiry)
+if done.err then
+redis.call('PERSIST', key)
+redis.call('SET', key, record, unit, expiry)
+end
+end
+local function handOn(key, record, id, idle)
+if string.byte(record, string.find(record, ' ', 38 + #id, true) + 1) ~= ALL then
+return nil
+end
+local alive, next, head, ttl, guard, block, until_, alive_, seal, who, rest = string.match(record,
+'^(%d+) (%d+)\\n%d+ (%S+) 1073741824 (%d+) (%d+) (%d+) (%d+) (%d+) 1 %d+ (%S+) ([^\\n]*)()',
+string.find(record, '\\n', 73, true) + 1)
+if not head or until_ + 0 <= now or alive_ + 0 <= now or alive_ - now > SIGN_OF_LIFE then
+return nil
+end
+local countable, prefix = string.match(args[1], ' (%d) (.*)$')
+local claim = ttl + 0 > CLAIM_WINDOW + 0 and CLAIM_WINDOW or ttl
+local size = block + 0 > claim + 0 and claim or block
+local form, told, queue, keep = 'lock1 ', '0', '', claim + guard
+if rest <= #record then
+form, told, queue = 'lock1+', '1', '\\n' .. alive .. ' ' .. next .. sub(record, rest)
+keep = math.max(keep, alive - now)
+end
+set(key, form .. string.format('%016.0f %s %012.0f ', now + claim - ttl, head, ttl + guard) .. nowText .. ' * ' ..
+size .. ' ' .. who .. ' ' .. id .. queue, 'PX', math.ceil(keep / 1000) + idle)
+local session = sub(head, 1, string.find(head, '.', 1, true) - 1)
+if try('PUBLISH', prefix .. session, 'g ' .. head .. ' ' .. nowText .. ' = ' .. claim .. ' ' .. size .. ' ' .. told ..
+' 0 ' .. seal .. ' ' .. key) == 0 and countable == '1' then
+redis.call('SET', key, record, 'KEEPTTL') -- the head is gone: the general path finds who is next
+return nil
+end
+return now
+end
 local function lean(key, record, at)
 local id, used, idle = args[at], args[at + 1], args[at + 2]
 local span = 25 + #id
@@ -1201,17 +1404,14 @@ return nil
 end
 used = string.format('%016.0f', fence)
 end
-if idle == '0' then
-idleKeys[#idleKeys + 1] = key
-return now
-elseif not tonumber(idle) then
+if not tonumber(idle) then
 return nil
-end
-local whole = 'lock1 - ' .. used .. ' ' .. id
-local set = try('SET', key, whole, 'PX', idle)
-if set.err then
-redis.call('PERSIST', key)
-redis.call('SET', key, whole, 'PX', idle)
+elseif string.byte(record, 6) ~= SPACE then
+return handOn(key, record, id, idle)
+elseif idle == '0' then
+idleKeys[#idleKeys + 1] = key
+else
+set(key, 'lock1 - ' .. used .. ' ' .. id, 'PX', idle)
 end
 return now
 end
@@ -1252,6 +1452,7 @@ local function general(key, at, compact)
 local id, span = args[at], tonumber(args[at + 3])
 local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
@@ -1263,8 +1464,8 @@ elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
 return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
 end
-if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
-local version = string.match(compact, '^lock(%d+) ')
+if compact and not string.find(compact, '^lock1[ +]') then
+local version = string.match(compact, '^lock(%d+)[ +]')
 return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
 local absent = not compact and not r[1]
@@ -1272,7 +1473,7 @@ local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
 local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -1303,19 +1504,44 @@ who = who,
 }
 used = used + units
 end
+local function waiterIn(raw, seq)
+local w = { seq = seq }
+local units, ttl, guard, block, until_, alive_
+w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
+w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+w.until_, w.alive = tonumber(until_), tonumber(alive_)
+return w
+end
+local function rawOf(w)
+return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
+w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+end
 if compact then
+local alone, queue = compact, nil
+if string.byte(compact, 6) == 43 then -- '+'
+alone, alive, next, queue = string.match(compact, '^(.-)\\n(%d+) (%d+)\\n(.*)$')
+alive, next = tonumber(alive), tonumber(next)
+for seq, raw in string.gmatch(queue, '(%d+) ([^\\n]*)') do
+count, seq = count + 1, tonumber(seq)
+if count == 1 then
+first = seq
+end
+line[seq] = waiterIn(raw, seq)
+end
+end
 local at_, id_, span, first_, share, block, who, released_ =
-string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
+string.match(alone, '^lock1.(%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
 if id_ then
 first_ = tonumber(first_ == '=' and at_ or first_)
 fence = first_ + block - 1
 ids[1], released = id_, released_
 used, capacity = sharesOf(share)
-holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = count > 0,
 revoked = false, kept = false, first = first_, since = first_, who = who }
 touched[id_] = true
 else
-fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
+fence, released = string.match(alone, '^lock1 %- (%d+) (%S+)$')
 fence = tonumber(fence)
 end
 if released == '-' then
@@ -1364,8 +1590,8 @@ local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
-local function line()
-if count > 0 or done > now or #ids > 1 then
+local function whole()
+if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -1373,22 +1599,46 @@ if #ids == 0 then
 return string.format('lock1 - %016.0f %s', fence, before)
 end
 local h = holders[ids[1]]
-if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
 local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
-share, h.last - h.first + 1, h.who, before)
+local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
+h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+if count == 0 then
+return alone
+end
+local lines = { alone, string.format('%.0f %.0f', alive, next) }
+for seq = first, next - 1 do
+if line[seq] then
+lines[#lines + 1] = seq .. ' ' .. rawOf(line[seq])
+end
+end
+return table.concat(lines, '\\n')
+end
+local function writeWaiter(w)
+redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
 end
 local function spread()
 if compact then
 redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
 redis.call('DEL', key)
 compact = false
+for _, w in pairs(line) do
+writeWaiter(w)
+end
+line = {}
 end
 end
 local function seqOf(each)
-return not compact and redis.call('HGET', key, 'w:' .. each)
+if not compact then
+return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
+end
+for seq, w in pairs(line) do
+if w.id == each then
+return seq
+end
+end
 end
 local function writeAll()
 spread()
@@ -1431,15 +1681,15 @@ if latest == now and fenceMemory == 0 then
 redis.call('DEL', key)
 absent, compact = true, nil
 else
-local whole = line()
+local record = whole()
 local expiry = text(math.ceil((latest + fenceMemory) / 1000))
-if whole then
-redis.call('SET', key, whole, 'PXAT', expiry)
+if record then
+redis.call('SET', key, record, 'PXAT', expiry)
 else
 writeAll()
 redis.call('PEXPIREAT', key, expiry)
 end
-absent, compact = false, whole
+absent, compact = false, record
 end
 gone, touched, dirty = {}, {}, false
 if compact and ids[1] then
@@ -1457,26 +1707,32 @@ local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notic
 return heard ~= 0 or countable ~= '1'
 end
 local function waiterAt(seq)
-local raw = redis.call('HGET', key, 'q:' .. seq)
-if not raw then
-return nil
+if compact then
+return line[seq]
 end
-local w = { seq = seq }
-local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
-w.until_, w.alive = tonumber(until_), tonumber(alive_)
-return w
+local raw = redis.call('HGET', key, 'q:' .. seq)
+return raw and waiterIn(raw, seq)
 end
 local function putWaiter(w)
-spread()
-redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
-w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
 dirty = true
+if compact and (line[w.seq] or count < FEW) then
+line[w.seq] = w
+else
+spread()
+writeWaiter(w)
+end
+end
+local function enqueue(w)
+w.seq = next
+putWaiter(w)
+next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
 end
 local function dequeue(w)
+if compact then
+line[w.seq] = nil
+else
 redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
+end
 count = count - 1
 if count == 0 then
 first, next, alive = 1, 1, 0
@@ -1500,8 +1756,8 @@ local function grantByNotice(w)
 local span = math.min(CLAIM_WINDOW, w.ttl)
 local before = fence
 local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
-h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
+if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
+span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end
@@ -1634,6 +1890,7 @@ local function general(key, at, compact)
 local force = ARGV[at + 1] == '1'
 local outcome = force and 'freed' or 'marked'
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
@@ -1645,8 +1902,8 @@ elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
 return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
 end
 end
-if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
-local version = string.match(compact, '^lock(%d+) ')
+if compact and not string.find(compact, '^lock1[ +]') then
+local version = string.match(compact, '^lock(%d+)[ +]')
 return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
 local absent = not compact and not r[1]
@@ -1654,7 +1911,7 @@ local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
 local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -1685,19 +1942,44 @@ who = who,
 }
 used = used + units
 end
+local function waiterIn(raw, seq)
+local w = { seq = seq }
+local units, ttl, guard, block, until_, alive_
+w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
+w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+w.until_, w.alive = tonumber(until_), tonumber(alive_)
+return w
+end
+local function rawOf(w)
+return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
+w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+end
 if compact then
+local alone, queue = compact, nil
+if string.byte(compact, 6) == 43 then -- '+'
+alone, alive, next, queue = string.match(compact, '^(.-)\\n(%d+) (%d+)\\n(.*)$')
+alive, next = tonumber(alive), tonumber(next)
+for seq, raw in string.gmatch(queue, '(%d+) ([^\\n]*)') do
+count, seq = count + 1, tonumber(seq)
+if count == 1 then
+first = seq
+end
+line[seq] = waiterIn(raw, seq)
+end
+end
 local at_, id_, span, first_, share, block, who, released_ =
-string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
+string.match(alone, '^lock1.(%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
 if id_ then
 first_ = tonumber(first_ == '=' and at_ or first_)
 fence = first_ + block - 1
 ids[1], released = id_, released_
 used, capacity = sharesOf(share)
-holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = count > 0,
 revoked = false, kept = false, first = first_, since = first_, who = who }
 touched[id_] = true
 else
-fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
+fence, released = string.match(alone, '^lock1 %- (%d+) (%S+)$')
 fence = tonumber(fence)
 end
 if released == '-' then
@@ -1746,8 +2028,8 @@ local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
-local function line()
-if count > 0 or done > now or #ids > 1 then
+local function whole()
+if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -1755,22 +2037,46 @@ if #ids == 0 then
 return string.format('lock1 - %016.0f %s', fence, before)
 end
 local h = holders[ids[1]]
-if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
 local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
-share, h.last - h.first + 1, h.who, before)
+local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
+h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+if count == 0 then
+return alone
+end
+local lines = { alone, string.format('%.0f %.0f', alive, next) }
+for seq = first, next - 1 do
+if line[seq] then
+lines[#lines + 1] = seq .. ' ' .. rawOf(line[seq])
+end
+end
+return table.concat(lines, '\\n')
+end
+local function writeWaiter(w)
+redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
 end
 local function spread()
 if compact then
 redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
 redis.call('DEL', key)
 compact = false
+for _, w in pairs(line) do
+writeWaiter(w)
+end
+line = {}
 end
 end
 local function seqOf(each)
-return not compact and redis.call('HGET', key, 'w:' .. each)
+if not compact then
+return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
+end
+for seq, w in pairs(line) do
+if w.id == each then
+return seq
+end
+end
 end
 local function writeAll()
 spread()
@@ -1813,15 +2119,15 @@ if latest == now and fenceMemory == 0 then
 redis.call('DEL', key)
 absent, compact = true, nil
 else
-local whole = line()
+local record = whole()
 local expiry = text(math.ceil((latest + fenceMemory) / 1000))
-if whole then
-redis.call('SET', key, whole, 'PXAT', expiry)
+if record then
+redis.call('SET', key, record, 'PXAT', expiry)
 else
 writeAll()
 redis.call('PEXPIREAT', key, expiry)
 end
-absent, compact = false, whole
+absent, compact = false, record
 end
 gone, touched, dirty = {}, {}, false
 if compact and ids[1] then
@@ -1839,26 +2145,32 @@ local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notic
 return heard ~= 0 or countable ~= '1'
 end
 local function waiterAt(seq)
-local raw = redis.call('HGET', key, 'q:' .. seq)
-if not raw then
-return nil
+if compact then
+return line[seq]
 end
-local w = { seq = seq }
-local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
-w.until_, w.alive = tonumber(until_), tonumber(alive_)
-return w
+local raw = redis.call('HGET', key, 'q:' .. seq)
+return raw and waiterIn(raw, seq)
 end
 local function putWaiter(w)
-spread()
-redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
-w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
 dirty = true
+if compact and (line[w.seq] or count < FEW) then
+line[w.seq] = w
+else
+spread()
+writeWaiter(w)
+end
+end
+local function enqueue(w)
+w.seq = next
+putWaiter(w)
+next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
 end
 local function dequeue(w)
+if compact then
+line[w.seq] = nil
+else
 redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
+end
 count = count - 1
 if count == 0 then
 first, next, alive = 1, 1, 0
@@ -1882,8 +2194,8 @@ local function grantByNotice(w)
 local span = math.min(CLAIM_WINDOW, w.ttl)
 local before = fence
 local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
-h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
+if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
+span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end

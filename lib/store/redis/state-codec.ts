@@ -22,10 +22,17 @@ export function decodeState(record: StoredRecord): LockState {
   return state;
 }
 
-/** The compact form: nobody holds, or one holds and nothing about it is special. */
-function decodeCompact(line: string, state: LockState): LockState {
+/** The compact form: nobody holds, or one holds and nothing about it is special; a few may wait. */
+function decodeCompact(record: string, state: LockState): LockState {
+  const lines = record[5] === '+' ? record.split('\n') : [record];
+  const [line = '', times = '', ...waiters] = lines;
+  for (const each of waiters) {
+    const [, seq = '', value = ''] = /^(\d+) ([^]*)$/.exec(each) ?? [];
+    state.queue.push(decodeWaiter(Number(seq), value));
+  }
+  if (times) [state.alive = 0, state.next = 1] = times.split(' ').map(Number);
   const [, at = '', id = '', span, since = '', share = '', block, who = '', released = ''] =
-    /^lock1 (\d+) (\S+) (\d+) (\S+) (\S+) (\d+) ([^]*) (\S+)$/.exec(line) ?? [];
+    /^lock1[ +](\d+) (\S+) (\d+) (\S+) (\S+) (\d+) ([^]*) (\S+)$/.exec(line) ?? [];
   if (!id) {
     const [, , fence, last = ''] = line.split(' ');
     return { ...state, fence: Number(fence), released: last === '-' ? '' : last };
@@ -42,7 +49,7 @@ function decodeCompact(line: string, state: LockState): LockState {
     last,
     since: first,
     who,
-    told: false,
+    told: state.queue.length > 0,
     revoked: false,
     kept: false,
   });
@@ -51,7 +58,7 @@ function decodeCompact(line: string, state: LockState): LockState {
 
 /** Whether a record is ours, in the format that this version writes. */
 export function isRecord(record: StoredRecord): boolean {
-  return typeof record === 'string' ? record.startsWith('lock1 ') : record['v'] === '1';
+  return typeof record === 'string' ? /^lock1[ +]/.test(record) : record['v'] === '1';
 }
 
 /** The record in the reply of the inspect script: one text, or field, value, field, value, … */

@@ -8,12 +8,15 @@
 --     "units/capacity", or "*" for all of what a mutex has
 --   fence and at have 16 digits (until the year 2286), span 12, so that the lean paths know where things stand; Redis
 --   hashes each byte of each string that Lua sees, so that a shorter record is a faster one
+--   "lock1+at id …" and lines: the same for a holder that knows of those who wait, if they are few: a line "alive next",
+--   and then for each of them, the head first, "seq waiter", the waiter as in the general form
 -- The general one is a hash: v, capacity, fence, ids (of the holders, in order), released, first and next (seq of
 -- the head and of the next waiter), count (of waiters), alive, done; and
 --   h:<id>  "deadline units last span flags"      i:<id>  "first since who"
 --   q:<seq> "id units ttl guard block until alive subscribed since seal who"      w:<id>  seq
 -- flags: 1 told, 2 revoked, 4 kept. "-" stands for no released id in the compact form.
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
@@ -25,8 +28,8 @@ if not compact then
     return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
   end
 end
-if compact and string.sub(compact, 1, 6) ~= 'lock1 ' then
-  local version = string.match(compact, '^lock(%d+) ')
+if compact and not string.find(compact, '^lock1[ +]') then
+  local version = string.match(compact, '^lock(%d+)[ +]')
   return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
 local absent = not compact and not r[1]
@@ -34,8 +37,8 @@ local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
 local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
--- touched: written at the commit; gone: removed by it.
-local ids, holders, used, dirty, touched, gone = {}, {}, 0, false, {}, {}
+-- touched: written at the commit; gone: removed by it; line: the waiters of a compact record by seq.
+local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
 
 -- Units and capacity.
 local function sharesOf(share)
@@ -71,19 +74,46 @@ for each in string.gmatch(r[4] or '', '%S+') do
   used = used + units
 end
 
+local function waiterIn(raw, seq)
+  local w = { seq = seq }
+  local units, ttl, guard, block, until_, alive_
+  w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
+    string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
+  w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+  w.until_, w.alive = tonumber(until_), tonumber(alive_)
+  return w
+end
+
+local function rawOf(w)
+  return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
+    w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+end
+
 if compact then
+  local alone, queue = compact, nil
+  if string.byte(compact, 6) == 43 then -- '+'
+    alone, alive, next, queue = string.match(compact, '^(.-)\n(%d+) (%d+)\n(.*)$')
+    alive, next = tonumber(alive), tonumber(next)
+    for seq, raw in string.gmatch(queue, '(%d+) ([^\n]*)') do
+      count, seq = count + 1, tonumber(seq)
+      if count == 1 then
+        first = seq
+      end
+      line[seq] = waiterIn(raw, seq)
+    end
+  end
   local at_, id_, span, first_, share, block, who, released_ =
-    string.match(compact, '^lock1 (%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
+    string.match(alone, '^lock1.(%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
   if id_ then
     first_ = tonumber(first_ == '=' and at_ or first_)
     fence = first_ + block - 1
     ids[1], released = id_, released_
     used, capacity = sharesOf(share)
-    holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = false,
+    holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = count > 0,
       revoked = false, kept = false, first = first_, since = first_, who = who }
     touched[id_] = true
   else
-    fence, released = string.match(compact, '^lock1 %- (%d+) (%S+)$')
+    fence, released = string.match(alone, '^lock1 %- (%d+) (%S+)$')
     fence = tonumber(fence)
   end
   if released == '-' then
@@ -141,9 +171,9 @@ local function extend(h, span)
   h.span = h.deadline - now
 end
 
--- The record as one line, where nothing about it is special; nil otherwise.
-local function line()
-  if count > 0 or done > now or #ids > 1 then
+-- The record as a text, where nothing about it is special; nil otherwise.
+local function whole()
+  if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
     return nil
   end
   local before = released == '' and '-' or released
@@ -151,12 +181,26 @@ local function line()
     return string.format('lock1 - %016.0f %s', fence, before)
   end
   local h = holders[ids[1]]
-  if h.told or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+  if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
     return nil
   end
   local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-  return string.format('lock1 %016.0f %s %012.0f %.0f %s %.0f %s %s', h.deadline - h.span, ids[1], h.span, h.first,
-    share, h.last - h.first + 1, h.who, before)
+  local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
+    h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+  if count == 0 then
+    return alone
+  end
+  local lines = { alone, string.format('%.0f %.0f', alive, next) }
+  for seq = first, next - 1 do
+    if line[seq] then
+      lines[#lines + 1] = seq .. ' ' .. rawOf(line[seq])
+    end
+  end
+  return table.concat(lines, '\n')
+end
+
+local function writeWaiter(w)
+  redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
 end
 
 -- Makes room for fields: the compact form ends here, and the commit writes what it said.
@@ -165,11 +209,22 @@ local function spread()
     redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
     redis.call('DEL', key)
     compact = false
+    for _, w in pairs(line) do
+      writeWaiter(w)
+    end
+    line = {}
   end
 end
 
 local function seqOf(each)
-  return not compact and redis.call('HGET', key, 'w:' .. each)
+  if not compact then
+    return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
+  end
+  for seq, w in pairs(line) do
+    if w.id == each then
+      return seq
+    end
+  end
 end
 
 local function writeAll()
@@ -216,15 +271,15 @@ local function commit()
     redis.call('DEL', key)
     absent, compact = true, nil
   else
-    local whole = line()
+    local record = whole()
     local expiry = text(math.ceil((latest + fenceMemory) / 1000))
-    if whole then
-      redis.call('SET', key, whole, 'PXAT', expiry)
+    if record then
+      redis.call('SET', key, record, 'PXAT', expiry)
     else
       writeAll()
       redis.call('PEXPIREAT', key, expiry)
     end
-    absent, compact = false, whole
+    absent, compact = false, record
   end
   gone, touched, dirty = {}, {}, false
   if compact and ids[1] then
@@ -246,28 +301,35 @@ local function push(to, notice)
 end
 
 local function waiterAt(seq)
-  local raw = redis.call('HGET', key, 'q:' .. seq)
-  if not raw then
-    return nil
+  if compact then
+    return line[seq]
   end
-  local w = { seq = seq }
-  local units, ttl, guard, block, until_, alive_
-  w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-    string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-  w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
-  w.until_, w.alive = tonumber(until_), tonumber(alive_)
-  return w
+  local raw = redis.call('HGET', key, 'q:' .. seq)
+  return raw and waiterIn(raw, seq)
 end
 
 local function putWaiter(w)
-  spread()
-  redis.call('HSET', key, 'q:' .. w.seq, string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id,
-    w.units, w.ttl, w.guard, w.block, w.until_, w.alive, w.subscribed, w.since, w.seal, w.who))
   dirty = true
+  if compact and (line[w.seq] or count < FEW) then
+    line[w.seq] = w
+  else
+    spread()
+    writeWaiter(w)
+  end
+end
+
+local function enqueue(w)
+  w.seq = next
+  putWaiter(w)
+  next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
 end
 
 local function dequeue(w)
-  redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
+  if compact then
+    line[w.seq] = nil
+  else
+    redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
+  end
   count = count - 1
   if count == 0 then
     first, next, alive = 1, 1, 0
@@ -295,8 +357,8 @@ local function grantByNotice(w)
   local span = math.min(CLAIM_WINDOW, w.ttl)
   local before = fence
   local h = grant(w, span)
-  if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, h.first,
-    h.last, now + span, span, flag(h.told), flag(done > now), w.seal)) then
+  if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
+    span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
     drop(w.id) -- nobody heard: its process is gone
     fence = before
   end

@@ -99,11 +99,9 @@ local function general(key, at, compact)
     save()
     return { 'busy', now, present() }
   end
-  request.seq, request.until_, request.alive = next, now + wait, now + SIGN_OF_LIFE
+  request.until_, request.alive = now + wait, now + SIGN_OF_LIFE
   request.subscribed, request.since, request.seal = subscribed, nowText, seal
-  putWaiter(request)
-  redis.call('HSET', key, 'w:' .. id, next)
-  next, count, alive = next + 1, count + 1, math.max(alive, request.alive)
+  enqueue(request)
   for _, each in ipairs(ids) do
     local holder = holders[each]
     if holder.units == capacity and not holder.told then

@@ -8,8 +8,10 @@ local STRIDE = 3
 local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
+local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local idleKeys = {}
-local SPACE, ONE, SAME = 32, 49, 61 -- the codes of ' ', of '1' in 'lock1', and of '='
+local SPACE, ONE, SAME, ALL = 32, 49, 61, 42 -- the codes of ' ', of '1' in 'lock1', of '=' and of '*'
+local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, '2000000'
 
 local function general(key, at, compact)
   local id, lastUsed = args[at], tonumber(args[at + 1])
@@ -51,7 +53,47 @@ local function general(key, at, compact)
   return { outcome, now }
 end
 
--- The only holder, nobody waits, nothing about it is special.
+-- A write that a full server refuses, if it comes first; after one that needs no room it allows the rest.
+local function set(key, record, unit, expiry)
+  local done = try('SET', key, record, unit, expiry)
+  if done.err then
+    redis.call('PERSIST', key)
+    redis.call('SET', key, record, unit, expiry)
+  end
+end
+
+-- The head of the queue takes all that the holder had, as the general path would have it do. Texts stay what they are:
+-- to make one of a number takes longer than to look for a piece of one.
+local function handOn(key, record, id, idle)
+  if string.byte(record, string.find(record, ' ', 38 + #id, true) + 1) ~= ALL then
+    return nil
+  end
+  local alive, next, head, ttl, guard, block, until_, alive_, seal, who, rest = string.match(record,
+    '^(%d+) (%d+)\n%d+ (%S+) 1073741824 (%d+) (%d+) (%d+) (%d+) (%d+) 1 %d+ (%S+) ([^\n]*)()',
+    string.find(record, '\n', 73, true) + 1)
+  if not head or until_ + 0 <= now or alive_ + 0 <= now or alive_ - now > SIGN_OF_LIFE then
+    return nil
+  end
+  local countable, prefix = string.match(args[1], ' (%d) (.*)$')
+  local claim = ttl + 0 > CLAIM_WINDOW + 0 and CLAIM_WINDOW or ttl
+  local size = block + 0 > claim + 0 and claim or block
+  local form, told, queue, keep = 'lock1 ', '0', '', claim + guard
+  if rest <= #record then
+    form, told, queue = 'lock1+', '1', '\n' .. alive .. ' ' .. next .. sub(record, rest)
+    keep = math.max(keep, alive - now)
+  end
+  set(key, form .. string.format('%016.0f %s %012.0f ', now + claim - ttl, head, ttl + guard) .. nowText .. ' * ' ..
+    size .. ' ' .. who .. ' ' .. id .. queue, 'PX', math.ceil(keep / 1000) + idle)
+  local session = sub(head, 1, string.find(head, '.', 1, true) - 1)
+  if try('PUBLISH', prefix .. session, 'g ' .. head .. ' ' .. nowText .. ' = ' .. claim .. ' ' .. size .. ' ' .. told ..
+    ' 0 ' .. seal .. ' ' .. key) == 0 and countable == '1' then
+    redis.call('SET', key, record, 'KEEPTTL') -- the head is gone: the general path finds who is next
+    return nil
+  end
+  return now
+end
+
+-- The only holder, nothing about it is special; nobody waits, or a head that takes all.
 local function lean(key, record, at)
   local id, used, idle = args[at], args[at + 1], args[at + 2]
   local span = 25 + #id
@@ -75,18 +117,14 @@ local function lean(key, record, at)
     end
     used = string.format('%016.0f', fence)
   end
-  if idle == '0' then
-    idleKeys[#idleKeys + 1] = key
-    return now
-  elseif not tonumber(idle) then
+  if not tonumber(idle) then
     return nil
-  end
-  local whole = 'lock1 - ' .. used .. ' ' .. id
-  -- A full server refuses a first write that may need room. After one that needs none it allows the rest.
-  local set = try('SET', key, whole, 'PX', idle)
-  if set.err then
-    redis.call('PERSIST', key)
-    redis.call('SET', key, whole, 'PX', idle)
+  elseif string.byte(record, 6) ~= SPACE then
+    return handOn(key, record, id, idle)
+  elseif idle == '0' then
+    idleKeys[#idleKeys + 1] = key
+  else
+    set(key, 'lock1 - ' .. used .. ' ' .. id, 'PX', idle)
   end
   return now
 end
