@@ -91,9 +91,9 @@ describe('the house', () => {
     expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(65);
   });
 
-  it('stays under 6200 lines, docstrings included, without wings and annexes', () => {
+  it('stays under 6230 lines, docstrings included, without wings and annexes', () => {
     const core = files.filter(({ path }) => !isWing(placeOf(path)) && !isAnnex(placeOf(path)));
-    expect(core.reduce((sum, { lines }) => sum + lines, 0)).toBeLessThan(6_200);
+    expect(core.reduce((sum, { lines }) => sum + lines, 0)).toBeLessThan(6_230);
   });
 
   it('names files in kebab-case, after things', () => {

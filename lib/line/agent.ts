@@ -1,14 +1,14 @@
 import type { LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockLostReason } from '../base/lock-lost-error.js';
 import type { LockNotice } from '../store/lock-operation.js';
-import type { AgentHost } from './agent-host.js';
 import type { AttemptOwner, Refusal } from './attempt-owner.js';
 import type { Attempt } from './attempt.js';
 import { Attempts } from './attempts.js';
 import { CallerQueue, exclusive } from './caller-queue.js';
-import type { Caller, Queueing } from './caller.js';
+import type { Caller } from './caller.js';
 import type { Hold } from './hold.js';
 import { Holds } from './holds.js';
+import type { Surroundings } from './surroundings.js';
 import { Tenure, type ReleaseTerms, type TenureOwner } from './tenure.js';
 import { Turn } from './turn.js';
 import { wishOf } from './wish.js';
@@ -20,7 +20,7 @@ const RELEASED = Promise.resolve('released' as const);
  * only the agent acquires, renews and releases. An exclusive hold goes from caller to caller without the
  * store, as long as its turn lasts.
  */
-export class Agent implements AttemptOwner, TenureOwner, Queueing {
+export class Agent implements AttemptOwner, TenureOwner {
   /** Whether it has neither callers nor anything at the store; the line keeps this. */
   idle = true;
   private readonly callers = new CallerQueue();
@@ -30,10 +30,12 @@ export class Agent implements AttemptOwner, TenureOwner, Queueing {
 
   constructor(
     readonly name: string,
-    private readonly host: AgentHost,
+    private readonly around: Surroundings,
+    /** Told when it has neither callers nor anything at the store. */
+    private readonly onIdle: (agent: Agent) => void,
   ) {
-    this.turn = new Turn(host.around.clock);
-    this.attempts = new Attempts(name, host, this);
+    this.turn = new Turn(around.clock);
+    this.attempts = new Attempts(name, around, this);
   }
 
   /** Has a caller who just came stand in line, or refuses it. */
@@ -44,21 +46,23 @@ export class Agent implements AttemptOwner, TenureOwner, Queueing {
     const busy = this.tenures.excludes(terms, now) || this.attempts.precede(this.callers, terms);
     const otherKind = this.tenures.otherThan(terms.capacity, now);
     // Only who hears that others wait can let them have their turn.
-    if (busy || size > 0) this.host.around.store.subscribe();
+    if (busy || size > 0) this.around.store.subscribe();
     if (otherKind !== undefined) caller.refuseKind(otherKind);
     else if (wait === 0 && busy) this.turnAway(caller, 'held');
     else if (size >= maxWaiters) caller.refuse('full', '');
     else {
       this.callers.add(caller);
       this.pump(now);
-      if (caller.linked) caller.stand(this.host.around, this); // while the question is on its way
+      if (caller.linked) caller.stand(this.around, (reason) => this.leave(caller, reason));
     }
   }
 
   /** Whether the notice was for something that is alive here. */
   notice(notice: LockNotice): boolean {
     const { id } = notice;
-    const hearer = this.attempts.withId(id) ?? this.tenures.withId(id) ?? this.turn.withId(id);
+    const { passing } = this.turn; // nobody holds it until the event loop has turned
+    const ours = this.attempts.withId(id) ?? this.tenures.withId(id);
+    const hearer = ours ?? (passing?.id === id ? passing : undefined);
     hearer?.notice(notice);
     return hearer !== undefined;
   }
@@ -92,13 +96,13 @@ export class Agent implements AttemptOwner, TenureOwner, Queueing {
     return attempt.terms.once ? 0 : this.callers.waitLeft(attempt.terms);
   }
 
-  granted(attempt: Attempt, hold: Hold): void {
+  granted(attempt: Attempt, hold: Hold, now: number): void {
     this.attempts.remove(attempt);
     this.turn.begin();
     const next = this.callers.firstFor(hold.share);
-    if (next) this.give(hold, next, this.host.around.clock.now(), false);
+    if (next) this.give(hold, next, now, false);
     else void this.giveBack(hold);
-    this.pump();
+    this.pump(now);
   }
 
   refused(attempt: Attempt, why: Refusal): void {
@@ -136,18 +140,14 @@ export class Agent implements AttemptOwner, TenureOwner, Queueing {
     return RELEASED;
   }
 
-  downgraded(tenure: Tenure, units: number): { tenure: Tenure; done: Promise<void> } {
-    const { hold, wish, fence } = tenure;
-    const reading = new Tenure(hold, wish, this.host.around.clock, this, fence);
+  downgraded(reading: Tenure): void {
     this.tenures.set(reading);
-    const done = hold.downgrade(units);
     this.pump();
-    return { tenure: reading, done };
   }
 
   /** After a breath: the one who was to be next may be gone, and the hold too. */
   private handOn(hold: Hold): void {
-    const now = this.host.around.clock.now();
+    const now = this.around.clock.now();
     const next = this.nextFor(hold, now);
     if (next) this.give(hold, next, now, true);
     else void this.giveBack(hold);
@@ -157,7 +157,7 @@ export class Agent implements AttemptOwner, TenureOwner, Queueing {
   private give(hold: Hold, caller: Caller, now: number, handedOn: boolean): void {
     const wish = wishOf(caller.request, now, handedOn);
     this.callers.remove(caller);
-    const tenure = new Tenure(hold, wish, this.host.around.clock, this);
+    const tenure = new Tenure(hold, wish, this.around.clock, this);
     this.tenures.set(tenure);
     hold.serve(wish, handedOn);
     caller.serve(tenure);
@@ -176,14 +176,14 @@ export class Agent implements AttemptOwner, TenureOwner, Queueing {
     return heir && this.turn.lasts(hold, now) ? heir : undefined;
   }
 
-  private pump(now = this.host.around.clock.now()): void {
+  private pump(now = this.around.clock.now()): void {
     const handsOn = this.turn.passing !== undefined || this.tenures.aloneAt(now);
     this.attempts.cover(this.callers, handsOn);
     const busy = this.callers.first !== undefined || this.turn.passing || !this.attempts.none;
-    if (!busy && this.tenures.size === 0) this.host.idle(this);
+    if (!busy && this.tenures.size === 0) this.onIdle(this);
   }
 
-  leave(caller: Caller, reason: 'timeout' | 'aborted'): void {
+  private leave(caller: Caller, reason: 'timeout' | 'aborted'): void {
     if (!this.callers.remove(caller)) return;
     const trouble = reason === 'timeout' && this.attempts.find(caller.request.terms)?.command.trouble;
     if (trouble) caller.fail(trouble);
@@ -193,7 +193,7 @@ export class Agent implements AttemptOwner, TenureOwner, Queueing {
 
   /** Says who is in the way: somebody of this process, or whom the store named. */
   private turnAway(caller: Caller, reason: LockBusyReason): void {
-    const ours = this.tenures.holderAt(this.host.around.clock.now());
+    const ours = this.tenures.holderAt(this.around.clock.now());
     const { who, left } = ours ?? this.attempts.holderFor(caller.request.terms);
     caller.refuse(reason, who, left);
   }

@@ -15,7 +15,7 @@ export type Refusal =
 export interface AttemptOwner {
   /** How many more milliseconds somebody waits; 0 asks once. */
   waitLeft(attempt: Attempt): number;
-  granted(attempt: Attempt, hold: Hold): void;
+  granted(attempt: Attempt, hold: Hold, now: number): void;
   refused(attempt: Attempt, why: Refusal): void;
   lost(hold: Hold, reason: LockLostReason): void;
 }

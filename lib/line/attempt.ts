@@ -1,19 +1,16 @@
 import type { CancelTimer } from '../base/clock.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import type { AcquireAnswer, AcquireOperation, LockNotice } from '../store/lock-operation.js';
-import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
 import { newAttemptId } from '../store/session-id.js';
 import { claimDeadline, leaseDeadline } from '../validity/deadline.js';
 import { AcquireCommand, type Asked } from './acquire-command.js';
+import { askAgainIn } from './ask-again-in.js';
 import type { AttemptOwner, Refusal } from './attempt-owner.js';
 import { Hold } from './hold.js';
 import type { Surroundings } from './surroundings.js';
 import type { Terms } from './terms.js';
 
-const SOONEST_POLL = 5;
-const UNHEARD_POLL = 100;
-const SIGN_OF_LIFE_EVERY = 5_000;
 const RETRY = 20;
 const SLOWEST_RETRY = 500;
 // A command that the server read too late is sent again even for a caller who asks once.
@@ -65,8 +62,12 @@ export class Attempt {
     const deadline = claimDeadline(trusted ? store.sample(this.name) : undefined, notice, now);
     // Without its seal, without evidence of the server's clock, or too late by it, it is only a reason to ask.
     if (deadline === undefined || deadline <= now) return this.ask();
-    const hold = this.take(notice, deadline, true);
-    clock.breathe(() => hold.confirm()); // the work begins first, and may be over by then
+    const hold = this.take(notice, deadline, true, now);
+    // The work begins first, and may be over by then.
+    clock.breathe(() => {
+      this.cancelTimer?.();
+      hold.confirm();
+    });
   }
 
   /** A connection is back: the place in the queue, or a grant, may have gone unheard. */
@@ -102,7 +103,7 @@ export class Attempt {
       case 'granted': {
         const deadline = leaseDeadline(answer.sentAt, this.terms.ttl);
         return deadline > answer.receivedAt
-          ? void this.take(answer, deadline, false)
+          ? void this.take(answer, deadline, false, answer.receivedAt)
           : this.giveUp({ kind: 'spent' });
       }
       case 'queued':
@@ -131,11 +132,8 @@ export class Attempt {
       this.askAgain = false;
       return this.send();
     }
-    const claim = Math.min(CLAIM_WINDOW / 1_000, this.terms.ttl);
-    const alive = answer.place < 4 ? claim / 2 : SIGN_OF_LIFE_EVERY;
-    const unheard = store.subscribed && answer.heard ? Infinity : UNHEARD_POLL;
-    const jittered = Math.min(alive, unheard) * (0.9 + random() * 0.2);
-    this.later(Math.max(SOONEST_POLL, Math.min(dueIn + 1, jittered)));
+    const heard = store.subscribed && answer.heard;
+    this.later(askAgainIn(dueIn, answer.place, heard, this.terms.ttl, random()));
   }
 
   private failed(error: LockStoreError, resends = 0): void {
@@ -156,14 +154,16 @@ export class Attempt {
     grant: { first: number; last: number; waiting: boolean; done: boolean },
     deadline: number,
     claimed: boolean,
+    now: number,
   ): Hold {
     this.phase = 'held';
-    this.cancelTimer?.();
+    if (!claimed) this.cancelTimer?.();
     const { id, name, terms, owner, command } = this;
-    const granted = { id, name, terms, ...grant, claimed, deadline, doubt: command.doubt };
+    const { first, last, waiting, done } = grant;
+    const granted = { id, name, terms, first, last, waiting, done, claimed, deadline, doubt: command.doubt };
     const hold = (this.hold = new Hold(this.around, granted, (lost, reason) => owner.lost(lost, reason)));
     for (const notice of this.early?.values() ?? []) hold.notice(notice);
-    owner.granted(this, hold);
+    owner.granted(this, hold, now);
     return hold;
   }
 

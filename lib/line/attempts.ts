@@ -1,8 +1,8 @@
-import type { AgentHost } from './agent-host.js';
 import { Attempt } from './attempt.js';
 import type { AttemptOwner } from './attempt-owner.js';
 import { exclusive, sameShare, type CallerQueue, type Share } from './caller-queue.js';
 import type { InTheWay } from './holds.js';
+import type { Surroundings } from './surroundings.js';
 import type { Terms } from './terms.js';
 
 // How many shared attempts of one name wait at the store at a time.
@@ -14,7 +14,7 @@ export class Attempts {
 
   constructor(
     private readonly name: string,
-    private readonly host: AgentHost,
+    private readonly around: Surroundings,
     private readonly owner: AttemptOwner,
   ) {}
 
@@ -79,7 +79,7 @@ export class Attempts {
   }
 
   private start(terms: Terms): void {
-    const attempt = new Attempt(this.host.around, this.name, terms, this.owner);
+    const attempt = new Attempt(this.around, this.name, terms, this.owner);
     attempt.ask();
     this.waiting.push(attempt);
   }

@@ -24,11 +24,6 @@ export interface Request {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Who is told that a caller's time is over or its signal aborts. */
-export interface Queueing {
-  leave(caller: Caller, reason: 'timeout' | 'aborted'): void;
-}
-
 /** One caller of this process who stands in line. */
 export class Caller extends Link<Caller> {
   readonly since: number;
@@ -52,11 +47,11 @@ export class Caller extends Link<Caller> {
     return Math.max(0, this.request.wait - this.waited);
   }
 
-  /** Watches its time and its signal; called when it has to wait at all. */
-  stand(around: Surroundings, where: Queueing): void {
+  /** Watches its time and its signal; called when it has to wait, while the question is on its way. `leave` is called when either is over. */
+  stand(around: Surroundings, leave: Watch['leave']): void {
     const { wait, signal, terms } = this.request;
     const patience = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);
-    if (patience < Infinity || signal) this.watch = new Watch(this, around, where, this.since + patience);
+    if (patience < Infinity || signal) this.watch = new Watch(around, signal, this.since + patience, leave);
   }
 
   serve(tenure: Tenure): void {
@@ -112,25 +107,23 @@ class Watch extends Link<Deadline> implements Deadline {
   private readonly abort: (() => void) | undefined;
 
   constructor(
-    private readonly caller: Caller,
     private readonly around: Surroundings,
-    private readonly where: Queueing,
+    private readonly signal: AbortSignal | undefined,
     readonly deadline: number,
+    readonly leave: (reason: 'timeout' | 'aborted') => void,
   ) {
     super();
-    const { signal } = caller.request;
     if (deadline < Infinity) around.patience.add(this);
-    if (signal) around.aborts.add(signal, (this.abort = () => where.leave(caller, 'aborted')));
+    if (signal) around.aborts.add(signal, (this.abort = () => leave('aborted')));
   }
 
   missed(): void {
-    this.where.leave(this.caller, 'timeout');
+    this.leave('timeout');
   }
 
   end(): void {
     this.around.patience.delete(this);
-    const { signal } = this.caller.request;
-    if (signal && this.abort) this.around.aborts.delete(signal, this.abort);
+    if (this.signal && this.abort) this.around.aborts.delete(this.signal, this.abort);
   }
 }
 

@@ -6,7 +6,6 @@ import type { LockStore } from '../store/lock-store.js';
 import { RenewalScheduler } from '../validity/renewal-scheduler.js';
 import { AbortWatch } from './abort-watch.js';
 import { Agent } from './agent.js';
-import type { AgentHost } from './agent-host.js';
 import { Caller, type Request } from './caller.js';
 import { Farewell } from './farewell.js';
 import type { Surroundings } from './surroundings.js';
@@ -15,6 +14,9 @@ import { commandTimeout } from './terms.js';
 
 // How many agents of idle names are kept beside those in use.
 const KEPT_IDLE = 256;
+
+/** What a caller is told of an error that it is refused with. */
+export type Explanation = (error: Error) => Error;
 
 /** Someone beside the agents whom notices are for. */
 export interface Hearer {
@@ -27,7 +29,7 @@ export interface Hearer {
 }
 
 /** All waiting and holding of this process at one store: an agent per name in use. */
-export class Line implements AgentHost {
+export class Line {
   readonly around: Surroundings;
   /** Notices that named nothing alive of this session; anybody may publish, so they change nothing. */
   ignoredNotices = 0;
@@ -41,8 +43,6 @@ export class Line implements AgentHost {
   constructor(
     private readonly store: LockStore,
     private readonly clock: Clock,
-    /** `host:pid` of this process. */
-    readonly process: string,
     random: () => number = Math.random,
   ) {
     this.around = {
@@ -62,18 +62,19 @@ export class Line implements AgentHost {
   }
 
   /** Waits in line for what `leaseOn` makes of the grant; rejects with LockBusyError, LockStoreError or LockUsageError. */
-  acquire<L>(request: Request, leaseOn: (tenure: Tenure) => L): Promise<L> {
+  acquire<L>(request: Request, leaseOn: (tenure: Tenure) => L, explained?: Explanation): Promise<L> {
     // No promise of ours stands between the grant and whoever waits for it: each costs about as much as a hand-off.
-    return new Promise((resolve, reject) =>
-      this.admit(new Caller(request, this.around.clock, (tenure) => resolve(leaseOn(tenure)), reject)),
-    );
+    return new Promise((resolve, reject) => {
+      const refuse = explained ? (error: Error): void => reject(explained(error)) : reject;
+      this.admit(new Caller(request, this.around.clock, (tenure) => resolve(leaseOn(tenure)), refuse));
+    });
   }
 
   private admit(caller: Caller): void {
     const { signal, name } = caller.request;
     if (this.closing || signal?.aborted) return caller.refuse(this.closing ? 'closed' : 'aborted', '');
     let agent = this.agents.get(name);
-    if (!agent) this.agents.set(name, (agent = new Agent(name, this)));
+    if (!agent) this.agents.set(name, (agent = new Agent(name, this.around, this.onIdle)));
     if (agent.idle) {
       agent.idle = false;
       this.busy += 1;
@@ -105,7 +106,7 @@ export class Line implements AgentHost {
     this.hearers.delete(id);
   }
 
-  idle(agent: Agent): void {
+  private readonly onIdle = (agent: Agent): void => {
     if (agent.idle) return;
     agent.idle = true;
     this.busy -= 1;
@@ -113,7 +114,7 @@ export class Line implements AgentHost {
     // A name that is used again soon finds its agent; what is idle beside that is little.
     if (this.agents.size <= 2 * this.busy + KEPT_IDLE) return;
     for (const each of [...this.agents.values()]) if (each.idle) this.agents.delete(each.name);
-  }
+  };
 
   private wake(): void {
     for (const hearer of [...this.hearers.values()]) hearer.wake();

@@ -14,7 +14,8 @@ export interface ReleaseTerms {
 export interface TenureOwner {
   /** `now` is the local time. */
   released(tenure: Tenure, terms: ReleaseTerms, now: number): Promise<'released' | 'expired'>;
-  downgraded(tenure: Tenure, units: number): { tenure: Tenure; done: Promise<void> };
+  /** In place of the one that had all units. */
+  downgraded(reading: Tenure): void;
 }
 
 /** The time in which one caller of this process has the lock: a part of a hold, with a fence of its own. */
@@ -100,7 +101,11 @@ export class Tenure {
   /** Goes on with fewer units, without a gap and with the same fence; this tenure is over at once. */
   downgrade(units: number): { tenure: Tenure; done: Promise<void> } {
     this.ended ??= { at: this.clock.now(), reason: 'released' };
-    return this.owner.downgraded(this, units);
+    const { hold, wish, clock, owner, fence } = this;
+    const tenure = new Tenure(hold, wish, clock, owner, fence);
+    const done = hold.downgrade(units);
+    owner.downgraded(tenure);
+    return { tenure, done };
   }
 
   lostError(reason: LockLostReason): LockLostError {

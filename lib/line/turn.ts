@@ -17,11 +17,6 @@ export class Turn {
 
   constructor(private readonly clock: Clock) {}
 
-  /** The hold whose hand-off waits, if that is its id. */
-  withId(id: string): Hold | undefined {
-    return this.passing?.id === id ? this.passing : undefined;
-  }
-
   begin(): void {
     this.contendedSince = undefined;
     this.handOffs = 0;

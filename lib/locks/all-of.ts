@@ -1,6 +1,7 @@
 import { milliseconds, shown } from '../base/duration.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
+import type { Explanation } from '../line/line.js';
 import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
 import type { Entry, OVER } from './held-leases.js';
 import { LeaseBundle } from './lease-bundle.js';
@@ -37,9 +38,13 @@ export class AllOf extends BaseLock {
     this.parts = this.locks.flatMap(({ parts }) => parts);
   }
 
-  async take(options: AcquireOptions, defaultWait: number): Promise<Lease> {
+  async take(options: AcquireOptions, defaultWait: number, explained?: Explanation): Promise<Lease> {
     const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT);
-    return new LeaseBundle(await this.takeAll(options, wait));
+    try {
+      return new LeaseBundle(await this.takeAll(options, wait));
+    } catch (error) {
+      throw explained ? explained(error as Error) : error;
+    }
   }
 
   entriesOf(lease: Lease): Entry[] {

@@ -4,12 +4,13 @@ import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockLostError } from '../base/lock-lost-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
-import type { Line } from '../line/line.js';
+import type { Explanation, Line } from '../line/line.js';
 import type { ReleaseTerms } from '../line/tenure.js';
 import { OVER, type Entry, type Held, type HeldLeases, type LockMode } from './held-leases.js';
 import type { Lease } from './lease.js';
 import { checkOptions, MIN_HOLD, truth, WAIT, type LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
+import { orRejected } from './or-rejected.js';
 import { UnprotectedLease } from './unprotected-lease.js';
 
 /** What the locks of one registration share. */
@@ -40,25 +41,17 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     return this.parts[0]?.name ?? '';
   }
 
-  async acquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L> {
-    this.refuseToWaitForItself();
-    checkOptions(options, this.firstName);
-    try {
-      return await this.take(options, this.context.settings.wait);
-    } catch (error) {
-      throw this.explained(error);
-    }
+  acquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L> {
+    return this.asked(options, this.context.settings.wait);
   }
 
   async tryAcquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L | undefined> {
-    this.refuseToWaitForItself();
-    checkOptions(options, this.firstName);
     try {
-      return await this.take(options, 0);
+      return await this.asked(options, 0);
     } catch (error) {
       if (error instanceof LockBusyError && (error.reason === 'held' || error.reason === 'timeout'))
         return undefined;
-      throw this.explained(error);
+      throw error;
     }
   }
 
@@ -82,20 +75,22 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     try {
       lease = await this.take(options, this.context.settings.wait);
     } catch (error) {
-      if (!runsWithout || !(error instanceof LockStoreError)) throw this.explained(error);
+      if (!runsWithout || !(error instanceof LockStoreError))
+        throw this.explanation()?.(error as Error) ?? error;
       return work(new UnprotectedLease(this.names, error) as Lease as L);
     }
     const { clock, held } = this.context;
     const freeFrom = minHold > 0 ? clock.now() + minHold : 0;
     // The outcome of the work is never masked: a loss carries it.
     let outcome: { result: T } | { cause: unknown };
-    const scope = held.open(this.entriesOf(lease), lease);
+    const entries = this.entriesOf(lease);
+    const inner = held.open(entries, lease);
     try {
-      outcome = { result: await held.begin(scope, lease, work) };
+      outcome = { result: await held.begin(inner, lease, work) };
     } catch (cause) {
       outcome = { cause };
     }
-    held.close(scope);
+    held.close(inner, entries);
     const loss = this.lossOf(lease);
     // On the wire when we return; its answer is the line's business.
     if (freeFrom > 0 && freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
@@ -106,8 +101,8 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     return outcome.result;
   }
 
-  /** Takes a lease without regard to what the running call holds, or throws a LockError. */
-  abstract take(options: AcquireOptions & X, wait: number): Promise<L>;
+  /** Takes a lease without regard to what the running call holds, or throws a LockError, as `explained` has it. */
+  abstract take(options: AcquireOptions & X, wait: number, explained?: Explanation): Promise<L>;
 
   /** Runs `work` inside what the running call holds already; undefined when a lease has to be taken. */
   protected abstract enter<T>(
@@ -144,11 +139,24 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     }
   }
 
+  private asked(options: AcquireOptions & X, wait: number): Promise<L> {
+    return orRejected(() => {
+      this.refuseToWaitForItself();
+      checkOptions(options, this.firstName);
+      return this.take(options, wait, this.explanation());
+    });
+  }
+
   /** A timeout while the running call holds another lock is likely two calls that wait for each other. */
-  private explained(error: unknown): unknown {
-    if (!(error instanceof LockBusyError) || error.reason !== 'timeout') return error;
-    const holding = this.context.held.names;
-    return holding.length > 0 ? error.whileHolding(holding) : error;
+  private explanation(): Explanation | undefined {
+    const { held } = this.context;
+    const here = held.current(); // the one who refuses runs elsewhere
+    if (!here) return undefined;
+    return (error) => {
+      if (!(error instanceof LockBusyError) || error.reason !== 'timeout') return error;
+      const holding = held.namesFrom(here);
+      return holding.length > 0 ? error.whileHolding(holding) : error;
+    };
   }
 
   /** `acquire` never re-enters: on a name that the running call holds alone it would wait for itself. */

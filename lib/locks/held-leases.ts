@@ -28,12 +28,6 @@ export interface Held {
   turns: Turns | undefined;
 }
 
-/** What work runs under: the entries from `inner` up to `outer`, which is what its caller runs under. */
-interface Scope {
-  readonly inner: Held | undefined;
-  readonly outer: Held | undefined;
-}
-
 /** What was to be entered is not held any more, or not in the same way: look again. */
 export const OVER = Symbol('over');
 
@@ -54,30 +48,30 @@ export class HeldLeases {
     return name === undefined ? held?.whole : held?.lease;
   }
 
-  /** All names that the running call holds. */
-  get names(): string[] {
+  /** All names that a call holds which runs under `innermost`. */
+  namesFrom(innermost: Held | undefined): string[] {
     const names = new Set<string>();
-    for (let held = this.storage.getStore(); held; held = held.outer) if (!isOver(held)) names.add(held.name);
+    for (let held = innermost; held; held = held.outer) if (!isOver(held)) names.add(held.name);
     return [...names];
   }
 
   /** Where work may run with `lease`, which is made of the leases of `entries`. It is to be closed when that is done. */
-  open(entries: readonly Entry[], lease: Lease): Scope {
-    const outer = this.storage.getStore();
-    let inner = outer;
+  open(entries: readonly Entry[], lease: Lease): Held | undefined {
+    let inner = this.storage.getStore();
     for (const { name, mode, lease: own } of entries)
       inner = { name, mode, lease: own, whole: lease, outer: inner, done: false, turns: undefined };
-    return { inner, outer };
+    return inner;
   }
 
   /** Begins `work` there. What it returns is returned as it is: every entry comes through here, and each promise counts. */
-  begin<L, T>({ inner }: Scope, lease: L, work: (lease: L) => T): T {
+  begin<L, T>(inner: Held | undefined, lease: L, work: (lease: L) => T): T {
     return this.storage.run(inner, work, lease);
   }
 
   /** The work is done: what still runs does not hold it any more. */
-  close({ inner, outer }: Scope): void {
-    for (let held = inner; held && held !== outer; held = held.outer) held.done = true;
+  close(inner: Held | undefined, entries: readonly Entry[]): void {
+    let held = inner;
+    for (let left = entries.length; held && left > 0; held = held.outer, left -= 1) held.done = true;
   }
 
   /**
@@ -99,9 +93,9 @@ export class HeldLeases {
       for (const held of all) ends.push(await this.turnOf(held, patience));
       if (all.some((held, index) => isOver(held) || held.mode !== before[index])) return OVER;
       lease.assertHeld();
-      const scope = this.open(all, lease);
-      ends.push(() => this.close(scope));
-      return await this.begin(scope, lease, work);
+      const inner = this.open(all, lease);
+      ends.push(() => this.close(inner, all));
+      return await this.begin(inner, lease, work);
     } finally {
       for (const end of ends) end();
     }
@@ -112,7 +106,7 @@ export class HeldLeases {
     try {
       return await (held.turns ??= new Turns(name)).take(patience);
     } catch (error) {
-      const others = this.names.filter((each) => each !== name);
+      const others = this.namesFrom(this.storage.getStore()).filter((each) => each !== name);
       const crossed = others.length > 0 && error instanceof LockBusyError && error.reason === 'timeout';
       throw crossed ? error.whileHolding(others) : error;
     }

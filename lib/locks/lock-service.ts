@@ -40,7 +40,7 @@ export class LockService {
     clock: Clock,
     private readonly log: { warn(message: string): void },
   ) {
-    const line = new Line(store, clock, settings.process);
+    const line = new Line(store, clock);
     this.context = { line, settings, held: new HeldLeases(), clock };
     this.inspector = new Inspector(store);
   }

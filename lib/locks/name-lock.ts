@@ -1,5 +1,6 @@
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { checkName } from '../base/name.js';
+import type { Explanation } from '../line/line.js';
 import type { Tenure } from '../line/tenure.js';
 import { WHOLE } from '../store/lock-state.js';
 import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
@@ -24,11 +25,11 @@ export class NameLock<L extends LeaseHandle = LeaseHandle> extends BaseLock<L> {
     this.parts = [{ name, mode }];
   }
 
-  take(options: AcquireOptions, wait: number): Promise<L> {
+  take(options: AcquireOptions, wait: number, explained?: Explanation): Promise<L> {
     const { line, settings } = this.context;
     const units = this.mode === 'write' ? WHOLE : 1;
     const request = settings.request(this.name, options, wait, { units, capacity: WHOLE });
-    return line.acquire(request, this.leaseOn);
+    return line.acquire(request, this.leaseOn, explained);
   }
 
   entriesOf(lease: L): Entry[] {

@@ -1,4 +1,5 @@
 import { checkName } from '../base/name.js';
+import type { Explanation } from '../line/line.js';
 import type { LockStore } from '../store/lock-store.js';
 import { WHOLE } from '../store/lock-state.js';
 import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
@@ -27,12 +28,12 @@ export class SemaphoreLock extends BaseLock<Lease, PermitOptions> implements Sem
     wholeNumber(permits, 'permits', WHOLE, name);
   }
 
-  take(options: AcquireOptions & PermitOptions, wait: number): Promise<Lease> {
+  take(options: AcquireOptions & PermitOptions, wait: number, explained?: Explanation): Promise<Lease> {
     const { line, settings, clock } = this.context;
     const { units = 1 } = options;
     wholeNumber(units, 'units', this.permits, this.name);
     const request = settings.request(this.name, options, wait, { units, capacity: this.permits });
-    return line.acquire(request, (tenure) => new LeaseHandle(tenure, clock));
+    return line.acquire(request, (tenure) => new LeaseHandle(tenure, clock), explained);
   }
 
   async available(): Promise<number> {

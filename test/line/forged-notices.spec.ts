@@ -23,7 +23,7 @@ class Party {
     const clock = new SystemClock();
     const settings = { namespace, fenceMemory: 60_000, process: 'test:1', clock };
     this.store = new RedisStore(new ClientRecipe(url), settings);
-    this.line = new Line(this.store, clock, 'test:1');
+    this.line = new Line(this.store, clock);
   }
 
   acquire(name: string, renews = true): Promise<Tenure> {

@@ -19,7 +19,7 @@ describe('a pushed grant', () => {
     const server = new MemoryServer(clock);
     const open = () => new WaywardStore(server, newSession(), clock);
     stores = [open(), open()];
-    lines = [new Line(stores[0], clock, 'one:1'), new Line(stores[1], clock, 'two:2')];
+    lines = [new Line(stores[0], clock), new Line(stores[1], clock)];
   });
   afterEach(async () => {
     await Promise.all(lines.map((line) => line.close(0)));

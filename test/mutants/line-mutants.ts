@@ -28,8 +28,8 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'who waits hears a notice or never asks',
     file: 'lib/line/attempt.ts',
-    text: 'this.later(Math.max(SOONEST_POLL, Math.min(dueIn + 1, jittered)));',
-    becomes: 'if (!store.subscribed) this.later(Math.max(SOONEST_POLL, Math.min(dueIn + 1, jittered)));',
+    text: 'this.later(askAgainIn(dueIn,',
+    becomes: 'if (!store.subscribed) this.later(askAgainIn(dueIn,',
     specs: SIMULATION,
   },
   {

@@ -40,7 +40,7 @@ export class SimulatedProcess {
     this.clock = new VirtualClock(timeline, this.life, schedule.drifts[index] ?? 0, random.fork());
     const world = { timeline, server, life: this.life, random: random.fork(), latency: schedule.latency };
     this.store = new SimulatedStore(world, `p${index}`, this.clock, schedule.deaf.includes(index));
-    this.line = new Line(this.store, this.clock, `p${index}:1`, random.fork().next);
+    this.line = new Line(this.store, this.clock, random.fork().next);
   }
 
   call(plan: CallerPlan, number: number): void {

@@ -8,9 +8,9 @@ import {
   latchExpiryOf,
   type LatchState,
 } from '../../lib/store/latch-machine.js';
+import { decodeNotice } from '../../lib/store/redis/notice-codec.js';
 import {
   decodeLatchAnswer,
-  decodeNotice,
   encodeLatchOperation,
   encodeTerms,
 } from '../../lib/store/redis/operation-codec.js';

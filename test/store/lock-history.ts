@@ -48,7 +48,7 @@ const SESSIONS = 4;
 export const HEARING = ['hearing0', 'hearing1', 'hearing2'];
 export const FADING = 'fading3';
 
-/** Eight attempts, two to a session. */
+/** Attempts of the sessions in turn. */
 export function attempt(history: LockHistory, who: number): string {
   const session = who % SESSIONS;
   const name = history.deaf.includes(session) ? `deaf${session}` : (HEARING[session] ?? FADING);
@@ -65,13 +65,18 @@ const VERBS: readonly Verb[] = [
   ...(['acquire', 'acquire', 'acquire', 'acquire', 'acquire'] as const),
   ...(['renew', 'renew', 'release', 'release', 'downgrade', 'revoke'] as const),
 ];
+// Nearly everybody asks, so that many wait at a time.
+const CROWD: readonly Verb[] = [...Array<Verb>(12).fill('acquire'), 'renew', 'release', 'release', 'revoke'];
 const rarely = fc.integer({ min: 0, max: 19 }).map((drawn) => drawn === 19);
 
-/** Random histories. With `jumps`, the clock also steps: back by any amount, forward by less than a guard. */
-export function lockHistories(jumps: boolean, length = 30): fc.Arbitrary<LockHistory> {
+/**
+ * Random histories of eight attempts, two to a session; or of a crowd of sixteen. With `jumps`, the clock also steps:
+ * back by any amount, forward by less than a guard.
+ */
+export function lockHistories(jumps: boolean, length = 30, crowd = false): fc.Arbitrary<LockHistory> {
   const step: fc.Arbitrary<Step> = fc.record({
-    verb: fc.constantFrom(...VERBS),
-    who: fc.integer({ min: 0, max: 7 }),
+    verb: fc.constantFrom(...(crowd ? CROWD : VERBS)),
+    who: fc.integer({ min: 0, max: crowd ? 15 : 7 }),
     units: span(1, 1, 2, WHOLE),
     wait: span(0, 300 * MS, 5 * SECOND, 60 * SECOND, 60 * SECOND),
     ttl: span(2 * SECOND, 2 * SECOND, 10 * SECOND),

@@ -1,10 +1,8 @@
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
-import type { AcquireOperation, AnswerTo, LockAnswer, LockNotice, LockOperation } from '../lock-operation.js';
+import type { AcquireOperation, AnswerTo, LockAnswer, LockOperation } from '../lock-operation.js';
 import { WHOLE } from '../lock-state.js';
 
 type Reply = readonly (string | number)[];
-
-const PLAIN = { c: 'contended', e: 'echo', o: 'opened' } as const;
 
 /** What all scripts take first. `fenceMemory` in microseconds; `countable` as in scripts/_machine.lua. */
 export function encodeTerms(fenceMemory: number, channelPrefix: string, countable: boolean): string {
@@ -114,39 +112,4 @@ export function decodeLatchAnswer(reply: unknown): LatchAnswer {
     count: Number(count),
     until: Number(until),
   };
-}
-
-/** The notice in a message of the channel, and the key it is about; undefined for anything else. */
-export function decodeNotice(message: string): { key: string; notice: LockNotice } | undefined {
-  if (message.startsWith('g ')) return decodeGrant(message);
-  const revoked = /^r (\S+) (\S+) ([^]+)$/.exec(message);
-  if (revoked) {
-    const [, id = '', reason = '', key = ''] = revoked;
-    return { key, notice: { kind: 'revoked', id, reason: decoded(reason) } };
-  }
-  const [, kind, id = '', key = ''] = /^([ceo]) (\S+) ([^]+)$/.exec(message) ?? [];
-  return kind ? { key, notice: { kind: PLAIN[kind as keyof typeof PLAIN], id } } : undefined;
-}
-
-/** `g id now first span size waiting done seal key`: the fences from the first, which `=` says is now. */
-const GRANTED = /^g (\S+) (\d+) (\d+|=) (\d+) (\d+) ([01]) ([01]) (\S+) ([^]+)$/;
-
-function decodeGrant(message: string): { key: string; notice: LockNotice } | undefined {
-  const found = GRANTED.exec(message);
-  if (!found) return undefined;
-  const [, id = '', at, from, length, size, waiting, done, seal = '', key = ''] = found;
-  const now = Number(at);
-  const span = Number(length);
-  const first = from === '=' ? now : Number(from);
-  const grant = { first, last: first + Number(size) - 1, until: now + span, span };
-  const flags = { waiting: waiting === '1', done: done === '1' };
-  return { key, notice: { kind: 'granted', id, ...grant, ...flags, seal } };
-}
-
-function decoded(reason: string): string {
-  try {
-    return decodeURIComponent(reason);
-  } catch {
-    return reason;
-  }
 }

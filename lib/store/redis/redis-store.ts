@@ -10,11 +10,11 @@ import type { ClientRecipe } from './client-recipe.js';
 import {
   decodeAnswer,
   decodeLatchAnswer,
-  decodeNotice,
   encodeLatchOperation,
   encodeOperation,
   encodeTerms,
 } from './operation-codec.js';
+import { decodeNotice } from './notice-codec.js';
 import { PendingCommand } from './pending-command.js';
 import { RedisChannel } from './redis-channel.js';
 import { RedisConnection } from './redis-connection.js';

@@ -27,9 +27,9 @@ export class ScriptBatch<Name extends string> {
   add(script: Name, call: ScriptCall): void {
     if (!this.gathering) {
       this.gathering = true;
+      this.send(script, [call]);
       // nextTick from a microtask runs when all microtasks are done: no later than that, and no earlier.
-      process.nextTick(() => this.endTurn());
-      return this.send(script, [call]);
+      return process.nextTick(() => this.endTurn());
     }
     const before = this.scriptOf.get(call.key);
     if (before !== undefined) this.flush(before);

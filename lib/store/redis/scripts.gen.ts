@@ -1355,13 +1355,15 @@ redis.call('PERSIST', key)
 redis.call('SET', key, record, unit, expiry)
 end
 end
-local function handOn(key, record, id, idle)
-if string.byte(record, string.find(record, ' ', 38 + #id, true) + 1) ~= ALL then
+local function handOn(key, record, id, used, idle)
+local place = 38 + #id
+local first = tonumber(sub(record, place, place + 15))
+if not first or first > now or used + 0 >= now or string.byte(record, place + 17) ~= ALL or not tonumber(idle) then
 return nil
 end
 local alive, next, head, ttl, guard, block, until_, alive_, seal, who, rest = string.match(record,
 '^(%d+) (%d+)\\n%d+ (%S+) 1073741824 (%d+) (%d+) (%d+) (%d+) (%d+) 1 %d+ (%S+) ([^\\n]*)()',
-string.find(record, '\\n', 73, true) + 1)
+string.find(record, '\\n', place, true) + 1)
 if not head or until_ + 0 <= now or alive_ + 0 <= now or alive_ - now > SIGN_OF_LIFE then
 return nil
 end
@@ -1395,6 +1397,9 @@ local from = since + 0
 if from + sub(record, span, span + 11) <= now or from >= now then
 return nil
 end
+if string.byte(record, 6) ~= SPACE then
+return handOn(key, record, id, used, idle)
+end
 if used ~= since or string.byte(record, span + 13) ~= SAME then
 local first, block = string.match(record, '^(%S+) %S+ (%d+) ', span + 13)
 first = first == '=' and from or tonumber(first)
@@ -1406,8 +1411,6 @@ used = string.format('%016.0f', fence)
 end
 if not tonumber(idle) then
 return nil
-elseif string.byte(record, 6) ~= SPACE then
-return handOn(key, record, id, idle)
 elseif idle == '0' then
 idleKeys[#idleKeys + 1] = key
 else

@@ -69,50 +69,6 @@ export function recordIn(flat: readonly string[]): StoredRecord {
   return fields;
 }
 
-/** The fields that decode to `state`. */
-export function encodeState(state: LockState): Record<string, string> {
-  const fields: Record<string, string> = {
-    v: '1',
-    capacity: String(state.capacity),
-    fence: String(state.fence),
-    ids: state.holders.map(({ id }) => id).join(' '),
-    released: state.released,
-    done: String(state.done),
-  };
-  for (const h of state.holders) {
-    const flags = (h.told ? 1 : 0) + (h.revoked ? 2 : 0) + (h.kept ? 4 : 0);
-    fields[`h:${h.id}`] = [h.deadline, h.units, h.last, h.span, flags].join(' ');
-    fields[`i:${h.id}`] = [h.first, h.since, h.who].join(' ');
-  }
-  const head = state.queue[0];
-  if (!head) return fields;
-  for (const w of state.queue) {
-    const subscribed = w.subscribed ? 1 : 0;
-    fields[`w:${w.id}`] = String(w.seq);
-    fields[`q:${w.seq}`] = [
-      w.id,
-      w.units,
-      w.ttl,
-      w.guard,
-      w.block,
-      w.until,
-      w.alive,
-      subscribed,
-      w.since,
-      w.seal,
-      w.who,
-    ].join(' ');
-  }
-  const { next, alive } = state;
-  return {
-    ...fields,
-    first: String(head.seq),
-    next: String(next),
-    count: String(state.queue.length),
-    alive: String(alive),
-  };
-}
-
 function decodeHolder(id: string, times: string, identity: string): Holder {
   const [deadline = 0, units = 0, last = 0, span = 0, flags = 0] = times.split(' ').map(Number);
   const [, first, since, who] = /^(\d+) (\d+) ([^]*)$/.exec(identity) ?? [];

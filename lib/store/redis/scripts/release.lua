@@ -64,13 +64,16 @@ end
 
 -- The head of the queue takes all that the holder had, as the general path would have it do. Texts stay what they are:
 -- to make one of a number takes longer than to look for a piece of one.
-local function handOn(key, record, id, idle)
-  if string.byte(record, string.find(record, ' ', 38 + #id, true) + 1) ~= ALL then
+local function handOn(key, record, id, used, idle)
+  local place = 38 + #id
+  local first = tonumber(sub(record, place, place + 15))
+  -- Then so is whatever the holder gives back to: the next fence is now.
+  if not first or first > now or used + 0 >= now or string.byte(record, place + 17) ~= ALL or not tonumber(idle) then
     return nil
   end
   local alive, next, head, ttl, guard, block, until_, alive_, seal, who, rest = string.match(record,
     '^(%d+) (%d+)\n%d+ (%S+) 1073741824 (%d+) (%d+) (%d+) (%d+) (%d+) 1 %d+ (%S+) ([^\n]*)()',
-    string.find(record, '\n', 73, true) + 1)
+    string.find(record, '\n', place, true) + 1)
   if not head or until_ + 0 <= now or alive_ + 0 <= now or alive_ - now > SIGN_OF_LIFE then
     return nil
   end
@@ -106,6 +109,9 @@ local function lean(key, record, at)
   if from + sub(record, span, span + 11) <= now or from >= now then
     return nil
   end
+  if string.byte(record, 6) ~= SPACE then
+    return handOn(key, record, id, used, idle)
+  end
   if used ~= since or string.byte(record, span + 13) ~= SAME then
     -- The rest of the block goes back. What the client says of it is bounded by the block: at least the fence before
     -- its first, at most its last.
@@ -119,8 +125,6 @@ local function lean(key, record, at)
   end
   if not tonumber(idle) then
     return nil
-  elseif string.byte(record, 6) ~= SPACE then
-    return handOn(key, record, id, idle)
   elseif idle == '0' then
     idleKeys[#idleKeys + 1] = key
   else
