@@ -129,9 +129,9 @@ export class Agent implements AttemptOwner, TenureOwner {
   /** The caller is done: the next of this process has the lock at once, or the store has it back. */
   released(tenure: Tenure, terms: ReleaseTerms, now: number): Promise<'released' | 'expired'> {
     const { hold } = tenure;
-    if (this.tenures.get(hold) !== tenure) return hold.release(terms.keep, terms.done);
+    if (this.tenures.get(hold) !== tenure) return hold.release(terms.keep, terms.done, now);
     const next = terms.keep > 0 || terms.done > 0 ? undefined : this.nextFor(hold, now);
-    if (!next) return this.giveBack(hold, terms);
+    if (!next) return this.giveBack(hold, terms, now);
     if (this.turn.pass(now)) this.give(hold, next, now, true);
     else {
       this.tenures.delete(hold);
@@ -163,8 +163,8 @@ export class Agent implements AttemptOwner, TenureOwner {
     caller.serve(tenure);
   }
 
-  private giveBack(hold: Hold, terms: ReleaseTerms = { keep: 0, done: 0 }): Promise<'released' | 'expired'> {
-    const answer = hold.release(terms.keep, terms.done); // what follows is done while it is on its way
+  private giveBack(hold: Hold, terms?: ReleaseTerms, now?: number): Promise<'released' | 'expired'> {
+    const answer = hold.release(terms?.keep, terms?.done, now); // what follows is done while it is on its way
     this.tenures.delete(hold);
     this.pump();
     return answer;

@@ -127,10 +127,9 @@ export class Hold extends Link<Renewable> implements Renewable {
   }
 
   /** Gives it back. The rest of the fence block goes with it. */
-  release(keep = 0, done = 0): Promise<'released' | 'expired'> {
+  release(keep = 0, done = 0, now = this.around.clock.now()): Promise<'released' | 'expired'> {
     const { id, name, used, doubt, terms } = this;
-    const end =
-      Math.max(this.deadline, this.around.clock.now() + terms.ttl) + terms.guard + CLAIM_WINDOW / 1_000;
+    const end = Math.max(this.deadline, now + terms.ttl) + terms.guard + CLAIM_WINDOW / 1_000;
     const answer = this.around.farewell.send({ name, id, used, keep, done, ttl: terms.ttl, end, doubt });
     this.finish();
     return answer;

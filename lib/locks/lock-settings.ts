@@ -97,7 +97,8 @@ export function truth(value: unknown, option: string, name: string): boolean {
 }
 
 function labelOf(label: unknown, name: string): string {
-  if (typeof label === 'string' && label !== '' && Buffer.byteLength(label) <= LONGEST_LABEL) return label;
+  if (typeof label === 'string' && label !== '' && Buffer.byteLength(label) <= LONGEST_LABEL)
+    return label.replace(/[\r\n]/g, ' '); // who waits has a line in the record
   throw new LockUsageError(
     `The option label takes a text of 1 to ${LONGEST_LABEL} bytes; it was ${shown(label)}.`,
     name,

@@ -20,7 +20,7 @@ export interface AcquireOptions {
   readonly ttl?: Duration | undefined;
   /** Ends the waiting at once, with reason `aborted`. It does not end a lease. */
   readonly signal?: AbortSignal | undefined;
-  /** A text for operators in `inspect`, at most 128 bytes. */
+  /** A text for operators in `inspect`, at most 128 bytes; its line breaks are shown as spaces. */
   readonly label?: string | undefined;
   /**
    * Whether the lease is renewed each third of its ttl until it is released.

@@ -4,7 +4,7 @@ export interface Holder {
   units: number;
   /** When the units are free again unless renewed; the guard is in it. */
   deadline: number;
-  /** How far away the deadline may be, ttl + guard as a rule: further is a clock that stepped back. */
+  /** How far away the deadline may be, what was granted and the guard: further is a clock that stepped back. */
   span: number;
   /** The fence block: first and last reserved. */
   readonly first: number;

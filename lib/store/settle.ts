@@ -31,7 +31,7 @@ export function grant(state: LockState, waiter: Asking, now: number, span: numbe
     id: waiter.id,
     units: waiter.units,
     deadline: now + span + waiter.guard,
-    span: waiter.ttl + waiter.guard,
+    span: span + waiter.guard,
     first,
     last,
     since: now,

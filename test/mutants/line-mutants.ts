@@ -70,11 +70,10 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'a downgraded lease stops being exclusive only at the answer',
     file: 'lib/line/tenure.ts',
-    text: "this.ended ??= { at: this.clock.now(), reason: 'released' };\n    return this.owner.downgraded(this, units);",
+    text: "this.ended ??= { at: this.clock.now(), reason: 'released' };\n    const { hold, wish",
     becomes:
-      'const { tenure, done } = this.owner.downgraded(this, units);\n' +
-      "    void done.then(() => (this.ended ??= { at: this.clock.now(), reason: 'released' }));\n" +
-      '    return { tenure, done };',
+      "const end = () => (this.ended ??= { at: this.clock.now(), reason: 'released' });\n" +
+      '    queueMicrotask(() => void done.then(end));\n    const { hold, wish',
     specs: UNSURE,
   },
   {
@@ -86,9 +85,9 @@ export const lineMutants: readonly Mutant[] = [
   },
   {
     bug: '`late` is taken for lost',
-    file: 'lib/line/hold.ts',
-    text: "if (answer.outcome === 'late')",
-    becomes: "if (answer.outcome === 'late' && ttl < 0)",
+    file: 'lib/line/renew-command.ts',
+    text: "if (answer.outcome === 'late') throw new",
+    becomes: "if (answer.outcome === 'late') return { outcome: 'lost' };\n  if (ttl < 0) throw new",
     specs: UNSURE,
   },
   {

@@ -32,7 +32,9 @@ function runSpecs(
   const files = specs.map((spec) => join(copy, spec));
   const words = ['--experimental-vm-modules', '--no-warnings', jest, '--bail', '--silent', '--forceExit'];
   const args = [...words, '--json', '--outputFile', report, ...only, '--runTestsByPath', ...files];
-  const env = { ...process.env, SIM_SCHEDULES: process.env['SIM_SCHEDULES'] ?? schedules };
+  // That something is wrong is enough: nobody reads the least example of it.
+  const end = { FIRST_FAILURE: '1' };
+  const env = { ...process.env, ...end, SIM_SCHEDULES: process.env['SIM_SCHEDULES'] ?? schedules };
   spawnSync(process.execPath, args, { cwd: copy, env, stdio: 'ignore', timeout: patience });
   if (!existsSync(report)) return { passed: 0, failed: 1 }; // it hung, and that is noticed, too
   const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8')) as {

@@ -1,6 +1,8 @@
 import { SCRIPTS, type Mutant } from './mutant.js';
 
 const MACHINE_LUA = 'lib/store/redis/scripts/_machine.lua';
+const RELEASE_LUA = 'lib/store/redis/scripts/release.lua';
+const PROPERTY = ['test/store/scripts-property.spec.ts'] as const;
 
 /** Bugs of the scripts; the copy embeds them again. */
 export const scriptMutants: readonly Mutant[] = [
@@ -16,14 +18,14 @@ export const scriptMutants: readonly Mutant[] = [
     file: MACHINE_LUA,
     text: 'local from = math.max(fence + 1, now)',
     becomes: 'local from = fence + 1',
-    specs: SCRIPTS,
+    specs: PROPERTY,
   },
   {
     bug: 'a waiter is granted and stays in the queue, in Redis',
     file: MACHINE_LUA,
     text: '        dequeue(head)\n        if head.id == caller then',
     becomes: '        if head.id ~= caller then dequeue(head) end\n        if head.id == caller then',
-    specs: ['test/store/scripts-property.spec.ts'],
+    specs: PROPERTY,
   },
   {
     bug: 'a hand-off lasts for the ttl instead of the claim window, in Redis',
@@ -37,6 +39,41 @@ export const scriptMutants: readonly Mutant[] = [
     file: MACHINE_LUA,
     text: 'latest = math.max(latest, alive)',
     becomes: 'latest = latest',
-    specs: [...SCRIPTS, 'test/store/scripts-property.spec.ts'],
+    specs: [...SCRIPTS, ...PROPERTY],
+  },
+  {
+    bug: 'the common hand-off goes to a waiter whose time is over, in Redis',
+    file: RELEASE_LUA,
+    text: 'if not head or finish + 0 <= now then',
+    becomes: 'if not head then',
+    specs: PROPERTY,
+  },
+  {
+    bug: 'the common hand-off leaves one at the head whose time is over, in Redis',
+    file: RELEASE_LUA,
+    text: 'if finish_ + 0 <= now or alive - now > SIGN_OF_LIFE then',
+    becomes: 'if false then',
+    specs: PROPERTY,
+  },
+  {
+    bug: 'the common hand-off stands though nobody heard of it, in Redis',
+    file: RELEASE_LUA,
+    text: "if heard == 0 and countable == '1' then",
+    becomes: "if heard == 0 and countable == '2' then",
+    specs: PROPERTY,
+  },
+  {
+    bug: 'the common hand-off gives a fence that was used, in Redis',
+    file: RELEASE_LUA,
+    text: 'if used + 0 >= now or string.byte(record, share) ~= ALL',
+    becomes: 'if string.byte(record, share) ~= ALL',
+    specs: PROPERTY,
+  },
+  {
+    bug: 'who waits is forgotten when a compact record has no more room, in Redis',
+    file: MACHINE_LUA,
+    text: '      writeWaiter(w)\n    end\n    line = {}',
+    becomes: '    end\n    line = {}',
+    specs: PROPERTY,
   },
 ];

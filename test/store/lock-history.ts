@@ -65,26 +65,28 @@ const VERBS: readonly Verb[] = [
   ...(['acquire', 'acquire', 'acquire', 'acquire', 'acquire'] as const),
   ...(['renew', 'renew', 'release', 'release', 'downgrade', 'revoke'] as const),
 ];
-// Nearly everybody asks, so that many wait at a time.
-const CROWD: readonly Verb[] = [...Array<Verb>(12).fill('acquire'), 'renew', 'release', 'release', 'revoke'];
+const CROWD: readonly Verb[] = [
+  ...Array<Verb>(9).fill('acquire'),
+  ...(['renew', 'release', 'release', 'release', 'release', 'revoke'] as const),
+];
 const rarely = fc.integer({ min: 0, max: 19 }).map((drawn) => drawn === 19);
 
 /**
- * Random histories of eight attempts, two to a session; or of a crowd of sixteen. With `jumps`, the clock also steps:
- * back by any amount, forward by less than a guard.
+ * Random histories of eight attempts, two to a session; or of a crowd of sixteen that want a mutex. With `jumps`, the
+ * clock also steps: back by any amount, forward by less than a guard.
  */
 export function lockHistories(jumps: boolean, length = 30, crowd = false): fc.Arbitrary<LockHistory> {
   const step: fc.Arbitrary<Step> = fc.record({
     verb: fc.constantFrom(...(crowd ? CROWD : VERBS)),
     who: fc.integer({ min: 0, max: crowd ? 15 : 7 }),
-    units: span(1, 1, 2, WHOLE),
-    wait: span(0, 300 * MS, 5 * SECOND, 60 * SECOND, 60 * SECOND),
+    units: crowd ? span(WHOLE) : span(1, 1, 2, WHOLE),
+    wait: span(...(crowd ? [] : [0]), 300 * MS, 5 * SECOND, 60 * SECOND, 60 * SECOND),
     ttl: span(2 * SECOND, 2 * SECOND, 10 * SECOND),
     block: span(1, 1_000, Infinity),
-    subscribed: fc.boolean(),
+    subscribed: crowd ? rarely.map((drawn) => !drawn) : fc.boolean(),
     share: span(0, 0.1, 1),
-    keep: span(0, 0, 0, 200 * MS, 60 * SECOND),
-    done: span(0, 0, 0, 1, 30 * SECOND),
+    keep: crowd ? span(0) : span(0, 0, 0, 200 * MS, 60 * SECOND),
+    done: crowd ? span(0) : span(0, 0, 0, 1, 30 * SECOND),
     force: rarely,
     late: rarely,
     otherCapacity: rarely,
@@ -103,7 +105,7 @@ export function lockHistories(jumps: boolean, length = 30, crowd = false): fc.Ar
       : fc.constant(0),
   });
   return fc.record({
-    capacity: fc.constantFrom(1, 2, 3, WHOLE, WHOLE, WHOLE),
+    capacity: crowd ? span(WHOLE) : span(1, 2, 3, WHOLE, WHOLE, WHOLE),
     fenceMemory: fc.constantFrom(0, 60 * SECOND),
     deaf: fc.subarray([0, 1, 2], { maxLength: 2 }),
     fades: fc.integer({ min: 0, max: 2 * length }),

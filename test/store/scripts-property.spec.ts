@@ -16,6 +16,8 @@ import { VirtualScripts } from './virtual-scripts.js';
 // In the year 2096, so that the real server does not expire by its own clock what the test's clock still keeps.
 const START = 4_000_000_000_000_000;
 
+const endOnFailure = process.env['FIRST_FAILURE'] === '1';
+
 describe('the scripts and the machine, side by side', () => {
   const namespace = `test-${randomUUID()}`;
   const channel = `${namespace}:session:`;
@@ -100,7 +102,10 @@ describe('the scripts and the machine, side by side', () => {
 
   it('agree on every answer, every state, every notice and the end of every record', async () => {
     const emulated = server.kind === 'emulated';
-    await fc.assert(fc.asyncProperty(lockHistories(true), compare), { numRuns: emulated ? 20 : 1_500 });
+    await fc.assert(fc.asyncProperty(lockHistories(true), compare), {
+      numRuns: emulated ? 20 : 1_500,
+      endOnFailure,
+    });
     if (emulated) return; // too few to have seen everything
     for (const outcome of ['granted', 'queued', 'busy', 'mismatch', 'gone', 'late'])
       expect(seen).toContain(`acquire: ${outcome}`);
@@ -111,10 +116,13 @@ describe('the scripts and the machine, side by side', () => {
     for (const kind of ['granted', 'contended', 'revoked', 'echo']) expect(seen).toContain(`notice: ${kind}`);
   }, 120_000);
 
-  it('agree when more wait than a compact record has room for', async () => {
+  it('agree when a mutex goes from hand to hand, and more wait than a compact record has room for', async () => {
     longest = 0;
-    const runs = server.kind === 'emulated' ? 5 : 300;
-    await fc.assert(fc.asyncProperty(lockHistories(false, 60, true), compare), { numRuns: runs });
+    const runs = server.kind === 'emulated' ? 5 : 400;
+    await fc.assert(fc.asyncProperty(lockHistories(true, 60, true), compare), {
+      numRuns: runs,
+      endOnFailure,
+    });
     if (server.kind !== 'emulated') expect(longest).toBeGreaterThan(8); // too few to have seen everything
   }, 120_000);
 });

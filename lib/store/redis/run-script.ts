@@ -34,6 +34,12 @@ export function runForMany(
   terms: string,
   calls: readonly ScriptCall[],
 ): void {
+  const [only] = calls;
+  if (only && calls.length === 1) {
+    const answered = (reply: unknown): void => settle(only, Array.isArray(reply) ? reply[0] : reply);
+    const failed = (error: unknown): void => only.command.reject(error);
+    return runScript(client, name, [only.key], [terms, ...only.args], answered, failed);
+  }
   const keys: string[] = [];
   const args: (string | number)[] = [terms];
   for (const call of calls) {
@@ -41,15 +47,16 @@ export function runForMany(
     args.push(...call.args);
   }
   const answered = (replies: unknown): void => {
-    for (let index = 0; index < calls.length; index += 1) {
-      const { command } = calls[index] as ScriptCall;
-      const reply: unknown = Array.isArray(replies) ? replies[index] : replies;
-      if (reply instanceof Error) command.reject(reply);
-      else command.resolve(reply);
-    }
+    for (let index = 0; index < calls.length; index += 1)
+      settle(calls[index] as ScriptCall, Array.isArray(replies) ? replies[index] : replies);
   };
   const failed = (error: unknown): void => {
     for (const { command } of calls) command.reject(error);
   };
   runScript(client, name, keys, args, answered, failed);
+}
+
+function settle({ command }: ScriptCall, reply: unknown): void {
+  if (reply instanceof Error) command.reject(reply);
+  else command.resolve(reply);
 }

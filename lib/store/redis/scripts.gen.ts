@@ -39,6 +39,9 @@ end
 local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
 return tonumber(units), tonumber(capacity_)
 end
+local function shareOf(units)
+return units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', units, capacity)
+end
 local function text(number)
 return string.format('%.0f', number)
 end
@@ -64,16 +67,23 @@ used = used + units
 end
 local function waiterIn(raw, seq)
 local w = { seq = seq }
-local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+local until_, alive_, ttl, guard, block, share
+w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.who = string.match(raw,
+'^%d+ (%d) %d+ %d+ %d+ (%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) %d+ = (%S+) %d+ (.*)$')
+w.units = sharesOf(share)
 w.until_, w.alive = tonumber(until_), tonumber(alive_)
+w.ttl, w.guard, w.block = tonumber(ttl), tonumber(guard), tonumber(block)
 return w
 end
+local function claimOf(w)
+local span = math.min(CLAIM_WINDOW, w.ttl)
+return span, w.units == capacity and math.min(w.block, span) or 1
+end
 local function rawOf(w)
-return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
-w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+local claim, size = claimOf(w)
+return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
+math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
+w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
 end
 if compact then
 local alone, queue = compact, nil
@@ -160,9 +170,9 @@ local h = holders[ids[1]]
 if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
-h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+local at = h.deadline - h.span
+local alone = string.format('lock1%s%016.0f %s %012.0f %s %s %.0f %s %s', h.told and '+' or ' ', at, ids[1], h.span,
+h.first == at and '=' or text(h.first), shareOf(h.units), h.last - h.first + 1, h.who, before)
 if count == 0 then
 return alone
 end
@@ -300,7 +310,7 @@ end
 local function grant(w, span)
 local from = math.max(fence + 1, now)
 fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
-holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
+holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
 told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
 ids[#ids + 1] = w.id
 used = used + w.units
@@ -311,7 +321,7 @@ local function flag(truth)
 return truth and 1 or 0
 end
 local function grantByNotice(w)
-local span = math.min(CLAIM_WINDOW, w.ttl)
+local span = claimOf(w)
 local before = fence
 local h = grant(w, span)
 if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
@@ -526,6 +536,9 @@ end
 local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
 return tonumber(units), tonumber(capacity_)
 end
+local function shareOf(units)
+return units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', units, capacity)
+end
 local function text(number)
 return string.format('%.0f', number)
 end
@@ -551,16 +564,23 @@ used = used + units
 end
 local function waiterIn(raw, seq)
 local w = { seq = seq }
-local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+local until_, alive_, ttl, guard, block, share
+w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.who = string.match(raw,
+'^%d+ (%d) %d+ %d+ %d+ (%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) %d+ = (%S+) %d+ (.*)$')
+w.units = sharesOf(share)
 w.until_, w.alive = tonumber(until_), tonumber(alive_)
+w.ttl, w.guard, w.block = tonumber(ttl), tonumber(guard), tonumber(block)
 return w
 end
+local function claimOf(w)
+local span = math.min(CLAIM_WINDOW, w.ttl)
+return span, w.units == capacity and math.min(w.block, span) or 1
+end
 local function rawOf(w)
-return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
-w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+local claim, size = claimOf(w)
+return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
+math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
+w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
 end
 if compact then
 local alone, queue = compact, nil
@@ -647,9 +667,9 @@ local h = holders[ids[1]]
 if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
-h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+local at = h.deadline - h.span
+local alone = string.format('lock1%s%016.0f %s %012.0f %s %s %.0f %s %s', h.told and '+' or ' ', at, ids[1], h.span,
+h.first == at and '=' or text(h.first), shareOf(h.units), h.last - h.first + 1, h.who, before)
 if count == 0 then
 return alone
 end
@@ -787,7 +807,7 @@ end
 local function grant(w, span)
 local from = math.max(fence + 1, now)
 fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
-holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
+holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
 told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
 ids[#ids + 1] = w.id
 used = used + w.units
@@ -798,7 +818,7 @@ local function flag(truth)
 return truth and 1 or 0
 end
 local function grantByNotice(w)
-local span = math.min(CLAIM_WINDOW, w.ttl)
+local span = claimOf(w)
 local before = fence
 local h = grant(w, span)
 if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
@@ -961,8 +981,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local idleKeys = {}
+local SIGN_OF_LIFE = 15000000
 local SPACE, ONE, SAME, ALL = 32, 49, 61, 42 -- the codes of ' ', of '1' in 'lock1', of '=' and of '*'
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, '2000000'
 local function general(key, at, compact)
 local id, lastUsed = args[at], tonumber(args[at + 1])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
@@ -995,6 +1015,9 @@ end
 local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
 return tonumber(units), tonumber(capacity_)
 end
+local function shareOf(units)
+return units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', units, capacity)
+end
 local function text(number)
 return string.format('%.0f', number)
 end
@@ -1020,16 +1043,23 @@ used = used + units
 end
 local function waiterIn(raw, seq)
 local w = { seq = seq }
-local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+local until_, alive_, ttl, guard, block, share
+w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.who = string.match(raw,
+'^%d+ (%d) %d+ %d+ %d+ (%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) %d+ = (%S+) %d+ (.*)$')
+w.units = sharesOf(share)
 w.until_, w.alive = tonumber(until_), tonumber(alive_)
+w.ttl, w.guard, w.block = tonumber(ttl), tonumber(guard), tonumber(block)
 return w
 end
+local function claimOf(w)
+local span = math.min(CLAIM_WINDOW, w.ttl)
+return span, w.units == capacity and math.min(w.block, span) or 1
+end
 local function rawOf(w)
-return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
-w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+local claim, size = claimOf(w)
+return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
+math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
+w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
 end
 if compact then
 local alone, queue = compact, nil
@@ -1116,9 +1146,9 @@ local h = holders[ids[1]]
 if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
-h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+local at = h.deadline - h.span
+local alone = string.format('lock1%s%016.0f %s %012.0f %s %s %.0f %s %s', h.told and '+' or ' ', at, ids[1], h.span,
+h.first == at and '=' or text(h.first), shareOf(h.units), h.last - h.first + 1, h.who, before)
 if count == 0 then
 return alone
 end
@@ -1256,7 +1286,7 @@ end
 local function grant(w, span)
 local from = math.max(fence + 1, now)
 fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
-holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
+holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
 told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
 ids[#ids + 1] = w.id
 used = used + w.units
@@ -1267,7 +1297,7 @@ local function flag(truth)
 return truth and 1 or 0
 end
 local function grantByNotice(w)
-local span = math.min(CLAIM_WINDOW, w.ttl)
+local span = claimOf(w)
 local before = fence
 local h = grant(w, span)
 if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
@@ -1357,29 +1387,35 @@ end
 end
 local function handOn(key, record, id, used, idle)
 local place = 38 + #id
+local share = place + 2
+if string.byte(record, place) ~= SAME then
 local first = tonumber(sub(record, place, place + 15))
-if not first or first > now or used + 0 >= now or string.byte(record, place + 17) ~= ALL or not tonumber(idle) then
+share = first and first <= now and place + 17 or place -- else the next fence is not now
+end
+if used + 0 >= now or string.byte(record, share) ~= ALL or not tonumber(idle) then
 return nil
 end
-local alive, next, head, ttl, guard, block, until_, alive_, seal, who, rest = string.match(record,
-'^(%d+) (%d+)\\n%d+ (%S+) 1073741824 (%d+) (%d+) (%d+) (%d+) (%d+) 1 %d+ (%S+) ([^\\n]*)()',
+local times, finish, keep, extent, seal, hold, head, rest = string.match(record,
+'^(%d+ %d+)\\n%d+ (%d+) 1 (%d+) (%d+ %d+) (%S+) %d+ %d+ %d+ %d+ %d+ %d+ ((%S+) %d+ = %* [^\\n]*)()',
 string.find(record, '\\n', place, true) + 1)
-if not head or until_ + 0 <= now or alive_ + 0 <= now or alive_ - now > SIGN_OF_LIFE then
+if not head or finish + 0 <= now then
 return nil
 end
-local countable, prefix = string.match(args[1], ' (%d) (.*)$')
-local claim = ttl + 0 > CLAIM_WINDOW + 0 and CLAIM_WINDOW or ttl
-local size = block + 0 > claim + 0 and claim or block
-local form, told, queue, keep = 'lock1 ', '0', '', claim + guard
+local form, told, queue = 'lock1 ', '0', ''
 if rest <= #record then
-form, told, queue = 'lock1+', '1', '\\n' .. alive .. ' ' .. next .. sub(record, rest)
-keep = math.max(keep, alive - now)
+local finish_, alive = string.match(record, '^\\n%d+ (%d+) %d %d+ %d+ %d+ %S+ %d+ (%d+)', rest)
+if finish_ + 0 <= now or alive - now > SIGN_OF_LIFE then
+return nil -- the next in line is not what it was
 end
-set(key, form .. string.format('%016.0f %s %012.0f ', now + claim - ttl, head, ttl + guard) .. nowText .. ' * ' ..
-size .. ' ' .. who .. ' ' .. id .. queue, 'PX', math.ceil(keep / 1000) + idle)
+form, told, queue = 'lock1+', '1', '\\n' .. times .. sub(record, rest)
+keep = math.max(keep, math.ceil((sub(times, 1, 16) - now) / 1000))
+end
+set(key, form .. nowText .. ' ' .. hold .. ' ' .. id .. queue, 'PX', keep + idle)
+local countable, prefix = string.match(args[1], ' (%d) (.*)$')
 local session = sub(head, 1, string.find(head, '.', 1, true) - 1)
-if try('PUBLISH', prefix .. session, 'g ' .. head .. ' ' .. nowText .. ' = ' .. claim .. ' ' .. size .. ' ' .. told ..
-' 0 ' .. seal .. ' ' .. key) == 0 and countable == '1' then
+local heard = try('PUBLISH', prefix .. session,
+'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. told .. ' 0 ' .. seal .. ' ' .. key)
+if heard == 0 and countable == '1' then
 redis.call('SET', key, record, 'KEEPTTL') -- the head is gone: the general path finds who is next
 return nil
 end
@@ -1484,6 +1520,9 @@ end
 local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
 return tonumber(units), tonumber(capacity_)
 end
+local function shareOf(units)
+return units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', units, capacity)
+end
 local function text(number)
 return string.format('%.0f', number)
 end
@@ -1509,16 +1548,23 @@ used = used + units
 end
 local function waiterIn(raw, seq)
 local w = { seq = seq }
-local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+local until_, alive_, ttl, guard, block, share
+w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.who = string.match(raw,
+'^%d+ (%d) %d+ %d+ %d+ (%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) %d+ = (%S+) %d+ (.*)$')
+w.units = sharesOf(share)
 w.until_, w.alive = tonumber(until_), tonumber(alive_)
+w.ttl, w.guard, w.block = tonumber(ttl), tonumber(guard), tonumber(block)
 return w
 end
+local function claimOf(w)
+local span = math.min(CLAIM_WINDOW, w.ttl)
+return span, w.units == capacity and math.min(w.block, span) or 1
+end
 local function rawOf(w)
-return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
-w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+local claim, size = claimOf(w)
+return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
+math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
+w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
 end
 if compact then
 local alone, queue = compact, nil
@@ -1605,9 +1651,9 @@ local h = holders[ids[1]]
 if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
-h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+local at = h.deadline - h.span
+local alone = string.format('lock1%s%016.0f %s %012.0f %s %s %.0f %s %s', h.told and '+' or ' ', at, ids[1], h.span,
+h.first == at and '=' or text(h.first), shareOf(h.units), h.last - h.first + 1, h.who, before)
 if count == 0 then
 return alone
 end
@@ -1745,7 +1791,7 @@ end
 local function grant(w, span)
 local from = math.max(fence + 1, now)
 fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
-holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
+holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
 told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
 ids[#ids + 1] = w.id
 used = used + w.units
@@ -1756,7 +1802,7 @@ local function flag(truth)
 return truth and 1 or 0
 end
 local function grantByNotice(w)
-local span = math.min(CLAIM_WINDOW, w.ttl)
+local span = claimOf(w)
 local before = fence
 local h = grant(w, span)
 if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
@@ -1922,6 +1968,9 @@ end
 local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
 return tonumber(units), tonumber(capacity_)
 end
+local function shareOf(units)
+return units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', units, capacity)
+end
 local function text(number)
 return string.format('%.0f', number)
 end
@@ -1947,16 +1996,23 @@ used = used + units
 end
 local function waiterIn(raw, seq)
 local w = { seq = seq }
-local units, ttl, guard, block, until_, alive_
-w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+local until_, alive_, ttl, guard, block, share
+w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.who = string.match(raw,
+'^%d+ (%d) %d+ %d+ %d+ (%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) %d+ = (%S+) %d+ (.*)$')
+w.units = sharesOf(share)
 w.until_, w.alive = tonumber(until_), tonumber(alive_)
+w.ttl, w.guard, w.block = tonumber(ttl), tonumber(guard), tonumber(block)
 return w
 end
+local function claimOf(w)
+local span = math.min(CLAIM_WINDOW, w.ttl)
+return span, w.units == capacity and math.min(w.block, span) or 1
+end
 local function rawOf(w)
-return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
-w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+local claim, size = claimOf(w)
+return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
+math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
+w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
 end
 if compact then
 local alone, queue = compact, nil
@@ -2043,9 +2099,9 @@ local h = holders[ids[1]]
 if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
-local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
-h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+local at = h.deadline - h.span
+local alone = string.format('lock1%s%016.0f %s %012.0f %s %s %.0f %s %s', h.told and '+' or ' ', at, ids[1], h.span,
+h.first == at and '=' or text(h.first), shareOf(h.units), h.last - h.first + 1, h.who, before)
 if count == 0 then
 return alone
 end
@@ -2183,7 +2239,7 @@ end
 local function grant(w, span)
 local from = math.max(fence + 1, now)
 fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
-holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
+holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
 told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
 ids[#ids + 1] = w.id
 used = used + w.units
@@ -2194,7 +2250,7 @@ local function flag(truth)
 return truth and 1 or 0
 end
 local function grantByNotice(w)
-local span = math.min(CLAIM_WINDOW, w.ttl)
+local span = claimOf(w)
 local before = fence
 local h = grant(w, span)
 if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,

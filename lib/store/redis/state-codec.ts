@@ -37,12 +37,12 @@ function decodeCompact(record: string, state: LockState): LockState {
     const [, , fence, last = ''] = line.split(' ');
     return { ...state, fence: Number(fence), released: last === '-' ? '' : last };
   }
-  const [units, capacity] = share === '*' ? [WHOLE, WHOLE] : share.split('/').map(Number);
+  const [units = 0, capacity = 0] = sharesOf(share);
   const first = Number(since === '=' ? at : since);
   const last = first + Number(block) - 1;
   state.holders.push({
     id,
-    units: Number(units),
+    units,
     deadline: Number(at) + Number(span),
     span: Number(span),
     first,
@@ -53,7 +53,7 @@ function decodeCompact(record: string, state: LockState): LockState {
     revoked: false,
     kept: false,
   });
-  return { ...state, capacity: Number(capacity), fence: last, released: released === '-' ? '' : released };
+  return { ...state, capacity, fence: last, released: released === '-' ? '' : released };
 }
 
 /** Whether a record is ours, in the format that this version writes. */
@@ -88,11 +88,15 @@ function decodeHolder(id: string, times: string, identity: string): Holder {
 }
 
 function decodeWaiter(seq: number, value: string): Waiter {
-  const [, id = '', numbers = '', seal = '', who = ''] =
-    /^(\S+) ((?:\d+ ){8})(\S+) ([^]*)$/.exec(value) ?? [];
-  const [units = 0, ttl = 0, guard = 0, block = 0, until = 0, alive = 0, subscribed = 0, since = 0] = numbers
-    .split(' ')
-    .map(Number);
+  const [, subscribed, seal = '', numbers = '', id = '', share = '', who = ''] =
+    /^\d+ ([01]) \d+ \d+ \d+ (\S+) ((?:\d+ ){6})(\S+) \d+ = (\S+) \d+ ([^]*)$/.exec(value) ?? [];
+  const [until = 0, alive = 0, since = 0, ttl = 0, guard = 0, block = 0] = numbers.split(' ').map(Number);
+  const [units = 0] = sharesOf(share);
   const terms = { units, ttl, guard, block };
-  return { id, seq, ...terms, until, alive, subscribed: subscribed === 1, seal, since, who };
+  return { id, seq, ...terms, until, alive, subscribed: subscribed === '1', seal, since, who };
+}
+
+/** Units and capacity. */
+function sharesOf(share: string): number[] {
+  return share === '*' ? [WHOLE, WHOLE] : share.split('/').map(Number);
 }

@@ -158,6 +158,16 @@ export function takingContract(stage: Stage): void {
     expect((await staying).held).toBe(true);
   });
 
+  it('shows labels of several lines in one, and serves who gave them', async () => {
+    const lease = await stage.one.acquire(stage.name, { label: 'one\ntwo' });
+    const waiting = stage.two.acquire(stage.name, { label: '1 2\r\n3 4' });
+    await stage.queued(1);
+    const { holders, queue } = await stage.one.inspect(stage.name);
+    expect([holders[0]?.label, queue[0]?.label]).toEqual(['one two', '1 2  3 4']);
+    await lease.release();
+    await (await waiting).release();
+  });
+
   it('shows holders and waiters with their labels, and changes nothing by looking', async () => {
     const lease = await stage.one.acquire(stage.name, { label: 'holds' });
     const waiting = stage.two.acquire(stage.name, { label: 'waits' });

@@ -9,12 +9,15 @@
 --   fence and at have 16 digits (until the year 2286), span 12, so that the lean paths know where things stand; Redis
 --   hashes each byte of each string that Lua sees, so that a shorter record is a faster one
 --   "lock1+at id …" and lines: the same for a holder that knows of those who wait, if they are few: a line "alive next",
---   and then for each of them, the head first, "seq waiter", the waiter as in the general form
+--   and then for each of them, the head first, "seq waiter"
 -- The general one is a hash: v, capacity, fence, ids (of the holders, in order), released, first and next (seq of
 -- the head and of the next waiter), count (of waiters), alive, done; and
 --   h:<id>  "deadline units last span flags"      i:<id>  "first since who"
---   q:<seq> "id units ttl guard block until alive subscribed since seal who"      w:<id>  seq
+--   q:<seq> waiter      w:<id>  seq
 -- flags: 1 told, 2 revoked, 4 kept. "-" stands for no released id in the compact form.
+-- A waiter is "end subscribed keep claim size seal until alive since ttl guard block hold". A release finds there what
+-- the next hold is made of: end, the earlier of until and alive, 16 digits; keep, in how many milliseconds a claim is
+-- over; claim and size, the span and the fences of one; and hold, "id span = share size who", as in the compact record.
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
@@ -49,6 +52,10 @@ local function sharesOf(share)
   return tonumber(units), tonumber(capacity_)
 end
 
+local function shareOf(units)
+  return units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', units, capacity)
+end
+
 local function text(number)
   return string.format('%.0f', number)
 end
@@ -76,17 +83,27 @@ end
 
 local function waiterIn(raw, seq)
   local w = { seq = seq }
-  local units, ttl, guard, block, until_, alive_
-  w.id, units, ttl, guard, block, until_, alive_, w.subscribed, w.since, w.seal, w.who =
-    string.match(raw, '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d) (%d+) (%S+) (.*)$')
-  w.units, w.ttl, w.guard, w.block = tonumber(units), tonumber(ttl), tonumber(guard), tonumber(block)
+  local until_, alive_, ttl, guard, block, share
+  w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.who = string.match(raw,
+    '^%d+ (%d) %d+ %d+ %d+ (%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) %d+ = (%S+) %d+ (.*)$')
+  w.units = sharesOf(share)
   w.until_, w.alive = tonumber(until_), tonumber(alive_)
+  w.ttl, w.guard, w.block = tonumber(ttl), tonumber(guard), tonumber(block)
   return w
 end
 
+-- How long a pushed grant is good for, and how many fences it has: no more than it has microseconds, so that a claim
+-- that dies may not carry the fence ahead of the clock.
+local function claimOf(w)
+  local span = math.min(CLAIM_WINDOW, w.ttl)
+  return span, w.units == capacity and math.min(w.block, span) or 1
+end
+
 local function rawOf(w)
-  return string.format('%s %.0f %.0f %.0f %.0f %.0f %.0f %s %s %s %s', w.id, w.units, w.ttl, w.guard, w.block,
-    w.until_, w.alive, w.subscribed, w.since, w.seal, w.who)
+  local claim, size = claimOf(w)
+  return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
+    math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
+    w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
 end
 
 if compact then
@@ -184,9 +201,9 @@ local function whole()
   if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
     return nil
   end
-  local share = h.units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', h.units, capacity)
-  local alone = string.format('lock1%s%016.0f %s %012.0f %.0f %s %.0f %s %s', h.told and '+' or ' ',
-    h.deadline - h.span, ids[1], h.span, h.first, share, h.last - h.first + 1, h.who, before)
+  local at = h.deadline - h.span
+  local alone = string.format('lock1%s%016.0f %s %012.0f %s %s %.0f %s %s', h.told and '+' or ' ', at, ids[1], h.span,
+    h.first == at and '=' or text(h.first), shareOf(h.units), h.last - h.first + 1, h.who, before)
   if count == 0 then
     return alone
   end
@@ -339,9 +356,8 @@ end
 
 local function grant(w, span)
   local from = math.max(fence + 1, now)
-  -- No more than the span in microseconds: a claim that dies may not carry the fence ahead of the clock.
   fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
-  holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = w.ttl + w.guard,
+  holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
     told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
   ids[#ids + 1] = w.id
   used = used + w.units
@@ -354,7 +370,7 @@ local function flag(truth)
 end
 
 local function grantByNotice(w)
-  local span = math.min(CLAIM_WINDOW, w.ttl)
+  local span = claimOf(w)
   local before = fence
   local h = grant(w, span)
   if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,

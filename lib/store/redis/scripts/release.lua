@@ -10,8 +10,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local idleKeys = {}
+local SIGN_OF_LIFE = 15000000
 local SPACE, ONE, SAME, ALL = 32, 49, 61, 42 -- the codes of ' ', of '1' in 'lock1', of '=' and of '*'
-local SIGN_OF_LIFE, CLAIM_WINDOW = 15000000, '2000000'
 
 local function general(key, at, compact)
   local id, lastUsed = args[at], tonumber(args[at + 1])
@@ -62,34 +62,39 @@ local function set(key, record, unit, expiry)
   end
 end
 
--- The head of the queue takes all that the holder had, as the general path would have it do. Texts stay what they are:
--- to make one of a number takes longer than to look for a piece of one.
+-- The head of the queue takes all that the holder had, as the general path would have it do. All texts are there
+-- already: to make one of a number takes longer than to find it.
 local function handOn(key, record, id, used, idle)
   local place = 38 + #id
-  local first = tonumber(sub(record, place, place + 15))
-  -- Then so is whatever the holder gives back to: the next fence is now.
-  if not first or first > now or used + 0 >= now or string.byte(record, place + 17) ~= ALL or not tonumber(idle) then
+  local share = place + 2
+  if string.byte(record, place) ~= SAME then
+    local first = tonumber(sub(record, place, place + 15))
+    share = first and first <= now and place + 17 or place -- else the next fence is not now
+  end
+  if used + 0 >= now or string.byte(record, share) ~= ALL or not tonumber(idle) then
     return nil
   end
-  local alive, next, head, ttl, guard, block, until_, alive_, seal, who, rest = string.match(record,
-    '^(%d+) (%d+)\n%d+ (%S+) 1073741824 (%d+) (%d+) (%d+) (%d+) (%d+) 1 %d+ (%S+) ([^\n]*)()',
+  local times, finish, keep, extent, seal, hold, head, rest = string.match(record,
+    '^(%d+ %d+)\n%d+ (%d+) 1 (%d+) (%d+ %d+) (%S+) %d+ %d+ %d+ %d+ %d+ %d+ ((%S+) %d+ = %* [^\n]*)()',
     string.find(record, '\n', place, true) + 1)
-  if not head or until_ + 0 <= now or alive_ + 0 <= now or alive_ - now > SIGN_OF_LIFE then
+  if not head or finish + 0 <= now then
     return nil
   end
-  local countable, prefix = string.match(args[1], ' (%d) (.*)$')
-  local claim = ttl + 0 > CLAIM_WINDOW + 0 and CLAIM_WINDOW or ttl
-  local size = block + 0 > claim + 0 and claim or block
-  local form, told, queue, keep = 'lock1 ', '0', '', claim + guard
+  local form, told, queue = 'lock1 ', '0', ''
   if rest <= #record then
-    form, told, queue = 'lock1+', '1', '\n' .. alive .. ' ' .. next .. sub(record, rest)
-    keep = math.max(keep, alive - now)
+    local finish_, alive = string.match(record, '^\n%d+ (%d+) %d %d+ %d+ %d+ %S+ %d+ (%d+)', rest)
+    if finish_ + 0 <= now or alive - now > SIGN_OF_LIFE then
+      return nil -- the next in line is not what it was
+    end
+    form, told, queue = 'lock1+', '1', '\n' .. times .. sub(record, rest)
+    keep = math.max(keep, math.ceil((sub(times, 1, 16) - now) / 1000))
   end
-  set(key, form .. string.format('%016.0f %s %012.0f ', now + claim - ttl, head, ttl + guard) .. nowText .. ' * ' ..
-    size .. ' ' .. who .. ' ' .. id .. queue, 'PX', math.ceil(keep / 1000) + idle)
+  set(key, form .. nowText .. ' ' .. hold .. ' ' .. id .. queue, 'PX', keep + idle)
+  local countable, prefix = string.match(args[1], ' (%d) (.*)$')
   local session = sub(head, 1, string.find(head, '.', 1, true) - 1)
-  if try('PUBLISH', prefix .. session, 'g ' .. head .. ' ' .. nowText .. ' = ' .. claim .. ' ' .. size .. ' ' .. told ..
-    ' 0 ' .. seal .. ' ' .. key) == 0 and countable == '1' then
+  local heard = try('PUBLISH', prefix .. session,
+    'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. told .. ' 0 ' .. seal .. ' ' .. key)
+  if heard == 0 and countable == '1' then
     redis.call('SET', key, record, 'KEEPTTL') -- the head is gone: the general path finds who is next
     return nil
   end
