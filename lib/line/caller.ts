@@ -47,7 +47,7 @@ export class Caller extends Link<Caller> {
     return Math.max(0, this.request.wait - this.waited);
   }
 
-  /** Watches its time and its signal; called when it has to wait, while the question is on its way. `leave` is called when either is over. */
+  /** Watches its time and its signal, while the question is on its way; `leave` is called when either is over. */
   stand(around: Surroundings, leave: Watch['leave']): void {
     const { wait, signal, terms } = this.request;
     const patience = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);

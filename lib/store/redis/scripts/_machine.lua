@@ -1,6 +1,7 @@
 -- The part of the machine that every script shares (lock-machine.ts and settle.ts are its reference).
--- Expects: key, now, compact (the record where it is known to be a string, else false), and in ARGV[1] the terms of the store: "fenceMemory countable prefix", where countable is 1 when
--- a PUBLISH count of 0 means that nobody listens, and prefix what the channels' names begin with.
+-- Expects: key, now, compact (the record where it is known to be a string, else false), and in ARGV[1] the terms of the
+-- store: "fenceMemory countable prefix", where countable is 1 when a PUBLISH count of 0 means that nobody listens, and
+-- prefix what the channels' names begin with.
 -- A record has one of two forms. The compact one is a string:
 --   "lock1 - fence released"                                          nobody holds
 --   "lock1 at id span first share block who released"                 one holds, and nothing is special: its deadline
