@@ -47,6 +47,7 @@ export const scriptMutants: readonly Mutant[] = [
     text: 'if not head or finish + 0 <= now then',
     becomes: 'if not head then',
     specs: PROPERTY,
+    tests: 'agree that a hand-off',
   },
   {
     bug: 'the common hand-off leaves one at the head whose time is over, in Redis',
@@ -54,6 +55,7 @@ export const scriptMutants: readonly Mutant[] = [
     text: 'if finish_ + 0 <= now or alive - now > SIGN_OF_LIFE then',
     becomes: 'if false then',
     specs: PROPERTY,
+    tests: 'agree that a hand-off',
   },
   {
     bug: 'the common hand-off stands though nobody heard of it, in Redis',
@@ -61,6 +63,7 @@ export const scriptMutants: readonly Mutant[] = [
     text: "if heard == 0 and countable == '1' then",
     becomes: "if heard == 0 and countable == '2' then",
     specs: PROPERTY,
+    tests: 'agree that a hand-off',
   },
   {
     bug: 'the common hand-off gives a fence that was used, in Redis',
@@ -68,6 +71,7 @@ export const scriptMutants: readonly Mutant[] = [
     text: 'if used + 0 >= now or string.byte(record, share) ~= ALL',
     becomes: 'if string.byte(record, share) ~= ALL',
     specs: PROPERTY,
+    tests: 'agree that a hand-off',
   },
   {
     bug: 'who waits is forgotten when a compact record has no more room, in Redis',
@@ -75,5 +79,6 @@ export const scriptMutants: readonly Mutant[] = [
     text: '      writeWaiter(w)\n    end\n    line = {}',
     becomes: '    end\n    line = {}',
     specs: PROPERTY,
+    tests: 'agree that a hand-off',
   },
 ];

@@ -44,6 +44,17 @@ export interface LockHistory {
 
 const SESSIONS = 4;
 
+/** Callers of a mutex who wait for a minute; what a test says otherwise comes over it. */
+export function mutexHistory(steps: readonly Partial<Step>[], fades = Infinity): LockHistory {
+  const usual: Step = {
+    ...{ verb: 'acquire', who: 0, units: WHOLE, wait: 60 * SECOND, ttl: 10 * SECOND, block: Infinity },
+    ...{ subscribed: true, share: 0.1, keep: 0, done: 0, force: false, late: false, otherCapacity: false },
+    ...{ pause: 1 * MS, onTime: false, jump: 0 },
+  };
+  const terms = { capacity: WHOLE, fenceMemory: 60 * SECOND, deaf: [], counted: true };
+  return { ...terms, fades, steps: steps.map((step) => ({ ...usual, ...step })) };
+}
+
 /** The sessions that are listened to from beginning to end, and the one that may fall silent on the way. */
 export const HEARING = ['hearing0', 'hearing1', 'hearing2'];
 export const FADING = 'fading3';

@@ -9,7 +9,15 @@ import { decodeNotice } from '../../lib/store/redis/notice-codec.js';
 import { decodeState, type StoredRecord } from '../../lib/store/redis/state-codec.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { HistoryClients } from './history-clients.js';
-import { FADING, HEARING, isHeard, lockHistories, type LockHistory } from './lock-history.js';
+import {
+  FADING,
+  HEARING,
+  isHeard,
+  lockHistories,
+  mutexHistory,
+  type LockHistory,
+  type Step,
+} from './lock-history.js';
 import { assertInvariants } from './lock-ledger.js';
 import { VirtualScripts } from './virtual-scripts.js';
 
@@ -99,6 +107,25 @@ describe('the scripts and the machine, side by side', () => {
     messages.delete(key);
     await client.del(key);
   }
+
+  const waits = (who: number, more: Partial<Step> = {}): Partial<Step> => ({ who, ...more });
+  const short = { wait: 300_000 };
+  const handOn = { verb: 'release', who: 0, pause: 1_000_000 } as const;
+  const crowd = Array.from({ length: 8 }, (_, index) => waits(index));
+  it.each([
+    ['goes to the next in line', [waits(0), waits(1), waits(2), handOn, handOn, handOn]],
+    [
+      'goes on when a whole crowd waits',
+      [...crowd, waits(8), waits(9), waits(10), ...crowd.map(() => handOn)],
+    ],
+    ['passes one whose time is over', [waits(0), waits(1, short), waits(2), handOn, handOn]],
+    ['leaves nobody at the head whose time is over', [waits(0), waits(1), waits(2, short), handOn, handOn]],
+    ['gives no fence that was used', [waits(0), waits(1), { ...handOn, share: 1 }, handOn]],
+    ['waits for nobody who fell silent', [waits(0), waits(3), handOn, waits(1), waits(2), handOn], 2],
+    ['passes one who fell silent', [waits(0), waits(3), waits(1), handOn, handOn], 3],
+  ] as [string, Partial<Step>[], number?][])('agree that a hand-off %s', async (_what, ...[steps, fades]) => {
+    await compare(mutexHistory(steps, fades));
+  });
 
   it('agree on every answer, every state, every notice and the end of every record', async () => {
     const emulated = server.kind === 'emulated';
