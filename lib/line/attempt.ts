@@ -162,7 +162,7 @@ export class Attempt {
     const { first, last, waiting, done } = grant;
     const granted = { id, name, terms, first, last, waiting, done, claimed, deadline, doubt: command.doubt };
     const hold = (this.hold = new Hold(this.around, granted, (lost, reason) => owner.lost(lost, reason)));
-    for (const notice of this.early?.values() ?? []) hold.notice(notice);
+    if (this.early) for (const notice of this.early.values()) hold.notice(notice);
     owner.granted(this, hold, now);
     return hold;
   }

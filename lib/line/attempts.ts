@@ -75,7 +75,8 @@ export class Attempts {
 
   remove(attempt: Attempt): void {
     const place = this.waiting.indexOf(attempt);
-    if (place >= 0) this.waiting.splice(place, 1);
+    if (place === this.waiting.length - 1) this.waiting.pop();
+    else if (place >= 0) this.waiting.splice(place, 1);
   }
 
   private start(terms: Terms): void {

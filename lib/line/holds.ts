@@ -64,6 +64,8 @@ export class Holds {
   }
 
   private placeOf(hold: Hold): number {
-    return this.tenures.findIndex((tenure) => tenure.hold === hold);
+    let place = this.tenures.length - 1;
+    while (place >= 0 && this.tenures[place]?.hold !== hold) place -= 1;
+    return place;
   }
 }

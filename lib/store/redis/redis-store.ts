@@ -35,6 +35,7 @@ export interface RedisStoreSettings {
 /** Locks in one Redis: one hash per name, one channel per session. */
 export class RedisStore implements LockStore {
   readonly session = newSession();
+  private readonly idPrefix = `${this.session}.`;
   readonly address: string;
   private readonly namespace: string;
   private readonly prefix: string;
@@ -188,7 +189,7 @@ export class RedisStore implements LockStore {
 
   private hear(message: string): void {
     const heard = decodeNotice(message);
-    const ours = heard?.key.startsWith(this.prefix) && heard.notice.id.startsWith(`${this.session}.`);
+    const ours = heard?.key.startsWith(this.prefix) && heard.notice.id.startsWith(this.idPrefix);
     for (const listener of this.listeners)
       if (heard && ours) listener.notice(heard.key.slice(this.prefix.length), heard.notice);
       else listener.ignored?.();
