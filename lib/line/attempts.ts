@@ -75,8 +75,7 @@ export class Attempts {
 
   remove(attempt: Attempt): void {
     const place = this.waiting.indexOf(attempt);
-    if (place === this.waiting.length - 1) this.waiting.pop();
-    else if (place >= 0) this.waiting.splice(place, 1);
+    if (place >= 0) this.waiting.splice(place, 1); // not pop, which keeps the room for sixteen more
   }
 
   private start(terms: Terms): void {
