@@ -59,7 +59,7 @@ export const BOUNDS: readonly Bound[] = [
     column: 'handOffs',
     against: BEST_PEER,
     atLeast: 50,
-    quick: 25,
+    quick: 35,
   },
   {
     says: 'hot name, 4 × 8 (empty): against the best peer',
@@ -119,7 +119,7 @@ export const BOUNDS: readonly Bound[] = [
     column: 'p50',
     against: 'bare',
     atMost: 1.5,
-    quick: 6,
+    quick: 4,
   },
   { says: 'leases held: lost', table: 'many-leases', column: 'lost', atMost: 0 },
   {
@@ -141,7 +141,7 @@ export const BOUNDS: readonly Bound[] = [
     table: 'many-leases',
     column: 'bytes',
     atMost: 1_536,
-    quick: 1_800,
+    quick: 1_650,
   },
   {
     says: '@Locked over the memory store, one at a time (empty): against async-mutex',
