@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Entrant } from '../contenders/contender.js';
 import { OURS, peersFor } from '../contenders/entrants.js';
 import { quantile } from '../measure/numbers.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
+import type { Sample } from '../measure/table.js';
 import type { Troupe } from '../stage/troupe.js';
 import { type Scenario, terms } from './scenario.js';
 
@@ -15,27 +15,36 @@ export const wakeUp: Scenario = {
     const [times, first, again] = quick ? [10, 1_200, 300] : [30, 4_000, 1_500];
     // Thirty hand-offs a round would be measured before V8 has compiled what they run; and what did not run for as
     // long as the others took, it lets go of, and compiles again.
-    const sampler = (once: Once): Runner['sample'] => {
+    const sampler = (...each: Once[]) => {
       let warmUp = first;
-      return async () => {
-        for (const end = performance.now() + warmUp; performance.now() < end;) await once(briefly);
+      return async (): Promise<Waits[]> => {
+        const turn = async (pause: Pause): Promise<number[]> => {
+          const took: number[] = [];
+          for (const once of each) took.push(await once(pause));
+          return took;
+        };
+        for (const end = performance.now() + warmUp * each.length; performance.now() < end;)
+          await turn(briefly);
         warmUp = again;
-        return sampled(times, () => once(usually));
+        const turns: number[][] = [];
+        for (let time = 0; time < times; time += 1) turns.push(await turn(usually));
+        return each.map((_, place) => waitsIn(turns.map((took) => took[place] ?? NaN)));
       };
     };
-    const runner = ({ id, label, role }: Entrant): Runner => ({
-      id,
-      label,
-      role,
-      sample: sampler((pause) => wakeOf(troupe, id, url, pause)),
+    const wake = (id: string) => (pause: Pause) => wakeOf(troupe, id, url, pause);
+    const peers = peersFor(quick, true).map(({ id, label, role }): Runner => {
+      const sample = sampler(wake(id));
+      return { id, label, role, sample: async () => (await sample())[0] as Waits };
     });
-    const bare: Runner = {
-      id: 'bare',
-      label: 'PUBLISH → message, bare',
-      role: 'floor',
-      sample: sampler((pause) => messageOf(troupe, url, pause)),
-    };
-    const rows = await interleaved([OURS, ...peersFor(quick, true)].map(runner).concat(bare), terms(stage));
+    // Ours and the bare message take turns, wake-up by wake-up: how long a process takes to wake up doubles with what
+    // the machine does, and stays so for seconds.
+    const [own, bare] = together(sampler(wake(OURS.id), (pause) => messageOf(troupe, url, pause)));
+    const runners: Runner[] = [
+      { ...OURS, sample: own },
+      ...peers,
+      { id: 'bare', label: 'PUBLISH → message, bare', role: 'floor', sample: bare },
+    ];
+    const rows = await interleaved(runners, terms(stage));
     await troupe.all({ do: 'close' });
     const columns = [
       { id: 'p50', title: 'p50, ms', better: 'less' },
@@ -53,10 +62,23 @@ type Once = (pause: Pause) => Promise<number>;
 const usually: Pause = () => sleep(15 + Math.random() * 10);
 const briefly: Pause = () => sleep(1);
 
-async function sampled(times: number, once: () => Promise<number>): Promise<{ p50: number; p99: number }> {
-  const took: number[] = [];
-  for (let time = 0; time < times; time += 1) took.push(await once());
-  return { p50: quantile(took, 0.5), p99: Math.max(...took) };
+interface Waits extends Sample {
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const waitsIn = (took: number[]): Waits => ({ p50: quantile(took, 0.5), p99: Math.max(...took) });
+
+/** Two who are measured at the same time: the first who is asked in a round has both measured. */
+function together(measure: () => Promise<Waits[]>): [() => Promise<Waits>, () => Promise<Waits>] {
+  let round: Promise<Waits[]> | undefined;
+  const of = (place: number) => async () => {
+    const last = round;
+    const all = (round ??= measure());
+    if (last) round = undefined;
+    return (await all)[place] as Waits;
+  };
+  return [of(0), of(1)];
 }
 
 async function wakeOf(troupe: Troupe, entrant: string, url: string, pause: Pause): Promise<number> {

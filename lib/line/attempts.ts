@@ -27,6 +27,7 @@ export class Attempts {
    * caller is the last that counts; `handsOn` says that it will have the lock without the store.
    */
   cover(callers: CallerQueue, handsOn: boolean): void {
+    if (this.none && !callers.first) return; // as after most grants
     const unused = [...this.waiting];
     let caller = callers.first;
     for (let room = MOST; caller && room > 0; caller = caller.after, room -= 1) {

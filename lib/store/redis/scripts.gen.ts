@@ -8,6 +8,34 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local fresh = 'lock1 ' .. nowText .. ' '
+local function lean(key, record, at)
+local hold = args[at + 1]
+if now > sub(args[at + 2], 1, 16) + 0 then
+return { 'late', now }
+end
+local mode, released = 'NX', '-' -- a value that is no string is not overwritten
+if record then
+mode, released = 'XX', sub(record, 26)
+local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, 9, 24))
+if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
+return nil -- the general path finds out whether its own id was released, or one that begins its id
+end
+end
+local set = try('SET', key, fresh .. hold .. ' ' .. released, 'PX', args[at], mode)
+return set and set.ok and now
+end
+local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))
+local replies
+for index = 1, #keys do
+local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
+if reply ~= now then
+replies = replies or {}
+replies[index] = reply
+end
+end
+if not replies then
+return now
+end
 local function general(key, at, compact)
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
@@ -456,34 +484,6 @@ end
 end
 return queued()
 end
-local function lean(key, record, at)
-local hold = args[at + 1]
-if now > sub(args[at + 2], 1, 16) + 0 then
-return { 'late', now }
-end
-local mode, released = 'NX', '-' -- a value that is no string is not overwritten
-if record then
-mode, released = 'XX', sub(record, 26)
-local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, 9, 24))
-if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
-return nil -- the general path finds out whether its own id was released, or one that begins its id
-end
-end
-local set = try('SET', key, fresh .. hold .. ' ' .. released, 'PX', args[at], mode)
-return set and set.ok and now
-end
-local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))
-local plain, replies = true, {}
-for index = 1, #keys do
-local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
-if reply ~= now then
-replies[index] = reply
-plain = false
-end
-end
-if plain then
-return now
-end
 for index = 1, #keys do
 if replies[index] == false then
 local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
@@ -500,7 +500,7 @@ return replies
 local STRIDE = 3
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local keys, records, replies, plain = KEYS, {}, {}, false
+local keys, records, replies = KEYS, {}, {}
 for index = 1, #keys do
 replies[index] = false
 end
@@ -879,9 +879,6 @@ grantHeads('')
 save()
 return { (h and not h.kept) and 'downgraded' or 'lost', now }
 end
-if plain then
-return now
-end
 for index = 1, #keys do
 if replies[index] == false then
 local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
@@ -980,9 +977,101 @@ local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
-local idleKeys = {}
+local idleKeys -- those that go, if any
 local SIGN_OF_LIFE = 15000000
 local SPACE, ONE, SAME, ALL = 32, 49, 61, 42 -- the codes of ' ', of '1' in 'lock1', of '=' and of '*'
+local function set(key, record, unit, expiry)
+local done = try('SET', key, record, unit, expiry)
+if done.err then
+redis.call('PERSIST', key)
+redis.call('SET', key, record, unit, expiry)
+end
+end
+local function handOn(key, record, id, used, idle)
+local place = 38 + #id
+local share = place + 2
+if string.byte(record, place) ~= SAME then
+local first = tonumber(sub(record, place, place + 15))
+share = first and first <= now and place + 17 or place -- else the next fence is not now
+end
+if used + 0 >= now or string.byte(record, share) ~= ALL or not tonumber(idle) then
+return nil
+end
+local times, finish, keep, extent, seal, hold, head, rest = string.match(record,
+'^(%d+ %d+)\\n%d+ (%d+) 1 (%d+) (%d+ %d+) (%S+) %d+ %d+ %d+ %d+ %d+ %d+ ((%S+) %d+ = %* [^\\n]*)()',
+string.find(record, '\\n', place, true) + 1)
+if not head or finish + 0 <= now then
+return nil
+end
+local form, told, queue = 'lock1 ', '0', ''
+if rest <= #record then
+local finish_, alive = string.match(record, '^\\n%d+ (%d+) %d %d+ %d+ %d+ %S+ %d+ (%d+)', rest)
+if finish_ + 0 <= now or alive - now > SIGN_OF_LIFE then
+return nil -- the next in line is not what it was
+end
+form, told, queue = 'lock1+', '1', '\\n' .. times .. sub(record, rest)
+keep = math.max(keep, math.ceil((sub(times, 1, 16) - now) / 1000))
+end
+set(key, form .. nowText .. ' ' .. hold .. ' ' .. id .. queue, 'PX', keep + idle)
+local countable, prefix = string.match(args[1], '^%d+ (%d) (.*)$')
+local session = sub(head, 1, string.find(head, '.', 1, true) - 1)
+local heard = try('PUBLISH', prefix .. session,
+'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. told .. ' 0 ' .. seal .. ' ' .. key)
+if heard == 0 and countable == '1' then
+redis.call('SET', key, record, 'KEEPTTL') -- the head is gone: the general path finds who is next
+return nil
+end
+return now
+end
+local function lean(key, record, at)
+local id, used, idle = args[at], args[at + 1], args[at + 2]
+local span = 25 + #id
+if not record or string.find(record, id, 24, true) ~= 24 or string.byte(record, span - 1) ~= SPACE
+or string.byte(record, 5) ~= ONE then
+return nil
+end
+local since = sub(record, 7, 22)
+local from = since + 0
+if from + sub(record, span, span + 11) <= now or from >= now then
+return nil
+end
+if string.byte(record, 6) ~= SPACE then
+return handOn(key, record, id, used, idle)
+end
+if used ~= since or string.byte(record, span + 13) ~= SAME then
+local first, block = string.match(record, '^(%S+) %S+ (%d+) ', span + 13)
+first = first == '=' and from or tonumber(first)
+local fence = math.min(first + block - 1, math.max(tonumber(used), first - 1))
+if fence >= now then
+return nil
+end
+used = string.format('%016.0f', fence)
+end
+if not tonumber(idle) then
+return nil
+elseif idle == '0' then
+idleKeys = idleKeys or {}
+idleKeys[#idleKeys + 1] = key
+else
+set(key, 'lock1 - ' .. used .. ' ' .. id, 'PX', idle)
+end
+return now
+end
+local records = redis.call('MGET', unpack(keys))
+local replies
+for index = 1, #keys do
+local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
+if reply ~= now then
+replies = replies or {}
+replies[index] = reply
+end
+end
+if idleKeys then
+redis.call('DEL', unpack(idleKeys))
+end
+if not replies then
+return now
+end
 local function general(key, at, compact)
 local id, lastUsed = args[at], tonumber(args[at + 1])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
@@ -1378,97 +1467,6 @@ grantHeads('')
 save()
 return { outcome, now }
 end
-local function set(key, record, unit, expiry)
-local done = try('SET', key, record, unit, expiry)
-if done.err then
-redis.call('PERSIST', key)
-redis.call('SET', key, record, unit, expiry)
-end
-end
-local function handOn(key, record, id, used, idle)
-local place = 38 + #id
-local share = place + 2
-if string.byte(record, place) ~= SAME then
-local first = tonumber(sub(record, place, place + 15))
-share = first and first <= now and place + 17 or place -- else the next fence is not now
-end
-if used + 0 >= now or string.byte(record, share) ~= ALL or not tonumber(idle) then
-return nil
-end
-local times, finish, keep, extent, seal, hold, head, rest = string.match(record,
-'^(%d+ %d+)\\n%d+ (%d+) 1 (%d+) (%d+ %d+) (%S+) %d+ %d+ %d+ %d+ %d+ %d+ ((%S+) %d+ = %* [^\\n]*)()',
-string.find(record, '\\n', place, true) + 1)
-if not head or finish + 0 <= now then
-return nil
-end
-local form, told, queue = 'lock1 ', '0', ''
-if rest <= #record then
-local finish_, alive = string.match(record, '^\\n%d+ (%d+) %d %d+ %d+ %d+ %S+ %d+ (%d+)', rest)
-if finish_ + 0 <= now or alive - now > SIGN_OF_LIFE then
-return nil -- the next in line is not what it was
-end
-form, told, queue = 'lock1+', '1', '\\n' .. times .. sub(record, rest)
-keep = math.max(keep, math.ceil((sub(times, 1, 16) - now) / 1000))
-end
-set(key, form .. nowText .. ' ' .. hold .. ' ' .. id .. queue, 'PX', keep + idle)
-local countable, prefix = string.match(args[1], ' (%d) (.*)$')
-local session = sub(head, 1, string.find(head, '.', 1, true) - 1)
-local heard = try('PUBLISH', prefix .. session,
-'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. told .. ' 0 ' .. seal .. ' ' .. key)
-if heard == 0 and countable == '1' then
-redis.call('SET', key, record, 'KEEPTTL') -- the head is gone: the general path finds who is next
-return nil
-end
-return now
-end
-local function lean(key, record, at)
-local id, used, idle = args[at], args[at + 1], args[at + 2]
-local span = 25 + #id
-if not record or string.find(record, id, 24, true) ~= 24 or string.byte(record, span - 1) ~= SPACE
-or string.byte(record, 5) ~= ONE then
-return nil
-end
-local since = sub(record, 7, 22)
-local from = since + 0
-if from + sub(record, span, span + 11) <= now or from >= now then
-return nil
-end
-if string.byte(record, 6) ~= SPACE then
-return handOn(key, record, id, used, idle)
-end
-if used ~= since or string.byte(record, span + 13) ~= SAME then
-local first, block = string.match(record, '^(%S+) %S+ (%d+) ', span + 13)
-first = first == '=' and from or tonumber(first)
-local fence = math.min(first + block - 1, math.max(tonumber(used), first - 1))
-if fence >= now then
-return nil
-end
-used = string.format('%016.0f', fence)
-end
-if not tonumber(idle) then
-return nil
-elseif idle == '0' then
-idleKeys[#idleKeys + 1] = key
-else
-set(key, 'lock1 - ' .. used .. ' ' .. id, 'PX', idle)
-end
-return now
-end
-local records = redis.call('MGET', unpack(keys))
-local plain, replies = true, {}
-for index = 1, #keys do
-local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
-if reply ~= now then
-replies[index] = reply
-plain = false
-end
-end
-if #idleKeys > 0 then
-redis.call('DEL', unpack(idleKeys))
-end
-if plain then
-return now
-end
 for index = 1, #keys do
 if replies[index] == false then
 local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
@@ -1487,6 +1485,45 @@ local keys, args, sub = KEYS, ARGV, string.sub
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = string.format('%.0f', now)
+local function lean(key, record, at)
+local id = args[at]
+if now > args[at + 1] + 0 then
+return { 'late', now }
+end
+local before = 25 + #id
+if not record or sub(record, 24, before - 1) ~= id .. ' ' or sub(record, 1, 6) ~= 'lock1 ' then
+return nil
+end
+local since, span = sub(record, 7, 22), tonumber(args[at + 3])
+local deadline = since + sub(record, before, before + 11)
+local first, share, block, rest = string.match(record, '^(%S+) (%S+) (%d+) (.*)$', before + 13)
+if first == '=' then
+first = since
+end
+local last = first + block - 1
+if share == '*' or string.find(share, '^(%d+)/%1$') then
+last = math.max(last, args[at + 5] + args[at + 4])
+end
+if deadline <= now or since + 0 > now or deadline > now + span or last >= now + span then
+return nil
+end
+redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
+redis.call('SET', key, 'lock1 ' .. nowText .. ' ' .. id .. ' ' .. args[at + 3] .. ' ' .. first .. ' ' .. share ..
+' ' .. last - first + 1 .. ' ' .. rest, 'PX', args[at + 2])
+return nowText .. ' ' .. string.format('%.0f', last)
+end
+local records = redis.call('MGET', unpack(keys))
+local replies
+for index = 1, #keys do
+local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
+if reply ~= now then
+replies = replies or {}
+replies[index] = reply
+end
+end
+if not replies then
+return now
+end
 local function general(key, at, compact)
 local id, span = args[at], tonumber(args[at + 3])
 local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
@@ -1876,45 +1913,6 @@ return { 'revoked', now }
 end
 return { 'renewed', now, h.last, flag(h.told) }
 end
-local function lean(key, record, at)
-local id = args[at]
-if now > args[at + 1] + 0 then
-return { 'late', now }
-end
-local before = 25 + #id
-if not record or sub(record, 24, before - 1) ~= id .. ' ' or sub(record, 1, 6) ~= 'lock1 ' then
-return nil
-end
-local since, span = sub(record, 7, 22), tonumber(args[at + 3])
-local deadline = since + sub(record, before, before + 11)
-local first, share, block, rest = string.match(record, '^(%S+) (%S+) (%d+) (.*)$', before + 13)
-if first == '=' then
-first = since
-end
-local last = first + block - 1
-if share == '*' or string.find(share, '^(%d+)/%1$') then
-last = math.max(last, args[at + 5] + args[at + 4])
-end
-if deadline <= now or since + 0 > now or deadline > now + span or last >= now + span then
-return nil
-end
-redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
-redis.call('SET', key, 'lock1 ' .. nowText .. ' ' .. id .. ' ' .. args[at + 3] .. ' ' .. first .. ' ' .. share ..
-' ' .. last - first + 1 .. ' ' .. rest, 'PX', args[at + 2])
-return nowText .. ' ' .. string.format('%.0f', last)
-end
-local records = redis.call('MGET', unpack(keys))
-local plain, replies = true, {}
-for index = 1, #keys do
-local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
-if reply ~= now then
-replies[index] = reply
-plain = false
-end
-end
-if plain then
-return now
-end
 for index = 1, #keys do
 if replies[index] == false then
 local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
@@ -1931,7 +1929,7 @@ return replies
 local STRIDE = 2
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local keys, records, replies, plain = KEYS, {}, {}, false
+local keys, records, replies = KEYS, {}, {}
 for index = 1, #keys do
 replies[index] = false
 end
@@ -2320,9 +2318,6 @@ end
 grantHeads('')
 save()
 return { outcome, now, #revoked }
-end
-if plain then
-return now
 end
 for index = 1, #keys do
 if replies[index] == false then

@@ -1,9 +1,6 @@
 -- What is left of a call that serves many names. Expects: general(key, at, record), whose arguments begin at ARGV[at];
 -- records, as far as they are known to be strings; STRIDE; and replies: the answers that are known, false where there is
--- none yet, nothing for `now`; plain: all of them are `now`, which then is said once.
-if plain then
-  return now
-end
+-- none yet, nothing for `now`.
 for index = 1, #keys do
   if replies[index] == false then
     local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])

@@ -1,5 +1,5 @@
 -- For scripts without a lean path: nothing is known of any key, and no answer is there yet (see _each.lua).
-local keys, records, replies, plain = KEYS, {}, {}, false
+local keys, records, replies = KEYS, {}, {}
 for index = 1, #keys do
   replies[index] = false
 end

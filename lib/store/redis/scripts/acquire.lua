@@ -15,6 +15,29 @@ local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local fresh = 'lock1 ' .. nowText .. ' '
 
+-- Nobody holds, nobody waits, and the fence is behind the clock.
+local function lean(key, record, at)
+  local hold = args[at + 1]
+  if now > sub(args[at + 2], 1, 16) + 0 then
+    return { 'late', now }
+  end
+  local mode, released = 'NX', '-' -- a value that is no string is not overwritten
+  if record then
+    mode, released = 'XX', sub(record, 26)
+    local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, 9, 24))
+    if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
+      return nil -- the general path finds out whether its own id was released, or one that begins its id
+    end
+  end
+  local set = try('SET', key, fresh .. hold .. ' ' .. released, 'PX', args[at], mode)
+  return set and set.ok and now
+end
+
+-- Without fence memory a record without a holder is rare: it is found by the SET that fails.
+local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))
+-- @include _lean.lua
+-- @include _plain.lua
+
 local function general(key, at, compact)
   -- @include _machine.lua
   local id, span, share, who = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
@@ -114,25 +137,4 @@ local function general(key, at, compact)
   return queued()
 end
 
--- Nobody holds, nobody waits, and the fence is behind the clock.
-local function lean(key, record, at)
-  local hold = args[at + 1]
-  if now > sub(args[at + 2], 1, 16) + 0 then
-    return { 'late', now }
-  end
-  local mode, released = 'NX', '-' -- a value that is no string is not overwritten
-  if record then
-    mode, released = 'XX', sub(record, 26)
-    local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, 9, 24))
-    if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
-      return nil -- the general path finds out whether its own id was released, or one that begins its id
-    end
-  end
-  local set = try('SET', key, fresh .. hold .. ' ' .. released, 'PX', args[at], mode)
-  return set and set.ok and now
-end
-
--- Without fence memory a record without a holder is rare: it is found by the SET that fails.
-local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))
--- @include _lean.lua
 -- @include _each.lua

@@ -10,6 +10,39 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = string.format('%.0f', now)
 
+-- The only holder, nobody waits, nothing about it is special.
+local function lean(key, record, at)
+  local id = args[at]
+  if now > args[at + 1] + 0 then
+    return { 'late', now }
+  end
+  local before = 25 + #id
+  if not record or sub(record, 24, before - 1) ~= id .. ' ' or sub(record, 1, 6) ~= 'lock1 ' then
+    return nil
+  end
+  local since, span = sub(record, 7, 22), tonumber(args[at + 3])
+  local deadline = since + sub(record, before, before + 11)
+  local first, share, block, rest = string.match(record, '^(%S+) (%S+) (%d+) (.*)$', before + 13)
+  if first == '=' then
+    first = since
+  end
+  local last = first + block - 1
+  if share == '*' or string.find(share, '^(%d+)/%1$') then
+    last = math.max(last, args[at + 5] + args[at + 4])
+  end
+  if deadline <= now or since + 0 > now or deadline > now + span or last >= now + span then
+    return nil
+  end
+  redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
+  redis.call('SET', key, 'lock1 ' .. nowText .. ' ' .. id .. ' ' .. args[at + 3] .. ' ' .. first .. ' ' .. share ..
+    ' ' .. last - first + 1 .. ' ' .. rest, 'PX', args[at + 2])
+  return nowText .. ' ' .. string.format('%.0f', last)
+end
+
+local records = redis.call('MGET', unpack(keys))
+-- @include _lean.lua
+-- @include _plain.lua
+
 local function general(key, at, compact)
   local id, span = args[at], tonumber(args[at + 3])
   local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
@@ -44,35 +77,4 @@ local function general(key, at, compact)
   return { 'renewed', now, h.last, flag(h.told) }
 end
 
--- The only holder, nobody waits, nothing about it is special.
-local function lean(key, record, at)
-  local id = args[at]
-  if now > args[at + 1] + 0 then
-    return { 'late', now }
-  end
-  local before = 25 + #id
-  if not record or sub(record, 24, before - 1) ~= id .. ' ' or sub(record, 1, 6) ~= 'lock1 ' then
-    return nil
-  end
-  local since, span = sub(record, 7, 22), tonumber(args[at + 3])
-  local deadline = since + sub(record, before, before + 11)
-  local first, share, block, rest = string.match(record, '^(%S+) (%S+) (%d+) (.*)$', before + 13)
-  if first == '=' then
-    first = since
-  end
-  local last = first + block - 1
-  if share == '*' or string.find(share, '^(%d+)/%1$') then
-    last = math.max(last, args[at + 5] + args[at + 4])
-  end
-  if deadline <= now or since + 0 > now or deadline > now + span or last >= now + span then
-    return nil
-  end
-  redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
-  redis.call('SET', key, 'lock1 ' .. nowText .. ' ' .. id .. ' ' .. args[at + 3] .. ' ' .. first .. ' ' .. share ..
-    ' ' .. last - first + 1 .. ' ' .. rest, 'PX', args[at + 2])
-  return nowText .. ' ' .. string.format('%.0f', last)
-end
-
-local records = redis.call('MGET', unpack(keys))
--- @include _lean.lua
 -- @include _each.lua

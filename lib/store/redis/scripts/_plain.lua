@@ -1,0 +1,4 @@
+-- The common end of a call. What is rare comes after it: a closure or a table that is not made costs nothing.
+if not replies then
+  return now
+end
