@@ -10,6 +10,8 @@ export type CancelTimer = () => void;
 export interface Clock {
   /** Milliseconds since an arbitrary start, with a fraction. */
   now(): number;
+  /** By how many milliseconds `now` has jumped ahead so far, which timers know nothing of. */
+  readonly jumped: number;
   /** Runs `fire` once after `ms` milliseconds; never keeps the process alive. */
   after(ms: number, fire: () => void): CancelTimer;
   /** Runs `next` once the event loop has turned, so that input, timers and other callers get their chance. */
@@ -23,7 +25,7 @@ const LONGEST_TIMER = 2_147_483_647;
 /** The machine's clocks: max(monotonic, wall), see {@link Clock}. */
 export class SystemClock implements Clock {
   private offset: number;
-  private jumped = 0;
+  jumped = 0;
 
   /** `wall` is what the machine's wall clock shows. */
   constructor(private readonly wall: () => number = Date.now) {

@@ -19,7 +19,9 @@ const LOOK_EVERY = 1_000;
 export class Deadlines {
   private readonly open = new Chain<Deadline>();
   private setFor = Infinity;
+  private setAfterJumps = 0;
   private cancelTimer: CancelTimer | undefined;
+  private looking = false;
   private closed = false;
 
   constructor(private readonly clock: Clock) {}
@@ -28,6 +30,7 @@ export class Deadlines {
   add(deadline: Deadline): void {
     this.open.add(deadline);
     if (deadline.deadline < this.setFor) this.set(deadline.deadline, this.clock.now());
+    else if (this.setAfterJumps !== this.clock.jumped) this.lookSoon(); // the timer will be late by the jump
   }
 
   delete(deadline: Deadline): void {
@@ -44,7 +47,17 @@ export class Deadlines {
   private set(at: number, now: number): void {
     this.cancelTimer?.();
     this.setFor = Math.min(at, now + LOOK_EVERY);
+    this.setAfterJumps = this.clock.jumped;
     this.cancelTimer = this.clock.after(this.setFor - now, () => this.fire());
+  }
+
+  private lookSoon(): void {
+    if (this.looking) return;
+    this.looking = true;
+    this.clock.breathe(() => {
+      this.looking = false;
+      this.fire();
+    });
   }
 
   private fire(): void {

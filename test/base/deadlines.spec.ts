@@ -69,6 +69,17 @@ describe('deadlines that share a timer', () => {
     expect(clock.timers.size).toBe(0);
   });
 
+  it.each([800, 10_000])('are told in time when the clock has jumped by %d ms', (by) => {
+    add('before', 5_000);
+    clock.jump(by);
+    add('after', 500);
+    const before = by > 5_000 ? ['before'] : [];
+    clock.pass(499);
+    expect(missed).toEqual(before);
+    clock.pass(1);
+    expect(missed).toEqual([...before, 'after']);
+  });
+
   it('may be added when one is missed', () => {
     add('first', 10, () => add('next', 5));
     add('last', 100);

@@ -47,6 +47,17 @@ describe('what the simulation found', () => {
     expect(found).toBeUndefined();
   });
 
+  it('a caller waits no longer than it wants to after its clock has jumped', async () => {
+    const found = await violationOf(
+      (draw) => [
+        { hold: 2_000, ttl: 3_000, wait: 0 },
+        { at: draw.between(200, 300), ttl: 3_000, wait: 80 },
+      ],
+      (draw) => [{ kind: 'jump', at: draw.between(0.1, 1.5), process: 0, by: draw.between(100, 10_000) }],
+    );
+    expect(found).toBeUndefined();
+  });
+
   it('a copy of an acquire that is read after the grant and the release of its attempt is undone', async () => {
     const found = await violationOf(
       (draw) => [

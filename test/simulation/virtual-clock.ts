@@ -9,7 +9,7 @@ const LONGEST = 2_147_483_647;
 export class VirtualClock implements Clock {
   /** How many timers are set. */
   pending = 0;
-  private jumped: number;
+  jumped: number;
 
   constructor(
     private readonly timeline: Timeline,
