@@ -21,7 +21,6 @@ export class Deadlines {
   private setFor = Infinity;
   private setAfterJumps = 0;
   private cancelTimer: CancelTimer | undefined;
-  private looking = false;
   private closed = false;
 
   constructor(private readonly clock: Clock) {}
@@ -29,8 +28,9 @@ export class Deadlines {
   /** Tells `deadline` when it passes, unless it is removed before. */
   add(deadline: Deadline): void {
     this.open.add(deadline);
-    if (deadline.deadline < this.setFor) this.set(deadline.deadline, this.clock.now());
-    else if (this.setAfterJumps !== this.clock.jumped) this.lookSoon(); // the timer will be late by the jump
+    const { clock } = this;
+    if (deadline.deadline < this.setFor) this.set(deadline.deadline, clock.now());
+    else if (this.setAfterJumps !== clock.jumped) this.set(clock.now(), clock.now()); // else late by the jump
   }
 
   delete(deadline: Deadline): void {
@@ -49,15 +49,6 @@ export class Deadlines {
     this.setFor = Math.min(at, now + LOOK_EVERY);
     this.setAfterJumps = this.clock.jumped;
     this.cancelTimer = this.clock.after(this.setFor - now, () => this.fire());
-  }
-
-  private lookSoon(): void {
-    if (this.looking) return;
-    this.looking = true;
-    this.clock.breathe(() => {
-      this.looking = false;
-      this.fire();
-    });
   }
 
   private fire(): void {
