@@ -28,9 +28,10 @@ export class Deadlines {
   /** Tells `deadline` when it passes, unless it is removed before. */
   add(deadline: Deadline): void {
     this.open.add(deadline);
-    const { clock } = this;
-    if (deadline.deadline < this.setFor) this.set(deadline.deadline, clock.now());
-    else if (this.setAfterJumps !== clock.jumped) this.set(clock.now(), clock.now()); // else late by the jump
+    const soonest = deadline.deadline < this.setFor;
+    if (!soonest && this.setAfterJumps === this.clock.jumped) return;
+    const now = this.clock.now();
+    this.set(soonest ? deadline.deadline : now, now); // after a jump it would be late: it looks at once
   }
 
   delete(deadline: Deadline): void {

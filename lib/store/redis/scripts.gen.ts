@@ -1521,9 +1521,6 @@ replies = replies or {}
 replies[index] = reply
 end
 end
-if not replies then
-return now
-end
 local function general(key, at, compact)
 local id, span = args[at], tonumber(args[at + 3])
 local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])

@@ -41,7 +41,6 @@ end
 
 local records = redis.call('MGET', unpack(keys))
 -- @include _lean.lua
--- @include _plain.lua
 
 local function general(key, at, compact)
   local id, span = args[at], tonumber(args[at + 3])
