@@ -21,7 +21,7 @@ describe('the batch of script calls', () => {
   });
 
   function ask(script: string, key: string): void {
-    batch.add(script, { key, args: [], command });
+    batch.add(script, { key, args: [], command, tellsFirst: false });
   }
 
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

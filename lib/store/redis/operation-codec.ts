@@ -70,7 +70,7 @@ function leanAnswer(op: LockOperation, reply: unknown): LockAnswer {
     const [now, last] = String(reply).split(' ').map(Number);
     return { outcome: 'renewed', now: now ?? NaN, last: last ?? NaN, waiting: false };
   }
-  const now = Number(reply);
+  const now = Math.abs(Number(reply)); // a release that handed on says -now
   if (op.kind !== 'acquire') return { outcome: 'released', now };
   return { outcome: 'granted', now, first: now, last: now + reserved(op) - 1, waiting: false, done: false };
 }

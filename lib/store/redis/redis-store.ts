@@ -21,6 +21,7 @@ import { RedisConnection } from './redis-connection.js';
 import { RecordReader } from './record-reader.js';
 import { about, nonsense } from './redis-failures.js';
 import { probe } from './startup-probe.js';
+import { WantedNames } from './wanted-names.js';
 
 /** How a store of locks in Redis is set up. */
 export interface RedisStoreSettings {
@@ -46,6 +47,7 @@ export class RedisStore implements LockStore {
   private readonly records: RecordReader;
   private readonly clock: Clock;
   private readonly listeners: LockStoreListener[] = [];
+  private readonly wanted = new WantedNames();
 
   constructor(recipe: ClientRecipe, settings: RedisStoreSettings) {
     const { namespace, fenceMemory, process, clock } = settings;
@@ -78,28 +80,19 @@ export class RedisStore implements LockStore {
   execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
     // Without a pause when it is up: the first caller's command leaves before the next one asks.
     if (this.connection.up) return this.send(name, operation, timeout);
-    const failed = (error: unknown): never => {
-      throw about(name, error);
-    };
-    return this.connection.ready(timeout).then(() => this.send(name, operation, timeout), failed);
+    return this.connection.ready(timeout).then(() => this.send(name, operation, timeout), naming(name));
   }
 
-  async latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer> {
-    try {
-      await this.connection.ready(timeout);
-      const args = encodeLatchOperation(operation);
-      return decodeLatchAnswer(await this.connection.script('latch', this.prefix + name, args, timeout));
-    } catch (error) {
-      throw about(name, error);
-    }
+  latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer> {
+    const args = encodeLatchOperation(operation);
+    const sent = this.connection
+      .ready(timeout)
+      .then(() => this.connection.script('latch', this.prefix + name, args, timeout));
+    return sent.then(decodeLatchAnswer).catch(naming(name));
   }
 
-  async read(name: string, timeout: number): Promise<LockReading> {
-    try {
-      return await this.records.read(name, timeout);
-    } catch (error) {
-      throw about(name, error);
-    }
+  read(name: string, timeout: number): Promise<LockReading> {
+    return this.records.read(name, timeout).catch(naming(name));
   }
 
   list(timeout: number): AsyncIterable<readonly LockReading[]> {
@@ -114,13 +107,9 @@ export class RedisStore implements LockStore {
     return this.connection.sample;
   }
 
-  async measure(name: string, timeout: number): Promise<ServerSample> {
-    try {
-      await this.connection.ready(timeout);
-      return await this.connection.measured(timeout);
-    } catch (error) {
-      throw about(name, error);
-    }
+  measure(name: string, timeout: number): Promise<ServerSample> {
+    const ready = this.connection.ready(timeout);
+    return ready.then(() => this.connection.measured(timeout)).catch(naming(name));
   }
 
   noticesTrusted(_name: string): boolean {
@@ -157,12 +146,14 @@ export class RedisStore implements LockStore {
         sentAt,
         (reply, receivedAt) => {
           const answer = this.answered(operation, reply, sentAt, receivedAt);
+          if (operation.kind === 'release') this.wanted.learn(name, reply);
           if (answer) resolve(answer);
           else reject(nonsense(this.address, operation.kind, name));
         },
         (error) => reject(about(name, error)),
       );
-      this.connection.gather(operation.kind, this.prefix + name, args, command);
+      const tellsFirst = operation.kind === 'release' && this.wanted.has(name);
+      this.connection.gather(operation.kind, { key: this.prefix + name, args, command, tellsFirst });
     });
   }
 
@@ -194,4 +185,11 @@ export class RedisStore implements LockStore {
       if (heard && ours) listener.notice(heard.key.slice(this.prefix.length), heard.notice);
       else listener.ignored?.();
   }
+}
+
+/** Names the lock in what something fails with. */
+function naming(name: string): (error: unknown) => never {
+  return (error) => {
+    throw about(name, error);
+  };
 }

@@ -5,6 +5,8 @@ export interface ScriptCall {
   readonly key: string;
   readonly args: readonly (string | number)[];
   readonly command: PendingCommand<unknown>;
+  /** Whoever the server tells of it is to be told before we are. */
+  readonly tellsFirst: boolean;
 }
 
 // One script call blocks the server for as long as it runs: some microseconds a key. And of a larger crowd the server

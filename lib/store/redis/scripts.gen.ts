@@ -978,6 +978,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local idleKeys -- those that go, if any
+local plain = now -- what is said once of all
 local SIGN_OF_LIFE = 15000000
 local SPACE, ONE, SAME, ALL = 32, 49, 61, 42 -- the codes of ' ', of '1' in 'lock1', of '=' and of '*'
 local function set(key, record, unit, expiry)
@@ -1021,6 +1022,7 @@ if heard == 0 and countable == '1' then
 redis.call('SET', key, record, 'KEEPTTL') -- the head is gone: the general path finds who is next
 return nil
 end
+plain = -now
 return now
 end
 local function lean(key, record, at)
@@ -1070,7 +1072,7 @@ if idleKeys then
 redis.call('DEL', unpack(idleKeys))
 end
 if not replies then
-return now
+return plain
 end
 local function general(key, at, compact)
 local id, lastUsed = args[at], tonumber(args[at + 1])

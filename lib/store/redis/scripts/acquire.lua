@@ -36,7 +36,10 @@ end
 -- Without fence memory a record without a holder is rare: it is found by the SET that fails.
 local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))
 -- @include _lean.lua
--- @include _plain.lua
+-- The common end, said once. What is rare comes after it: a closure or a table that is not made costs nothing.
+if not replies then
+  return now
+end
 
 local function general(key, at, compact)
   -- @include _machine.lua

@@ -2,14 +2,15 @@
 -- KEYS: the records, each once
 -- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
 --       id, used, idle (ms to keep an idle record; '0' deletes it) or "idle keep done"
--- Returns: now, when each of them is released, and nobody waited; or for each key now for that, or
---   { released, now } | { dequeued, now } | { gone, now } | an error
+-- Returns: now, when each of them is released, and -now when somebody who waited has one of them now; or for each key
+--   now for that, or { released, now } | { dequeued, now } | { gone, now } | an error
 local STRIDE = 3
 local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local idleKeys -- those that go, if any
+local plain = now -- what is said once of all
 local SIGN_OF_LIFE = 15000000
 local SPACE, ONE, SAME, ALL = 32, 49, 61, 42 -- the codes of ' ', of '1' in 'lock1', of '=' and of '*'
 
@@ -58,6 +59,7 @@ local function handOn(key, record, id, used, idle)
     redis.call('SET', key, record, 'KEEPTTL') -- the head is gone: the general path finds who is next
     return nil
   end
+  plain = -now
   return now
 end
 
@@ -104,7 +106,10 @@ local records = redis.call('MGET', unpack(keys))
 if idleKeys then
   redis.call('DEL', unpack(idleKeys))
 end
--- @include _plain.lua
+-- The common end, said once. What is rare comes after it: a closure or a table that is not made costs nothing.
+if not replies then
+  return plain
+end
 
 local function general(key, at, compact)
   local id, lastUsed = args[at], tonumber(args[at + 1])

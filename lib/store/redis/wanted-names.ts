@@ -1,0 +1,18 @@
+// When there are more, all are forgotten: it costs one slower hand-off each.
+const MOST = 1_000;
+
+/** The names whose last release handed the lock on: others wait for them, and may do so again. */
+export class WantedNames {
+  private readonly names = new Set<string>();
+
+  has(name: string): boolean {
+    return this.names.has(name);
+  }
+
+  /** Learns from the reply to a release, which is -now when somebody who waited has the lock now. */
+  learn(name: string, reply: unknown): void {
+    if (!(Number(reply) < 0)) return void this.names.delete(name);
+    if (this.names.size >= MOST) this.names.clear();
+    this.names.add(name);
+  }
+}
