@@ -21,6 +21,7 @@ export class RenewalScheduler {
   /** An empty one stays until its time, if they are few: most leases end soon, and another falls into the same slot. */
   private readonly slots = new Map<number, Chain<Renewable>>();
   private next = Infinity;
+  private armedAfterJumps = 0;
   private cancel: CancelTimer | undefined;
 
   constructor(
@@ -37,7 +38,8 @@ export class RenewalScheduler {
     let items = this.slots.get(slot);
     if (!items) this.slots.set(slot, (items = new Chain()));
     items.add(item);
-    if (slot < this.next) this.arm(slot);
+    // After a jump of the clock the timer would be late, for whom it is set and for all later ones.
+    if (slot < this.next || this.armedAfterJumps !== this.clock.jumped) this.arm(Math.min(slot, this.next));
   }
 
   delete(item: Renewable): void {
@@ -58,6 +60,7 @@ export class RenewalScheduler {
   private arm(slot: number): void {
     this.cancel?.();
     this.next = slot;
+    this.armedAfterJumps = this.clock.jumped;
     this.cancel = this.clock.after(slot * SLOT - this.clock.now(), () => this.fire());
   }
 

@@ -46,6 +46,20 @@ describe('the scheduler of renewals', () => {
     expect(renewed).toEqual(['moved']);
   });
 
+  it('tells whoever came after a jump of the clock in time, and who was there before', () => {
+    scheduler.set(lease('before'), 10_000);
+    clock.jump(5_000);
+    scheduler.set(lease('after'), 8_000);
+    clock.pass(4_990);
+    expect(renewed).toEqual([]);
+    clock.pass(10);
+    expect(renewed).toEqual(['before']);
+    clock.pass(2_990);
+    expect(renewed).toEqual(['before']);
+    clock.pass(10);
+    expect(renewed).toEqual(['before', 'after']);
+  });
+
   it('keeps few empty slots of leases that last for long and end soon', () => {
     const lasting = lease('lasting');
     scheduler.set(lasting, 2 * HOUR);
