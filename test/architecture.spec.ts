@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import ts from 'typescript';
-import { importsOf, isAnnex, isWing, placeOf, wrongImport } from './house.js';
+import { importsOf, wrongImport } from './house.js';
 
 const root = join(import.meta.dirname, '..');
 const lib = join(root, 'lib');
@@ -11,7 +11,7 @@ const files = readdirSync(lib, { recursive: true, encoding: 'utf8' })
   .map((path) => {
     const text = readFileSync(join(lib, path), 'utf8');
     const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-    return { path, text, source, lines: text.trimEnd().split('\n').length };
+    return { path, text, source };
   });
 
 const modifiers = (node: ts.Node): ts.SyntaxKind[] =>
@@ -81,19 +81,6 @@ describe('the house', () => {
         return reason ? [`${one.from} imports ${one.to}: ${reason}`] : [];
       });
     expect(wrong).toEqual([]);
-  });
-
-  it('has short files: none above 200 lines, the median under 65', () => {
-    expect(files.filter(({ lines }) => lines > 200).map(({ path, lines }) => `${path}: ${lines}`)).toEqual(
-      [],
-    );
-    const sorted = files.map(({ lines }) => lines).sort((a, b) => a - b);
-    expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(65);
-  });
-
-  it('stays under 6230 lines, docstrings included, without wings and annexes', () => {
-    const core = files.filter(({ path }) => !isWing(placeOf(path)) && !isAnnex(placeOf(path)));
-    expect(core.reduce((sum, { lines }) => sum + lines, 0)).toBeLessThan(6_230);
   });
 
   it('names files in kebab-case, after things', () => {
