@@ -89,24 +89,6 @@ describe('the house', () => {
     expect(names.filter((name) => vague.test(basename(name)) || !/^[a-z0-9/-]+$/.test(name))).toEqual([]);
   });
 
-  it('has one exported class a file at most, in a file named after it or after what it implements', () => {
-    const kebab = (name: string): string => name.replace(/(?<!^)([A-Z])/g, '-$1').toLowerCase();
-    const wrong = files.flatMap(({ path, source }) => {
-      const classes = source.statements.filter(
-        (one) => ts.isClassDeclaration(one) && modifiers(one).includes(ts.SyntaxKind.ExportKeyword),
-      ) as ts.ClassDeclaration[];
-      const names = classes.flatMap((one) => [
-        one.name?.text ?? 'default',
-        ...(one.heritageClauses ?? [])
-          .filter(({ token }) => token === ts.SyntaxKind.ImplementsKeyword)
-          .flatMap(({ types }) => types.map((type) => type.expression.getText())),
-      ]);
-      const fits = names.some((name) => kebab(name) === basename(path, '.ts'));
-      return classes.length === 0 || (classes.length === 1 && fits) ? [] : [`${path}: ${names.join(', ')}`];
-    });
-    expect(wrong).toEqual([]);
-  });
-
   it('keeps no state in modules or classes', () => {
     // A table filled where it is declared is a constant; an empty container waits to be filled.
     // A WeakMap is no state of the module: what it holds belongs to its keys and goes with them.

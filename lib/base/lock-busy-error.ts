@@ -53,15 +53,24 @@ export class LockBusyError extends LockError {
     );
   }
 
+  /** The same, with more about its cause. */
+  explained(more: string): LockBusyError {
+    const { reason, waited, holder, retryAfter, cause, lockName = '' } = this;
+    return new LockBusyError(`${this.message} ${more}`, lockName, {
+      reason,
+      waited,
+      holder,
+      retryAfter,
+      cause,
+    });
+  }
+
   /** The same, with the remedy for calls that hold one lock and wait for another. */
   whileHolding(names: readonly string[]): LockBusyError {
-    const { reason, waited, holder, retryAfter, cause, lockName = '' } = this;
     const held = `'${names.join("', '")}'`;
-    return new LockBusyError(
-      `${this.message} The running call holds ${held} meanwhile: if others take them in another order, they wait ` +
-        `for each other. Take them together: allOf([${held}, '${lockName}']).`,
-      lockName,
-      { reason, waited, holder, retryAfter, cause },
+    return this.explained(
+      `The running call holds ${held} meanwhile: if others take them in another order, they wait ` +
+        `for each other. Take them together: allOf([${held}, '${this.lockName}']).`,
     );
   }
 }

@@ -2,20 +2,22 @@ import { milliseconds, shown } from '../base/duration.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { Explanation } from '../line/line.js';
-import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
-import type { Entry, OVER } from './held-leases.js';
+import { BaseLock } from './base-lock.js';
+import { ORIGIN, type WithOrigin } from './call-origin.js';
 import { LeaseBundle } from './lease-bundle.js';
+import { enter, type EntryPlan, type NamedLease } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import { WAIT } from './lock-settings.js';
 import type { AcquireOptions, UsingOptions } from './lock.js';
+import type { LockContext } from './lock-context.js';
 import { NameLock } from './name-lock.js';
 
 /**
  * Several locks at once, all or none. All are asked for together first, which takes one round trip when they are
  * free; otherwise one after another in one order everywhere, so that two callers can never wait for each other.
  */
-export class AllOf extends BaseLock {
-  readonly parts: readonly LockPart[];
+export class AllOf extends BaseLock<LeaseBundle> {
+  readonly names: readonly string[];
   private readonly locks: readonly BaseLock[];
 
   /** @throws LockUsageError without any lock, or for one name in two ways */
@@ -24,9 +26,10 @@ export class AllOf extends BaseLock {
     const flat = locks.flatMap((lock) => (lock instanceof AllOf ? lock.locks : [lock]));
     const byName = new Map<string, BaseLock>();
     for (const lock of flat) {
-      const [{ name, mode } = { name: '', mode: 'write' }] = lock.parts;
+      const [name = ''] = lock.names;
       const same = byName.get(name);
-      if (same && (same.parts[0]?.mode !== mode || mode === 'permits'))
+      const alike = same instanceof NameLock && lock instanceof NameLock && same.mode === lock.mode;
+      if (same && !alike)
         throw new LockUsageError(
           `'${name}' is asked for twice at once, in two ways: it would wait for itself.`,
           name,
@@ -35,48 +38,54 @@ export class AllOf extends BaseLock {
     }
     if (byName.size === 0) throw new LockUsageError('Several locks are to be taken, but the list is empty.');
     this.locks = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, lock]) => lock);
-    this.parts = this.locks.flatMap(({ parts }) => parts);
+    this.names = this.locks.flatMap(({ names }) => names);
   }
 
-  async take(options: AcquireOptions, defaultWait: number, explained?: Explanation): Promise<Lease> {
+  async take(options: AcquireOptions, defaultWait: number, explained?: Explanation): Promise<LeaseBundle> {
     const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT);
     try {
-      return new LeaseBundle(await this.takeAll(options, wait));
+      return new LeaseBundle(await this.takeAll(options, wait), this.context);
     } catch (error) {
       throw explained ? explained(error as Error) : error;
     }
   }
 
-  entriesOf(lease: Lease): Entry[] {
-    const leases = lease instanceof LeaseBundle ? lease.parts : [];
-    return this.locks.flatMap((lock, index) => lock.entriesOf(leases[index] ?? lease));
+  leasesIn(lease: LeaseBundle): readonly NamedLease[] {
+    return lease.parts;
   }
 
-  /** Enters the names that the running call holds; the missing ones are taken before, all or none. */
-  protected enter<T>(
-    work: (lease: Lease) => T | PromiseLike<T>,
-    options: UsingOptions,
-    reentrant: boolean,
-  ): Promise<T | typeof OVER> | undefined {
-    const held = this.locks.map((lock) => (lock instanceof NameLock ? lock.heldHere(reentrant) : undefined));
-    const own = held.filter((each) => each !== undefined);
-    if (own.length === 0) return undefined;
-    const missing = this.locks.filter((_, index) => !held[index]);
-    const enter = (taken: Lease): Promise<T | typeof OVER> => {
-      const others = taken instanceof LeaseBundle ? [...taken.parts] : missing.map(() => taken);
-      const leases = held.map((each) => each?.lease ?? (others.shift() as Lease));
-      return this.enterHeld(own, new LeaseBundle(leases), work, options);
+  plansFor(options: UsingOptions & WithOrigin): readonly (EntryPlan | undefined)[] {
+    return this.locks.flatMap((lock) => lock.plansFor(options));
+  }
+
+  /** Enters the names that are held already; the missing ones are taken before, all or none. */
+  protected override enterHeld<T>(
+    plans: readonly (EntryPlan | undefined)[],
+    work: (lease: LeaseBundle) => T | PromiseLike<T>,
+    options: UsingOptions & WithOrigin,
+  ): Promise<T> {
+    const { context } = this;
+    const held = plans.filter((plan) => plan !== undefined);
+    const missing = this.locks.filter((_, index) => !plans[index]);
+    const enterWith = (taken: readonly NamedLease[]): Promise<T> => {
+      const whole = (entered: readonly NamedLease[]): LeaseBundle => {
+        const [entries, others] = [[...entered], [...taken]];
+        const parts = plans.map((plan) => (plan ? entries : others).shift() as NamedLease);
+        return new LeaseBundle(parts, context);
+      };
+      return enter(context, held, whole, work, options, options[ORIGIN]);
     };
-    if (missing.length === 0) return enter(new LeaseBundle([]));
-    return new AllOf(missing, this.context).using(enter, options);
+    if (missing.length === 0) return enterWith([]);
+    const rest = { ...options, within: undefined, reentrant: false };
+    return new AllOf(missing, context).using((taken) => enterWith(taken.parts), rest);
   }
 
   /** All in one round trip, when they are free. */
-  private async takeAll(options: AcquireOptions, wait: number): Promise<Lease[]> {
+  private async takeAll(options: AcquireOptions, wait: number): Promise<NamedLease[]> {
     const { clock } = this.context;
     const until = clock.now() + wait;
     const tries = await Promise.allSettled(
-      this.locks.map(async (lock) => lock.take({ ...options, wait: 0 }, 0)),
+      this.locks.map(async (lock) => (await lock.take({ ...options, wait: 0 }, 0)) as NamedLease),
     );
     const leases = tries.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
     if (leases.length === this.locks.length) return leases;
@@ -89,13 +98,14 @@ export class AllOf extends BaseLock {
   }
 
   /** One after another; those that are taken already are kept alive meanwhile. */
-  private async takeInOrder(options: AcquireOptions, left: () => number): Promise<Lease[]> {
-    const taken: Lease[] = [];
+  private async takeInOrder(options: AcquireOptions, left: () => number): Promise<NamedLease[]> {
+    const taken: NamedLease[] = [];
     const { clock } = this.context;
     const began = clock.now();
     const stop = options.renew === false ? this.keepAlive(taken, options) : undefined;
     try {
-      for (const lock of this.locks) taken.push(await lock.take({ ...options, wait: left() }, 0));
+      for (const lock of this.locks)
+        taken.push((await lock.take({ ...options, wait: left() }, 0)) as NamedLease);
       if (stop) await renewAll(taken);
       for (const lease of taken) lease.assertHeld();
       return taken;

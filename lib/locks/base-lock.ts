@@ -1,44 +1,30 @@
-import type { Clock } from '../base/clock.js';
 import { milliseconds, shown } from '../base/duration.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockLostError } from '../base/lock-lost-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
-import type { Explanation, Line } from '../line/line.js';
+import type { Clock, CancelTimer } from '../base/clock.js';
+import type { Explanation } from '../line/line.js';
 import type { ReleaseTerms } from '../line/tenure.js';
-import { OVER, type Entry, type Held, type HeldLeases, type LockMode } from './held-leases.js';
+import { ORIGIN, type WithOrigin } from './call-origin.js';
+import { LeaseBundle } from './lease-bundle.js';
+import { enter, NamedLease, noEntry, type EntryPlan } from './lease-handle.js';
 import type { Lease } from './lease.js';
-import { checkOptions, MIN_HOLD, truth, WAIT, type LockSettings } from './lock-settings.js';
+import type { LockContext } from './lock-context.js';
+import { checkOptions, MIN_HOLD, truth } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { orRejected } from './or-rejected.js';
+import { selfWait } from './self-wait-hints.js';
 import { UnprotectedLease } from './unprotected-lease.js';
-
-/** What the locks of one registration share. */
-export interface LockContext {
-  readonly line: Line;
-  readonly settings: LockSettings;
-  readonly held: HeldLeases;
-  readonly clock: Clock;
-}
-
-/** One name of a lock, and how it is locked. */
-export interface LockPart {
-  readonly name: string;
-  readonly mode: LockMode;
-}
 
 /** The verbs of every kind, over the two things in which kinds differ: how a lease is taken, and re-entry. */
 export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements Lock<L, X> {
-  abstract readonly parts: readonly LockPart[];
+  abstract readonly names: readonly string[];
 
   constructor(protected readonly context: LockContext) {}
 
-  get names(): string[] {
-    return this.parts.map(({ name }) => name);
-  }
-
   private get firstName(): string {
-    return this.parts[0]?.name ?? '';
+    return this.names[0] ?? '';
   }
 
   acquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L> {
@@ -57,42 +43,50 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
 
   async using<T>(
     work: (lease: L) => T | PromiseLike<T>,
-    options: UsingOptions & X = {} as UsingOptions & X,
+    options: UsingOptions & X & WithOrigin = {} as UsingOptions & X,
   ): Promise<T> {
     const name = this.firstName;
     if (typeof work !== 'function')
       throw new LockUsageError(`The work under a lock is a function; it was ${shown(work)}.`, name);
     checkOptions(options, name);
-    const reentrant = truth(options.reentrant, 'reentrant', name);
+    const { within } = options;
+    if (options.reentrant !== undefined) truth(options.reentrant, 'reentrant', name);
     const runsWithout = mayRunWithoutStore(options.onStoreError, name);
     const minHold = options.minHold === undefined ? 0 : milliseconds(options.minHold, MIN_HOLD);
-    for (let entered = this.enter(work, options, reentrant); entered;) {
-      const outcome = await entered;
-      if (outcome !== OVER) return outcome;
-      entered = this.enter(work, options, reentrant);
+    const { clock, held, settings } = this.context;
+    if (within !== undefined) {
+      checkWithin(within, this.names, this.context);
+      if (within instanceof UnprotectedLease) return work(within as Lease as L);
+    }
+    // Whoever holds nothing by its context, as nearly every call, has nothing to enter.
+    if (within !== undefined || held.innermost) {
+      const plans = this.plansFor(options);
+      if (plans.some((plan) => plan !== undefined)) return this.enterHeld(plans, work, options);
     }
     let lease: L;
+    const stopHint = this.hint(options);
     try {
-      lease = await this.take(options, this.context.settings.wait);
+      lease = await this.take(options, settings.wait);
     } catch (error) {
       if (!runsWithout || !(error instanceof LockStoreError))
         throw this.explanation()?.(error as Error) ?? error;
       return work(new UnprotectedLease(this.names, error) as Lease as L);
+    } finally {
+      stopHint?.();
     }
-    const { clock, held } = this.context;
     const freeFrom = minHold > 0 ? clock.now() + minHold : 0;
     // The outcome of the work is never masked: a loss carries it.
     let outcome: { result: T } | { cause: unknown };
-    const entries = this.entriesOf(lease);
-    const inner = held.open(entries, lease);
+    const leases = this.leasesIn(lease);
+    const inner = held.open(leases, lease, options[ORIGIN]);
     try {
       outcome = { result: await held.begin(inner, lease, work) };
     } catch (cause) {
       outcome = { cause };
     }
-    held.close(inner, entries);
+    held.close(inner, leases.length);
     const loss = this.lossOf(lease);
-    // On the wire when we return; its answer is the line's business.
+    // On the wire when we return, unless entries of it still work; its answer is the line's business.
     if (freeFrom > 0 && freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
     else this.giveBack(lease, outcome);
     if (loss)
@@ -104,34 +98,29 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
   /** Takes a lease without regard to what the running call holds, or throws a LockError, as `explained` has it. */
   abstract take(options: AcquireOptions & X, wait: number, explained?: Explanation): Promise<L>;
 
-  /** Runs `work` inside what the running call holds already; undefined when a lease has to be taken. */
-  protected abstract enter<T>(
-    work: (lease: L) => T | PromiseLike<T>,
-    options: UsingOptions & X,
-    reentrant: boolean,
-  ): Promise<T | typeof OVER> | undefined;
+  /** The leases on single names that `lease` is made of. */
+  abstract leasesIn(lease: L): readonly NamedLease[];
 
+  /** For each name what is held already and may be entered; undefined when a lease has to be taken. */
+  abstract plansFor(options: UsingOptions & WithOrigin): readonly (EntryPlan | undefined)[];
+
+  /** Runs `work` inside what is held already. */
   protected enterHeld<T>(
-    all: readonly Held[],
-    lease: L,
+    plans: readonly (EntryPlan | undefined)[],
     work: (lease: L) => T | PromiseLike<T>,
-    { wait, signal }: UsingOptions,
-  ): Promise<T | typeof OVER> {
-    const { held, settings, clock } = this.context;
-    const patience = wait === undefined ? settings.wait : milliseconds(wait, WAIT);
-    return held.enter(all, lease, work, { wait: patience, signal, clock });
+    options: UsingOptions & WithOrigin,
+  ): Promise<T> {
+    const found = plans.filter((plan) => plan !== undefined);
+    return enter(this.context, found, ([only]) => only as Lease as L, work, options, options[ORIGIN]);
   }
-
-  /** What the running call holds under `lease`. */
-  abstract entriesOf(lease: L): Entry[];
 
   protected giveBack(lease: L, _outcome: { result: unknown } | { cause: unknown }): void {
     void lease.release();
   }
 
-  protected lossOf(lease: Lease): LockLostError | undefined {
+  private lossOf(lease: L): LockLostError | undefined {
     try {
-      lease.assertHeld();
+      for (const { now } of this.leasesIn(lease)) now.assertHeld();
       return undefined;
     } catch (error) {
       // Released by the work itself, in time: that is no loss.
@@ -141,36 +130,74 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
 
   private asked(options: AcquireOptions & X, wait: number): Promise<L> {
     return orRejected(() => {
-      this.refuseToWaitForItself();
       checkOptions(options, this.firstName);
-      return this.take(options, wait, this.explanation());
+      const stopHint = this.hint(options as WithOrigin);
+      const taking = this.take(options, wait, this.explanation());
+      return stopHint ? taking.finally(stopHint) : taking;
     });
   }
 
-  /** A timeout while the running call holds another lock is likely two calls that wait for each other. */
-  private explanation(): Explanation | undefined {
+  /** The lease on one of the names that the async context holds, for which the call would then wait. */
+  private ownLease(): NamedLease | undefined {
     const { held } = this.context;
-    const here = held.current(); // the one who refuses runs elsewhere
-    if (!here) return undefined;
-    return (error) => {
-      if (!(error instanceof LockBusyError) || error.reason !== 'timeout') return error;
-      const holding = held.namesFrom(here);
-      return holding.length > 0 ? error.whileHolding(holding) : error;
-    };
+    if (!held.innermost) return undefined;
+    for (const name of this.names) {
+      const own = held.on(name);
+      if (own) return own.lease;
+    }
+    return undefined;
   }
 
-  /** `acquire` never re-enters: on a name that the running call holds alone it would wait for itself. */
-  private refuseToWaitForItself(): void {
-    for (const { name, mode } of this.parts) {
-      const held = this.context.held.current(name);
-      if (held?.mode === 'write' || (held?.mode === 'read' && mode === 'write'))
-        throw new LockUsageError(
-          `The running call holds '${name}' already and would wait for itself. ` +
-            'Use `using` to enter it again, or `current()` for its lease.',
-          name,
-        );
-    }
+  /** Begins to watch whether the call waits for what its own context holds. */
+  private hint(options: WithOrigin): CancelTimer | undefined {
+    const own = this.ownLease();
+    return own && this.context.hints.watch(own.name, own.mode, options[ORIGIN]?.place);
   }
+
+  /**
+   * A call that was refused while its context holds that lock likely waited for itself; while it holds another, two calls
+   * may have waited for each other.
+   */
+  private explanation(): Explanation | undefined {
+    const { held } = this.context;
+    const here = held.innermost; // the one who refuses runs elsewhere
+    if (!here) return undefined;
+    const own = this.ownLease();
+    return (error) => {
+      if (!(error instanceof LockBusyError)) return error;
+      if (error.reason !== 'timeout' && error.reason !== 'held') return error;
+      if (own) return error.explained(selfWait(own.name, own.mode));
+      const holding = [...new Set([...held.from(here)].map(({ lease }) => lease.name))];
+      return error.reason === 'timeout' && holding.length > 0 ? error.whileHolding(holding) : error;
+    };
+  }
+}
+
+/** The lease on `name` that `within` has, if any. @throws LockUsageError for permits */
+export function leaseWithin(within: Lease, name: string): NamedLease | undefined {
+  const part = (within as NamedLease | LeaseBundle).partOn(name);
+  if (part?.mode === 'permits') throw noEntry(name);
+  return part;
+}
+
+/** @throws LockUsageError for what is no lease of this registration, or on none of the names */
+function checkWithin(within: unknown, names: readonly string[], context: LockContext): void {
+  const own = within instanceof NamedLease || within instanceof LeaseBundle;
+  if (!own && !(within instanceof UnprotectedLease))
+    throw new LockUsageError(
+      `The option within takes a lease that this library gave out; it was ${shown(within)}.`,
+      names[0],
+    );
+  if (own && within.context !== context)
+    throw new LockUsageError(
+      `The option within was given a lease of another LockService: '${within.names.join("', '")}' is locked there, not here.`,
+      names[0],
+    );
+  if (names.some((name) => within.names.includes(name))) return;
+  throw new LockUsageError(
+    `The option within was given the lease of '${within.names.join("', '")}', which is not on '${names.join("', '")}'.`,
+    names[0],
+  );
 }
 
 /** Gives a lease back, and has the store keep its units until then (minimum hold). */

@@ -1,8 +1,8 @@
 import type { LockLostReason } from '../base/lock-lost-error.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockLostError } from '../base/lock-lost-error.js';
-import type { LockContext } from './base-lock.js';
-import { LeaseHandle } from './lease-handle.js';
+import type { LockContext } from './lock-context.js';
+import type { LeaseHandle } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import type { AcquireOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
@@ -53,7 +53,7 @@ export class Leadership implements Leader {
     private readonly context: LockContext,
     private readonly warn: (message: string) => void,
   ) {
-    const lock = new NameLock(name, 'write', context, (tenure) => new LeaseHandle(tenure, context.clock));
+    const lock = new NameLock<LeaseHandle>(name, 'write', context);
     context.settings.request(name, options, 0); // a bad option is the caller's error, not the campaign's
     this.campaign = this.run(lock);
   }
@@ -67,7 +67,7 @@ export class Leadership implements Leader {
     await this.campaign;
   }
 
-  private async run(lock: NameLock): Promise<void> {
+  private async run(lock: NameLock<LeaseHandle>): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {

@@ -1,17 +1,18 @@
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { ReleaseTerms } from '../line/tenure.js';
+import { enter, type NamedLease } from './lease-handle.js';
 import type { Lease } from './lease.js';
-
-/** A lease, as this library gives it back: its units may be kept for a while. */
-export interface GivableLease extends Lease {
-  release(terms?: ReleaseTerms): Promise<'released' | 'expired'>;
-}
+import type { LockContext } from './lock-context.js';
+import type { EntryOptions } from './lock.js';
 
 /** One lease on several names: held while all of its parts are. */
 export class LeaseBundle implements Lease {
   private combined: AbortSignal | undefined;
 
-  constructor(readonly parts: readonly GivableLease[]) {}
+  constructor(
+    readonly parts: readonly NamedLease[],
+    readonly context: LockContext,
+  ) {}
 
   get names(): readonly string[] {
     return this.parts.flatMap(({ names }) => names);
@@ -26,9 +27,14 @@ export class LeaseBundle implements Lease {
   }
 
   fenceOf(name: string): number {
-    const part = this.parts.find(({ names }) => names.includes(name));
-    if (part) return part.fenceOf(name);
+    const part = this.partOn(name);
+    if (part) return part.fence;
     throw new LockUsageError(`This lease is on '${this.names.join("', '")}', not on '${name}'.`, name);
+  }
+
+  /** The lease on one of its names. */
+  partOn(name: string): NamedLease | undefined {
+    return this.parts.find((part) => part.name === name);
   }
 
   get signal(): AbortSignal {
@@ -54,6 +60,12 @@ export class LeaseBundle implements Lease {
   async release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
     const answers = await Promise.all(this.parts.map((part) => part.release(terms)));
     return answers.includes('expired') ? 'expired' : 'released';
+  }
+
+  using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
+    const { context } = this;
+    const plans = this.parts.map((lease) => ({ lease, mode: lease.now.mode }));
+    return enter(context, plans, (entered) => new LeaseBundle(entered, context), work, options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,31 +1,122 @@
-import type { CancelTimer, Clock } from '../base/clock.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { AsyncResource } from 'node:async_hooks';
+import type { CancelTimer } from '../base/clock.js';
 import { milliseconds } from '../base/duration.js';
+import { LockUsageError } from '../base/lock-usage-error.js';
 import type { ReleaseTerms, Tenure } from '../line/tenure.js';
-import type { Lease } from './lease.js';
-import { TTL } from './lock-settings.js';
+import type { CallOrigin } from './call-origin.js';
+import type { LockMode, OwnLease } from './held-leases.js';
+import type { Lease, WriteLease } from './lease.js';
+import type { LockContext } from './lock-context.js';
+import { TTL, WAIT } from './lock-settings.js';
+import type { EntryOptions } from './lock.js';
+import { Turns, type Patience } from './turns.js';
 
-/** The lease of one name that a user holds. */
-export class LeaseHandle implements Lease {
-  private controller: AbortController | undefined;
-  private cancelTimer: CancelTimer | undefined;
+/** The entries that were begun through one lease and have not ended. */
+class Entries {
+  readonly turns: Turns;
+  open = 0;
+  /** What waits for the last of them. */
+  whenOver: (() => void) | undefined;
 
-  constructor(
-    protected readonly tenure: Tenure,
-    protected readonly clock: Clock,
-  ) {}
+  constructor(name: string, context: LockContext) {
+    this.turns = new Turns(name, context.line.around);
+  }
+
+  end(): void {
+    this.open -= 1;
+    if (this.open === 0) this.whenOver?.();
+  }
+}
+
+/** A lease on one name into which more work can be let: the one that was taken, or an entry of it. */
+export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
+  /** None before the first entry: few leases ever have one. */
+  entries: Entries | undefined;
+  /** The lease that was taken. */
+  abstract readonly root: LeaseHandle;
+  abstract readonly context: LockContext;
+  abstract readonly mode: LockMode;
+  abstract readonly now: NamedLease;
+  /** Whether no more entries are let in, though it may still be held for those that were. */
+  abstract readonly released: boolean;
+  abstract readonly signal: AbortSignal;
+  abstract readonly held: boolean;
+  abstract readonly remaining: number;
+
+  abstract assertHeld(): void;
+  abstract renew(ttl?: number): Promise<void>;
+  abstract release(terms?: ReleaseTerms): Promise<'released' | 'expired'>;
+  abstract downgrade(): Promise<Lease>;
+
+  get name(): string {
+    return this.root.tenure.name;
+  }
 
   get names(): readonly string[] {
-    return [this.tenure.name];
+    return [this.name];
   }
 
   get fence(): number {
-    return this.tenure.fence;
+    return this.root.tenure.fence;
   }
 
   fenceOf(name: string): number {
-    if (name === this.tenure.name) return this.tenure.fence;
-    throw new LockUsageError(`This lease is on '${this.tenure.name}', not on '${name}'.`, name);
+    if (name === this.name) return this.fence;
+    throw new LockUsageError(`This lease is on '${this.name}', not on '${name}'.`, name);
+  }
+
+  /** The lease on one of its names. */
+  partOn(name: string): NamedLease | undefined {
+    return name === this.name ? this : undefined;
+  }
+
+  using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
+    return enter(
+      this.context,
+      [{ lease: this, mode: this.now.mode }],
+      ([only]) => only as Lease,
+      work,
+      options,
+    );
+  }
+
+  /** Sends the release and does not await its answer. */
+  [Symbol.asyncDispose](): Promise<void> {
+    void this.release();
+    return Promise.resolve();
+  }
+}
+
+/** The lease of one name that a user holds, with all units of it. */
+export class LeaseHandle extends NamedLease {
+  /** The lease that took this one's place. */
+  private reading: ReadLease | undefined;
+  private controller: AbortController | undefined;
+  private cancelTimer: CancelTimer | undefined;
+  private leaving: Promise<'released' | 'expired'> | undefined;
+
+  constructor(
+    readonly tenure: Tenure,
+    readonly context: LockContext,
+  ) {
+    super();
+  }
+
+  get root(): this {
+    return this;
+  }
+
+  get mode(): LockMode {
+    return 'write';
+  }
+
+  get now(): LeaseHandle {
+    return this.reading ?? this;
+  }
+
+  get released(): boolean {
+    const { now } = this;
+    return now.leaving !== undefined || now.tenure.over === 'released';
   }
 
   get held(): boolean {
@@ -39,9 +130,11 @@ export class LeaseHandle implements Lease {
   get signal(): AbortSignal {
     if (this.controller) return this.controller.signal;
     const controller = (this.controller = new AbortController());
+    // Listeners run in the context of whoever asked for the signal, not of whatever finds the loss.
+    const abort = AsyncResource.bind(() => this.abortWhenLost());
     if (this.tenure.over === undefined) {
-      this.tenure.onLoss(() => this.abortWhenLost());
-      this.watch();
+      this.tenure.onLoss(abort);
+      this.watch(abort);
     } else this.abortWhenLost();
     return controller.signal;
   }
@@ -62,22 +155,47 @@ export class LeaseHandle implements Lease {
     return this.tenure.hold.workDone;
   }
 
+  /** At once, or when the last entry has ended that was begun through it. */
   release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
+    if (this.reading) return this.reading.release(terms);
+    if (this.leaving) return this.leaving;
+    const { entries } = this;
+    if (!entries || entries.open === 0) return this.giveBack(terms);
+    const { clock } = this.context;
+    const asked = clock.now();
+    return (this.leaving = new Promise((resolve) => {
+      entries.whenOver = () => {
+        const keep = Math.max(0, (terms?.keep ?? 0) - (clock.now() - asked));
+        resolve(this.giveBack({ keep, done: terms?.done ?? 0 }));
+      };
+    }));
+  }
+
+  async downgrade(): Promise<Lease> {
+    if (this.reading) return this.reading;
+    if (this.mode !== 'write')
+      throw new LockUsageError(
+        `The lease of '${this.name}' is not a writer's: there is nothing to downgrade.`,
+      );
+    this.assertHeld();
+    const { tenure, done } = this.tenure.downgrade(1);
+    this.reading = new ReadLease(tenure, this.context);
+    this.reading.entries = this.entries; // those who were let in go on as readers
+    await done;
+    this.reading.assertHeld();
+    return this.reading;
+  }
+
+  private giveBack(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
     this.cancelTimer?.();
     return this.tenure.release(terms);
   }
 
-  /** Sends the release and does not await its answer. */
-  [Symbol.asyncDispose](): Promise<void> {
-    void this.release();
-    return Promise.resolve();
-  }
-
   /** The deadline may move: looks again when it was to pass. */
-  private watch(): void {
-    this.cancelTimer = this.clock.after(this.tenure.remaining, () => {
-      if (this.tenure.over === undefined) this.watch();
-      else this.abortWhenLost();
+  private watch(abort: () => void): void {
+    this.cancelTimer = this.context.clock.after(this.tenure.remaining, () => {
+      if (this.tenure.over === undefined) this.watch(abort);
+      else abort();
     });
   }
 
@@ -86,4 +204,171 @@ export class LeaseHandle implements Lease {
     const { loss } = this.tenure;
     if (loss) this.controller?.abort(loss);
   }
+}
+
+/** The lease of a reader. */
+export class ReadLease extends LeaseHandle {
+  override get mode(): LockMode {
+    return 'read';
+  }
+}
+
+/** The lease of some permits, which nobody enters again. */
+export class PermitLease extends LeaseHandle {
+  override get mode(): LockMode {
+    return 'permits';
+  }
+}
+
+/** One entry into a lease: held while its work runs and the lease is held. */
+export class EnteredLease extends NamedLease {
+  private over = false;
+  private endTurn: (() => void) | undefined;
+  private readonly counted: Entries;
+
+  /** Counts from now on: the lease outlives it. @throws LockLostError when the lease is lost, or given back */
+  constructor(
+    private readonly outer: NamedLease,
+    private readonly asked: LockMode,
+  ) {
+    super();
+    if (outer.mode === 'permits') throw noEntry(outer.name);
+    if (outer.released) throw outer.root.tenure.lostError('released');
+    outer.assertHeld();
+    this.counted = outer.entries ??= new Entries(outer.name, outer.context);
+    this.counted.open += 1;
+  }
+
+  get root(): LeaseHandle {
+    return this.outer.root;
+  }
+
+  get context(): LockContext {
+    return this.outer.context;
+  }
+
+  get mode(): LockMode {
+    return this.asked === 'read' ? 'read' : this.root.now.mode;
+  }
+
+  get now(): this {
+    return this;
+  }
+
+  get released(): boolean {
+    return this.over || this.root.released;
+  }
+
+  get held(): boolean {
+    return !this.over && this.root.now.held;
+  }
+
+  get remaining(): number {
+    return this.over ? 0 : this.root.now.remaining;
+  }
+
+  get signal(): AbortSignal {
+    return this.root.now.signal;
+  }
+
+  assertHeld(): void {
+    if (this.over) throw this.root.tenure.lostError('released');
+    this.root.now.assertHeld();
+  }
+
+  async renew(ttl?: number): Promise<void> {
+    this.assertHeld();
+    await this.root.now.renew(ttl);
+  }
+
+  /** Gives back the whole lease, when all entries have ended. */
+  release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
+    return this.over ? Promise.resolve('expired') : this.root.release(terms);
+  }
+
+  async downgrade(): Promise<Lease> {
+    this.assertHeld();
+    await this.root.downgrade();
+    return this;
+  }
+
+  /** Waits until no sibling works. @throws LockBusyError */
+  async begin(patience: Patience): Promise<void> {
+    this.endTurn = await this.counted.turns.take(patience);
+  }
+
+  /** Its work is done. The siblings' turn comes when what was begun through it has ended, too. */
+  end(): void {
+    this.over = true;
+    const { entries } = this;
+    if (entries && entries.open > 0) entries.whenOver = () => this.leave();
+    else this.leave();
+  }
+
+  private leave(): void {
+    this.endTurn?.();
+    this.counted.end();
+  }
+}
+
+/** A lease to be entered, and how. */
+export interface EntryPlan {
+  readonly lease: NamedLease;
+  readonly mode: LockMode;
+}
+
+/**
+ * Runs `work` inside leases that are held already, without asking the store. Entries through one lease take turns, and
+ * it is given back only when they have ended. `whole` makes what the work is given.
+ *
+ * @throws LockBusyError when a sibling works for longer than `wait`
+ * @throws LockLostError when the lease was lost, or given back (reason `released`)
+ * @throws LockUsageError for an entry that writes under a lease that reads
+ */
+export async function enter<L extends Lease, T>(
+  context: LockContext,
+  plans: readonly EntryPlan[],
+  whole: (entered: readonly EnteredLease[]) => L,
+  work: (lease: L) => T | PromiseLike<T>,
+  { wait, signal }: EntryOptions,
+  origin?: CallOrigin,
+): Promise<T> {
+  const { held, settings } = context;
+  const patience = { wait: wait === undefined ? settings.wait : milliseconds(wait, WAIT), signal };
+  const entered: EnteredLease[] = [];
+  try {
+    for (const { lease, mode } of plans) entered.push(new EnteredLease(lease.now, mode));
+    for (const each of entered) await each.begin(patience);
+    plans.forEach(({ lease, mode }) => {
+      if (mode === 'write' && lease.now.mode === 'read') throw upgrade(lease.name);
+    });
+    for (const each of entered) each.assertHeld();
+    const lease = whole(entered);
+    const inner = held.open(entered, lease, origin);
+    try {
+      return await held.begin(inner, lease, work);
+    } finally {
+      held.close(inner, entered.length);
+    }
+  } finally {
+    for (const each of entered) each.end();
+  }
+}
+
+/** Two readers that both ask to write would wait for each other. */
+export function upgrade(name: string): LockUsageError {
+  return new LockUsageError(
+    `The running call reads under '${name}' and asks to write: two readers that do so would wait for ` +
+      'each other for ever. Take the write lock from the start, and downgrade it when reading is enough.',
+    name,
+  );
+}
+
+/** Permits are counted, not entered. */
+export function noEntry(name: string): LockUsageError {
+  return new LockUsageError(
+    `'${name}' is a semaphore, whose permits nobody enters again: each call takes its own. ` +
+      'Take as many units as you need at once.',
+    name,
+  );
 }

@@ -1,3 +1,5 @@
+import type { EntryOptions } from './lock.js';
+
 /**
  * The time-limited hold of a lock.
  *
@@ -36,8 +38,21 @@ export interface Lease extends AsyncDisposable {
    * @throws LockStoreError when the outcome is unknown; the lease keeps its old deadline
    */
   renew(ttl?: number): Promise<void>;
-  /** Gives the lock back; `expired` when it was lost before. Idempotent. */
+  /**
+   * Gives the lock back; `expired` when it was lost before. Idempotent. Entries that were begun by `using` end first;
+   * new ones are refused from now on.
+   */
   release(): Promise<'released' | 'expired'>;
+  /**
+   * Runs `work` under this lease, without waiting for the lock: the way to call, while you hold a lock, what locks the
+   * same name. Entries through one lease take turns, and the lease is given back only when they have ended. The
+   * work is given a lease of its own, which ends with it and is entered again in the same way.
+   *
+   * @throws LockBusyError when another entry works for longer than `wait`
+   * @throws LockLostError when the lease is lost, or was given back (reason `released`)
+   * @throws LockUsageError for the lease of a semaphore, whose permits nobody enters again
+   */
+  using<T>(work: (lease: Lease) => T | PromiseLike<T>, options?: EntryOptions): Promise<T>;
 }
 
 /**

@@ -26,6 +26,11 @@ export interface LockServiceOptions {
   readonly fenceMemory?: Duration | undefined;
   /** How long running work keeps its leases at shutdown. 0 … 24 h. @default 10 s */
   readonly shutdownGrace?: Duration | undefined;
+  /**
+   * Whether calls enter the names that their async context holds, unless they say otherwise; see
+   * `reentrant` of `using` for what that trusts. @default false
+   */
+  readonly reentrant?: boolean | undefined;
   /** Redis unreachable at start: fail within 5 s, or boot and fail per call until it is there. @default 'require' */
   readonly startup?: 'require' | 'warn' | undefined;
 }

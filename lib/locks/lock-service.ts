@@ -3,13 +3,12 @@ import { Line } from '../line/line.js';
 import type { LockStore } from '../store/lock-store.js';
 import type { StoreFindings } from '../store/store-findings.js';
 import { AllOf, locksIn } from './all-of.js';
-import type { LockContext } from './base-lock.js';
 import type { CountDownLatch } from './countdown-latch.js';
 import { HeldLeases } from './held-leases.js';
 import { Inspector } from './inspector.js';
 import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
-import { LeaseHandle } from './lease-handle.js';
 import type { Lease, WriteLease } from './lease.js';
+import type { LockContext } from './lock-context.js';
 import type { LockReport } from './lock-report.js';
 import type { LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
@@ -17,10 +16,10 @@ import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
 import { orRejected } from './or-rejected.js';
 import { SemaphoreLock } from './semaphore-lock.js';
+import { SelfWaitHints } from './self-wait-hints.js';
 import type { Semaphore } from './semaphore.js';
 import { meetStore } from './start-up.js';
 import { StoreLatch } from './store-latch.js';
-import { WriteLock } from './write-lock.js';
 
 /**
  * Everything about locks: take them by name, look at them, take them away.
@@ -41,7 +40,8 @@ export class LockService {
     private readonly log: { warn(message: string): void },
   ) {
     const line = new Line(store, clock);
-    this.context = { line, settings, held: new HeldLeases(), clock };
+    const hints = new SelfWaitHints(clock, (message) => log.warn(message));
+    this.context = { line, settings, held: new HeldLeases(), clock, hints };
     this.inspector = new Inspector(store);
   }
 
@@ -55,7 +55,10 @@ export class LockService {
    * next to each other enter together, so that nobody starves.
    */
   readWrite(name: string): { readonly read: Lock; readonly write: Lock<WriteLease> } {
-    return { read: this.nameLock(name, 'read'), write: new WriteLock(name, this.context) };
+    return {
+      read: this.nameLock(name, 'read'),
+      write: new NameLock<WriteLease>(name, 'write', this.context),
+    };
   }
 
   /** So many permits under one name. 1 … 2³⁰. @throws LockUsageError */
@@ -141,7 +144,11 @@ export class LockService {
     return leader;
   }
 
-  /** The lease of the `using` or `@Locked` method that is running, or the one on `name`. */
+  /**
+   * The lease of the `using` or `@Locked` method that is running, or the one on `name`, by the *async context*: code
+   * that a queue, a batcher or an emitter runs in the context of a holder sees that holder's lease. Where that matters,
+   * hand on the lease that the work was given.
+   */
   current(name?: string): Lease | undefined {
     return this.context.held.leaseOf(name);
   }
@@ -190,7 +197,6 @@ export class LockService {
   }
 
   private nameLock(name: string, mode: 'read' | 'write'): NameLock {
-    if (mode === 'write') return new WriteLock(name, this.context);
-    return new NameLock(name, mode, this.context, (tenure) => new LeaseHandle(tenure, this.context.clock));
+    return new NameLock(name, mode, this.context);
   }
 }

@@ -29,6 +29,7 @@ export class LockSettings {
   readonly fenceMemory: number;
   readonly shutdownGrace: number;
   readonly startup: 'require' | 'warn';
+  readonly reentrant: boolean;
   /** `host:pid` of this process. */
   readonly process = `${hostname()}:${process.pid}`;
   private readonly guard: number | undefined;
@@ -47,6 +48,7 @@ export class LockSettings {
     this.shutdownGrace = milliseconds(shutdownGrace, upToADay('shutdownGrace'));
     this.namespace = namespaceOf(namespace);
     this.startup = startupOf(startup);
+    this.reentrant = truth(options.reentrant ?? false, 'reentrant', '');
   }
 
   /** What one call asks of the line. @throws LockUsageError */

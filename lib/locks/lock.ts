@@ -32,15 +32,34 @@ export interface AcquireOptions {
 }
 
 /**
+ * How an entry into a lease that is held waits for its turn.
+ *
+ * @publicApi
+ */
+export interface EntryOptions {
+  /** How long to wait while another entry works: 0 … 24 h or Infinity. @default the registration's `wait` */
+  readonly wait?: Duration | undefined;
+  /** Ends the waiting at once, with reason `aborted`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
  * How `using` and `@Locked` behave.
  *
  * @publicApi
  */
 export interface UsingOptions extends AcquireOptions {
   /**
-   * Whether a name that the running call already holds is entered without waiting. `false` turns a nested
-   * entry into a LockUsageError instead of a deadlock.
-   * @default true
+   * The lease under which the call runs: the names that it is on are entered without waiting, and all others are taken.
+   * Entries through one lease take turns, and it is given back only when they have ended. It must be a lease of
+   * this LockService, on at least one of the names, and not of a semaphore. @default none
+   */
+  readonly within?: Lease | undefined;
+  /**
+   * Whether a name that the async context holds is entered without waiting. `true` trusts the context: a queue, a
+   * batcher or an emitter that runs somebody else's work in the context of a holder lets it in, so use `within` where
+   * you can. With `false` the call waits in line like any other; a nested call then ends at its `wait`.
+   * @default the registration's `reentrant` (false)
    */
   readonly reentrant?: boolean | undefined;
   /**

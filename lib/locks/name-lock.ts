@@ -1,65 +1,69 @@
-import { LockUsageError } from '../base/lock-usage-error.js';
 import { checkName } from '../base/name.js';
 import type { Explanation } from '../line/line.js';
-import type { Tenure } from '../line/tenure.js';
 import { WHOLE } from '../store/lock-state.js';
-import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
-import type { Entry, Held, LockMode, OVER } from './held-leases.js';
-import type { LeaseHandle } from './lease-handle.js';
+import { BaseLock, leaseWithin } from './base-lock.js';
+import { isSuperCall, ORIGIN, type WithOrigin } from './call-origin.js';
+import type { LockMode } from './held-leases.js';
+import { LeaseHandle, ReadLease, upgrade, type EntryPlan, type NamedLease } from './lease-handle.js';
+import type { Lease } from './lease.js';
+import type { LockContext } from './lock-context.js';
 import type { AcquireOptions, UsingOptions } from './lock.js';
 
 /** One name, locked alone or together with other readers. */
-export class NameLock<L extends LeaseHandle = LeaseHandle> extends BaseLock<L> {
+export class NameLock<L extends Lease = Lease> extends BaseLock<L> {
   readonly name: string;
-  readonly parts: readonly [LockPart];
+  readonly names: readonly [string];
 
-  /** `leaseOn` makes the lease of a tenure. @throws LockUsageError for a bad name */
+  /** @throws LockUsageError for a bad name */
   constructor(
     name: string,
     readonly mode: Exclude<LockMode, 'permits'>,
     context: LockContext,
-    private readonly leaseOn: (tenure: Tenure) => L,
   ) {
     super(context);
     this.name = checkName(name);
-    this.parts = [{ name, mode }];
+    this.names = [name];
   }
 
   take(options: AcquireOptions, wait: number, explained?: Explanation): Promise<L> {
-    const { line, settings } = this.context;
-    const units = this.mode === 'write' ? WHOLE : 1;
-    const request = settings.request(this.name, options, wait, { units, capacity: WHOLE });
-    return line.acquire(request, this.leaseOn, explained);
+    const { context, mode } = this;
+    const units = mode === 'write' ? WHOLE : 1;
+    const request = context.settings.request(this.name, options, wait, { units, capacity: WHOLE });
+    const Handle = mode === 'write' ? LeaseHandle : ReadLease;
+    return context.line.acquire(request, (tenure) => new Handle(tenure, context) as Lease as L, explained);
   }
 
-  entriesOf(lease: L): Entry[] {
-    return [{ name: this.name, mode: this.mode, lease }];
+  leasesIn(lease: L): readonly NamedLease[] {
+    return [lease as Lease as NamedLease];
   }
 
-  protected enter<T>(
-    work: (lease: L) => T | PromiseLike<T>,
-    options: UsingOptions,
-    reentrant: boolean,
-  ): Promise<T | typeof OVER> | undefined {
-    const held = this.heldHere(reentrant);
-    return held && this.enterHeld([held], held.lease as L, work, options);
+  plansFor(options: UsingOptions & WithOrigin): readonly [EntryPlan | undefined] {
+    const lease = this.leaseToEnter(options);
+    return [lease && { lease, mode: this.mode }];
   }
 
-  /** What the running call holds of this name and may enter again. @throws LockUsageError when it may not */
-  heldHere(reentrant: boolean): Held | undefined {
-    const held = this.context.held.current(this.name);
-    if (!held || held.mode === 'permits') return undefined;
-    if (!reentrant)
-      throw new LockUsageError(
-        `The running call holds '${this.name}' already, and reentrant is false: it would wait for itself.`,
-        this.name,
-      );
-    if (held.mode === 'read' && this.mode === 'write')
-      throw new LockUsageError(
-        `The running call reads under '${this.name}' and asks to write: two readers that do so would wait for ` +
-          'each other for ever. Take the write lock from the start, and downgrade it when reading is enough.',
-        this.name,
-      );
-    return held;
+  private leaseToEnter(options: UsingOptions & WithOrigin): NamedLease | undefined {
+    const { within, reentrant } = options;
+    const { held, settings } = this.context;
+    if (within !== undefined) return this.fitting(leaseWithin(within, this.name));
+    const innermost = held.on(this.name)?.lease;
+    if (!innermost || innermost.mode === 'permits') return undefined;
+    if (reentrant ?? settings.reentrant) return this.fitting(innermost);
+    // Nobody asked for re-entry: only `super.method()` of the locked method that holds the name comes in.
+    const origin = options[ORIGIN];
+    if (reentrant === false || origin?.self === undefined || this.upgrades(innermost)) return undefined;
+    for (const each of held.from(held.on(this.name)))
+      if (each.lease.root === innermost.root && isSuperCall(origin, each.origin)) return innermost;
+    return undefined;
+  }
+
+  /** @throws LockUsageError when it is read under, and this is to write */
+  private fitting(lease: NamedLease | undefined): NamedLease | undefined {
+    if (lease && this.upgrades(lease)) throw upgrade(this.name);
+    return lease;
+  }
+
+  private upgrades(lease: NamedLease): boolean {
+    return this.mode === 'write' && lease.now.mode === 'read';
   }
 }

@@ -1,6 +1,6 @@
 import { milliseconds, type Duration } from '../base/duration.js';
-import type { LockContext } from './base-lock.js';
-import { LeaseHandle } from './lease-handle.js';
+import type { LockContext } from './lock-context.js';
+import type { LeaseHandle } from './lease-handle.js';
 import { DONE_TTL } from './lock-settings.js';
 import type { UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
@@ -10,7 +10,7 @@ import { NameLock } from './name-lock.js';
  *
  * @publicApi
  */
-export interface OnceOptions extends Omit<UsingOptions, 'onStoreError' | 'reentrant' | 'minHold'> {
+export interface OnceOptions extends Omit<UsingOptions, 'onStoreError' | 'reentrant' | 'within' | 'minHold'> {
   /** For how long the work counts as done, so that nobody runs it again. 100 ms … 24 h. */
   readonly doneTtl: Duration;
 }
@@ -23,7 +23,7 @@ export interface OnceOptions extends Omit<UsingOptions, 'onStoreError' | 'reentr
 export type OnceOutcome<T> = { readonly ran: true; readonly value: T } | { readonly ran: false };
 
 /** A lock whose work is done once: the release of the one who ran it leaves a mark for the others. */
-export class OnceLock extends NameLock {
+export class OnceLock extends NameLock<LeaseHandle> {
   private readonly done: number;
 
   constructor(
@@ -31,14 +31,14 @@ export class OnceLock extends NameLock {
     context: LockContext,
     private readonly options: OnceOptions,
   ) {
-    super(name, 'write', context, (tenure) => new LeaseHandle(tenure, context.clock));
+    super(name, 'write', context);
     this.done = Math.ceil(milliseconds(options.doneTtl, DONE_TTL));
   }
 
   run<T>(work: (lease: LeaseHandle) => T | PromiseLike<T>): Promise<OnceOutcome<T>> {
     return this.using<OnceOutcome<T>>(
       async (lease) => (lease.workDone ? { ran: false } : { ran: true, value: await work(lease) }),
-      { ...this.options, reentrant: false, minHold: 0 },
+      { ...this.options, within: undefined, reentrant: false, minHold: 0 },
     );
   }
 

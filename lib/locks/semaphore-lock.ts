@@ -2,19 +2,18 @@ import { checkName } from '../base/name.js';
 import type { Explanation } from '../line/line.js';
 import type { LockStore } from '../store/lock-store.js';
 import { WHOLE } from '../store/lock-state.js';
-import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
-import type { Entry } from './held-leases.js';
-import { LeaseHandle } from './lease-handle.js';
-import type { Lease } from './lease.js';
-import type { AcquireOptions } from './lock.js';
+import { BaseLock } from './base-lock.js';
+import { noEntry, PermitLease, type EntryPlan, type NamedLease } from './lease-handle.js';
+import type { LockContext } from './lock-context.js';
+import type { AcquireOptions, UsingOptions } from './lock.js';
 import { wholeNumber } from './whole-number.js';
 import type { PermitOptions, Semaphore } from './semaphore.js';
 
 const ASK_PATIENCE = 1_000;
 
 /** So many permits under one name, each owned, leased and renewed. */
-export class SemaphoreLock extends BaseLock<Lease, PermitOptions> implements Semaphore {
-  readonly parts: readonly [LockPart];
+export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implements Semaphore {
+  readonly names: readonly [string];
 
   /** @throws LockUsageError for a bad name or number of permits */
   constructor(
@@ -24,16 +23,16 @@ export class SemaphoreLock extends BaseLock<Lease, PermitOptions> implements Sem
     private readonly store: LockStore,
   ) {
     super(context);
-    this.parts = [{ name: checkName(name), mode: 'permits' }];
+    this.names = [checkName(name)];
     wholeNumber(permits, 'permits', WHOLE, name);
   }
 
-  take(options: AcquireOptions & PermitOptions, wait: number, explained?: Explanation): Promise<Lease> {
-    const { line, settings, clock } = this.context;
+  take(options: AcquireOptions & PermitOptions, wait: number, explained?: Explanation): Promise<PermitLease> {
+    const { line, settings } = this.context;
     const { units = 1 } = options;
     wholeNumber(units, 'units', this.permits, this.name);
     const request = settings.request(this.name, options, wait, { units, capacity: this.permits });
-    return line.acquire(request, (tenure) => new LeaseHandle(tenure, clock), explained);
+    return line.acquire(request, (tenure) => new PermitLease(tenure, this.context), explained);
   }
 
   async available(): Promise<number> {
@@ -42,12 +41,13 @@ export class SemaphoreLock extends BaseLock<Lease, PermitOptions> implements Sem
     return Math.max(0, this.permits - holders.reduce((sum, { units }) => sum + units, 0));
   }
 
-  entriesOf(lease: Lease): Entry[] {
-    return [{ name: this.name, mode: 'permits', lease }];
+  leasesIn(lease: PermitLease): readonly NamedLease[] {
+    return [lease];
   }
 
-  /** A call that holds a permit and asks for another wants two. */
-  protected enter(): undefined {
-    return undefined;
+  /** A call that holds a permit and asks for another wants two. @throws LockUsageError when it is to be entered */
+  plansFor({ within }: UsingOptions): readonly [EntryPlan | undefined] {
+    if (within?.names.includes(this.name)) throw noEntry(this.name);
+    return [undefined];
   }
 }

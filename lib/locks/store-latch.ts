@@ -6,7 +6,7 @@ import { LatchWatch } from '../line/latch-watch.js';
 import { micros } from '../line/terms.js';
 import type { LatchAnswer, LatchOperation } from '../store/latch-machine.js';
 import { WHOLE } from '../store/lock-state.js';
-import type { LockContext } from './base-lock.js';
+import type { LockContext } from './lock-context.js';
 import type { CountDownLatch } from './countdown-latch.js';
 import { TTL, WAIT } from './lock-settings.js';
 import { wholeNumber } from './whole-number.js';

@@ -1,22 +1,25 @@
-import type { Clock } from '../base/clock.js';
 import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
+import type { Surroundings } from '../line/surroundings.js';
 
-/** How long a nested entry waits for its siblings. */
+/** How long an entry waits for its siblings. */
 export interface Patience {
   readonly wait: number;
   readonly signal: AbortSignal | undefined;
-  readonly clock: Clock;
 }
 
-/** Nested entries of one hold that run side by side take turns, in the order in which they came. */
+/** Entries of one lease that run side by side take turns, in the order in which they came. */
 export class Turns {
   private taken = false;
   private readonly waiting = new Set<() => void>();
 
-  constructor(private readonly name: string) {}
+  constructor(
+    private readonly name: string,
+    private readonly around: Surroundings,
+  ) {}
 
   /** Resolves with what ends the turn. Rejects with LockBusyError, since siblings may wait for each other, too. */
-  take({ wait, signal, clock }: Patience): Promise<() => void> {
+  take({ wait, signal }: Patience): Promise<() => void> {
+    const { clock, aborts } = this.around;
     const end = (): void => this.next();
     const since = clock.now();
     return new Promise((resolve, reject) => {
@@ -28,11 +31,14 @@ export class Turns {
         finish();
         reject(this.busy(reason, Math.round(clock.now() - since), signal));
       };
+      if (signal?.aborted) return reject(this.busy('aborted', 0, signal));
+      if (wait === 0) return reject(this.busy('held', 0, signal));
       const abort = (): void => leave('aborted');
-      const cancel = wait > 0 && wait < Infinity ? clock.after(wait, () => leave('timeout')) : undefined;
+      const cancel = wait < Infinity ? clock.after(wait, () => leave('timeout')) : undefined;
+      if (signal) aborts.add(signal, abort);
       const finish = (): void => {
         cancel?.();
-        signal?.removeEventListener('abort', abort);
+        if (signal) aborts.delete(signal, abort);
         this.waiting.delete(serve);
       };
       const serve = (): void => {
@@ -40,9 +46,6 @@ export class Turns {
         resolve(end);
       };
       this.waiting.add(serve);
-      signal?.addEventListener('abort', abort);
-      if (signal?.aborted) abort();
-      else if (wait === 0) leave('held');
     });
   }
 
@@ -55,8 +58,8 @@ export class Turns {
   private busy(reason: LockBusyReason, waited: number, signal: AbortSignal | undefined): LockBusyError {
     const cause = reason === 'aborted' ? { cause: signal?.reason as unknown } : {};
     return new LockBusyError(
-      `The running call holds '${this.name}', but another nested entry of it works under it; ` +
-        `it did not end within ${waited} ms.`,
+      `Another entry works under the lease of '${this.name}' and did not end within ${waited} ms. Entries through ` +
+        'one lease take turns; an entry that was let in enters again through the lease that its own work was given.',
       this.name,
       { reason, waited, ...cause },
     );

@@ -39,6 +39,11 @@ export class UnprotectedLease implements Lease {
     return Promise.resolve('expired');
   }
 
+  /** Runs it without the lock, as the work around it. */
+  async using<T>(work: (lease: Lease) => T | PromiseLike<T>): Promise<T> {
+    return work(this);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
   }

@@ -1,4 +1,5 @@
 import { LockBusyError } from '../base/lock-busy-error.js';
+import { ORIGIN, type CallOrigin, type WithOrigin } from '../locks/call-origin.js';
 import type { Lease } from '../locks/lease.js';
 import type { UsingOptions } from '../locks/lock.js';
 import type { LockService } from '../locks/lock-service.js';
@@ -12,20 +13,32 @@ type Work = (lease: Lease) => unknown;
 /** What the options of a decorator come to, made once for all its calls. */
 interface Plan {
   readonly kind: LockedKind;
-  readonly settings: UsingOptions;
+  readonly settings: UsingOptions & WithOrigin;
   readonly onBusy: NonNullable<LockedOptions['onBusy']>;
 }
 
-/** Runs work under the lock as the options of a decorator say; resolves with its value, or that of `onBusy`. */
+/**
+ * Runs work under the lock as the options of a decorator say; resolves with its value, or that of `onBusy`. `self` is the
+ * instance where it matters who calls: see {@link CallOrigin}.
+ */
 export function lockedCall(
   options: LockedOptions,
-): (locks: LockService, names: LockNames, work: Work, signal?: AbortSignal) => Promise<unknown> {
+  origin?: CallOrigin,
+): (
+  locks: LockService,
+  names: LockNames,
+  work: Work,
+  signal?: AbortSignal,
+  self?: object,
+) => Promise<unknown> {
   const { profile } = options;
   // What a profile says is known at the call only.
-  const fixed = profile === undefined ? planOf(options) : undefined;
-  return (locks, names, work, signal) => {
-    const plan = fixed ?? planOf({ ...profileOf(locks, profile as string), ...options });
-    const settings = signal === undefined ? plan.settings : { ...plan.settings, signal };
+  const fixed = profile === undefined ? planOf(options, origin) : undefined;
+  return (locks, names, work, signal, self) => {
+    const plan = fixed ?? planOf({ ...profileOf(locks, profile as string), ...options }, origin);
+    let { settings } = plan;
+    if (signal !== undefined) settings = { ...settings, signal };
+    if (self !== undefined && origin) settings = { ...settings, [ORIGIN]: { ...origin, self } };
     const run = (held: Work): Promise<unknown> => runLocked(locks, names, held, plan.kind, settings);
     return plan.onBusy === 'throw' ? run(work) : unlessBusy(run, work, plan.onBusy);
   };
@@ -50,11 +63,15 @@ async function unlessBusy(
 }
 
 /** @throws LockUsageError for options of different kinds */
-function planOf(options: LockedOptions): Plan {
+function planOf(options: LockedOptions, origin: CallOrigin | undefined): Plan {
   const { locks: _locks, profile: _profile, onBusy = 'throw', mode, permits, units, ...given } = options;
   const kind = { mode, permits, units };
   checkKind(kind);
-  const settings = onBusy === 'skip' && given.wait === undefined ? { ...given, wait: 0 } : given;
+  const settings = {
+    ...given,
+    ...(onBusy === 'skip' && given.wait === undefined ? { wait: 0 } : {}),
+    ...(origin ? { [ORIGIN]: origin } : {}),
+  };
   return { kind, settings, onBusy };
 }
 

@@ -6,6 +6,7 @@ export type Method = (this: unknown, ...args: unknown[]) => unknown;
 // What belongs to a function itself; a generator's prototype cannot be moved.
 const ITS_OWN: ReadonlySet<string | symbol> = new Set(['prototype', 'arguments', 'caller']);
 const LOCKED = Symbol.for('nestjs-distributed-lock:locked');
+const KINSHIP = Symbol.for('nestjs-distributed-lock:kinship');
 
 /** The method that a decorator stands on; refuses every other place, with the remedy. */
 export function methodOf(target: object, property: unknown, descriptor: unknown, where: string): Method {
@@ -49,4 +50,21 @@ export function takePlaceOf(method: Method, replacement: Method, options: Locked
 /** The options of the `@Locked` decorators of a method, the outermost first. */
 export function lockedOptionsOf(method: object): readonly LockedOptions[] {
   return (Reflect.getOwnMetadata(LOCKED, method) as LockedOptions[] | undefined) ?? [];
+}
+
+/** Whether a locked method overrides another locked method, or is overridden by one; known when classes are defined. */
+export interface Kinship {
+  inherited: boolean;
+}
+
+/** Registers a locked method and tells it, and those that it overrides, of each other. */
+export function kinshipOf(target: object, property: string | symbol): Kinship {
+  const known = Reflect.getOwnMetadata(KINSHIP, target, property) as Kinship | undefined;
+  const own = known ?? { inherited: false };
+  for (let at = Reflect.getPrototypeOf(target); at !== null; at = Reflect.getPrototypeOf(at)) {
+    const above = Reflect.getOwnMetadata(KINSHIP, at, property) as Kinship | undefined;
+    if (above) above.inherited = own.inherited = true;
+  }
+  Reflect.defineMetadata(KINSHIP, own, target, property);
+  return own;
 }

@@ -3,7 +3,7 @@ import { HeldGenerator } from './held-generator.js';
 import { type LockedDecorator, type LockKey, namesOf } from './lock-key.js';
 import { openSlot, readSlot } from './lock-slot.js';
 import { lockedCall } from './locked-call.js';
-import { isAsyncGeneratorFunction, type Method, methodOf, takePlaceOf } from './locked-method.js';
+import { isAsyncGeneratorFunction, kinshipOf, type Method, methodOf, takePlaceOf } from './locked-method.js';
 import type { LockedOptions } from './locked-options.js';
 import { placeOf, promised, refuseStranger } from './locked-refusal.js';
 import { checkLockedOptions } from './locked-settings.js';
@@ -13,7 +13,8 @@ import { checkLockedOptions } from './locked-settings.js';
  *
  * The key is a name, several names (all or none), or a function of the method's parameters, which is checked
  * against them at compile time and called with the instance as `this`. A call that holds the name already
- * enters it again. Works on controllers and providers, above or below decorators that write metadata; among
+ * waits in line like any other, unless `reentrant: true` is given; a method that overrides a locked method enters it by
+ * `super.method()`. Works on controllers and providers, above or below decorators that write metadata; among
  * decorators that wrap the method the upper one is outer, so it belongs above `@Transactional`. An async
  * generator is held from its first step to its end.
  *
@@ -32,12 +33,14 @@ export function Locked<const K extends LockKey>(key: K, options?: LockedOptions)
     const names = namesOf(key, where);
     openSlot(target, settings.locks);
 
-    const run = lockedCall(settings);
+    const kinship = kinshipOf(target, property);
+    const run = lockedCall(settings, { place: where, target, property });
     // What goes wrong before the lock rejects the call like everything after it.
     const call = (self: unknown, args: unknown[], work: () => PromiseLike<unknown>) =>
       orRejected(() => {
         const locks = readSlot(self, settings.locks) ?? refuseStranger(self, where);
-        return run(locks, names(self, args), work);
+        const kin = kinship.inherited ? (self as object) : undefined;
+        return run(locks, names(self, args), work, undefined, kin);
       });
     const replacement: Method = isAsyncGeneratorFunction(method)
       ? function (...args) {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { LockError } from '../../lib/base/lock-error.js';
+import type { Lease } from '../../lib/locks/lease.js';
 
 export type KindsCommand =
   | { readonly kind: 'all-of'; readonly runs: number; readonly names: readonly string[] }
@@ -11,7 +12,7 @@ export type KindsCommand =
   | { readonly kind: 'meet'; readonly callers: number; readonly all: number }
   /** Readers who come again and again, and look for a writer beside them. */
   | { readonly kind: 'stream'; readonly callers: number; readonly rounds: number }
-  /** Holders whose two nested entries run side by side. */
+  /** Holders whose three nested entries run side by side: by each way to enter. */
   | { readonly kind: 'siblings'; readonly runs: number }
   | { readonly kind: 'hold' }
   | { readonly kind: 'nested'; readonly held: string; readonly wanted: string; readonly wait: number }
@@ -107,8 +108,12 @@ async function obey(command: KindsCommand): Promise<void> {
     case 'siblings': {
       for (let run = 0; run < command.runs; run += 1) {
         const name = `family:${process.pid}`;
-        const sibling = (): Promise<void> => locks.using(name, () => visit([name]));
-        await locks.using(name, () => Promise.all([sibling(), sibling()]), { wait: '10s' }).catch(failed);
+        const sections = (lease: Lease): Promise<void>[] => [
+          lease.using(() => visit([name])),
+          locks.using(name, () => visit([name]), { within: lease }),
+          locks.using(name, () => visit([name]), { reentrant: true }),
+        ];
+        await locks.using(name, (lease) => Promise.all(sections(lease)), { wait: '10s' }).catch(failed);
       }
       return;
     }

@@ -124,9 +124,9 @@ await check('nested entries side by side inside a holder', async () => {
     replies.map(({ errors }) => errors),
     [{}, {}, {}, {}],
   );
-  assert.equal(sumOf(replies), 4_000);
+  assert.equal(sumOf(replies), 6_000);
   assert.equal(Math.max(...replies.map(({ most }) => most)), 1, 'they never overlap');
-  return '2 000 pairs, never at once, no deadlock';
+  return '2 000 triples, never at once, no deadlock';
 });
 
 await check('semaphore of 3, 20 callers × 4 processes', async () => {

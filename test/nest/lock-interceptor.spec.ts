@@ -38,7 +38,7 @@ class CartController {
 
   @Get('nested/:id')
   @UseInterceptors(LockInterceptor(key))
-  @Locked((id: string) => lockName('cart', id))
+  @Locked((id: string) => lockName('cart', id), { reentrant: true })
   async nested(@Param('id') _id: string): Promise<string> {
     return 'entered';
   }
@@ -86,7 +86,7 @@ describe('LockInterceptor', () => {
     await get('/cart/value/7').expect(200, { names: ['cart:7'] });
   });
 
-  it('is entered again by @Locked on the handler', async () => {
+  it('is entered again by @Locked on the handler that asks for it', async () => {
     await get('/cart/nested/7').expect(200, 'entered');
   });
 

@@ -28,7 +28,13 @@ class Export {
   @Locked('export:a', { wait: 0 })
   @Locked('export:b', { wait: 0 })
   async *both(): AsyncGenerator<string> {
-    yield* this.rows('a');
+    yield* this.rowsInside('a');
+  }
+
+  @Locked((id: string) => `export:${id}`, { reentrant: true })
+  async *rowsInside(id: string): AsyncGenerator<string> {
+    yield `${id}1`;
+    yield `${id}2`;
   }
 
   @Locked('export:a', { wait: 0, onBusy: () => 'busy' })
@@ -128,7 +134,7 @@ describe('@Locked on an async generator', () => {
     expect(log).toEqual([]);
   });
 
-  it('enters names again that the generator around it holds', async () => {
+  it('enters names again, with reentrant: true, that the generator around it holds', async () => {
     const rows: string[] = [];
     for await (const row of service.both()) {
       rows.push(row);

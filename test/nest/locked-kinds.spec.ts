@@ -29,12 +29,22 @@ class Catalog {
 
   @Locked((sku: string) => `item:${sku}`)
   async writeAfterReading(sku: string): Promise<string> {
-    return this.read(sku);
+    return this.readInside(sku);
+  }
+
+  @Locked((sku: string) => `item:${sku}`, { mode: 'read', reentrant: true })
+  async readInside(_sku: string): Promise<string> {
+    return door.pass('read');
+  }
+
+  @Locked((sku: string) => `item:${sku}`, { reentrant: true })
+  async writeInside(sku: string): Promise<string> {
+    return door.pass(`wrote ${sku}`);
   }
 
   @Locked((sku: string) => `item:${sku}`, { mode: 'read' })
   async readAndWrite(sku: string): Promise<string> {
-    return this.write(sku);
+    return this.writeInside(sku);
   }
 
   @Locked((skus: string[]) => skus.map((sku) => `item:${sku}`), { mode: 'read', wait: 0 })
@@ -113,7 +123,7 @@ describe('@Locked with mode read', () => {
     expect(door.most).toBe(5);
   });
 
-  it('is entered by a method that writes; one that reads may not write', async () => {
+  it('is entered, with reentrant: true, by a method that writes; one that reads may not write', async () => {
     expect(await catalog.writeAfterReading('a')).toBe('read');
     expect(await errorOf(catalog.readAndWrite('a'))).toMatchObject({
       code: 'LOCK_USAGE',

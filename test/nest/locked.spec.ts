@@ -72,7 +72,22 @@ class StockService {
 
   @Locked('stock:a')
   async nested(): Promise<string> {
-    return this.reserve('a', 7);
+    return this.refill('a', 7);
+  }
+
+  @Locked((sku: string) => `stock:${sku}`, { reentrant: true })
+  async refill(sku: string, quantity: number): Promise<string> {
+    return `${quantity} of ${sku}`;
+  }
+
+  @Locked('stock:a')
+  async selfWaiting(): Promise<string> {
+    return this.impatient('a');
+  }
+
+  @Locked((sku: string) => `stock:${sku}`, { wait: 20 })
+  async impatient(sku: string): Promise<string> {
+    return sku;
   }
 
   @Locked((sku: string | undefined) => `stock:${sku}`)
@@ -137,9 +152,12 @@ describe('@Locked', () => {
     expect(door).toMatchObject({ most: 1, passed: 3 });
   });
 
-  it('enters a name again that the running call holds', async () => {
+  it('enters a name again that the running call holds with reentrant: true, and else waits in line', async () => {
     const stock = (await moduleOf(StockService)).get(StockService);
     expect(await stock.nested()).toBe('7 of a');
+    const refusal = await errorOf(stock.selfWaiting());
+    expect(refusal).toMatchObject({ code: 'LOCK_BUSY', reason: 'timeout' });
+    expect(refusal.message).toContain("Its own context holds 'stock:a', so it may be waiting for itself");
   });
 
   it('refuses keys with the trace of a missing value, and runs nothing', async () => {

@@ -127,6 +127,7 @@ export function allOfContract(stage: Stage): void {
     const { one, two, name } = stage;
     const [other = ''] = names(1);
     const room = new Room();
+    const nested = { reentrant: true };
     await one.using(name, (outer) =>
       Promise.all([
         one.allOf([name, other]).using(async (lease) => {
@@ -135,10 +136,10 @@ export function allOfContract(stage: Stage): void {
           expect([...lease.names].sort()).toEqual([name, other].sort());
           await one
             .allOf([other, name])
-            .using((inner) => expect(inner.fenceOf(other)).toBe(lease.fenceOf(other)));
+            .using((inner) => expect(inner.fenceOf(other)).toBe(lease.fenceOf(other)), nested);
           await room.stay(5);
-        }),
-        one.using(name, () => room.stay(5)),
+        }, nested),
+        one.using(name, () => room.stay(5), nested),
       ]),
     );
     expect(room.most).toBe(1);

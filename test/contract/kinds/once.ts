@@ -87,13 +87,15 @@ export function onceContract(stage: Stage): void {
     expect(await two.once(name, () => 'again', { doneTtl: '1m' })).toEqual({ ran: true, value: 'again' });
   });
 
-  it('refuses a doneTtl out of range, or none, and a call that holds the name', async () => {
+  it('refuses a doneTtl out of range, or none; a call that holds the name waits, and is told why', async () => {
     const { one, name } = stage;
     for (const doneTtl of [99, '25h', undefined, NaN])
       expect(await failureOf(one.once(name, () => 1, { doneTtl } as never))).toMatchObject({
         code: 'LOCK_USAGE',
       });
-    const nested = one.using(name, () => one.once(name, () => 1, { doneTtl: '1m' }));
-    expect(await failureOf(nested)).toMatchObject({ code: 'LOCK_USAGE' });
+    const nested = one.using(name, () => one.once(name, () => 1, { doneTtl: '1m', wait: 20 }));
+    const waits = await failureOf<Error>(nested);
+    expect(waits).toMatchObject({ code: 'LOCK_BUSY', reason: 'timeout' });
+    expect(waits.message).toContain('it may be waiting for itself');
   });
 }

@@ -140,8 +140,9 @@ export function readWriteContract(stage: Stage): void {
       .using(async (lease) => {
         const reader = await lease.downgrade();
         expect([one.current(), one.current(name)]).toEqual([reader, reader]);
-        await read.using((inner) => expect(inner.fence).toBe(lease.fence));
-        expect(await failureOf(write.using(() => 1))).toMatchObject({ code: 'LOCK_USAGE' });
+        const nested = { reentrant: true };
+        await read.using((inner) => expect(inner.fence).toBe(lease.fence), nested);
+        expect(await failureOf(write.using(() => 1, nested))).toMatchObject({ code: 'LOCK_USAGE' });
         expect(await two.readWrite(name).read.tryAcquire({ wait: 1_000 })).toMatchObject({ held: true });
       })
       .finally(async () => undefined);
@@ -163,9 +164,12 @@ export function readWriteContract(stage: Stage): void {
   it('can be downgraded by a nested writer, whatever the outer entry was called', async () => {
     const { one, name } = stage;
     await one.mutex(name).using(() =>
-      one.readWrite(name).write.using(async (lease) => {
-        expect((await lease.downgrade()).held).toBe(true);
-      }),
+      one.readWrite(name).write.using(
+        async (lease) => {
+          expect((await lease.downgrade()).held).toBe(true);
+        },
+        { reentrant: true },
+      ),
     );
   });
 

@@ -52,12 +52,21 @@ export function severalContract(stage: Stage): void {
     const { one, two, name } = stage;
     const [other, third] = [stage.another(), stage.another()];
     await one.using([name, other], async (outer) => {
-      await one.using([other, name], (inner) => expect(inner.fenceOf(name)).toBe(outer.fenceOf(name)));
-      await one.using(other, (inner) => expect(inner.fenceOf(other)).toBe(outer.fenceOf(other)));
-      await one.using([name, third], async (inner) => {
-        expect(inner.fenceOf(name)).toBe(outer.fenceOf(name));
-        expect(await two.tryAcquire(third)).toBeUndefined();
-      });
+      const nested = { reentrant: true };
+      await one.using(
+        [other, name],
+        (inner) => expect(inner.fenceOf(name)).toBe(outer.fenceOf(name)),
+        nested,
+      );
+      await one.using(other, (inner) => expect(inner.fenceOf(other)).toBe(outer.fenceOf(other)), nested);
+      await one.using(
+        [name, third],
+        async (inner) => {
+          expect(inner.fenceOf(name)).toBe(outer.fenceOf(name));
+          expect(await two.tryAcquire(third)).toBeUndefined();
+        },
+        nested,
+      );
       expect(outer.held).toBe(true);
       await (await two.acquire(third, { wait: 1_000 })).release();
     });

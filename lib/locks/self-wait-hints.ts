@@ -1,0 +1,43 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { CancelTimer, Clock } from '../base/clock.js';
+import type { LockMode } from './held-leases.js';
+
+const AFTER = 1_000;
+// Names may be made of ids, so there may be any number of them; whoever has read so many warnings needs no more.
+const MOST_PLACES = 1_000;
+
+/** Says of a call that waits for a lock which its own async context holds that it may be waiting for itself. */
+export class SelfWaitHints {
+  private readonly told = new Set<string>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly warn: (message: string) => void,
+  ) {}
+
+  /** Warns in a second, once per decorator (`place`) or name, unless it is cancelled before. */
+  watch(name: string, mode: LockMode, place?: string): CancelTimer {
+    const key = place ?? name;
+    if (this.told.has(key) || this.told.size >= MOST_PLACES) return () => undefined;
+    // The log belongs to the application: it is called in the context of the call that the line is about.
+    const tell = AsyncResource.bind(() => {
+      if (this.told.has(key)) return; // by another call meanwhile
+      this.told.add(key);
+      this.warn(
+        `${place ?? 'A call'} has waited for the lock '${name}' for a second. ${selfWait(name, mode)}`,
+      );
+    });
+    return this.clock.after(AFTER, tell);
+  }
+}
+
+/** What a call is told that waits for a name which its own context holds. */
+export function selfWait(name: string, mode: LockMode): string {
+  if (mode === 'permits')
+    return `Its own context holds permits of '${name}', so it may be waiting for itself: take all units at once.`;
+  return (
+    `Its own context holds '${name}', so it may be waiting for itself. A nested call enters the lock by lease.using(work), ` +
+    'or by the option within: lease; reentrant: true lets in whatever runs in this context. ' +
+    'If a queue or an emitter runs it here for somebody else, it waits for its turn as it should.'
+  );
+}

@@ -1,0 +1,118 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createLockService } from '../../lib/locks/create-lock-service.js';
+import type { LockService } from '../../lib/locks/lock-service.js';
+import { failureOf, pass, until } from '../support/eventually.js';
+import { Lag } from '../support/lag.js';
+import { Gate } from '../contract/kinds/gate.js';
+
+describe('a call that waits for a lock which its own context holds', () => {
+  const request = new AsyncLocalStorage<string>();
+  const said: { at: number; message: string; context: string | undefined }[] = [];
+  let locks: LockService;
+
+  beforeEach(() => {
+    said.length = 0;
+    locks = createLockService({
+      log: { warn: (message) => said.push({ at: performance.now(), message, context: request.getStore() }) },
+    });
+    said.length = 0; // that it is in memory
+  });
+  afterEach(() => locks.close());
+
+  it('is warned of after a second, once per name, in the context of the call', async () => {
+    const lag = new Lag();
+    const began = performance.now();
+    await request.run('request A', () =>
+      locks.using('order', () => failureOf(locks.using('order', () => 1, { wait: 1_300 }))),
+    );
+    expect(said).toHaveLength(1);
+    expect(said[0]?.at).toBeGreaterThan(began + 990);
+    expect(said[0]?.at).toBeLessThan(began + 1_000 + 100 + lag.max);
+    expect(said[0]?.context).toBe('request A');
+    expect(said[0]?.message).toMatch(
+      /^A call has waited for the lock 'order' for a second\. Its own context holds 'order'/,
+    );
+    expect(said[0]?.message).toMatch(/lease\.using\(work\).*within: lease.*reentrant: true/);
+    await locks.using('order', () => failureOf(locks.acquire('order', { wait: 1_300 })));
+    expect(said).toHaveLength(1);
+    lag[Symbol.dispose]();
+  });
+
+  it('is not warned of when it is served sooner, or waits for somebody else', async () => {
+    const gate = new Gate();
+    let second!: Promise<string>;
+    await locks.using('order', async () => {
+      second = locks.using('order', () => 'served', { wait: '5s' });
+      await pass(20);
+    });
+    expect(await second).toBe('served');
+    const busy = locks.using('other', () => gate.opened);
+    await locks.using('order', () => failureOf(locks.using('other', () => 1, { wait: 1_100 })));
+    gate.open();
+    await busy;
+    expect(said).toEqual([]);
+  });
+});
+
+describe('what runs in which context', () => {
+  const request = new AsyncLocalStorage<string>();
+  let locks: LockService;
+  beforeEach(() => (locks = createLockService({ log: { warn: () => undefined } })));
+  afterEach(() => locks.close());
+
+  it('calls listeners of a signal in the context of whoever asked for the signal', async () => {
+    const lease = await locks.acquire('y', { ttl: '1s' });
+    const heard = new Promise((resolve) =>
+      request.run('request B', () =>
+        lease.signal.addEventListener('abort', () => resolve([request.getStore(), locks.current()?.names])),
+      ),
+    );
+    await request.run('request A', () =>
+      locks.using('x', () => locks.revoke('y', { reason: 'test', force: true })),
+    );
+    expect(await heard).toEqual(['request B', undefined]);
+  });
+
+  const lazy = (run: () => Promise<unknown>): PromiseLike<unknown> => ({
+    then: (resolve, reject) => Promise.resolve().then(run).then(resolve, reject),
+  });
+
+  it('begins a lazy query that the work returns under its lease', async () => {
+    const look = (): Promise<unknown> => Promise.resolve(locks.current('order')?.held);
+    expect(await locks.using('order', () => lazy(look))).toBe(true);
+    expect(await locks.using('order', async () => lazy(look))).toBe(true);
+    expect(await locks.allOf(['order', 'b']).using(() => lazy(look))).toBe(true);
+    expect(await locks.using('order', (lease) => lease.using(() => lazy(look)))).toBe(true);
+    expect(
+      await locks.using('order', () => locks.using('order', () => lazy(look), { reentrant: true })),
+    ).toBe(true);
+  });
+
+  it('forgets what is over: runs that plan each other keep no chain of contexts', async () => {
+    const runs = 20_000;
+    const depth = (): number => {
+      let links = 0;
+      const { held } = (
+        locks as unknown as { context: { held: { innermost: { outer: unknown } | undefined } } }
+      ).context;
+      for (let at = held.innermost; at; at = at.outer as typeof at) links += 1;
+      return links;
+    };
+    let most = 0;
+    let left = runs;
+    await new Promise<void>((resolve, reject) => {
+      const run = (): void => {
+        const done = locks.using('poll', () => {
+          most = Math.max(most, depth());
+          left -= 1;
+          if (left > 0) setImmediate(run);
+          else resolve();
+        });
+        done.catch(reject);
+      };
+      run();
+    });
+    await until('the last run is over', async () => (await locks.inspect('poll')).inUse === 0);
+    expect(most).toBe(1);
+  });
+});
