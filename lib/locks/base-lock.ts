@@ -160,14 +160,14 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
    */
   private explanation(): Explanation | undefined {
     const { held } = this.context;
-    const here = held.innermost; // the one who refuses runs elsewhere
-    if (!here) return undefined;
+    if (!held.innermost) return undefined;
+    // Looked at now: the one who refuses runs in another context.
     const own = this.ownLease();
+    const holding = [...new Set(held.all().map(({ lease }) => lease.name))];
     return (error) => {
       if (!(error instanceof LockBusyError)) return error;
       if (error.reason !== 'timeout' && error.reason !== 'held') return error;
       if (own) return error.explained(selfWait(own.name, own.mode));
-      const holding = [...new Set([...held.from(here)].map(({ lease }) => lease.name))];
       return error.reason === 'timeout' && holding.length > 0 ? error.whileHolding(holding) : error;
     };
   }

@@ -15,16 +15,23 @@ export interface OwnLease<Self> extends Lease {
   readonly now: Self;
 }
 
-/** One name that the running code holds, and the ones around it. */
+/** One name that the running code holds. */
 export interface Held<L> {
   readonly lease: L;
   /** The lease as the work was given it: of several names, all of them. */
   readonly whole: Lease;
   readonly origin: CallOrigin | undefined;
+}
+
+/**
+ * The place of an entry in the async context. It is all that a context refers to: when the work is done, what it held is
+ * let go of, since promises that the next run of a chain makes in this context would keep each run alive.
+ */
+export interface Place<L> {
+  /** Undefined when the work is done: what still runs does not hold it any more. */
+  held: Held<L> | undefined;
   /** What the code around it holds. Those that are over are left out when somebody passes by. */
-  outer: Held<L> | undefined;
-  /** The work under it is done: what still runs does not hold it any more. */
-  done: boolean;
+  outer: Place<L> | undefined;
 }
 
 /**
@@ -33,22 +40,25 @@ export interface Held<L> {
  * asked to (`reentrant: true`, `super`). One per registration.
  */
 export class HeldLeases<L extends OwnLease<L>> {
-  private readonly storage = new AsyncLocalStorage<Held<L> | undefined>();
+  private readonly storage = new AsyncLocalStorage<Place<L> | undefined>();
 
   /** The innermost entry that is not over. */
   get innermost(): Held<L> | undefined {
-    return live(this.storage.getStore());
+    return live(this.storage.getStore())?.held;
   }
 
   /** The innermost entry on `name` that is not over. */
   on(name: string): Held<L> | undefined {
-    for (let held = this.innermost; held; held = outward(held)) if (held.lease.name === name) return held;
+    for (const held of this.all()) if (held.lease.name === name) return held;
     return undefined;
   }
 
-  /** All entries that are not over and that `innermost` is one of, from the innermost outwards. */
-  *from(innermost: Held<L> | undefined): Generator<Held<L>> {
-    for (let held = live(innermost); held; held = outward(held)) yield held;
+  /** All entries that are not over, from the innermost outwards. */
+  all(): Held<L>[] {
+    const found: Held<L>[] = [];
+    for (let place = live(this.storage.getStore()); place?.held; place = outward(place))
+      found.push(place.held);
+    return found;
   }
 
   /** The lease on `name`, or the innermost as its work was given it. */
@@ -59,21 +69,21 @@ export class HeldLeases<L extends OwnLease<L>> {
   }
 
   /** Where work may run with `whole`, which is made of `leases`. It is to be closed when that is done. */
-  open(leases: readonly L[], whole: Lease, origin: CallOrigin | undefined): Held<L> | undefined {
-    let inner = this.innermost;
-    for (const lease of leases) inner = { lease, whole, origin, outer: inner, done: false };
+  open(leases: readonly L[], whole: Lease, origin: CallOrigin | undefined): Place<L> | undefined {
+    let inner = live(this.storage.getStore());
+    for (const lease of leases) inner = { held: { lease, whole, origin }, outer: inner };
     return inner;
   }
 
   /** Begins `work` there. Every section comes through here, and each promise counts: what it returns is returned as it is. */
-  begin<W, T>(inner: Held<L> | undefined, lease: W, work: (lease: W) => T): T {
+  begin<W, T>(inner: Place<L> | undefined, lease: W, work: (lease: W) => T): T {
     return this.storage.run(inner, beginLazy<W, T>, work, lease);
   }
 
-  /** The work is done: what still runs does not hold it any more. */
-  close(inner: Held<L> | undefined, count: number): void {
-    let held = inner;
-    for (let left = count; held && left > 0; held = held.outer, left -= 1) held.done = true;
+  /** The work is done. */
+  close(inner: Place<L> | undefined, count: number): void {
+    let place = inner;
+    for (let left = count; place && left > 0; place = place.outer, left -= 1) place.held = undefined;
   }
 }
 
@@ -88,12 +98,12 @@ function beginLazy<W, T>(work: (lease: W) => T, lease: W): T {
   }) as T;
 }
 
-function outward<L extends OwnLease<L>>(held: Held<L>): Held<L> | undefined {
-  return (held.outer = live(held.outer)); // what is over is not linked: a chain of runs that plan each other stays short
+function outward<L extends OwnLease<L>>(place: Place<L>): Place<L> | undefined {
+  return (place.outer = live(place.outer)); // a chain of runs that plan each other stays short
 }
 
-function live<L extends OwnLease<L>>(held: Held<L> | undefined): Held<L> | undefined {
-  let at = held;
-  while (at && (at.done || at.lease.released)) at = at.outer;
+function live<L extends OwnLease<L>>(place: Place<L> | undefined): Place<L> | undefined {
+  let at = place;
+  while (at && (!at.held || at.held.lease.released)) at = at.outer;
   return at;
 }

@@ -52,7 +52,7 @@ export class NameLock<L extends Lease = Lease> extends BaseLock<L> {
     // Nobody asked for re-entry: only `super.method()` of the locked method that holds the name comes in.
     const origin = options[ORIGIN];
     if (reentrant === false || origin?.self === undefined || this.upgrades(innermost)) return undefined;
-    for (const each of held.from(held.on(this.name)))
+    for (const each of held.all())
       if (each.lease.root === innermost.root && isSuperCall(origin, each.origin)) return innermost;
     return undefined;
   }
