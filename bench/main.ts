@@ -1,4 +1,6 @@
 import { BOUNDS } from './bounds.js';
+import { compareWith } from './contenders/before.js';
+import { againstBefore } from './measure/against-before.js';
 import { figures } from './measure/numbers.js';
 import type { Table } from './measure/table.js';
 import { type Verdict, verdicts } from './measure/verdict.js';
@@ -9,6 +11,7 @@ import { chosen } from './scenarios/all.js';
 import { Stage } from './stage/stage.js';
 
 const options = optionsIn(process.argv.slice(2));
+if (options.before !== undefined) compareWith(options.before);
 const scenarios = chosen(options.only);
 const stage = await Stage.open(options);
 const tables: Table[] = [];
@@ -24,6 +27,11 @@ try {
   }
 } finally {
   await stage.close();
+}
+if (options.before !== undefined) {
+  const { lines, worse } = againstBefore(tables);
+  console.log(`\n${lines.join('\n')}`);
+  process.exit(worse > 0 ? 1 : 0);
 }
 // A round-trip time of its own changes what is compared: the bounds are about loopback and name theirs.
 const judged = options.rtt > 0 ? [] : verdicts(tables, BOUNDS, options.quick);

@@ -11,6 +11,8 @@ export interface BenchOptions {
   /** Milliseconds of a round trip between clients and server; 0 for none. */
   readonly rtt: number;
   readonly rounds: number;
+  /** The folder of a built clone of before; then it takes the place of all others. */
+  readonly before: string | undefined;
 }
 
 /** @throws for an option that does not exist or makes no sense. */
@@ -23,11 +25,12 @@ export function optionsIn(args: readonly string[]): BenchOptions {
       only: { type: 'string', multiple: true, default: [] },
       rtt: { type: 'string', default: '0' },
       rounds: { type: 'string' },
+      before: { type: 'string' },
     },
   });
-  const { quick, check, only } = values;
+  const { quick, check, only, before } = values;
   const rtt = Number.parseFloat(values.rtt.replace(/ms$/, ''));
-  const rounds = Number.parseInt(values.rounds ?? (quick ? '4' : '5'), 10);
+  const rounds = Number.parseInt(values.rounds ?? (before === undefined ? (quick ? '4' : '5') : '10'), 10);
   if (!(rtt >= 0) || !(rounds >= 1)) throw new Error('--rtt takes milliseconds, --rounds a number from 1.');
-  return { quick, check, only, rtt, rounds };
+  return { quick, check, only, rtt, rounds, before };
 }

@@ -1,3 +1,4 @@
+import { BEFORE, comparesWithBefore } from './before.js';
 import type { Contender, Entrant } from './contender.js';
 import { Floor } from './floor.js';
 import { InProcess } from './in-process.js';
@@ -110,18 +111,19 @@ export const PEERS: readonly Entrant[] = [
 ];
 
 /**
- * Whom a run compares with: everybody; when it has to be quick, or nobody waits so that it makes no difference how,
+ * Whom a run compares with: the build of before, when there is one; else everybody; when it has to be quick, or nobody waits so that it makes no difference how,
  * only the best settings, and of those, where
  * contenders starve each other for long, the two that the full runs showed to be ahead.
  */
 export function peersFor(quick: boolean, contended = false): readonly Entrant[] {
+  if (comparesWithBefore()) return [BEFORE];
   if (!quick) return PEERS;
   return contended
     ? PEERS.filter(({ id }) => id === 'redlock-best' || id === 'semaphore-best')
     : PEERS.filter(({ setting }) => setting === 'best');
 }
 
-const ALL = [OURS, FLOOR, PIPELINED_FLOOR, IN_PROCESS, ...PEERS];
+const ALL = [OURS, BEFORE, FLOOR, PIPELINED_FLOOR, IN_PROCESS, ...PEERS];
 
 /** For workers, which are told an id. */
 export function entrant(id: string): Entrant {

@@ -5,8 +5,8 @@ import type { Contender } from './contender.js';
 export class Own implements Contender {
   private constructor(readonly locks: LockService) {}
 
-  static async open(url: string): Promise<Own> {
-    const locks = createLockService({ redis: url, wait: '5m', shutdownGrace: 0 });
+  static async open(url: string, create = createLockService): Promise<Own> {
+    const locks = create({ redis: url, wait: '5m', shutdownGrace: 0 });
     await locks.ready();
     return new Own(locks);
   }

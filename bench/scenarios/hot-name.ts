@@ -1,3 +1,4 @@
+import { comparesWithBefore } from '../contenders/before.js';
 import { IN_PROCESS, OURS, peersFor } from '../contenders/entrants.js';
 import type { Contender } from '../contenders/contender.js';
 import { duration, rate, served } from '../measure/loops.js';
@@ -111,7 +112,7 @@ async function opened(
   const peers = withPeers ? peersFor(quick, true) : [];
   const contenders: Contender[] = [];
   const runners: Runner[] = [];
-  for (const { id, label, role, open } of [OURS, IN_PROCESS, ...peers]) {
+  for (const { id, label, role, open } of [OURS, ...(comparesWithBefore() ? [] : [IN_PROCESS]), ...peers]) {
     const contender = await open(url);
     contenders.push(contender);
     runners.push({ id, label, role, sample: sampleOf(contender, id) });

@@ -1,3 +1,4 @@
+import { comparesWithBefore } from '../contenders/before.js';
 import type { Entrant } from '../contenders/contender.js';
 import { OURS, peersFor } from '../contenders/entrants.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
@@ -28,7 +29,7 @@ async function contended(stage: Stage, section: 'empty' | 'rmw'): Promise<Table[
     (entrant) => new Tally(stage, troupe, section, entrant),
   );
   const runners: Runner[] = [...tallies];
-  if (section === 'rmw') {
+  if (section === 'rmw' && !comparesWithBefore()) {
     const order = { do: 'bare', url: stage.url, name: 'bare', ms: stage.quick ? 200 : 1_000 };
     const sample = async () => ({ handOffs: await troupe.one<number>(0, order) });
     runners.push({ id: 'bare', label: 'one process, the bare sections', role: 'floor', sample });

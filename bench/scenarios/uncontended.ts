@@ -1,3 +1,4 @@
+import { comparesWithBefore } from '../contenders/before.js';
 import type { Contender } from '../contenders/contender.js';
 import { FLOOR, OURS, peersFor, PIPELINED_FLOOR } from '../contenders/entrants.js';
 import { rate, times } from '../measure/loops.js';
@@ -39,7 +40,8 @@ async function cycles(stage: Stage, url: string, id: string, title: string, lane
   const ms = stage.quick ? 40 : 250;
   const opened: Contender[] = [];
   const runners: Runner[] = [];
-  const entrants = [OURS, FLOOR, ...(lanes > 1 ? [PIPELINED_FLOOR] : []), ...peersFor(true)];
+  const floors = comparesWithBefore() ? [] : [FLOOR, ...(lanes > 1 ? [PIPELINED_FLOOR] : [])];
+  const entrants = [OURS, ...floors, ...peersFor(true)];
   for (const { id: who, label, role, open } of entrants) {
     const contender = await open(url);
     opened.push(contender);

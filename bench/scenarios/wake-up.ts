@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BEFORE, comparesWithBefore } from '../contenders/before.js';
 import { OURS, peersFor } from '../contenders/entrants.js';
 import { quantile } from '../measure/numbers.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
@@ -32,6 +33,25 @@ export const wakeUp: Scenario = {
       };
     };
     const wake = (id: string) => (pause: Pause) => wakeOf(troupe, id, url, pause);
+    const columns = [
+      { id: 'p50', title: 'p50, ms', better: 'less' },
+      { id: 'p99', title: 'longest, ms', better: 'less' },
+    ] as const;
+    const about = {
+      id: 'wake-up',
+      title: 'Wake-up of one waiter in another process',
+      section: 'empty',
+    } as const;
+    if (comparesWithBefore()) {
+      const [own, before] = together(sampler(wake(OURS.id), wake(BEFORE.id)));
+      const pair: Runner[] = [
+        { ...OURS, sample: own },
+        { ...BEFORE, sample: before },
+      ];
+      const rows = await interleaved(pair, terms(stage));
+      await troupe.all({ do: 'close' });
+      return [{ ...about, columns, rows }];
+    }
     const peers = peersFor(quick, true).map(({ id, label, role }): Runner => {
       const sample = sampler(wake(id));
       return { id, label, role, sample: async () => (await sample())[0] as Waits };
@@ -46,13 +66,7 @@ export const wakeUp: Scenario = {
     ];
     const rows = await interleaved(runners, terms(stage));
     await troupe.all({ do: 'close' });
-    const columns = [
-      { id: 'p50', title: 'p50, ms', better: 'less' },
-      { id: 'p99', title: 'longest, ms', better: 'less' },
-    ] as const;
-    return [
-      { id: 'wake-up', title: 'Wake-up of one waiter in another process', section: 'empty', columns, rows },
-    ];
+    return [{ ...about, columns, rows }];
   },
 };
 
