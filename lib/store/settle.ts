@@ -1,5 +1,5 @@
 import type { LockNotice } from './lock-operation.js';
-import { CLAIM_WINDOW, SIGN_OF_LIFE, type Holder, type LockState, type Waiter } from './lock-state.js';
+import { CLAIM_WINDOW, SIGN_OF_LIFE, type ForcedEnd, type Holder, type LockState, type Waiter } from './lock-state.js';
 
 /** Pushes a notice; false when the store knows that nobody hears that session. */
 export type Push = (notice: LockNotice) => boolean;
@@ -16,6 +16,12 @@ export function expire(state: LockState, now: number): void {
     over ||= holder.deadline <= now;
   }
   if (over) state.holders.splice(0, Infinity, ...state.holders.filter((holder) => holder.deadline > now));
+  if (state.forced.length > 0) keepForced(state, ({ until }) => until > now);
+}
+
+/** Forgets the holds ended by force that `kept` says no to. */
+export function keepForced(state: LockState, kept: (end: ForcedEnd) => boolean): void {
+  state.forced.splice(0, Infinity, ...state.forced.filter(kept));
 }
 
 /** Who is to be granted. */
@@ -37,7 +43,7 @@ export function grant(state: LockState, waiter: Asking, now: number, span: numbe
     since: now,
     who: waiter.who,
     told: state.queue.length > 0,
-    revoked: false,
+    revocation: undefined,
     kept: false,
   };
   state.holders.push(holder);

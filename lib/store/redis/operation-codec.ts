@@ -1,6 +1,7 @@
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { AcquireOperation, AnswerTo, LockAnswer, LockOperation } from '../lock-operation.js';
 import { WHOLE } from '../lock-state.js';
+import { decodedText, encodedText } from './text-codec.js';
 
 type Reply = readonly (string | number)[];
 
@@ -32,7 +33,7 @@ export function encodeOperation(op: LockOperation, fenceMemory: number): (string
     case 'downgrade':
       return [op.id, op.units, op.used];
     case 'revoke':
-      return [encodeURIComponent(op.reason), op.force ? 1 : 0];
+      return [encodedText(op.reason), op.force ? 1 : 0];
   }
 }
 
@@ -89,9 +90,11 @@ function answerIn(reply: Reply): LockAnswer {
       return { outcome, now, capacity: at(2) };
     case 'renewed':
       return { outcome, now, last: at(2), waiting: at(3) === 1 };
+    case 'revoked':
+      return { outcome, now, reason: decodedText(String(reply[2])) };
     case 'marked':
     case 'freed':
-      return { outcome, now, count: at(2) };
+      return { outcome, now, count: at(2), who: String(reply[3]) };
     default:
       return { outcome, now };
   }

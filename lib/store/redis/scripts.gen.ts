@@ -38,12 +38,14 @@ return now
 end
 local function general(key, at, compact)
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local MOST_FORCED = 64
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
 if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
+'forced')
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
@@ -60,6 +62,10 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+local forced = {}
+for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -85,7 +91,7 @@ units = tonumber(units),
 last = tonumber(last),
 span = tonumber(span),
 told = flags % 2 == 1,
-revoked = flags % 4 > 1,
+revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
 kept = flags > 3,
 first = tonumber(first_),
 since = tonumber(since),
@@ -165,6 +171,17 @@ end
 end
 dirty = true
 end
+local function forget(end_)
+gone[#gone + 1] = end_.id
+dirty = true
+end
+local function forcedAt(id)
+for place, end_ in ipairs(forced) do
+if end_.id == id then
+return place
+end
+end
+end
 local function expire()
 if done > 0 and done <= now then
 done = 0
@@ -181,13 +198,18 @@ if h.deadline <= now then
 drop(each)
 end
 end
+for place = #forced, 1, -1 do
+if forced[place].until_ <= now then
+forget(table.remove(forced, place))
+end
+end
 end
 local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
 local function whole()
-if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
+if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -239,7 +261,7 @@ end
 local function writeAll()
 spread()
 for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
 for each in pairs(touched) do
 local h = holders[each]
@@ -247,6 +269,22 @@ local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
 'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+if h.revoked then
+redis.call('HSET', key, 'r:' .. each, h.revoked)
+end
+end
+if #forced > 0 then
+local ends = {}
+for place, end_ in ipairs(forced) do
+ends[place] = end_.id .. ' ' .. text(end_.until_)
+if end_.reason then
+redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
+end_.reason = nil
+end
+end
+redis.call('HSET', key, 'forced', table.concat(ends, ' '))
+elseif r[11] then
+redis.call('HDEL', key, 'forced')
 end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
@@ -269,6 +307,9 @@ end
 local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
+end
+for _, end_ in ipairs(forced) do
+latest = math.max(latest, end_.until_)
 end
 if count > 0 then
 latest = math.max(latest, alive)
@@ -394,6 +435,12 @@ fence = last
 end
 h.last = last
 end
+local function ended(id)
+if forcedAt(id) then
+return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
+end
+return { 'lost', now }
+end
 local id, span, share, who = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
 local guard, wait, subscribed, block, seal = string.match(args[at + 2], '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
 local units, wanted = sharesOf(share)
@@ -448,7 +495,7 @@ end
 extend(h, ttl + guard)
 return granted()
 end
-if id == released then
+if id == released or forcedAt(id) then
 commit()
 return { 'gone', now }
 end
@@ -507,12 +554,14 @@ end
 local function general(key, at, compact)
 local id, units = ARGV[at], tonumber(ARGV[at + 1])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local MOST_FORCED = 64
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
 if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
+'forced')
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
@@ -529,6 +578,10 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+local forced = {}
+for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -554,7 +607,7 @@ units = tonumber(units),
 last = tonumber(last),
 span = tonumber(span),
 told = flags % 2 == 1,
-revoked = flags % 4 > 1,
+revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
 kept = flags > 3,
 first = tonumber(first_),
 since = tonumber(since),
@@ -634,6 +687,17 @@ end
 end
 dirty = true
 end
+local function forget(end_)
+gone[#gone + 1] = end_.id
+dirty = true
+end
+local function forcedAt(id)
+for place, end_ in ipairs(forced) do
+if end_.id == id then
+return place
+end
+end
+end
 local function expire()
 if done > 0 and done <= now then
 done = 0
@@ -650,13 +714,18 @@ if h.deadline <= now then
 drop(each)
 end
 end
+for place = #forced, 1, -1 do
+if forced[place].until_ <= now then
+forget(table.remove(forced, place))
+end
+end
 end
 local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
 local function whole()
-if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
+if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -708,7 +777,7 @@ end
 local function writeAll()
 spread()
 for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
 for each in pairs(touched) do
 local h = holders[each]
@@ -716,6 +785,22 @@ local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
 'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+if h.revoked then
+redis.call('HSET', key, 'r:' .. each, h.revoked)
+end
+end
+if #forced > 0 then
+local ends = {}
+for place, end_ in ipairs(forced) do
+ends[place] = end_.id .. ' ' .. text(end_.until_)
+if end_.reason then
+redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
+end_.reason = nil
+end
+end
+redis.call('HSET', key, 'forced', table.concat(ends, ' '))
+elseif r[11] then
+redis.call('HDEL', key, 'forced')
 end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
@@ -738,6 +823,9 @@ end
 local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
+end
+for _, end_ in ipairs(forced) do
+latest = math.max(latest, end_.until_)
 end
 if count > 0 then
 latest = math.max(latest, alive)
@@ -863,6 +951,12 @@ fence = last
 end
 h.last = last
 end
+local function ended(id)
+if forcedAt(id) then
+return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
+end
+return { 'lost', now }
+end
 if absent then
 return { 'lost', now }
 end
@@ -877,7 +971,10 @@ touch(id)
 end
 grantHeads('')
 save()
-return { (h and not h.kept) and 'downgraded' or 'lost', now }
+if h and not h.kept then
+return { 'downgraded', now }
+end
+return ended(id)
 end
 for index = 1, #keys do
 if replies[index] == false then
@@ -1077,12 +1174,14 @@ end
 local function general(key, at, compact)
 local id, lastUsed = args[at], tonumber(args[at + 1])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local MOST_FORCED = 64
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
 if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
+'forced')
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
@@ -1099,6 +1198,10 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+local forced = {}
+for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -1124,7 +1227,7 @@ units = tonumber(units),
 last = tonumber(last),
 span = tonumber(span),
 told = flags % 2 == 1,
-revoked = flags % 4 > 1,
+revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
 kept = flags > 3,
 first = tonumber(first_),
 since = tonumber(since),
@@ -1204,6 +1307,17 @@ end
 end
 dirty = true
 end
+local function forget(end_)
+gone[#gone + 1] = end_.id
+dirty = true
+end
+local function forcedAt(id)
+for place, end_ in ipairs(forced) do
+if end_.id == id then
+return place
+end
+end
+end
 local function expire()
 if done > 0 and done <= now then
 done = 0
@@ -1220,13 +1334,18 @@ if h.deadline <= now then
 drop(each)
 end
 end
+for place = #forced, 1, -1 do
+if forced[place].until_ <= now then
+forget(table.remove(forced, place))
+end
+end
 end
 local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
 local function whole()
-if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
+if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -1278,7 +1397,7 @@ end
 local function writeAll()
 spread()
 for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
 for each in pairs(touched) do
 local h = holders[each]
@@ -1286,6 +1405,22 @@ local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
 'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+if h.revoked then
+redis.call('HSET', key, 'r:' .. each, h.revoked)
+end
+end
+if #forced > 0 then
+local ends = {}
+for place, end_ in ipairs(forced) do
+ends[place] = end_.id .. ' ' .. text(end_.until_)
+if end_.reason then
+redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
+end_.reason = nil
+end
+end
+redis.call('HSET', key, 'forced', table.concat(ends, ' '))
+elseif r[11] then
+redis.call('HDEL', key, 'forced')
 end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
@@ -1308,6 +1443,9 @@ end
 local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
+end
+for _, end_ in ipairs(forced) do
+latest = math.max(latest, end_.until_)
 end
 if count > 0 then
 latest = math.max(latest, alive)
@@ -1433,6 +1571,12 @@ fence = last
 end
 h.last = last
 end
+local function ended(id)
+if forcedAt(id) then
+return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
+end
+return { 'lost', now }
+end
 if absent then
 return { 'gone', now }
 end
@@ -1458,8 +1602,14 @@ local seq = seqOf(id)
 if seq then
 dequeue(waiterAt(seq))
 outcome = 'dequeued'
-elseif released == id then
+else
+local place = forcedAt(id)
+if place then
+forget(table.remove(forced, place)) -- nobody asks for its reason any more
+end
+if released == id then
 outcome = 'released'
+end
 end
 end
 if outcome == 'released' and doneFor > 0 then
@@ -1527,12 +1677,14 @@ local function general(key, at, compact)
 local id, span = args[at], tonumber(args[at + 3])
 local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local MOST_FORCED = 64
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
 if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
+'forced')
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
@@ -1549,6 +1701,10 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+local forced = {}
+for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -1574,7 +1730,7 @@ units = tonumber(units),
 last = tonumber(last),
 span = tonumber(span),
 told = flags % 2 == 1,
-revoked = flags % 4 > 1,
+revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
 kept = flags > 3,
 first = tonumber(first_),
 since = tonumber(since),
@@ -1654,6 +1810,17 @@ end
 end
 dirty = true
 end
+local function forget(end_)
+gone[#gone + 1] = end_.id
+dirty = true
+end
+local function forcedAt(id)
+for place, end_ in ipairs(forced) do
+if end_.id == id then
+return place
+end
+end
+end
 local function expire()
 if done > 0 and done <= now then
 done = 0
@@ -1670,13 +1837,18 @@ if h.deadline <= now then
 drop(each)
 end
 end
+for place = #forced, 1, -1 do
+if forced[place].until_ <= now then
+forget(table.remove(forced, place))
+end
+end
 end
 local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
 local function whole()
-if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
+if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -1728,7 +1900,7 @@ end
 local function writeAll()
 spread()
 for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
 for each in pairs(touched) do
 local h = holders[each]
@@ -1736,6 +1908,22 @@ local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
 'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+if h.revoked then
+redis.call('HSET', key, 'r:' .. each, h.revoked)
+end
+end
+if #forced > 0 then
+local ends = {}
+for place, end_ in ipairs(forced) do
+ends[place] = end_.id .. ' ' .. text(end_.until_)
+if end_.reason then
+redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
+end_.reason = nil
+end
+end
+redis.call('HSET', key, 'forced', table.concat(ends, ' '))
+elseif r[11] then
+redis.call('HDEL', key, 'forced')
 end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
@@ -1758,6 +1946,9 @@ end
 local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
+end
+for _, end_ in ipairs(forced) do
+latest = math.max(latest, end_.until_)
 end
 if count > 0 then
 latest = math.max(latest, alive)
@@ -1883,6 +2074,12 @@ fence = last
 end
 h.last = last
 end
+local function ended(id)
+if forcedAt(id) then
+return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
+end
+return { 'lost', now }
+end
 if absent then
 return { 'lost', now }
 end
@@ -1905,10 +2102,10 @@ touch(id)
 end
 save()
 if not h or h.kept then
-return { 'lost', now }
+return ended(id)
 end
 if h.revoked then
-return { 'revoked', now }
+return { 'revoked', now, h.revoked }
 end
 return { 'renewed', now, h.last, flag(h.told) }
 end
@@ -1936,12 +2133,14 @@ local function general(key, at, compact)
 local force = ARGV[at + 1] == '1'
 local outcome = force and 'freed' or 'marked'
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local MOST_FORCED = 64
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
 if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
+'forced')
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
@@ -1958,6 +2157,10 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+local forced = {}
+for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -1983,7 +2186,7 @@ units = tonumber(units),
 last = tonumber(last),
 span = tonumber(span),
 told = flags % 2 == 1,
-revoked = flags % 4 > 1,
+revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
 kept = flags > 3,
 first = tonumber(first_),
 since = tonumber(since),
@@ -2063,6 +2266,17 @@ end
 end
 dirty = true
 end
+local function forget(end_)
+gone[#gone + 1] = end_.id
+dirty = true
+end
+local function forcedAt(id)
+for place, end_ in ipairs(forced) do
+if end_.id == id then
+return place
+end
+end
+end
 local function expire()
 if done > 0 and done <= now then
 done = 0
@@ -2079,13 +2293,18 @@ if h.deadline <= now then
 drop(each)
 end
 end
+for place = #forced, 1, -1 do
+if forced[place].until_ <= now then
+forget(table.remove(forced, place))
+end
+end
 end
 local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
 local function whole()
-if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
+if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -2137,7 +2356,7 @@ end
 local function writeAll()
 spread()
 for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
 for each in pairs(touched) do
 local h = holders[each]
@@ -2145,6 +2364,22 @@ local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
 'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+if h.revoked then
+redis.call('HSET', key, 'r:' .. each, h.revoked)
+end
+end
+if #forced > 0 then
+local ends = {}
+for place, end_ in ipairs(forced) do
+ends[place] = end_.id .. ' ' .. text(end_.until_)
+if end_.reason then
+redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
+end_.reason = nil
+end
+end
+redis.call('HSET', key, 'forced', table.concat(ends, ' '))
+elseif r[11] then
+redis.call('HDEL', key, 'forced')
 end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
@@ -2167,6 +2402,9 @@ end
 local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
+end
+for _, end_ in ipairs(forced) do
+latest = math.max(latest, end_.until_)
 end
 if count > 0 then
 latest = math.max(latest, alive)
@@ -2292,31 +2530,44 @@ fence = last
 end
 h.last = last
 end
+local function ended(id)
+if forcedAt(id) then
+return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
+end
+return { 'lost', now }
+end
 if absent then
-return { outcome, now, 0 }
+return { outcome, now, 0, '' }
 end
 persist()
 expire()
-local revoked = {}
+local revoked, who = {}, ''
 for _, each in ipairs(ids) do
 if not holders[each].kept then
 revoked[#revoked + 1] = each
 end
 end
+if #revoked > 0 then
+who = holders[revoked[1]].who
+end
 for _, each in ipairs(revoked) do
 if force then
+forced[#forced + 1] = { id = each, until_ = holders[each].deadline, reason = ARGV[at] }
 drop(each)
 else
-holders[each].revoked = true
+holders[each].revoked = ARGV[at]
 touch(each)
 end
+end
+while #forced > MOST_FORCED do
+forget(table.remove(forced, 1))
 end
 for _, each in ipairs(revoked) do
 push(each, 'r ' .. each .. ' ' .. ARGV[at])
 end
 grantHeads('')
 save()
-return { outcome, now, #revoked }
+return { outcome, now, #revoked, who }
 end
 for index = 1, #keys do
 if replies[index] == false then
