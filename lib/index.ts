@@ -13,7 +13,7 @@ export { type OnceOptions, type OnceOutcome } from './locks/once-lock.js';
 export { type PermitOptions, type Semaphore } from './locks/semaphore.js';
 export { type AcquireOptions, type Lock, type UsingOptions } from './locks/lock.js';
 export { type LockOptionsWithLog, type LockServiceOptions } from './locks/lock-options.js';
-export { type LockReport } from './locks/lock-report.js';
+export { type LockKind, type LockReport } from './locks/lock-report.js';
 export { createLockService } from './locks/create-lock-service.js';
 export { LockService } from './locks/lock-service.js';
 export { connectLocks } from './nest/connect-locks.js';

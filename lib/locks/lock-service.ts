@@ -42,7 +42,7 @@ export class LockService {
   ) {
     const line = new Line(store, clock);
     this.context = { line, settings, held: new HeldLeases(), clock };
-    this.inspector = new Inspector(store);
+    this.inspector = new Inspector(store, log);
   }
 
   /** Mutual exclusion on one name; the same as the writer of a read-write lock of that name. */
@@ -164,8 +164,15 @@ export class LockService {
    * Takes the lock away: renewals are refused, and the name is free at its holders' release or deadline; with `force`
    * at once, and only fences protect what is still written. A process that had somebody wait before hears of it within
    * a round trip, others at their next renewal (a third of the ttl) or deadline. Resolves with whether it was held.
+   *
+   * The holder's `LockLostError` has `reason: 'revoked'` and the reason as `revokeReason`; `inspect` and `list` show it
+   * until the name is free. With `force`, too, the holder is told so until its lease would have ended. A second call
+   * with `force` finds nobody, and loses no reason; of two others on one holder the later reason counts.
+   * reason: 1 … 512 bytes.
+   *
+   * @throws LockStoreError | LockUsageError
    */
-  revoke(name: string, options: { reason: string; force?: boolean }): Promise<boolean> {
+  revoke(name: string, options: { reason: string; force?: boolean | undefined }): Promise<boolean> {
     return this.inspector.revoke(name, options);
   }
 

@@ -90,6 +90,20 @@ export function checkOptions(options: unknown, name: string): void {
   );
 }
 
+/**
+ * Refuses an option that is not one of `known`: a mistyped one would have no effect, and nobody would be told.
+ *
+ * @throws LockUsageError that names it, and what there is
+ */
+export function refuseUnknown(options: object, known: readonly string[], name: string): void {
+  for (const option of Object.keys(options))
+    if (!known.includes(option))
+      throw new LockUsageError(
+        `There is no option ${shown(option)} here; ${known.length === 1 ? 'there is' : 'there are'} ${known.join(', ')}.`,
+        name,
+      );
+}
+
 /** The value of an option that is true unless given. @throws LockUsageError */
 export function truth(value: unknown, option: string, name: string): boolean {
   if (value === undefined || typeof value === 'boolean') return value ?? true;

@@ -135,7 +135,8 @@ export class LockLedger {
     if (operation.kind === 'renew') {
       const { reason } = 'reason' in answer ? answer : {};
       ok(reason === (inTime ? revocation.reason : undefined), `a renewal was told '${reason}' as the reason`);
-    } else if (operation.kind === 'acquire') ok(!inTime || answer.outcome === 'gone', 'who was revoked is back');
+    } else if (operation.kind === 'acquire')
+      ok(!inTime || answer.outcome === 'gone', 'who was revoked is back');
     else if (operation.kind === 'release') this.revoked.delete(operation.id);
   }
 
