@@ -6,7 +6,7 @@ export { LockLostError, type LockLostReason } from './base/lock-lost-error.js';
 export { LockStoreError } from './base/lock-store-error.js';
 export { LockUsageError } from './base/lock-usage-error.js';
 export { lockName } from './base/name.js';
-export { type CountDownLatch } from './locks/countdown-latch.js';
+export { type CountDownLatch, type LatchOptions } from './locks/countdown-latch.js';
 export { type Leader, type LeaderHandlers, type StepDownReason } from './locks/leadership.js';
 export { type Lease, type WriteLease } from './locks/lease.js';
 export { type OnceOptions, type OnceOutcome } from './locks/once-lock.js';

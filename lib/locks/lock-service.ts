@@ -4,7 +4,7 @@ import type { LockStore } from '../store/lock-store.js';
 import type { StoreFindings } from '../store/store-findings.js';
 import { AllOf, locksIn } from './all-of.js';
 import type { LockContext } from './base-lock.js';
-import type { CountDownLatch } from './countdown-latch.js';
+import type { CountDownLatch, LatchOptions } from './countdown-latch.js';
 import { HeldLeases } from './held-leases.js';
 import { Inspector } from './inspector.js';
 import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
@@ -63,9 +63,9 @@ export class LockService {
     return new SemaphoreLock(name, permits, this.context, this.store);
   }
 
-  /** A gate that opens when it was counted down to zero. */
-  latch(name: string): CountDownLatch {
-    return new StoreLatch(name, this.context);
+  /** A gate that opens when it was counted down to zero; with a `round`, again and again. @throws LockUsageError */
+  latch(name: string, options?: LatchOptions): CountDownLatch {
+    return new StoreLatch(name, this.context, options);
   }
 
   /**

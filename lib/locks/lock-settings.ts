@@ -59,8 +59,7 @@ export class LockSettings {
     const ttl = options.ttl === undefined ? this.ttl : milliseconds(options.ttl, TTL);
     const { signal, label, maxWaiters = Infinity } = options;
     if (maxWaiters !== Infinity) wholeNumber(maxWaiters, 'maxWaiters', WHOLE, name);
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw new LockUsageError(`The option signal takes an AbortSignal; it was ${shown(signal)}.`, name);
+    abortSignal(signal, name);
     const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT);
     return {
       name,
@@ -102,6 +101,12 @@ export function refuseUnknown(options: object, known: readonly string[], name: s
         `There is no option ${shown(option)} here; ${known.length === 1 ? 'there is' : 'there are'} ${known.join(', ')}.`,
         name,
       );
+}
+
+/** The option signal. @throws LockUsageError */
+export function abortSignal(signal: unknown, name: string): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw new LockUsageError(`The option signal takes an AbortSignal; it was ${shown(signal)}.`, name);
 }
 
 /** The value of an option that is true unless given. @throws LockUsageError */

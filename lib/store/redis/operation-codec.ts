@@ -102,17 +102,19 @@ function answerIn(reply: Reply): LockAnswer {
 
 /** What follows the terms of the latch script. */
 export function encodeLatchOperation(op: LatchOperation): (string | number)[] {
-  if (op.kind === 'set') return [op.kind, op.count, op.ttl];
-  return op.kind === 'read' ? [op.kind] : [op.kind, op.id];
+  const round = encodedText(op.round);
+  if (op.kind === 'set') return [op.kind, round, op.count, op.ttl];
+  return op.kind === 'read' ? [op.kind, round] : [op.kind, round, op.id];
 }
 
 /** The answer in the latch script's reply. */
 export function decodeLatchAnswer(reply: unknown): LatchAnswer {
-  const [outcome, now, count, until] = reply as Reply;
+  const [outcome, now, count, until, round] = reply as Reply;
   return {
     outcome: String(outcome) as LatchAnswer['outcome'],
     now: Number(now),
     count: Number(count),
     until: Number(until),
+    round: decodedText(String(round)),
   };
 }
