@@ -6,9 +6,10 @@ import { WHOLE, type LockState } from '../store/lock-state.js';
 import type { LockReading, LockStore } from '../store/lock-store.js';
 import { livingWaiters } from '../store/settle.js';
 import type { LockKind, LockReport } from './lock-report.js';
-import { checkOptions, refuseUnknown, truth } from './lock-settings.js';
+import { checkOptions, truth } from './lock-settings.js';
 
 const PATIENCE = 1_000;
+const REVOKE_OPTIONS: ReadonlySet<string> = new Set(['reason', 'force']);
 const LONGEST_REASON = 512;
 
 /** What operators do: look at locks, and take them away. */
@@ -34,8 +35,7 @@ export class Inspector {
 
   async revoke(name: string, options: { reason: string; force?: boolean | undefined }): Promise<boolean> {
     checkName(name);
-    checkOptions(options, name);
-    refuseUnknown(options, ['reason', 'force'], name);
+    checkOptions(options, name, REVOKE_OPTIONS);
     const { reason, force } = options;
     if (typeof reason !== 'string' || reason === '' || Buffer.byteLength(reason) > LONGEST_REASON)
       throw new LockUsageError(

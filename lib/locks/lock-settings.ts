@@ -80,9 +80,10 @@ export class LockSettings {
   }
 }
 
-/** Checks what a call is given as its options. @throws LockUsageError */
-export function checkOptions(options: unknown, name: string): void {
-  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return;
+/** Checks what a call is given as its options, by name. @throws LockUsageError */
+export function checkOptions(options: unknown, name: string, known?: ReadonlySet<string>): void {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options))
+    return known && refuseUnknown(options, known, name);
   throw new LockUsageError(
     `The options are an object, such as { wait: '5s' }; they were ${shown(options)}.`,
     name,
@@ -90,15 +91,17 @@ export function checkOptions(options: unknown, name: string): void {
 }
 
 /**
- * Refuses an option that is not one of `known`: a mistyped one would have no effect, and nobody would be told.
+ * Refuses an option that does not exist, which a mistyped name is: it would have no effect, in silence. One that is
+ * undefined counts as not given.
  *
- * @throws LockUsageError that names it, and what there is
+ * @throws LockUsageError that names the options there are
  */
-export function refuseUnknown(options: object, known: readonly string[], name: string): void {
-  for (const option of Object.keys(options))
-    if (!known.includes(option))
+export function refuseUnknown(options: object, known: ReadonlySet<string>, name?: string): void {
+  // for…in, not Object.keys: calls come through here at the rate of the locks.
+  for (const option in options)
+    if (!known.has(option) && (options as Record<string, unknown>)[option] !== undefined)
       throw new LockUsageError(
-        `There is no option ${shown(option)} here; ${known.length === 1 ? 'there is' : 'there are'} ${known.join(', ')}.`,
+        `There is no option ${shown(option)} here; there are ${[...known].join(', ')}.`,
         name,
       );
 }

@@ -8,12 +8,15 @@ import type { LatchAnswer, LatchOperation } from '../store/latch-machine.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { LockContext } from './base-lock.js';
 import type { CountDownLatch, LatchOptions } from './countdown-latch.js';
-import { abortSignal, checkOptions, refuseUnknown, TTL, WAIT } from './lock-settings.js';
+import { abortSignal, checkOptions, TTL, WAIT } from './lock-settings.js';
 import { wholeNumber } from './whole-number.js';
 
 const PATIENCE = 1_000;
 const LONGEST_ID = 128;
 const LONGEST_ROUND = 128;
+const LATCH_OPTIONS: ReadonlySet<string> = new Set(['round']);
+const SET_OPTIONS: ReadonlySet<string> = new Set(['ttl']);
+const OPENED_OPTIONS: ReadonlySet<string> = new Set(['wait', 'signal']);
 
 /** A countdown latch at the store. */
 export class StoreLatch implements CountDownLatch {
@@ -27,14 +30,12 @@ export class StoreLatch implements CountDownLatch {
     options: LatchOptions = {},
   ) {
     checkName(name);
-    checkOptions(options, name);
-    refuseUnknown(options, ['round'], name);
+    checkOptions(options, name, LATCH_OPTIONS);
     this.round = options.round === undefined ? '' : roundOf(options.round, name);
   }
 
   async trySetCount(n: number, options: { ttl?: unknown } = {}): Promise<boolean> {
-    checkOptions(options, this.name);
-    refuseUnknown(options, ['ttl'], this.name);
+    checkOptions(options, this.name, SET_OPTIONS);
     wholeNumber(n, 'n', WHOLE, this.name);
     const ttl = micros(milliseconds(options.ttl ?? '24h', TTL));
     return (await this.ask({ kind: 'set', round: this.round, count: n, ttl })).outcome === 'set';
@@ -58,8 +59,7 @@ export class StoreLatch implements CountDownLatch {
   }
 
   async opened(options: { wait?: unknown; signal?: AbortSignal | undefined } = {}): Promise<void> {
-    checkOptions(options, this.name);
-    refuseUnknown(options, ['wait', 'signal'], this.name);
+    checkOptions(options, this.name, OPENED_OPTIONS);
     const { line, settings } = this.context;
     const wait = options.wait === undefined ? settings.wait : milliseconds(options.wait, WAIT);
     const signal = abortSignal(options.signal, this.name);

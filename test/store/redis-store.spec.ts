@@ -128,6 +128,7 @@ describe('the Redis store', () => {
       await expect(peer.downgrade(peer.id(), 0)).rejects.toEqual(refused);
       await expect(peer.revoke(true)).rejects.toEqual(refused);
       await expect(peer.acquire(peer.id())).rejects.toThrow(/foreign value/);
+      await expect(peer.revoke()).rejects.toThrow(`The key of '${peer.name}' at `);
       expect(await look(key)).toEqual(before);
       expect(await client.ttl(key)).toBe(-1);
     });

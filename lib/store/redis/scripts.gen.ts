@@ -49,7 +49,8 @@ r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'firs
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
 end
 end
 if compact and not string.find(compact, '^lock1[ +]') then
@@ -565,7 +566,8 @@ r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'firs
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
 end
 end
 if compact and not string.find(compact, '^lock1[ +]') then
@@ -1003,7 +1005,12 @@ local key, kind, meantRound = KEYS[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local SIGN_OF_LIFE, MOST_PAST = 15000000, 8
-local r = redis.call('HMGET', key, 'latch', 'count', 'until', 'alive', 'round', 'past')
+local r = redis.pcall('HMGET', key, 'latch', 'count', 'until', 'alive', 'round', 'past')
+if r.err then -- no hash: the compact record of a lock, or a foreign value
+local value = redis.pcall('GET', key)
+local lock = type(value) == 'string' and string.find(value, '^lock%d+[ +]')
+return redis.error_reply(lock and 'LOCKFOREIGN a lock' or r.err)
+end
 if r[1] ~= '1' then
 if r[1] then
 return redis.error_reply('LOCKNEWER ' .. r[1])
@@ -1224,7 +1231,8 @@ r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'firs
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
 end
 end
 if compact and not string.find(compact, '^lock1[ +]') then
@@ -1727,7 +1735,8 @@ r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'firs
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
 end
 end
 if compact and not string.find(compact, '^lock1[ +]') then
@@ -2183,7 +2192,8 @@ r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'firs
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
 end
 end
 if compact and not string.find(compact, '^lock1[ +]') then

@@ -232,7 +232,7 @@ export function latchContract(stage: Stage): void {
       for (const round of ['', 'x'.repeat(129), 7, null, '\ud800'])
         expect(() => one.latch(name, { round } as never)).toThrow('The option round takes a');
       expect(() => one.latch(name, { rounds: 'x' } as never)).toThrow(
-        "There is no option 'rounds' here; there is round.",
+        "There is no option 'rounds' here; there are round.",
       );
       const latch = one.latch(name);
       expect((await failureOf<Error>(latch.trySetCount(1, { tll: 5 } as never))).message).toContain("'tll'");
@@ -270,13 +270,29 @@ export function latchContract(stage: Stage): void {
   });
 
   it('has a name of its own: a lock of that name is refused, and the other way round', async () => {
-    const { one, name } = players();
-    await one.latch(name).trySetCount(1, { ttl: 100 });
-    expect(await failureOf(one.acquire(name, { wait: 0 }))).toMatchObject({ code: 'LOCK_STORE' });
+    const { one, two, name } = players();
+    await one.latch(name).trySetCount(1, { ttl: '2s' });
+    const called = (lock: string) =>
+      expect.objectContaining({ code: 'LOCK_STORE', lockName: lock, message: expect.stringContaining(lock) });
+    for (const asked of [
+      () => one.acquire(name, { wait: 0 }),
+      () => one.revoke(name, { reason: 'test' }),
+      () => one.inspect(name),
+    ])
+      expect(await failureOf(asked())).toEqual(called(name));
     const other = stage.another();
     await using _lease = await one.acquire(other);
-    expect(await failureOf(one.latch(other).trySetCount(1))).toMatchObject({ code: 'LOCK_STORE' });
-    expect(await failureOf(one.latch(other).opened({ wait: '5s' }))).toMatchObject({ code: 'LOCK_STORE' });
+    const latch = one.latch(other);
+    for (const asked of [() => latch.trySetCount(1), () => latch.count(), () => latch.opened({ wait: '5s' })])
+      expect(await failureOf(asked())).toEqual(called(other));
+    const waiting = two.acquire(other); // the record of a few who wait has another form
+    await stage.queued(1, other);
+    expect((await failureOf<Error>(latch.countDown())).message).toContain(
+      'holds a lock: its name is in use; choose another name.',
+    );
+    expect((await failureOf<Error>(one.acquire(name, { wait: 0 }))).message).toContain('holds a latch');
+    await _lease.release();
+    await (await waiting).release();
     await until('the latch is forgotten', async () => (await one.latch(name).count()) === undefined);
   });
 }

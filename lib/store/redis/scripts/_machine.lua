@@ -34,7 +34,8 @@ if not compact then
   if r.err then -- a string after all, or what is no record
     r, compact = {}, redis.call('GET', key)
   elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-    return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+    local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+    return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
   end
 end
 if compact and not string.find(compact, '^lock1[ +]') then

@@ -11,7 +11,12 @@ local key, kind, meantRound = KEYS[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local SIGN_OF_LIFE, MOST_PAST = 15000000, 8
-local r = redis.call('HMGET', key, 'latch', 'count', 'until', 'alive', 'round', 'past')
+local r = redis.pcall('HMGET', key, 'latch', 'count', 'until', 'alive', 'round', 'past')
+if r.err then -- no hash: the compact record of a lock, or a foreign value
+  local value = redis.pcall('GET', key)
+  local lock = type(value) == 'string' and string.find(value, '^lock%d+[ +]')
+  return redis.error_reply(lock and 'LOCKFOREIGN a lock' or r.err)
+end
 if r[1] ~= '1' then
   if r[1] then
     return redis.error_reply('LOCKNEWER ' .. r[1])
