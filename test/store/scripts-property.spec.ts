@@ -133,6 +133,7 @@ describe('the scripts and the machine, side by side', () => {
   it.each([
     ['is told to whoever asks', [waits(0), byForce, ...asked]],
     ['is told beside the next holder', [waits(0), waits(1), byForce, waits(9), byForce, ...asked]],
+    ['is forgotten at the release', [waits(0), byForce, waits(1), byForce, { verb: 'release' }]],
     ['is kept by a second one', [waits(0), byForce, byForce, ...asked]],
     ['comes after one that only marks', [waits(0), { verb: 'revoke' }, { who: 1 }, byForce, ...asked]],
     ['is forgotten when the lease would have ended', [waits(0), byForce, { ...byForce, pause: 20_000_000 }]],
