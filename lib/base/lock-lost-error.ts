@@ -12,6 +12,8 @@ export type LockLostReason = 'expired' | 'taken' | 'revoked' | 'max-hold' | 'clo
 export class LockLostError extends LockError {
   readonly code = 'LOCK_LOST';
   readonly reason: LockLostReason;
+  /** What the operator gave as the reason of `revoke`, when `reason` is `revoked` and the text is known. */
+  readonly revokeReason?: string;
   /** The fence of the lost lease; a resource that compares fences rejects its late writes. */
   readonly fence: number;
   /** How long the lease was held, in milliseconds. */
@@ -28,6 +30,7 @@ export class LockLostError extends LockError {
       reason: LockLostReason;
       fence: number;
       heldFor: number;
+      revokeReason?: string;
       completed?: boolean;
       result?: unknown;
       cause?: unknown;
@@ -35,6 +38,7 @@ export class LockLostError extends LockError {
   ) {
     super(message, lockName, 'cause' in details ? { cause: details.cause } : undefined);
     this.reason = details.reason;
+    if (details.revokeReason !== undefined) this.revokeReason = details.revokeReason;
     this.fence = details.fence;
     this.heldFor = details.heldFor;
     this.completed = details.completed ?? false;
@@ -43,12 +47,13 @@ export class LockLostError extends LockError {
 
   /** The same loss with the outcome of the work attached, so that neither masks the other. */
   withOutcome(outcome: { result: unknown } | { cause: unknown }): LockLostError {
-    const { reason, fence, heldFor } = this;
+    const { reason, fence, heldFor, revokeReason } = this;
     const how = 'cause' in outcome ? 'failed (see cause)' : 'returned (see result)';
     return new LockLostError(`${this.message} The work under it ${how}.`, this.lockName ?? '', {
       reason,
       fence,
       heldFor,
+      ...(revokeReason === undefined ? {} : { revokeReason }),
       completed: true,
       ...outcome,
     });

@@ -28,8 +28,8 @@ export class LockStoreError extends LockError {
   }
 
   /** The same failure, of a command for the lock `lockName`. */
-  about(lockName: string): LockStoreError {
-    const { message, refused, foreign, cause } = this;
+  about(lockName: string, message = this.message): LockStoreError {
+    const { refused, foreign, cause } = this;
     const definite = { refused, foreign };
     return new LockStoreError(message, lockName, cause === undefined ? definite : { ...definite, cause });
   }

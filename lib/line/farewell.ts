@@ -24,8 +24,8 @@ export interface Departure {
 export interface Downgraded {
   /** Whether there is nothing left to give back from. */
   over(): boolean;
-  /** The store does not know it. */
-  lost(): void;
+  /** The store does not know it; `revokeReason` when an operator took it away by force. */
+  lost(revokeReason?: string): void;
 }
 
 const RETRY = 50;
@@ -61,8 +61,10 @@ export class Farewell {
       let refusals = 0;
       const ask = (): void => {
         this.store.execute(name, operation, commandTimeout(ttl)).then(
-          ({ outcome }) => {
-            if (outcome === 'lost') hold.lost(); // before the caller goes on as a reader
+          (answer) => {
+            // Before the caller goes on as a reader.
+            if (answer.outcome === 'lost') hold.lost();
+            else if (answer.outcome === 'revoked') hold.lost(answer.reason);
             answered();
           },
           ({ foreign, refused }: LockStoreError) => {

@@ -21,6 +21,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   /** Others wait at the store. */
   contended: boolean;
   lossReason: LockLostReason | undefined;
+  /** Why an operator took it away, when that is its loss; '' when the text is not known. */
+  revokeReason: string | undefined;
   /** The name carries a mark that its work was done (run once). */
   readonly workDone: boolean;
   readonly id: string;
@@ -34,7 +36,7 @@ export class Hold extends Link<Renewable> implements Renewable {
   private wish: Pick<Wish, 'renews' | 'endsAt' | 'endReason'> = FOR_EVER;
   private renewing: Promise<'renewed' | 'lost'> | undefined;
   private failures = 0;
-  private toldRevoked = false;
+  private heardReason: string | undefined; // that of a notice; anybody may publish
   private claimed: boolean; // to be confirmed before anything else is due
 
   constructor(
@@ -91,10 +93,10 @@ export class Hold extends Link<Renewable> implements Renewable {
     if (this.liveAt(this.around.clock.now())) this.prove(answer, ttl); // what is over stays over
   }
 
-  notice({ kind }: LockNotice): void {
-    if (kind === 'contended') this.contended = true;
-    if (kind !== 'revoked') return;
-    this.toldRevoked = true;
+  notice(notice: LockNotice): void {
+    if (notice.kind === 'contended') this.contended = true;
+    if (notice.kind !== 'revoked') return;
+    this.heardReason = notice.reason;
     // Anybody may publish: only the store's answer counts, and what is not renewed is not prolonged by the question.
     this.confirm(this.wish.renews ? undefined : Math.max(1, this.deadline - this.around.clock.now()));
   }
@@ -122,8 +124,10 @@ export class Hold extends Link<Renewable> implements Renewable {
     this.terms = { ...this.terms, units };
     const { id, name, used, terms } = this;
     const operation = { kind: 'downgrade', id, units, used } as const;
-    const lost = (): void => this.lose(this.liveAt(this.around.clock.now()) ? 'taken' : 'expired');
-    return this.around.farewell.downgrade(name, operation, terms.ttl, { over: () => this.over, lost });
+    return this.around.farewell.downgrade(name, operation, terms.ttl, {
+      over: () => this.over,
+      lost: (revokeReason) => this.loseAtStore(revokeReason, this.liveAt(this.around.clock.now())),
+    });
   }
 
   /** Gives it back. The rest of the fence block goes with it. */
@@ -148,15 +152,14 @@ export class Hold extends Link<Renewable> implements Renewable {
       const live = this.liveAt(this.around.clock.now()); // what is over stays over, whatever comes after the deadline
       if (answer.outcome === 'renewed' && live) {
         this.failures = 0;
-        this.toldRevoked = false;
+        this.heardReason = undefined;
         this.contended ||= answer.waiting; // a notice may be younger than the answer
         this.prove(answer, ttl);
         this.scheduleNext();
         return 'renewed';
       }
-      // After a revocation by force the store knows nothing of the hold.
-      const revoked = answer.outcome === 'revoked' || (answer.outcome === 'lost' && this.toldRevoked);
-      this.lose(revoked ? 'revoked' : live ? 'taken' : 'expired');
+      if (answer.outcome === 'renewed') this.lose('expired');
+      else this.loseAtStore(answer.outcome === 'revoked' ? answer.reason : undefined, live);
       return 'lost';
     } catch (error) {
       this.failures += 1;
@@ -180,6 +183,15 @@ export class Hold extends Link<Renewable> implements Renewable {
   private schedule(ms: number, now = this.around.clock.now()): void {
     const left = Math.min(this.deadline, this.wish.endsAt) - now;
     this.around.scheduler.set(this, Math.max(0, Math.min(ms, left)), now);
+  }
+
+  /**
+   * The store does not know the hold any more, or says why it was revoked. A store that has forgotten a revocation by
+   * force leaves the reason of the notice, if that was heard.
+   */
+  private loseAtStore(revokeReason: string | undefined, live: boolean): void {
+    this.revokeReason = revokeReason ?? this.heardReason;
+    this.lose(this.revokeReason !== undefined ? 'revoked' : live ? 'taken' : 'expired');
   }
 
   private lose(reason: LockLostReason): void {

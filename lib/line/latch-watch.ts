@@ -2,6 +2,8 @@ import type { CancelTimer } from '../base/clock.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import type { LockError } from '../base/lock-error.js';
 import type { LockStoreError } from '../base/lock-store-error.js';
+import { LockUsageError } from '../base/lock-usage-error.js';
+import type { LatchAnswer } from '../store/latch-machine.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { newAttemptId } from '../store/session-id.js';
 import type { Hearer, Line } from './line.js';
@@ -26,6 +28,8 @@ export class LatchWatch implements Hearer {
   constructor(
     private readonly line: Line,
     private readonly name: string,
+    /** The round that is meant; '' for the current one. */
+    private readonly round: string,
     private readonly wait: number,
     private readonly signal: AbortSignal | undefined,
   ) {
@@ -42,7 +46,7 @@ export class LatchWatch implements Hearer {
 
   private begin(): void {
     const { store, clock } = this.line.around;
-    this.signal?.addEventListener('abort', this.abort);
+    if (this.signal) this.line.around.aborts.add(this.signal, this.abort);
     store.subscribe();
     if (this.wait > 0 && this.wait < Infinity) this.cancelWait = clock.after(this.wait, () => this.timeout());
     void this.ask();
@@ -70,9 +74,11 @@ export class LatchWatch implements Hearer {
     this.cancelPoll?.();
     let pause = UNHEARD_POLL;
     try {
-      const answer = await store.latch(this.name, { kind: 'watch', id: this.id }, commandTimeout(Infinity));
+      const { name, round, id } = this;
+      const answer = await store.latch(name, { kind: 'watch', round, id }, commandTimeout(Infinity));
       this.lastError = undefined;
       if (answer.outcome === 'open') return this.end();
+      if (answer.outcome === 'over') return this.end(otherRound(name, round, answer));
       if (store.subscribed) pause = SIGN_OF_LIFE_EVERY * (0.9 + random() * 0.2);
     } catch (error) {
       this.lastError = error as LockStoreError;
@@ -96,7 +102,8 @@ export class LatchWatch implements Hearer {
 
   private busy(reason: 'aborted' | 'timeout' | 'closed', why: string, cause?: unknown): LockBusyError {
     const waited = Math.round(this.line.around.clock.now() - this.since);
-    const message = `The latch '${this.name}' is not open after ${waited} ms: ${why}.`;
+    const what = this.round === '' ? '' : `round '${this.round}' of `;
+    const message = `The ${what}latch '${this.name}' is not open after ${waited} ms: ${why}.`;
     return new LockBusyError(message, this.name, {
       reason,
       waited,
@@ -109,12 +116,24 @@ export class LatchWatch implements Hearer {
     this.over = true;
     this.cancelPoll?.();
     this.cancelWait?.();
-    this.signal?.removeEventListener('abort', this.abort);
+    if (this.signal) this.line.around.aborts.delete(this.signal, this.abort);
     this.line.forget(this.id);
     if (error)
       this.line.around.store
-        .latch(this.name, { kind: 'unwatch', id: this.id }, commandTimeout(Infinity))
+        .latch(this.name, { kind: 'unwatch', round: this.round, id: this.id }, commandTimeout(Infinity))
         .catch(() => undefined);
     this.settle(error);
   }
+}
+
+/** What is said to whoever means a round of a latch that is not the current one. */
+export function otherRound(
+  name: string,
+  round: string,
+  { outcome, round: current }: LatchAnswer,
+): LockUsageError {
+  const now = current === '' ? 'it is used without a round now' : `its current round is '${current}'`;
+  const why =
+    outcome === 'over' ? 'is over: another round has replaced it' : 'is not set, or its ttl is over';
+  return new LockUsageError(`The round '${round}' of the latch '${name}' ${why}; ${now}.`, name);
 }

@@ -109,11 +109,12 @@ export class Tenure {
   }
 
   lostError(reason: LockLostReason): LockLostError {
+    const revokeReason = reason === 'revoked' ? this.hold.revokeReason : undefined;
     const heldFor = Math.round((this.ended?.at ?? this.deadline) - this.wish.since);
     const what = {
       expired: 'expired: it could not be renewed in time',
       taken: 'is gone: the store no longer knows it',
-      revoked: 'was revoked by an operator',
+      revoked: `was revoked by an operator${revokeReason ? ` ('${revokeReason}')` : ''}`,
       'max-hold': 'reached its longest allowed time (maxHold)',
       closed: 'was released by shutdown',
       released: 'was released',
@@ -124,7 +125,7 @@ export class Tenure {
           ? 'Use it only before its release.'
           : 'Somebody else may hold the lock now: stop writing, and let the resource compare fences.'),
       this.name,
-      { reason, fence: this.fence, heldFor },
+      { reason, fence: this.fence, heldFor, ...(revokeReason ? { revokeReason } : {}) },
     );
   }
 }

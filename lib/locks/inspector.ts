@@ -2,15 +2,22 @@ import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { checkName } from '../base/name.js';
 import { holderOf } from '../line/caller.js';
+import { WHOLE, type LockState } from '../store/lock-state.js';
 import type { LockReading, LockStore } from '../store/lock-store.js';
-import type { LockReport } from './lock-report.js';
+import { livingWaiters } from '../store/settle.js';
+import type { LockKind, LockReport } from './lock-report.js';
 import { checkOptions, truth } from './lock-settings.js';
 
 const PATIENCE = 1_000;
+const REVOKE_OPTIONS: ReadonlySet<string> = new Set(['reason', 'force']);
+const LONGEST_REASON = 512;
 
 /** What operators do: look at locks, and take them away. */
 export class Inspector {
-  constructor(private readonly store: LockStore) {}
+  constructor(
+    private readonly store: LockStore,
+    private readonly log: { warn(message: string): void },
+  ) {}
 
   async inspect(name: string): Promise<LockReport> {
     return reportOf(await this.store.read(checkName(name), PATIENCE));
@@ -26,39 +33,65 @@ export class Inspector {
       }
   }
 
-  async revoke(name: string, options: { reason: string; force?: boolean }): Promise<boolean> {
+  async revoke(name: string, options: { reason: string; force?: boolean | undefined }): Promise<boolean> {
     checkName(name);
-    checkOptions(options, name);
+    checkOptions(options, name, REVOKE_OPTIONS);
     const { reason, force } = options;
-    if (typeof reason !== 'string' || reason === '')
-      throw new LockUsageError(`The option reason takes a text for the log; it was ${shown(reason)}.`, name);
+    if (typeof reason !== 'string' || reason === '' || Buffer.byteLength(reason) > LONGEST_REASON)
+      throw new LockUsageError(
+        `The option reason takes a text for the log, of 1 to ${LONGEST_REASON} bytes; it was ${shown(reason)}.`,
+        name,
+      );
     const forced = force !== undefined && truth(force, 'force', name);
     const operation = { kind: 'revoke', reason, force: forced } as const;
-    return (await this.store.execute(name, operation, PATIENCE)).count > 0;
+    const { count, who } = await this.store.execute(name, operation, PATIENCE);
+    if (count > 0) this.log.warn(revocation(name, reason, forced, count, who));
+    return count > 0;
   }
 }
 
+/** What the log of the one who revoked says. */
+function revocation(name: string, reason: string, forced: boolean, count: number, who: string): string {
+  const others = count > 1 ? ` and ${count - 1} more` : '';
+  const then = forced
+    ? 'The name is free now; only fences protect what they still write.'
+    : 'The name is free when they give it back, or when their leases end.';
+  return `The lock '${name}' was revoked${forced ? ' by force' : ''} (${reason}). It was held by ${who}${others}. ${then}`;
+}
+
 function reportOf({ name, key, state, now }: LockReading): LockReport {
+  const { capacity, fence } = state;
   const holders = state.holders.filter(({ deadline }) => deadline > now);
+  const queue = livingWaiters(state, now);
+  const used = holders.length + queue.length > 0;
   return {
     name,
     key,
-    capacity: state.capacity,
+    ...(used && capacity !== WHOLE ? { permits: capacity } : {}),
+    capacity: used ? capacity : 0,
     inUse: holders.reduce((sum, { units }) => sum + units, 0),
-    holders: holders.map(({ who, units, since, deadline, first, last }) => ({
+    holders: holders.map(({ who, units, since, deadline, first, last, revocation: revokeReason }) => ({
       ...person(who),
+      kind: kindOf(units, state),
       units,
       since: new Date(since / 1_000),
+      ...(revokeReason === undefined ? {} : { revokeReason }),
       remaining: (deadline - now) / 1_000,
       fences: [first, last] as const,
     })),
-    queue: state.queue.map(({ who, units, since }) => ({
+    queue: queue.map(({ who, units, since }) => ({
       ...person(who),
+      kind: kindOf(units, state),
       units,
       since: new Date(since / 1_000),
     })),
-    ...(state.fence > 0 ? { fence: state.fence } : {}),
+    ...(fence > 0 ? { fence } : {}),
   };
+}
+
+function kindOf(units: number, { capacity }: LockState): LockKind {
+  if (capacity !== WHOLE) return 'semaphore';
+  return units === WHOLE ? 'exclusive' : 'shared';
 }
 
 function person(who: string): { host: string; pid: number; label?: string } {

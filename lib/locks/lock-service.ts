@@ -3,7 +3,7 @@ import { Line } from '../line/line.js';
 import type { LockStore } from '../store/lock-store.js';
 import type { StoreFindings } from '../store/store-findings.js';
 import { AllOf, locksIn } from './all-of.js';
-import type { CountDownLatch } from './countdown-latch.js';
+import type { CountDownLatch, LatchOptions } from './countdown-latch.js';
 import { HeldLeases } from './held-leases.js';
 import { Inspector } from './inspector.js';
 import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
@@ -42,7 +42,7 @@ export class LockService {
     const line = new Line(store, clock);
     const hints = new SelfWaitHints(clock, (message) => log.warn(message));
     this.context = { line, settings, held: new HeldLeases(), clock, hints };
-    this.inspector = new Inspector(store);
+    this.inspector = new Inspector(store, log);
   }
 
   /** Mutual exclusion on one name; the same as the writer of a read-write lock of that name. */
@@ -66,9 +66,9 @@ export class LockService {
     return new SemaphoreLock(name, permits, this.context, this.store);
   }
 
-  /** A gate that opens when it was counted down to zero. */
-  latch(name: string): CountDownLatch {
-    return new StoreLatch(name, this.context);
+  /** A gate that opens when it was counted down to zero; with a `round`, again and again. @throws LockUsageError */
+  latch(name: string, options?: LatchOptions): CountDownLatch {
+    return new StoreLatch(name, this.context, options);
   }
 
   /**
@@ -171,8 +171,15 @@ export class LockService {
    * Takes the lock away: renewals are refused, and the name is free at its holders' release or deadline; with `force`
    * at once, and only fences protect what is still written. A process that had somebody wait before hears of it within
    * a round trip, others at their next renewal (a third of the ttl) or deadline. Resolves with whether it was held.
+   *
+   * The holder's `LockLostError` has `reason: 'revoked'` and the reason as `revokeReason`; `inspect` and `list` show it
+   * until the name is free. With `force`, too, the holder is told so until its lease would have ended. A second call
+   * with `force` finds nobody, and loses no reason; of two others on one holder the later reason counts.
+   * reason: 1 … 512 bytes.
+   *
+   * @throws LockStoreError | LockUsageError
    */
-  revoke(name: string, options: { reason: string; force?: boolean }): Promise<boolean> {
+  revoke(name: string, options: { reason: string; force?: boolean | undefined }): Promise<boolean> {
     return this.inspector.revoke(name, options);
   }
 

@@ -61,8 +61,7 @@ export class LockSettings {
     const ttl = options.ttl === undefined ? this.ttl : milliseconds(options.ttl, TTL);
     const { signal, label, maxWaiters = Infinity } = options;
     if (maxWaiters !== Infinity) wholeNumber(maxWaiters, 'maxWaiters', WHOLE, name);
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw new LockUsageError(`The option signal takes an AbortSignal; it was ${shown(signal)}.`, name);
+    abortSignal(signal, name);
     const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT);
     return {
       name,
@@ -83,13 +82,36 @@ export class LockSettings {
   }
 }
 
-/** Checks what a call is given as its options. @throws LockUsageError */
-export function checkOptions(options: unknown, name: string): void {
-  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return;
+/** Checks what a call is given as its options, by name. @throws LockUsageError */
+export function checkOptions(options: unknown, name: string, known?: ReadonlySet<string>): void {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options))
+    return known && refuseUnknown(options, known, name);
   throw new LockUsageError(
     `The options are an object, such as { wait: '5s' }; they were ${shown(options)}.`,
     name,
   );
+}
+
+/**
+ * Refuses an option that does not exist, which a mistyped name is: it would have no effect, in silence. One that is
+ * undefined counts as not given.
+ *
+ * @throws LockUsageError that names the options there are
+ */
+export function refuseUnknown(options: object, known: ReadonlySet<string>, name?: string): void {
+  // for…in, not Object.keys: calls come through here at the rate of the locks.
+  for (const option in options)
+    if (!known.has(option) && (options as Record<string, unknown>)[option] !== undefined)
+      throw new LockUsageError(
+        `There is no option ${shown(option)} here; there are ${[...known].join(', ')}.`,
+        name,
+      );
+}
+
+/** The option signal. @throws LockUsageError */
+export function abortSignal(signal: unknown, name: string): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw new LockUsageError(`The option signal takes an AbortSignal; it was ${shown(signal)}.`, name);
 }
 
 /** The value of an option that is true unless given. @throws LockUsageError */

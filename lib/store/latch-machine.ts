@@ -1,23 +1,39 @@
 import { SIGN_OF_LIFE } from './lock-state.js';
 
-/** What can be done to a countdown latch. Spans and points of time are the server's microseconds. */
+/**
+ * What can be done to a countdown latch. Spans and points of time are the server's microseconds. `round` names the round
+ * that is meant; '' means whichever is current.
+ */
 export type LatchOperation =
-  /** Sets the count of a latch that is not there. */
-  | { readonly kind: 'set'; readonly count: number; readonly ttl: number }
-  /** Counts down by one; a repeat of the same `id` counts once. */
-  | { readonly kind: 'down'; readonly id: string }
+  /**
+   * Sets the count of a latch that is not there, and begins a round that is not the current one in place of it; but one
+   * that was replaced before never comes back.
+   */
+  | { readonly kind: 'set'; readonly round: string; readonly count: number; readonly ttl: number }
+  /** Counts the current round down by one; a repeat of the same `id` counts once. */
+  | { readonly kind: 'down'; readonly round: string; readonly id: string }
   /** Asks, and has the opening pushed to the session of `id` for as long as it asks again in time. */
-  | { readonly kind: 'watch'; readonly id: string }
-  | { readonly kind: 'unwatch'; readonly id: string }
-  | { readonly kind: 'read' };
+  | { readonly kind: 'watch'; readonly round: string; readonly id: string }
+  | { readonly kind: 'unwatch'; readonly round: string; readonly id: string }
+  | { readonly kind: 'read'; readonly round: string };
 
 export interface LatchAnswer {
-  readonly outcome: 'set' | 'exists' | 'counting' | 'open' | 'missing';
-  /** What is left to count; 0 for none. */
+  /** `over`: the round that was meant was replaced, and it had not opened, or what was asked would change it. */
+  readonly outcome: 'set' | 'exists' | 'counting' | 'open' | 'missing' | 'over';
+  /** What is left to count of the round that was meant; 0 for none. */
   readonly count: number;
-  /** When the latch is forgotten; 0 without one. */
+  /** When that round is forgotten; 0 when it is not the current one. */
   readonly until: number;
+  /** The current round; '' for none, or one without a name. */
+  readonly round: string;
   readonly now: number;
+}
+
+/** A round that another one replaced. */
+interface PastRound {
+  readonly round: string;
+  /** Whether it had been counted down: then it stays open for whoever waits for it. */
+  readonly open: boolean;
 }
 
 /** Everything a store knows of one latch. */
@@ -25,6 +41,10 @@ export interface LatchState {
   /** Undefined while nobody has set it. */
   count: number | undefined;
   until: number;
+  /** The current round; '' for none, or one without a name. */
+  round: string;
+  /** The rounds that were replaced, the latest first; forgotten together with the current one. */
+  past: readonly PastRound[];
   readonly counted: Set<string>;
   /** The latest sign of life of a watcher, plus 15 s. */
   alive: number;
@@ -32,8 +52,12 @@ export interface LatchState {
   readonly watchers: Map<string, number>;
 }
 
+/** How many rounds that were replaced a latch remembers. */
+export const MOST_PAST = 8;
+
 export function emptyLatch(): LatchState {
-  return { count: undefined, until: 0, alive: 0, counted: new Set(), watchers: new Map() };
+  const none = { count: undefined, round: '', past: [] };
+  return { ...none, until: 0, alive: 0, counted: new Set(), watchers: new Map() };
 }
 
 /** When a latch may be forgotten; 0 for at once. */
@@ -41,43 +65,79 @@ export function latchExpiryOf(state: LatchState): number {
   return Math.max(state.count === undefined ? 0 : state.until, state.alive);
 }
 
-/** The latch as a state machine; scripts/latch.lua is held against it. `opened` tells one watcher. */
+/**
+ * The latch as a state machine; scripts/latch.lua is held against it. `tell` has one watcher ask again: the latch has
+ * opened, or another round has begun.
+ */
 export function applyLatchOperation(
   state: LatchState,
   operation: LatchOperation,
   now: number,
-  opened: (id: string) => void,
+  tell: (id: string) => void,
 ): LatchAnswer {
   if (state.count !== undefined && state.until <= now) forget(state, now);
+  const { kind } = operation;
   const before = state.count;
-  if (operation.kind === 'set' && before === undefined) {
-    state.count = operation.count;
-    state.until = now + operation.ttl;
-    return { outcome: 'set', count: operation.count, until: state.until, now };
+  const meant = operation.round === '' || operation.round === state.round;
+  const past = state.past.find(({ round }) => round === operation.round);
+  const living = (): string[] => [...state.watchers].filter(([, alive]) => alive > now).map(([id]) => id);
+
+  if (kind === 'set' && (before === undefined || (!meant && !past))) {
+    begin(state, operation, now);
+    if (before !== undefined) [...state.watchers.keys()].forEach(tell);
+    return answer(state, 'set', now);
   }
-  if (operation.kind === 'watch' && before !== 0) {
+  if (kind === 'watch' && !past && !(meant && before === 0)) {
     state.alive = Math.max(state.alive, now + SIGN_OF_LIFE);
     state.watchers.set(operation.id, now + SIGN_OF_LIFE);
   }
-  if (operation.kind === 'unwatch') state.watchers.delete(operation.id);
-  if (operation.kind === 'down' && before !== undefined && before > 0 && !state.counted.has(operation.id)) {
+  if (kind === 'unwatch') state.watchers.delete(operation.id);
+  if (kind === 'down' && meant && before !== undefined && before > 0 && !state.counted.has(operation.id)) {
     state.counted.add(operation.id);
     state.count = before - 1;
     if (state.count === 0) {
-      const ids = [...state.watchers].filter(([, alive]) => alive > now).map(([id]) => id);
+      const ids = living();
       ids.forEach((id) => state.watchers.delete(id));
-      ids.forEach(opened);
+      ids.forEach(tell); // also those who wait for another round: they ask again
     }
   }
-  const { count, until } = state;
-  if (count === undefined) return { outcome: 'missing', count: 0, until: 0, now };
-  if (operation.kind === 'set') return { outcome: 'exists', count, until, now };
-  return { outcome: count === 0 ? 'open' : 'counting', count, until, now };
+  if (past)
+    return answer(state, past.open && kind !== 'set' && kind !== 'down' ? 'open' : 'over', now, false);
+  if (!meant || state.count === undefined) return answer(state, 'missing', now, false);
+  if (kind === 'set') return answer(state, 'exists', now);
+  return answer(state, state.count === 0 ? 'open' : 'counting', now);
+}
+
+function answer(
+  { count = 0, until, round }: LatchState,
+  outcome: LatchAnswer['outcome'],
+  now: number,
+  current = true,
+): LatchAnswer {
+  return current ? { outcome, count, until, round, now } : { outcome, count: 0, until: 0, round, now };
+}
+
+function begin(state: LatchState, set: LatchOperation & { kind: 'set' }, now: number): void {
+  if (state.count !== undefined) {
+    if (state.round !== '')
+      state.past = [{ round: state.round, open: state.count === 0 }, ...state.past].slice(0, MOST_PAST);
+    clear(state, now);
+  }
+  state.round = set.round;
+  state.count = set.count;
+  state.until = now + set.ttl;
 }
 
 function forget(state: LatchState, now: number): void {
   state.count = undefined;
   state.until = 0;
+  state.round = '';
+  state.past = [];
+  clear(state, now);
+}
+
+/** Whoever has counted is forgotten; those who wait are not. */
+function clear(state: LatchState, now: number): void {
   state.counted.clear();
   for (const [id, alive] of state.watchers) if (alive <= now) state.watchers.delete(id);
 }

@@ -13,8 +13,8 @@ import type {
   RevokeAnswer,
   RevokeOperation,
 } from './lock-operation.js';
-import { SIGN_OF_LIFE, type Holder, type LockState } from './lock-state.js';
-import { dequeue, expire, grant, grantHeads, unitsInUse, type Push } from './settle.js';
+import { MOST_FORCED, SIGN_OF_LIFE, type ForcedEnd, type Holder, type LockState } from './lock-state.js';
+import { dequeue, expire, grant, grantHeads, keepForced, unitsInUse, type Push } from './settle.js';
 
 /**
  * The lock as a state machine: a weighted, leased, first-in-first-out semaphore. Changes `state` by one
@@ -66,7 +66,7 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
 
   const holder = find(state, op.id);
   if (holder) return repeated(state, holder, op, now);
-  if (op.id === state.released) return { outcome: 'gone', now };
+  if (op.id === state.released || forcedEnd(state, op.id)) return { outcome: 'gone', now };
   if (waiter) return queued(state, op, now, push);
 
   const idle = state.holders.length === 0 && state.queue.length === 0;
@@ -91,7 +91,7 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
 
 /** The same attempt asks again: the same grant, and its deadline counts from this answer. */
 function repeated(state: LockState, holder: Holder, op: AcquireOperation, now: number): AcquireAnswer {
-  if (holder.kept || holder.revoked) return { outcome: 'gone', now };
+  if (holder.kept || holder.revocation !== undefined) return { outcome: 'gone', now };
   extend(holder, op.ttl + op.guard, now);
   return granted(state, holder, now);
 }
@@ -121,14 +121,14 @@ function renew(state: LockState, op: RenewOperation, now: number, push: Push): R
   if (op.notAfter !== undefined && now > op.notAfter) return { outcome: 'late', now };
   expire(state, now);
   const holder = find(state, op.id);
-  if (holder && !holder.kept && !holder.revoked) {
+  if (holder && !holder.kept && holder.revocation === undefined) {
     extend(holder, op.ttl + op.guard, now);
     if (holder.units === state.capacity && holder.last === state.fence)
       holder.last = state.fence = Math.max(holder.last, op.used + op.block);
   }
   grantHeads(state, now, push);
-  if (!holder || holder.kept) return { outcome: 'lost', now };
-  if (holder.revoked) return { outcome: 'revoked', now };
+  if (!holder || holder.kept) return ended(state, op.id, now);
+  if (holder.revocation !== undefined) return { outcome: 'revoked', reason: holder.revocation, now };
   holder.told = state.queue.length > 0;
   return { outcome: 'renewed', last: holder.last, waiting: holder.told, now };
 }
@@ -157,6 +157,7 @@ function leave(state: LockState, op: ReleaseOperation, now: number): ReleaseAnsw
     dequeue(state, waiter);
     return 'dequeued';
   }
+  keepForced(state, ({ id }) => id !== op.id); // nobody asks for its reason any more
   return state.released === op.id ? 'released' : 'gone';
 }
 
@@ -168,17 +169,32 @@ function downgrade(state: LockState, op: DowngradeOperation, now: number, push: 
     holder.units = op.units;
   }
   grantHeads(state, now, push);
-  return { outcome: holder && !holder.kept ? 'downgraded' : 'lost', now };
+  return holder && !holder.kept ? { outcome: 'downgraded', now } : ended(state, op.id, now);
 }
 
 function revoke(state: LockState, op: RevokeOperation, now: number, push: Push): RevokeAnswer {
   expire(state, now);
   const revoked = state.holders.filter(({ kept }) => !kept);
-  for (const holder of revoked) holder.revoked = true;
-  if (op.force) state.holders.splice(0, Infinity, ...state.holders.filter(({ kept }) => kept));
+  for (const holder of revoked) holder.revocation = op.reason;
+  if (op.force) {
+    state.holders.splice(0, Infinity, ...state.holders.filter(({ kept }) => kept));
+    for (const { id, deadline: until } of revoked) state.forced.push({ id, reason: op.reason, until });
+    state.forced.splice(0, Math.max(0, state.forced.length - MOST_FORCED));
+  }
   for (const { id } of revoked) push({ kind: 'revoked', id, reason: op.reason });
   grantHeads(state, now, push);
-  return { outcome: op.force ? 'freed' : 'marked', count: revoked.length, now };
+  const who = revoked[0]?.who ?? '';
+  return { outcome: op.force ? 'freed' : 'marked', count: revoked.length, who, now };
+}
+
+/** What is said of a hold that is not there: it was ended by force, or it is not known. */
+function ended(state: LockState, id: string, now: number): RenewAnswer & DowngradeAnswer {
+  const reason = forcedEnd(state, id)?.reason;
+  return reason === undefined ? { outcome: 'lost', now } : { outcome: 'revoked', reason, now };
+}
+
+function forcedEnd(state: LockState, id: string): ForcedEnd | undefined {
+  return state.forced.find((end) => end.id === id);
 }
 
 function find(state: LockState, id: string): Holder | undefined {

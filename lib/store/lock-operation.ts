@@ -100,17 +100,31 @@ export type AcquireAnswer = At &
     | { readonly outcome: 'late' }
   );
 
+/** An operator took the hold away. */
+interface Revoked {
+  readonly outcome: 'revoked';
+  /** Why; '' when that is not known. */
+  readonly reason: string;
+}
+
 export type RenewAnswer = At &
   (
     | { readonly outcome: 'renewed'; readonly last: number; readonly waiting: boolean }
-    | { readonly outcome: 'lost' | 'revoked' | 'late' }
+    | Revoked
+    | { readonly outcome: 'lost' | 'late' }
   );
 
 export type ReleaseAnswer = At & { readonly outcome: 'released' | 'dequeued' | 'gone' };
 
-export type DowngradeAnswer = At & { readonly outcome: 'downgraded' | 'lost' };
+export type DowngradeAnswer = At & (Revoked | { readonly outcome: 'downgraded' | 'lost' });
 
-export type RevokeAnswer = At & { readonly outcome: 'marked' | 'freed'; readonly count: number };
+export type RevokeAnswer = At & {
+  readonly outcome: 'marked' | 'freed';
+  /** How many holds it took away. */
+  readonly count: number;
+  /** Who had the first of them; '' for nobody. */
+  readonly who: string;
+};
 
 /** The answer that belongs to an operation. */
 export type AnswerTo<O extends LockOperation> = O extends AcquireOperation

@@ -13,8 +13,11 @@ export interface Holder {
   readonly who: string;
   /** Its session knows that others wait. */
   told: boolean;
-  /** An operator took it away; it ends at its release or deadline. */
-  revoked: boolean;
+  /**
+   * Why an operator took it away; it ends at its release or deadline. Undefined while nobody did; '' when the reason
+   * is not known, since the build of before did not keep it.
+   */
+  revocation: string | undefined;
   /** Released, but its units stay taken until the deadline (minimum hold). */
   kept: boolean;
 }
@@ -39,6 +42,15 @@ export interface Waiter {
   readonly who: string;
 }
 
+/** A hold that a revocation by force ended. The store remembers it, so that its holder can be told why. */
+export interface ForcedEnd {
+  readonly id: string;
+  /** Why the operator did so. */
+  readonly reason: string;
+  /** When the hold would have ended by itself; it is forgotten then, or at its release. */
+  readonly until: number;
+}
+
 /** Everything a store knows of one name. */
 export interface LockState {
   capacity: number;
@@ -55,7 +67,12 @@ export interface LockState {
   released: string;
   /** The work of this name counts as done until then (run once); 0 for not. */
   done: number;
+  /** The holds that were ended by force, the latest {@link MOST_FORCED} of them, the oldest first. */
+  readonly forced: ForcedEnd[];
 }
+
+/** How many holds that were ended by force a name remembers. */
+export const MOST_FORCED = 64;
 
 /** A waiter that was silent for this long is dropped. */
 export const SIGN_OF_LIFE = 15_000_000;
@@ -68,7 +85,8 @@ export const WHOLE = 2 ** 30;
 
 /** The state of a name that nobody used. */
 export function emptyState(): LockState {
-  return { capacity: 0, holders: [], queue: [], next: 1, alive: 0, fence: 0, released: '', done: 0 };
+  const none = { holders: [], queue: [], forced: [] };
+  return { capacity: 0, ...none, next: 1, alive: 0, fence: 0, released: '', done: 0 };
 }
 
 /**
@@ -78,6 +96,7 @@ export function emptyState(): LockState {
 export function expiryOf(state: LockState, now: number, fenceMemory: number): number {
   let latest = Math.max(now, state.done, state.fence + 1);
   for (const holder of state.holders) latest = Math.max(latest, holder.deadline);
+  for (const { until } of state.forced) latest = Math.max(latest, until);
   if (state.queue.length > 0) latest = Math.max(latest, state.alive);
   return latest + fenceMemory;
 }

@@ -1,5 +1,12 @@
 import type { LockNotice } from './lock-operation.js';
-import { CLAIM_WINDOW, SIGN_OF_LIFE, type Holder, type LockState, type Waiter } from './lock-state.js';
+import {
+  CLAIM_WINDOW,
+  SIGN_OF_LIFE,
+  type ForcedEnd,
+  type Holder,
+  type LockState,
+  type Waiter,
+} from './lock-state.js';
 
 /** Pushes a notice; false when the store knows that nobody hears that session. */
 export type Push = (notice: LockNotice) => boolean;
@@ -16,6 +23,12 @@ export function expire(state: LockState, now: number): void {
     over ||= holder.deadline <= now;
   }
   if (over) state.holders.splice(0, Infinity, ...state.holders.filter((holder) => holder.deadline > now));
+  if (state.forced.length > 0) keepForced(state, ({ until }) => until > now);
+}
+
+/** Forgets the holds ended by force that `kept` says no to. */
+export function keepForced(state: LockState, kept: (end: ForcedEnd) => boolean): void {
+  state.forced.splice(0, Infinity, ...state.forced.filter(kept));
 }
 
 /** Who is to be granted. */
@@ -37,11 +50,20 @@ export function grant(state: LockState, waiter: Asking, now: number, span: numbe
     since: now,
     who: waiter.who,
     told: state.queue.length > 0,
-    revoked: false,
+    revocation: undefined,
     kept: false,
   };
   state.holders.push(holder);
   return holder;
+}
+
+/** Those who still wait; whoever does no more is dropped when it comes to the head, and may be there until then. */
+export function livingWaiters(state: LockState, now: number): Waiter[] {
+  return state.queue.filter((waiter) => isAlive(waiter, now));
+}
+
+function isAlive({ until, alive }: Waiter, now: number): boolean {
+  return until > now && alive > now;
 }
 
 /** Takes a waiter out of the queue. */
@@ -60,7 +82,7 @@ export function dequeue(state: LockState, waiter: Waiter): void {
 export function grantHeads(state: LockState, now: number, push: Push, caller = ''): void {
   for (let head = state.queue[0]; head; head = state.queue[0]) {
     head.alive = Math.min(head.alive, now + SIGN_OF_LIFE);
-    if (head.until <= now || head.alive <= now) {
+    if (!isAlive(head, now)) {
       dequeue(state, head);
       continue;
     }

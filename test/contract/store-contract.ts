@@ -427,12 +427,15 @@ export function storeContract(open: OpenStore): void {
       expect(await b.revoke(false, 'stuck since 9:00, see %42 “ops”')).toMatchObject({
         outcome: 'marked',
         count: 1,
+        who: 'host:1',
       });
       expect(await earOne.notice('revoked', holder)).toMatchObject({
         name: a.name,
         reason: 'stuck since 9:00, see %42 “ops”',
       });
-      expect(await a.renew(holder)).toMatchObject({ outcome: 'revoked' });
+      const told = { outcome: 'revoked', reason: 'stuck since 9:00, see %42 “ops”' };
+      expect(await a.renew(holder)).toMatchObject(told);
+      expect((await a.state()).state.holders).toMatchObject([{ revocation: told.reason }]);
       expect(await a.acquire(holder)).toMatchObject({ outcome: 'gone' });
       expect((await a.state()).state.holders).toMatchObject([{ deadline: now + 5_500 * MS }]);
       expect(await a.release(holder)).toMatchObject({ outcome: 'released' });
@@ -443,10 +446,24 @@ export function storeContract(open: OpenStore): void {
       const [holder, next] = [a.id(), b.id()];
       const { last } = await a.granted(holder);
       await b.acquire(next);
-      expect(await b.revoke(true)).toMatchObject({ outcome: 'freed', count: 1 });
+      expect(await b.revoke(true, 'by force: 100 %')).toMatchObject({ outcome: 'freed', count: 1 });
       await earOne.notice('revoked', holder);
       expect((await earTwo.notice('granted', next)).first).toBeGreaterThan(last);
-      expect(await a.renew(holder)).toMatchObject({ outcome: 'lost' });
+      expect(await a.renew(holder)).toMatchObject({ outcome: 'revoked', reason: 'by force: 100 %' });
+    });
+
+    it('by force is remembered, by a second one too, until the holder gives up', async () => {
+      const holder = a.id();
+      const { now } = await a.granted(holder);
+      await b.revoke(true, 'the first');
+      expect(await b.revoke(true, 'the second')).toMatchObject({ outcome: 'freed', count: 0, who: '' });
+      expect((await b.state()).state.forced).toEqual([
+        { id: holder, reason: 'the first', until: now + 5_500 * MS },
+      ]);
+      expect(await a.downgrade(holder, 0)).toMatchObject({ outcome: 'revoked', reason: 'the first' });
+      expect(await a.acquire(holder)).toMatchObject({ outcome: 'gone' });
+      expect(await a.release(holder)).toMatchObject({ outcome: 'gone' });
+      expect((await b.state()).state).toMatchObject({ holders: [], forced: [] });
     });
 
     it('of a free lock says that there was nobody', async () => {
@@ -481,7 +498,7 @@ export function storeContract(open: OpenStore): void {
       expect(state.holders).toEqual([
         {
           ...{ id: holder, units: WHOLE, deadline: now + 5_500 * MS, span: 5_500 * MS, first, last },
-          ...{ since: now, who: 'host:7 a label', told: true, revoked: false, kept: false },
+          ...{ since: now, who: 'host:7 a label', told: true, revocation: undefined, kept: false },
         },
       ]);
       expect(state.queue).toMatchObject([

@@ -190,8 +190,10 @@ describe('bad arguments of a call', () => {
   });
 
   it.each([
-    [{}, /option reason takes a text for the log; it was undefined/],
+    [{}, /option reason takes a text for the log, of 1 to 512 bytes; it was undefined/],
     [{ reason: '' }, /option reason .*it was ''/],
+    [{ reason: 'x'.repeat(513) }, /option reason .*1 to 512 bytes/],
+    [{ reason: 'test', forced: true }, /no option 'forced' here; there are reason, force/],
     [{ reason: 'test', force: 'yes' }, /option force takes true or false; it was 'yes'/],
     [undefined, /options are an object.*they were undefined/],
   ])('revoke with %j is refused', async (options, message) => {

@@ -63,7 +63,7 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'whoever publishes a revocation takes the lease away',
     file: 'lib/line/hold.ts',
-    text: 'this.toldRevoked = true;',
+    text: 'this.heardReason = notice.reason;',
     becomes: "this.lose('revoked');",
     specs: FORGED,
   },

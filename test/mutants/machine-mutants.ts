@@ -13,7 +13,7 @@ export const machineMutants: readonly Mutant[] = [
   {
     bug: 'a renewal creates a hold',
     file: 'lib/store/lock-machine.ts',
-    text: "if (!holder || holder.kept) return { outcome: 'lost', now };",
+    text: 'if (!holder || holder.kept) return ended(state, op.id, now);',
     becomes:
       "if (holder?.kept) return { outcome: 'lost', now };\n  if (!holder) return { outcome: 'renewed', last: op.used + op.block, waiting: false, now };",
     specs: MACHINE,
@@ -82,10 +82,24 @@ export const machineMutants: readonly Mutant[] = [
     specs: MACHINE,
   },
   {
+    bug: 'a second revocation by force forgets the reason of the first',
+    file: 'lib/store/lock-machine.ts',
+    text: '  if (op.force) {\n    state.holders.splice',
+    becomes: '  if (op.force) {\n    state.forced.length = 0;\n    state.holders.splice',
+    specs: MACHINE,
+  },
+  {
+    bug: 'a hold that was ended by force comes back when its process asks again',
+    file: 'lib/store/lock-machine.ts',
+    text: 'if (op.id === state.released || forcedEnd(state, op.id))',
+    becomes: 'if (op.id === state.released)',
+    specs: MACHINE,
+  },
+  {
     bug: 'a copy of an acquire that is read after its release takes effect',
     file: 'lib/store/lock-machine.ts',
-    text: "if (op.id === state.released) return { outcome: 'gone', now };",
-    becomes: '',
+    text: 'if (op.id === state.released || forcedEnd(state, op.id))',
+    becomes: 'if (forcedEnd(state, op.id))',
     specs: MACHINE,
   },
   {

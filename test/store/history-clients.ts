@@ -48,7 +48,7 @@ export class HistoryClients {
       case 'downgrade':
         return { kind: 'downgrade', id, units: Math.min(step.units, 2), used };
       case 'revoke':
-        return { kind: 'revoke', reason: 'by test', force };
+        return { kind: 'revoke', reason: `stuck: 100 % “${step.who}”`, force };
     }
   }
 

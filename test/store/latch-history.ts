@@ -13,19 +13,23 @@ export interface LatchStep {
 const watcher = fc.integer({ min: 0, max: 3 }).map((who) => `hearing${who % 2}.attempt${who}`);
 const worker = fc.constantFrom('w', 'worker 1', 'ünï · 2', 'd:w', 'count');
 
+// None is meant, or one of these.
+const round = { round: fc.constantFrom('', '', 'a', 'a', 'b', 'b', 'round 3 + 4', 'ünï: 100 %') };
+
 const operation: fc.Arbitrary<LatchOperation> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
+      ...round,
       kind: fc.constant('set' as const),
       count: fc.integer({ min: 1, max: 3 }),
       ttl: fc.constantFrom(100 * MS, 2 * SECOND, 60 * SECOND),
     }),
   },
-  { weight: 5, arbitrary: fc.record({ kind: fc.constant('down' as const), id: worker }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('watch' as const), id: watcher }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('unwatch' as const), id: watcher }) },
-  { weight: 1, arbitrary: fc.constant({ kind: 'read' as const }) },
+  { weight: 5, arbitrary: fc.record({ ...round, kind: fc.constant('down' as const), id: worker }) },
+  { weight: 4, arbitrary: fc.record({ ...round, kind: fc.constant('watch' as const), id: watcher }) },
+  { weight: 1, arbitrary: fc.record({ ...round, kind: fc.constant('unwatch' as const), id: watcher }) },
+  { weight: 1, arbitrary: fc.record({ ...round, kind: fc.constant('read' as const) }) },
 );
 
 /** Random histories of one latch: set, counted down, watched and forgotten. */

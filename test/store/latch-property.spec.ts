@@ -14,6 +14,7 @@ import {
   encodeLatchOperation,
   encodeTerms,
 } from '../../lib/store/redis/operation-codec.js';
+import { encodedText } from '../../lib/store/redis/text-codec.js';
 import { SCRIPTS } from '../../lib/store/redis/scripts.gen.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
@@ -89,11 +90,25 @@ describeWithRealRedis('the script of the latch and its machine, side by side', (
     await client.del(key);
   }
 
+  it('agree on the rounds that are remembered', async () => {
+    const rounds = Array.from({ length: 11 }, (_, index) => `round ${index}`);
+    const set = rounds.map((round) => ({ kind: 'set', round, count: 1, ttl: 60_000_000 }) as const);
+    const open = rounds.map((round, index) => ({ kind: 'down', round, id: String(index % 2) }) as const);
+    const look = rounds.map((round) => ({ kind: 'watch', round, id: 'hearing0.attempt' }) as const);
+    const steps = [
+      ...set.flatMap((each, index) => (index % 3 ? [each, open[index]!] : [each])),
+      ...look,
+      ...set,
+    ];
+    await compare(steps.map((operation) => ({ operation, pause: 10 })));
+  });
+
   it('agree on every answer, every record, every notice and the end of every record', async () => {
-    await fc.assert(fc.asyncProperty(latchHistories, compare), { numRuns: 250 });
-    for (const outcome of ['set', 'exists']) expect(seen).toContain(`set: ${outcome}`);
+    await fc.assert(fc.asyncProperty(latchHistories, compare), { numRuns: 500 });
+    for (const outcome of ['set', 'exists', 'over']) expect(seen).toContain(`set: ${outcome}`);
     for (const kind of ['down', 'watch', 'unwatch', 'read'])
-      for (const outcome of ['counting', 'open', 'missing']) expect(seen).toContain(`${kind}: ${outcome}`);
+      for (const outcome of ['counting', 'open', 'missing', 'over'])
+        expect(seen).toContain(`${kind}: ${outcome}`);
   }, 120_000);
 });
 
@@ -102,6 +117,9 @@ function recordOf(state: LatchState): Record<string, string> {
   const record: Record<string, string> = { latch: '1', alive: String(state.alive) };
   if (state.count !== undefined)
     Object.assign(record, { count: String(state.count), until: String(state.until) });
+  const past = state.past.map(({ round, open }) => (open ? '+' : '-') + encodedText(round));
+  if (state.round !== '') record['round'] = encodedText(state.round);
+  if (past.length > 0) record['past'] = past.join(' ');
   for (const id of state.counted) record[`d:${id}`] = '1';
   for (const [id, alive] of state.watchers) record[`w:${id}`] = String(alive);
   return record;

@@ -98,7 +98,7 @@ export function lockHistories(jumps: boolean, length = 30, crowd = false): fc.Ar
     share: span(0, 0.1, 1),
     keep: crowd ? span(0) : span(0, 0, 0, 200 * MS, 60 * SECOND),
     done: crowd ? span(0) : span(0, 0, 0, 1, 30 * SECOND),
-    force: rarely,
+    force: fc.integer({ min: 0, max: 3 }).map((drawn) => drawn === 3),
     late: rarely,
     otherCapacity: rarely,
     pause: fc.oneof(

@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok } from 'node:assert/strict';
 import type { LockAnswer, LockNotice, LockOperation } from '../../lib/store/lock-operation.js';
-import { expiryOf, SIGN_OF_LIFE, type LockState } from '../../lib/store/lock-state.js';
+import { expiryOf, MOST_FORCED, SIGN_OF_LIFE, type LockState } from '../../lib/store/lock-state.js';
 
 /** One step of a machine, seen from outside. */
 export interface Observed {
@@ -17,7 +17,8 @@ export interface Observed {
 /** A deep copy. (`structuredClone` gives objects of another realm under jest, which strict equality refuses.) */
 export function copyOf(state: LockState): LockState {
   const holders = state.holders.map((holder) => ({ ...holder }));
-  return { ...state, holders, queue: state.queue.map((waiter) => ({ ...waiter })) };
+  const forced = state.forced.map((end) => ({ ...end }));
+  return { ...state, holders, forced, queue: state.queue.map((waiter) => ({ ...waiter })) };
 }
 
 /** What is true of any state after any operation that settles. */
@@ -29,7 +30,7 @@ export function assertInvariants(state: LockState, now: number): void {
     ok(inUse + head.units > state.capacity, 'the head of the queue fits and was not granted');
     ok(Math.min(head.until, head.alive) > now, 'the head of the queue is dead');
   }
-  const ids = [...state.holders, ...state.queue].map(({ id }) => id);
+  const ids = [...state.holders, ...state.queue, ...state.forced].map(({ id }) => id);
   ok(new Set(ids).size === ids.length, 'an id is there twice');
   const places = state.queue.map(({ seq }) => seq);
   ok(
@@ -42,12 +43,18 @@ export function assertInvariants(state: LockState, now: number): void {
     const empty = last === first - 1; // nothing of it was used, and all went back
     ok(empty || (last >= first && last <= state.fence), 'a block is not within the fences given out');
   }
+  ok(
+    state.forced.every(({ until }) => until > now),
+    'the end of a hold by force is remembered for too long',
+  );
+  ok(state.forced.length <= MOST_FORCED, 'too many holds ended by force are remembered');
   const blocks = [...state.holders].sort((a, b) => a.first - b.first);
   ok(
     blocks.every(({ first }, at) => at === 0 || first > (blocks[at - 1]?.last ?? 0)),
     'two holders share a fence',
   );
   const needed = [now, state.done, ...state.holders.map(({ deadline }) => deadline)];
+  for (const { until } of state.forced) needed.push(until);
   for (const { alive } of state.queue) needed.push(Math.min(alive, now + SIGN_OF_LIFE));
   ok(expiryOf(state, now, 7) >= Math.max(...needed) + 7, 'the record would be forgotten too early');
 }
@@ -60,6 +67,8 @@ export class LockLedger {
   private latest = 0;
   private block = 16;
   private forced = 0;
+  /** Why each hold was revoked, and until when whoever asks is told so. */
+  private readonly revoked = new Map<string, { reason: string; until: number }>();
 
   /** `time` is true time: it runs on when the server's clock jumps. */
   check(observed: Observed, time: number, jumped: boolean): void {
@@ -81,6 +90,7 @@ export class LockLedger {
     this.checkOrder(observed);
     this.checkFences(observed);
     if (jumped) return;
+    this.checkReasons(observed);
     if ('block' in operation) this.block = Math.max(this.block, operation.block);
     const ahead = after.fence - this.latest;
     ok(ahead <= this.block + this.forced, `the fence runs ${ahead} µs ahead of the clock`);
@@ -110,6 +120,24 @@ export class LockLedger {
     for (const notice of notices)
       if (notice.kind === 'granted')
         this.promises.set(notice.id, { end: time + notice.span, units: unitsOf(notice.id) });
+  }
+
+  /** Whoever was revoked is told so, and why, until its lease would have ended; nobody else is. */
+  private checkReasons({ before, operation, answer, now }: Observed): void {
+    if (before.fence === 0) this.revoked.clear(); // forgotten
+    if (operation.kind === 'revoke') {
+      for (const { id, kept, deadline, span } of before.holders)
+        if (!kept) this.revoked.set(id, { reason: operation.reason, until: Math.min(deadline, now + span) });
+      return;
+    }
+    const revocation = this.revoked.get(operation.id);
+    const inTime = revocation !== undefined && revocation.until > now;
+    if (operation.kind === 'renew') {
+      const { reason } = 'reason' in answer ? answer : {};
+      ok(reason === (inTime ? revocation.reason : undefined), `a renewal was told '${reason}' as the reason`);
+    } else if (operation.kind === 'acquire')
+      ok(!inTime || answer.outcome === 'gone', 'who was revoked is back');
+    else if (operation.kind === 'release') this.revoked.delete(operation.id);
   }
 
   /** First come, first served: whoever was granted stood before everybody who still waits. */

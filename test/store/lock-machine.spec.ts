@@ -6,7 +6,7 @@ import type {
   ReleaseOperation,
   RenewOperation,
 } from '../../lib/store/lock-operation.js';
-import { emptyState, expiryOf, SIGN_OF_LIFE, WHOLE } from '../../lib/store/lock-state.js';
+import { emptyState, expiryOf, MOST_FORCED, SIGN_OF_LIFE, WHOLE } from '../../lib/store/lock-state.js';
 
 const START = 1_700_000_000_000_000;
 const SECOND = 1_000_000;
@@ -36,8 +36,8 @@ class Machine {
   downgrade(id: string, units = 1, used = 0) {
     return this.do({ kind: 'downgrade', id, units, used });
   }
-  revoke(force = false) {
-    return this.do({ kind: 'revoke', reason: 'stuck', force });
+  revoke(force = false, reason = 'stuck') {
+    return this.do({ kind: 'revoke', reason, force });
   }
   pass(time: number) {
     this.now += time;
@@ -440,9 +440,9 @@ describe('revoke', () => {
     lock.acquire('a');
     lock.acquire('b');
     lock.pass(SECOND);
-    expect(lock.revoke()).toMatchObject({ outcome: 'marked', count: 1 });
+    expect(lock.revoke()).toMatchObject({ outcome: 'marked', count: 1, who: 'of a' });
     expect(lock.notices).toEqual([{ kind: 'revoked', id: 'a', reason: 'stuck' }]);
-    expect(lock.renew('a')).toMatchObject({ outcome: 'revoked' });
+    expect(lock.renew('a')).toMatchObject({ outcome: 'revoked', reason: 'stuck' });
     expect(lock.acquire('a')).toMatchObject({ outcome: 'gone' });
     expect(lock.state.holders).toMatchObject([{ id: 'a', deadline: START + TTL + GUARD }]);
     expect(lock.release('a')).toMatchObject({ outcome: 'released' });
@@ -457,12 +457,55 @@ describe('revoke', () => {
       { kind: 'revoked', id: 'a' },
       { kind: 'granted', id: 'b', first: START + BLOCK },
     ]);
+  });
+
+  it('by force is remembered until the lease would have ended, and whoever asks is told why', () => {
+    lock.acquire('a');
+    lock.pass(SECOND).revoke(true, 'first');
+    lock.acquire('b');
+    lock.pass(SECOND).revoke(true, 'second');
+    for (const _again of [1, 2]) {
+      expect(lock.renew('a')).toMatchObject({ outcome: 'revoked', reason: 'first' });
+      expect(lock.downgrade('b')).toMatchObject({ outcome: 'revoked', reason: 'second' });
+      expect(lock.acquire('a')).toMatchObject({ outcome: 'gone' });
+    }
+    expect(lock.renew('c')).toMatchObject({ outcome: 'lost' });
+    expect(expiryOf(lock.state, lock.now, 0)).toBe(START + SECOND + TTL + GUARD);
+    lock.now = START + TTL + GUARD;
     expect(lock.renew('a')).toMatchObject({ outcome: 'lost' });
+    expect(lock.renew('b')).toMatchObject({ outcome: 'revoked', reason: 'second' });
+    expect(lock.release('b')).toMatchObject({ outcome: 'gone' });
+    expect(lock.state.forced).toEqual([]);
+  });
+
+  it('by force again finds nobody and loses no reason', () => {
+    lock.acquire('a');
+    lock.revoke(true, 'the first reason');
+    for (const force of [true, false])
+      expect(lock.revoke(force, 'another')).toMatchObject({ count: 0, who: '' });
+    expect(lock.notices).toHaveLength(1);
+    expect(lock.renew('a')).toMatchObject({ outcome: 'revoked', reason: 'the first reason' });
+  });
+
+  it('again has the later reason count, as has one by force after one without', () => {
+    lock.acquire('a');
+    lock.revoke(false, 'first');
+    expect(lock.revoke(false, 'second')).toMatchObject({ count: 1 });
+    expect(lock.renew('a')).toMatchObject({ outcome: 'revoked', reason: 'second' });
+    expect(lock.revoke(true, 'third')).toMatchObject({ count: 1 });
+    expect(lock.renew('a')).toMatchObject({ outcome: 'revoked', reason: 'third' });
+  });
+
+  it('by force of a crowd remembers the latest of them', () => {
+    const ids = Array.from({ length: MOST_FORCED + 1 }, (_, index) => `reader${index}`);
+    for (const id of ids) lock.read(id);
+    expect(lock.revoke(true)).toMatchObject({ count: MOST_FORCED + 1, who: 'of reader0' });
+    expect(lock.state.forced.map(({ id }) => id)).toEqual(ids.slice(1));
   });
 
   it('of a free lock says that there was nobody', () => {
-    expect(lock.revoke()).toEqual({ outcome: 'marked', count: 0, now: START });
-    expect(lock.revoke(true)).toEqual({ outcome: 'freed', count: 0, now: START });
+    expect(lock.revoke()).toEqual({ outcome: 'marked', count: 0, who: '', now: START });
+    expect(lock.revoke(true)).toEqual({ outcome: 'freed', count: 0, who: '', now: START });
   });
 });
 
@@ -509,6 +552,7 @@ describe('the record', () => {
     lock.revoke(true);
     const { first } = lock.acquire('b') as { first: number };
     lock.release('b', { used: first });
+    lock.release('a');
     expect(first).toBe(START + TTL);
     expect(expiryOf(lock.state, lock.now, 0)).toBe(first + 1);
   });

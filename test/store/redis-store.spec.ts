@@ -128,8 +128,37 @@ describe('the Redis store', () => {
       await expect(peer.downgrade(peer.id(), 0)).rejects.toEqual(refused);
       await expect(peer.revoke(true)).rejects.toEqual(refused);
       await expect(peer.acquire(peer.id())).rejects.toThrow(/foreign value/);
+      await expect(peer.revoke()).rejects.toThrow(`The key of '${peer.name}' at `);
       expect(await look(key)).toEqual(before);
       expect(await client.ttl(key)).toBe(-1);
+    });
+
+    it('reads a holder that the build of before revoked, which kept no reason', async () => {
+      const peer = new Peer(store, `before ${randomUUID()}`);
+      const [id, key] = [peer.id(), `${namespace}:${peer.name}`];
+      await peer.acquire(id);
+      await peer.revoke(false, 'lost in what follows');
+      expect(await client.hdel(key, `r:${id}`)).toBe(1);
+      expect((await peer.state()).state.holders).toMatchObject([{ id, revocation: '' }]);
+      expect(await peer.renew(id)).toMatchObject({ outcome: 'revoked', reason: '' });
+      expect(await peer.release(id)).toMatchObject({ outcome: 'released' });
+      expect(await client.type(key)).toBe('string'); // nothing about it is special any more
+    });
+
+    it('keeps reasons beside the fields of the build of before, in the format that it knows', async () => {
+      const peer = new Peer(store, `after ${randomUUID()}`);
+      const [held, forced, key] = [peer.id(), peer.id(), `${namespace}:${peer.name}`];
+      await peer.acquire(forced);
+      await peer.revoke(true, 'by force');
+      await peer.acquire(held);
+      await peer.revoke(false, 'and 1 more');
+      const fields = await client.hgetall(key);
+      expect(fields).toMatchObject({ v: '1', ids: held, [`r:${held}`]: 'and%201%20more' });
+      expect(fields).toMatchObject({
+        forced: expect.stringMatching(`^${forced} \\d{16}$`),
+        [`r:${forced}`]: 'by%20force',
+      });
+      expect(fields[`h:${held}`]).toMatch(/^\d+ \d+ \d+ \d+ 2$/);
     });
 
     it.each([

@@ -127,6 +127,21 @@ describe('the scripts and the machine, side by side', () => {
     await compare(mutexHistory(steps, fades));
   });
 
+  const readers = Array.from({ length: 70 }, (_, index) => waits(index, { units: 1, who: index }));
+  const byForce = { verb: 'revoke', force: true } as const;
+  const asked = (['renew', 'downgrade', 'acquire', 'release', 'renew'] as const).map((verb) => ({ verb }));
+  it.each([
+    ['is told to whoever asks', [waits(0), byForce, ...asked]],
+    ['is told beside the next holder', [waits(0), waits(1), byForce, waits(9), byForce, ...asked]],
+    ['is forgotten at the release', [waits(0), byForce, waits(1), byForce, { verb: 'release' }]],
+    ['is kept by a second one', [waits(0), byForce, byForce, ...asked]],
+    ['comes after one that only marks', [waits(0), { verb: 'revoke' }, { who: 1 }, byForce, ...asked]],
+    ['is forgotten when the lease would have ended', [waits(0), byForce, { ...byForce, pause: 20_000_000 }]],
+    ['is remembered of the latest of a crowd', [...readers, byForce, { verb: 'renew', who: 0 }, ...asked]],
+  ] as [string, Partial<Step>[]][])('agree that a revocation by force %s', async (_what, steps) => {
+    for (const fenceMemory of [0, 60_000_000]) await compare({ ...mutexHistory(steps), fenceMemory });
+  });
+
   it('agree on every answer, every state, every notice and the end of every record', async () => {
     const emulated = server.kind === 'emulated';
     await fc.assert(fc.asyncProperty(lockHistories(true), compare), {
@@ -138,7 +153,7 @@ describe('the scripts and the machine, side by side', () => {
       expect(seen).toContain(`acquire: ${outcome}`);
     for (const outcome of ['renewed', 'lost', 'revoked', 'late']) expect(seen).toContain(`renew: ${outcome}`);
     for (const outcome of ['released', 'dequeued', 'gone']) expect(seen).toContain(`release: ${outcome}`);
-    for (const outcome of ['downgraded', 'lost']) expect(seen).toContain(`downgrade: ${outcome}`);
+    for (const outcome of ['downgraded', 'lost', 'revoked']) expect(seen).toContain(`downgrade: ${outcome}`);
     for (const outcome of ['marked', 'freed']) expect(seen).toContain(`revoke: ${outcome}`);
     for (const kind of ['granted', 'contended', 'revoked', 'echo']) expect(seen).toContain(`notice: ${kind}`);
   }, 120_000);
@@ -160,8 +175,11 @@ function isWhole(record: StoredRecord, state: LockState): boolean {
   const fields = Object.keys(record);
   if (fields.length === 0) return true;
   const optional = ['released', 'done', 'ids', 'first'];
+  if (state.forced.length > 0) optional.push('forced');
   const needed = ['v', 'capacity', 'fence'];
   for (const { id } of state.holders) needed.push(`h:${id}`, `i:${id}`);
+  for (const { id, revocation } of state.holders) if (revocation !== undefined) needed.push(`r:${id}`);
+  for (const { id } of state.forced) needed.push(`r:${id}`);
   for (const { id, seq } of state.queue) needed.push(`w:${id}`, `q:${seq}`);
   if (state.queue.length > 0) needed.push('next', 'count', 'alive');
   return (

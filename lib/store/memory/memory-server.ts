@@ -86,6 +86,7 @@ export class MemoryServer {
   /** A copy of what is stored of a name. */
   read(name: string): { state: LockState; now: number } {
     const now = this.time();
+    if (this.latches.has(name, now)) throw this.foreign(name, 'a latch');
     return { state: structuredClone(this.recall(name, now) ?? emptyState()), now };
   }
 
@@ -94,15 +95,16 @@ export class MemoryServer {
     let left = this.entries.size; // a name that is forgotten and used again is at the end again: this ends all the same
     for (const name of this.entries.keys()) {
       if ((left -= 1) < 0) return;
-      yield name;
+      if (!this.latches.has(name, this.time())) yield name;
     }
   }
 
   private foreign(name: string, kind: string): LockStoreError {
-    return new LockStoreError(`'${name}' is the name of ${kind}; choose another name.`, name, {
-      refused: true,
-      foreign: true,
-    });
+    return new LockStoreError(
+      `The key of '${name}' holds ${kind}: its name is in use; choose another name.`,
+      name,
+      { refused: true, foreign: true },
+    );
   }
 
   private recall(name: string, now: number): LockState | undefined {

@@ -1,4 +1,5 @@
 import type { LockNotice } from '../lock-operation.js';
+import { decodedText } from './text-codec.js';
 
 const PLAIN = { c: 'contended', e: 'echo', o: 'opened' } as const;
 
@@ -14,7 +15,7 @@ export function decodeNotice(message: string): KeyedNotice | undefined {
   const revoked = /^r (\S+) (\S+) ([^]+)$/.exec(message);
   if (revoked) {
     const [, id = '', reason = '', key = ''] = revoked;
-    return { key, notice: { kind: 'revoked', id, reason: decoded(reason) } };
+    return { key, notice: { kind: 'revoked', id, reason: decodedText(reason) } };
   }
   const [, kind, id = '', key = ''] = /^([ceo]) (\S+) ([^]+)$/.exec(message) ?? [];
   return kind ? { key, notice: { kind: PLAIN[kind as keyof typeof PLAIN], id } } : undefined;
@@ -65,12 +66,4 @@ function digits(text: string, from: number, to: number): number {
     number = number * 10 + digit;
   }
   return number;
-}
-
-function decoded(reason: string): string {
-  try {
-    return decodeURIComponent(reason);
-  } catch {
-    return reason;
-  }
 }

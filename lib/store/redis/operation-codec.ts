@@ -1,6 +1,7 @@
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { AcquireOperation, AnswerTo, LockAnswer, LockOperation } from '../lock-operation.js';
 import { WHOLE } from '../lock-state.js';
+import { decodedText, encodedText } from './text-codec.js';
 
 type Reply = readonly (string | number)[];
 
@@ -32,7 +33,7 @@ export function encodeOperation(op: LockOperation, fenceMemory: number): (string
     case 'downgrade':
       return [op.id, op.units, op.used];
     case 'revoke':
-      return [encodeURIComponent(op.reason), op.force ? 1 : 0];
+      return [encodedText(op.reason), op.force ? 1 : 0];
   }
 }
 
@@ -89,9 +90,11 @@ function answerIn(reply: Reply): LockAnswer {
       return { outcome, now, capacity: at(2) };
     case 'renewed':
       return { outcome, now, last: at(2), waiting: at(3) === 1 };
+    case 'revoked':
+      return { outcome, now, reason: decodedText(String(reply[2])) };
     case 'marked':
     case 'freed':
-      return { outcome, now, count: at(2) };
+      return { outcome, now, count: at(2), who: String(reply[3]) };
     default:
       return { outcome, now };
   }
@@ -99,17 +102,19 @@ function answerIn(reply: Reply): LockAnswer {
 
 /** What follows the terms of the latch script. */
 export function encodeLatchOperation(op: LatchOperation): (string | number)[] {
-  if (op.kind === 'set') return [op.kind, op.count, op.ttl];
-  return op.kind === 'read' ? [op.kind] : [op.kind, op.id];
+  const round = encodedText(op.round);
+  if (op.kind === 'set') return [op.kind, round, op.count, op.ttl];
+  return op.kind === 'read' ? [op.kind, round] : [op.kind, round, op.id];
 }
 
 /** The answer in the latch script's reply. */
 export function decodeLatchAnswer(reply: unknown): LatchAnswer {
-  const [outcome, now, count, until] = reply as Reply;
+  const [outcome, now, count, until, round] = reply as Reply;
   return {
     outcome: String(outcome) as LatchAnswer['outcome'],
     now: Number(now),
     count: Number(count),
     until: Number(until),
+    round: decodedText(String(round)),
   };
 }

@@ -19,9 +19,10 @@ export class RecordReader {
     const reading = await this.find(name, timeout);
     if (reading) return reading;
     throw new LockStoreError(
-      `The key '${this.prefix + name}' at ${this.address} holds a foreign value, or a record of a newer version of this library.`,
+      `The key '${this.prefix + name}' of the lock '${name}' at ${this.address} holds a latch, a foreign value, or a record ` +
+        'of a newer version of this library.',
       name,
-      { refused: true },
+      { refused: true, foreign: true },
     );
   }
 

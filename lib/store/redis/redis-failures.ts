@@ -25,9 +25,16 @@ export class RedisFailures {
     const theirs = this.wordsOf(error as Error).replace(/^ERR (?=LOCK)/, ''); // some servers put it before our own words
     const words = OUR_WORDS.find(([known]) => known.test(theirs))?.[1] ?? theirs;
     const refused = { refused: true };
+    const [, kind] = /^LOCKFOREIGN (a \w+)/.exec(words) ?? [];
+    if (kind)
+      return new LockStoreError(
+        `The key of this lock at ${this.address} holds ${kind}: its name is in use; choose another name.`,
+        undefined,
+        { refused: true, foreign: true },
+      );
     if (words.startsWith('LOCKNEWER'))
       return new LockStoreError(
-        `The record at ${this.address} was written by a newer version of this library (format ${words.slice(10)}); ` +
+        `The record of this lock at ${this.address} was written by a newer version of this library (format ${words.slice(10)}); ` +
           'update this process.',
         undefined,
         refused,
@@ -73,9 +80,13 @@ export class RedisFailures {
   }
 }
 
-/** A failure of the connection, with the lock that it hit. */
+/** A failure, with the lock that it hit; a text that speaks of "this lock" names it. */
 export function about(name: string, error: unknown): Error {
-  return error instanceof LockStoreError ? error.about(name) : (error as Error);
+  if (!(error instanceof LockStoreError)) return error as Error;
+  return error.about(
+    name,
+    error.message.replace('this lock', () => `'${name}'`),
+  );
 }
 
 /** A reply that no script of ours gives. */

@@ -38,16 +38,19 @@ return now
 end
 local function general(key, at, compact)
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local MOST_FORCED = 64
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
 if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
+'forced')
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
 end
 end
 if compact and not string.find(compact, '^lock1[ +]') then
@@ -60,6 +63,10 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+local forced = {}
+for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -85,7 +92,7 @@ units = tonumber(units),
 last = tonumber(last),
 span = tonumber(span),
 told = flags % 2 == 1,
-revoked = flags % 4 > 1,
+revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
 kept = flags > 3,
 first = tonumber(first_),
 since = tonumber(since),
@@ -165,6 +172,17 @@ end
 end
 dirty = true
 end
+local function forget(end_)
+gone[#gone + 1] = end_.id
+dirty = true
+end
+local function forcedAt(id)
+for place, end_ in ipairs(forced) do
+if end_.id == id then
+return place
+end
+end
+end
 local function expire()
 if done > 0 and done <= now then
 done = 0
@@ -181,13 +199,18 @@ if h.deadline <= now then
 drop(each)
 end
 end
+for place = #forced, 1, -1 do
+if forced[place].until_ <= now then
+forget(table.remove(forced, place))
+end
+end
 end
 local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
 local function whole()
-if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
+if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -239,7 +262,7 @@ end
 local function writeAll()
 spread()
 for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
 for each in pairs(touched) do
 local h = holders[each]
@@ -247,6 +270,22 @@ local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
 'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+if h.revoked then
+redis.call('HSET', key, 'r:' .. each, h.revoked)
+end
+end
+if #forced > 0 then
+local ends = {}
+for place, end_ in ipairs(forced) do
+ends[place] = end_.id .. ' ' .. text(end_.until_)
+if end_.reason then
+redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
+end_.reason = nil
+end
+end
+redis.call('HSET', key, 'forced', table.concat(ends, ' '))
+elseif r[11] then
+redis.call('HDEL', key, 'forced')
 end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
@@ -269,6 +308,9 @@ end
 local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
+end
+for _, end_ in ipairs(forced) do
+latest = math.max(latest, end_.until_)
 end
 if count > 0 then
 latest = math.max(latest, alive)
@@ -394,6 +436,12 @@ fence = last
 end
 h.last = last
 end
+local function ended(id)
+if forcedAt(id) then
+return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
+end
+return { 'lost', now }
+end
 local id, span, share, who = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
 local guard, wait, subscribed, block, seal = string.match(args[at + 2], '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
 local units, wanted = sharesOf(share)
@@ -448,7 +496,7 @@ end
 extend(h, ttl + guard)
 return granted()
 end
-if id == released then
+if id == released or forcedAt(id) then
 commit()
 return { 'gone', now }
 end
@@ -507,16 +555,19 @@ end
 local function general(key, at, compact)
 local id, units = ARGV[at], tonumber(ARGV[at + 1])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local MOST_FORCED = 64
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
 if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
+'forced')
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
 end
 end
 if compact and not string.find(compact, '^lock1[ +]') then
@@ -529,6 +580,10 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+local forced = {}
+for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -554,7 +609,7 @@ units = tonumber(units),
 last = tonumber(last),
 span = tonumber(span),
 told = flags % 2 == 1,
-revoked = flags % 4 > 1,
+revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
 kept = flags > 3,
 first = tonumber(first_),
 since = tonumber(since),
@@ -634,6 +689,17 @@ end
 end
 dirty = true
 end
+local function forget(end_)
+gone[#gone + 1] = end_.id
+dirty = true
+end
+local function forcedAt(id)
+for place, end_ in ipairs(forced) do
+if end_.id == id then
+return place
+end
+end
+end
 local function expire()
 if done > 0 and done <= now then
 done = 0
@@ -650,13 +716,18 @@ if h.deadline <= now then
 drop(each)
 end
 end
+for place = #forced, 1, -1 do
+if forced[place].until_ <= now then
+forget(table.remove(forced, place))
+end
+end
 end
 local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
 local function whole()
-if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
+if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -708,7 +779,7 @@ end
 local function writeAll()
 spread()
 for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
 for each in pairs(touched) do
 local h = holders[each]
@@ -716,6 +787,22 @@ local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
 'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+if h.revoked then
+redis.call('HSET', key, 'r:' .. each, h.revoked)
+end
+end
+if #forced > 0 then
+local ends = {}
+for place, end_ in ipairs(forced) do
+ends[place] = end_.id .. ' ' .. text(end_.until_)
+if end_.reason then
+redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
+end_.reason = nil
+end
+end
+redis.call('HSET', key, 'forced', table.concat(ends, ' '))
+elseif r[11] then
+redis.call('HDEL', key, 'forced')
 end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
@@ -738,6 +825,9 @@ end
 local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
+end
+for _, end_ in ipairs(forced) do
+latest = math.max(latest, end_.until_)
 end
 if count > 0 then
 latest = math.max(latest, alive)
@@ -863,6 +953,12 @@ fence = last
 end
 h.last = last
 end
+local function ended(id)
+if forcedAt(id) then
+return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
+end
+return { 'lost', now }
+end
 if absent then
 return { 'lost', now }
 end
@@ -877,7 +973,10 @@ touch(id)
 end
 grantHeads('')
 save()
-return { (h and not h.kept) and 'downgraded' or 'lost', now }
+if h and not h.kept then
+return { 'downgraded', now }
+end
+return ended(id)
 end
 for index = 1, #keys do
 if replies[index] == false then
@@ -902,20 +1001,26 @@ table.insert(record, 1, time[1] * 1000000 + time[2])
 return record
 `,
   latch: `
-local key, kind = KEYS[1], ARGV[2]
+local key, kind, meantRound = KEYS[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local SIGN_OF_LIFE = 15000000
-local r = redis.call('HMGET', key, 'latch', 'count', 'until', 'alive')
+local SIGN_OF_LIFE, MOST_PAST = 15000000, 8
+local r = redis.pcall('HMGET', key, 'latch', 'count', 'until', 'alive', 'round', 'past')
+if r.err then -- no hash: the compact record of a lock, or a foreign value
+local value = redis.pcall('GET', key)
+local lock = type(value) == 'string' and string.find(value, '^lock%d+[ +]')
+return redis.error_reply(lock and 'LOCKFOREIGN a lock' or r.err)
+end
 if r[1] ~= '1' then
 if r[1] then
 return redis.error_reply('LOCKNEWER ' .. r[1])
 end
 if redis.call('EXISTS', key) == 1 then
-return redis.error_reply('LOCKFOREIGN')
+return redis.error_reply(redis.call('HEXISTS', key, 'v') == 1 and 'LOCKFOREIGN a lock' or 'LOCKFOREIGN')
 end
 end
 local count, expiry, alive = tonumber(r[2] or nil), tonumber(r[3] or 0), tonumber(r[4] or 0)
+local round, past = r[5] or '', r[6] or ''
 local function watchers()
 local found = {}
 local fields = redis.call('HGETALL', key)
@@ -926,38 +1031,72 @@ end
 end
 return found
 end
-if count and expiry <= now then
-local living = watchers()
+local function tell(living)
+for field in pairs(living) do
+local id = string.sub(field, 3)
+redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d (.*)$') .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
+end
+end
+local function clear(living)
 redis.call('DEL', key)
 redis.call('HSET', key, 'latch', '1', 'alive', string.format('%.0f', alive))
 for field, sign in pairs(living) do
 redis.call('HSET', key, field, sign)
 end
-count, expiry = nil, 0
+end
+if count and expiry <= now then
+clear(watchers())
+count, expiry, round, past = nil, 0, '', ''
+end
+local meant = meantRound == '' or meantRound == round
+local passed -- '+' or '-' when the round that is meant was replaced
+for mark, each in string.gmatch(past, '([+-])(%S+)') do
+if each == meantRound then
+passed = mark
+end
 end
 local outcome
-if kind == 'set' and not count then
-outcome, count, expiry = 'set', tonumber(ARGV[3]), now + ARGV[4]
+if kind == 'set' and (not count or not meant and not passed) then
+local living = count and watchers()
+if living then
+if round ~= '' then
+past = (count == 0 and '+' or '-') .. round .. ' ' .. past
+end
+redis.call('HSET', key, 'count', ARGV[4]) -- a full server refuses this, and nothing has changed
+clear(living)
+end
+outcome, count, expiry, round = 'set', tonumber(ARGV[4]), now + ARGV[5], meantRound
+meant = true
 redis.call('HSET', key, 'latch', '1', 'count', count, 'until', string.format('%.0f', expiry),
 'alive', string.format('%.0f', alive))
-elseif kind == 'watch' and count ~= 0 then
+if round ~= '' then
+redis.call('HSET', key, 'round', round)
+end
+local kept = {}
+for each in string.gmatch(past, '%S+') do
+if #kept < MOST_PAST then
+kept[#kept + 1] = each
+end
+end
+if #kept > 0 then
+redis.call('HSET', key, 'past', table.concat(kept, ' '))
+end
+tell(living or {})
+elseif kind == 'watch' and not passed and not (meant and count == 0) then
 alive = math.max(alive, now + SIGN_OF_LIFE)
 redis.call('HSET', key, 'latch', '1', 'alive', string.format('%.0f', alive),
-'w:' .. ARGV[3], string.format('%.0f', now + SIGN_OF_LIFE))
+'w:' .. ARGV[4], string.format('%.0f', now + SIGN_OF_LIFE))
 elseif kind == 'unwatch' then
-redis.call('HDEL', key, 'w:' .. ARGV[3])
-elseif kind == 'down' and count and count > 0 and redis.call('HSETNX', key, 'd:' .. ARGV[3], '1') == 1 then
+redis.call('HDEL', key, 'w:' .. ARGV[4])
+elseif kind == 'down' and meant and count and count > 0 and redis.call('HSETNX', key, 'd:' .. ARGV[4], '1') == 1 then
 count = count - 1
 redis.call('HSET', key, 'count', count)
 if count == 0 then
-local opened = watchers()
-for field in pairs(opened) do
+local living = watchers()
+for field in pairs(living) do
 redis.call('HDEL', key, field)
 end
-for field in pairs(opened) do
-local id = string.sub(field, 3)
-redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d (.*)$') .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
-end
+tell(living) -- also those who wait for another round: they ask again
 end
 end
 local latest = math.max(count and expiry or 0, alive)
@@ -966,10 +1105,14 @@ redis.call('PEXPIREAT', key, string.format('%.0f', math.ceil(latest / 1000)))
 else
 redis.call('DEL', key)
 end
-if not count then
-return { 'missing', now, 0, 0 }
+if passed then
+local open = passed == '+' and kind ~= 'set' and kind ~= 'down'
+return { open and 'open' or 'over', now, 0, 0, round }
 end
-return { outcome or (kind == 'set' and 'exists') or (count == 0 and 'open') or 'counting', now, count, expiry }
+if not meant or not count then
+return { 'missing', now, 0, 0, round }
+end
+return { outcome or (kind == 'set' and 'exists') or (count == 0 and 'open') or 'counting', now, count, expiry, round }
 `,
   release: `
 local STRIDE = 3
@@ -1077,16 +1220,19 @@ end
 local function general(key, at, compact)
 local id, lastUsed = args[at], tonumber(args[at + 1])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local MOST_FORCED = 64
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
 if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
+'forced')
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
 end
 end
 if compact and not string.find(compact, '^lock1[ +]') then
@@ -1099,6 +1245,10 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+local forced = {}
+for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -1124,7 +1274,7 @@ units = tonumber(units),
 last = tonumber(last),
 span = tonumber(span),
 told = flags % 2 == 1,
-revoked = flags % 4 > 1,
+revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
 kept = flags > 3,
 first = tonumber(first_),
 since = tonumber(since),
@@ -1204,6 +1354,17 @@ end
 end
 dirty = true
 end
+local function forget(end_)
+gone[#gone + 1] = end_.id
+dirty = true
+end
+local function forcedAt(id)
+for place, end_ in ipairs(forced) do
+if end_.id == id then
+return place
+end
+end
+end
 local function expire()
 if done > 0 and done <= now then
 done = 0
@@ -1220,13 +1381,18 @@ if h.deadline <= now then
 drop(each)
 end
 end
+for place = #forced, 1, -1 do
+if forced[place].until_ <= now then
+forget(table.remove(forced, place))
+end
+end
 end
 local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
 local function whole()
-if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
+if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -1278,7 +1444,7 @@ end
 local function writeAll()
 spread()
 for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
 for each in pairs(touched) do
 local h = holders[each]
@@ -1286,6 +1452,22 @@ local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
 'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+if h.revoked then
+redis.call('HSET', key, 'r:' .. each, h.revoked)
+end
+end
+if #forced > 0 then
+local ends = {}
+for place, end_ in ipairs(forced) do
+ends[place] = end_.id .. ' ' .. text(end_.until_)
+if end_.reason then
+redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
+end_.reason = nil
+end
+end
+redis.call('HSET', key, 'forced', table.concat(ends, ' '))
+elseif r[11] then
+redis.call('HDEL', key, 'forced')
 end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
@@ -1308,6 +1490,9 @@ end
 local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
+end
+for _, end_ in ipairs(forced) do
+latest = math.max(latest, end_.until_)
 end
 if count > 0 then
 latest = math.max(latest, alive)
@@ -1433,6 +1618,12 @@ fence = last
 end
 h.last = last
 end
+local function ended(id)
+if forcedAt(id) then
+return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
+end
+return { 'lost', now }
+end
 if absent then
 return { 'gone', now }
 end
@@ -1458,8 +1649,14 @@ local seq = seqOf(id)
 if seq then
 dequeue(waiterAt(seq))
 outcome = 'dequeued'
-elseif released == id then
+else
+local place = forcedAt(id)
+if place then
+forget(table.remove(forced, place)) -- nobody asks for its reason any more
+end
+if released == id then
 outcome = 'released'
+end
 end
 end
 if outcome == 'released' and doneFor > 0 then
@@ -1527,16 +1724,19 @@ local function general(key, at, compact)
 local id, span = args[at], tonumber(args[at + 3])
 local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local MOST_FORCED = 64
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
 if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
+'forced')
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
 end
 end
 if compact and not string.find(compact, '^lock1[ +]') then
@@ -1549,6 +1749,10 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+local forced = {}
+for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -1574,7 +1778,7 @@ units = tonumber(units),
 last = tonumber(last),
 span = tonumber(span),
 told = flags % 2 == 1,
-revoked = flags % 4 > 1,
+revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
 kept = flags > 3,
 first = tonumber(first_),
 since = tonumber(since),
@@ -1654,6 +1858,17 @@ end
 end
 dirty = true
 end
+local function forget(end_)
+gone[#gone + 1] = end_.id
+dirty = true
+end
+local function forcedAt(id)
+for place, end_ in ipairs(forced) do
+if end_.id == id then
+return place
+end
+end
+end
 local function expire()
 if done > 0 and done <= now then
 done = 0
@@ -1670,13 +1885,18 @@ if h.deadline <= now then
 drop(each)
 end
 end
+for place = #forced, 1, -1 do
+if forced[place].until_ <= now then
+forget(table.remove(forced, place))
+end
+end
 end
 local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
 local function whole()
-if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
+if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -1728,7 +1948,7 @@ end
 local function writeAll()
 spread()
 for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
 for each in pairs(touched) do
 local h = holders[each]
@@ -1736,6 +1956,22 @@ local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
 'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+if h.revoked then
+redis.call('HSET', key, 'r:' .. each, h.revoked)
+end
+end
+if #forced > 0 then
+local ends = {}
+for place, end_ in ipairs(forced) do
+ends[place] = end_.id .. ' ' .. text(end_.until_)
+if end_.reason then
+redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
+end_.reason = nil
+end
+end
+redis.call('HSET', key, 'forced', table.concat(ends, ' '))
+elseif r[11] then
+redis.call('HDEL', key, 'forced')
 end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
@@ -1758,6 +1994,9 @@ end
 local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
+end
+for _, end_ in ipairs(forced) do
+latest = math.max(latest, end_.until_)
 end
 if count > 0 then
 latest = math.max(latest, alive)
@@ -1883,6 +2122,12 @@ fence = last
 end
 h.last = last
 end
+local function ended(id)
+if forcedAt(id) then
+return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
+end
+return { 'lost', now }
+end
 if absent then
 return { 'lost', now }
 end
@@ -1905,10 +2150,10 @@ touch(id)
 end
 save()
 if not h or h.kept then
-return { 'lost', now }
+return ended(id)
 end
 if h.revoked then
-return { 'revoked', now }
+return { 'revoked', now, h.revoked }
 end
 return { 'renewed', now, h.last, flag(h.told) }
 end
@@ -1936,16 +2181,19 @@ local function general(key, at, compact)
 local force = ARGV[at + 1] == '1'
 local outcome = force and 'freed' or 'marked'
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local MOST_FORCED = 64
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
 if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
+'forced')
 if r.err then -- a string after all, or what is no record
 r, compact = {}, redis.call('GET', key)
 elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
 end
 end
 if compact and not string.find(compact, '^lock1[ +]') then
@@ -1958,6 +2206,10 @@ local released = r[5] or ''
 local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+local forced = {}
+for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
 local function sharesOf(share)
 if share == '*' then
 return WHOLE, WHOLE
@@ -1983,7 +2235,7 @@ units = tonumber(units),
 last = tonumber(last),
 span = tonumber(span),
 told = flags % 2 == 1,
-revoked = flags % 4 > 1,
+revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
 kept = flags > 3,
 first = tonumber(first_),
 since = tonumber(since),
@@ -2063,6 +2315,17 @@ end
 end
 dirty = true
 end
+local function forget(end_)
+gone[#gone + 1] = end_.id
+dirty = true
+end
+local function forcedAt(id)
+for place, end_ in ipairs(forced) do
+if end_.id == id then
+return place
+end
+end
+end
 local function expire()
 if done > 0 and done <= now then
 done = 0
@@ -2079,13 +2342,18 @@ if h.deadline <= now then
 drop(each)
 end
 end
+for place = #forced, 1, -1 do
+if forced[place].until_ <= now then
+forget(table.remove(forced, place))
+end
+end
 end
 local function extend(h, span)
 h.deadline = math.max(h.deadline, now + span)
 h.span = h.deadline - now
 end
 local function whole()
-if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
+if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
 local before = released == '' and '-' or released
@@ -2137,7 +2405,7 @@ end
 local function writeAll()
 spread()
 for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
 for each in pairs(touched) do
 local h = holders[each]
@@ -2145,6 +2413,22 @@ local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
 'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+if h.revoked then
+redis.call('HSET', key, 'r:' .. each, h.revoked)
+end
+end
+if #forced > 0 then
+local ends = {}
+for place, end_ in ipairs(forced) do
+ends[place] = end_.id .. ' ' .. text(end_.until_)
+if end_.reason then
+redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
+end_.reason = nil
+end
+end
+redis.call('HSET', key, 'forced', table.concat(ends, ' '))
+elseif r[11] then
+redis.call('HDEL', key, 'forced')
 end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
@@ -2167,6 +2451,9 @@ end
 local latest = math.max(now, done, fence + 1)
 for _, each in ipairs(ids) do
 latest = math.max(latest, holders[each].deadline)
+end
+for _, end_ in ipairs(forced) do
+latest = math.max(latest, end_.until_)
 end
 if count > 0 then
 latest = math.max(latest, alive)
@@ -2292,31 +2579,44 @@ fence = last
 end
 h.last = last
 end
+local function ended(id)
+if forcedAt(id) then
+return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
+end
+return { 'lost', now }
+end
 if absent then
-return { outcome, now, 0 }
+return { outcome, now, 0, '' }
 end
 persist()
 expire()
-local revoked = {}
+local revoked, who = {}, ''
 for _, each in ipairs(ids) do
 if not holders[each].kept then
 revoked[#revoked + 1] = each
 end
 end
+if #revoked > 0 then
+who = holders[revoked[1]].who
+end
 for _, each in ipairs(revoked) do
 if force then
+forced[#forced + 1] = { id = each, until_ = holders[each].deadline, reason = ARGV[at] }
 drop(each)
 else
-holders[each].revoked = true
+holders[each].revoked = ARGV[at]
 touch(each)
 end
+end
+while #forced > MOST_FORCED do
+forget(table.remove(forced, 1))
 end
 for _, each in ipairs(revoked) do
 push(each, 'r ' .. each .. ' ' .. ARGV[at])
 end
 grantHeads('')
 save()
-return { outcome, now, #revoked }
+return { outcome, now, #revoked, who }
 end
 for index = 1, #keys do
 if replies[index] == false then

@@ -1,4 +1,5 @@
 import { emptyState, WHOLE, type Holder, type LockState, type Waiter } from '../lock-state.js';
+import { decodedText } from './text-codec.js';
 
 /** A record as Redis has it: the compact form is a string, the general one a hash. */
 export type StoredRecord = string | Readonly<Record<string, string>>;
@@ -8,6 +9,7 @@ export function decodeState(record: StoredRecord): LockState {
   const state = emptyState();
   if (typeof record === 'string') return decodeCompact(record, state);
   const fields = record;
+  const reasonOf = (id: string): string => decodedText(fields[`r:${id}`] ?? '');
   state.capacity = Number(fields['capacity'] ?? 0);
   state.fence = Number(fields['fence'] ?? 0);
   state.released = fields['released'] ?? '';
@@ -15,7 +17,9 @@ export function decodeState(record: StoredRecord): LockState {
   state.alive = Number(fields['alive'] ?? 0);
   state.done = Number(fields['done'] ?? 0);
   for (const id of (fields['ids'] ?? '').split(' ').filter(Boolean))
-    state.holders.push(decodeHolder(id, fields[`h:${id}`] ?? '', fields[`i:${id}`] ?? ''));
+    state.holders.push(decodeHolder(id, fields[`h:${id}`] ?? '', fields[`i:${id}`] ?? '', reasonOf(id)));
+  for (const [, id = '', until] of (fields['forced'] ?? '').matchAll(/(\S+) (\d+)/g))
+    state.forced.push({ id, reason: reasonOf(id), until: Number(until) });
   for (const [field, value] of Object.entries(fields))
     if (field.startsWith('q:')) state.queue.push(decodeWaiter(Number(field.slice(2)), value));
   state.queue.sort((a, b) => a.seq - b.seq);
@@ -50,7 +54,7 @@ function decodeCompact(record: string, state: LockState): LockState {
     since: first,
     who,
     told: state.queue.length > 0,
-    revoked: false,
+    revocation: undefined,
     kept: false,
   });
   return { ...state, capacity, fence: last, released: released === '-' ? '' : released };
@@ -69,7 +73,7 @@ export function recordIn(flat: readonly string[]): StoredRecord {
   return fields;
 }
 
-function decodeHolder(id: string, times: string, identity: string): Holder {
+function decodeHolder(id: string, times: string, identity: string, reason: string): Holder {
   const [deadline = 0, units = 0, last = 0, span = 0, flags = 0] = times.split(' ').map(Number);
   const [, first, since, who] = /^(\d+) (\d+) ([^]*)$/.exec(identity) ?? [];
   return {
@@ -82,7 +86,7 @@ function decodeHolder(id: string, times: string, identity: string): Holder {
     since: Number(since),
     who: who ?? '',
     told: (flags & 1) > 0,
-    revoked: (flags & 2) > 0,
+    revocation: (flags & 2) > 0 ? reason : undefined,
     kept: (flags & 4) > 0,
   };
 }

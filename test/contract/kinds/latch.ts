@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { failureOf, until } from '../../support/eventually.js';
 import type { LockBusyError } from '../../../lib/base/lock-busy-error.js';
 import type { Stage } from '../locks/stage.js';
@@ -113,6 +114,148 @@ export function latchContract(stage: Stage): void {
     expect(await failureOf(locks.latch(name).opened())).toMatchObject({ reason: 'closed' });
   });
 
+  describe('with rounds', () => {
+    /** The same latch of two services, for a round. */
+    const rounds = (round: string) => {
+      const { one, two, name } = players();
+      return [one.latch(name, { round }), two.latch(name, { round }), one.latch(name)] as const;
+    };
+
+    it('is set once a round, and an open one stays open, however late somebody comes', async () => {
+      const [one, two, any] = rounds('2031-01-01');
+      expect(await one.trySetCount(2)).toBe(true);
+      expect(await two.trySetCount(5)).toBe(false);
+      expect(await one.countDown('a')).toBe(1);
+      expect(await two.countDown('b')).toBe(0);
+      expect(await two.trySetCount(2)).toBe(false);
+      expect([await one.count(), await any.count()]).toEqual([0, 0]);
+      expect(await two.countDown('c')).toBe(0);
+      await two.opened({ wait: 0 });
+      await any.opened({ wait: 0 });
+    });
+
+    it('begins another round in place of one that never finished, for the ids that counted before, too', async () => {
+      const [old] = rounds('yesterday');
+      const [one, two] = rounds('today · ünï');
+      await old.trySetCount(2);
+      await old.countDown('worker');
+      expect(await two.count()).toBeUndefined();
+      expect(await two.trySetCount(2)).toBe(true);
+      expect(await one.trySetCount(2)).toBe(false);
+      expect(await one.countDown('worker')).toBe(1);
+      expect(await old.count()).toBeUndefined();
+      expect(await failureOf(old.countDown('late'))).toMatchObject({
+        code: 'LOCK_USAGE',
+        lockName: players().name,
+        message:
+          `The round 'yesterday' of the latch '${players().name}' is over: another round has replaced it; ` +
+          "its current round is 'today · ünï'.",
+      });
+      expect(await one.count()).toBe(1);
+    });
+
+    it('never goes back to a round that was replaced: a slow process cannot begin it again', async () => {
+      const [first] = rounds('1');
+      const [second] = rounds('2');
+      const [third] = rounds('3');
+      for (const each of [first, second, third]) expect(await each.trySetCount(1)).toBe(true);
+      for (const each of [first, second, third]) expect(await each.trySetCount(1)).toBe(false);
+      expect(await third.count()).toBe(1);
+    });
+
+    it('says so to whoever counts down a round that is not begun, and counts nothing', async () => {
+      const [today] = rounds('today');
+      const [, tomorrow] = rounds('tomorrow');
+      expect(await failureOf(tomorrow.countDown())).toMatchObject({ code: 'LOCK_USAGE' });
+      await today.trySetCount(1);
+      expect((await failureOf<Error>(tomorrow.countDown())).message).toContain(
+        "is not set, or its ttl is over; its current round is 'today'",
+      );
+      expect(await today.count()).toBe(1);
+    });
+
+    it('lets each go on when its own round opens, and those of the round before, if it was open', async () => {
+      const [first, slow] = rounds('1');
+      const [second, early] = rounds('2');
+      await first.trySetCount(1);
+      let open = false;
+      const waiting = early.opened().then(() => (open = true));
+      await first.countDown();
+      await first.opened({ wait: 0 });
+      expect(await second.trySetCount(1)).toBe(true);
+      await slow.opened({ wait: 0 });
+      expect([await slow.count(), open]).toEqual([0, false]);
+      const start = performance.now();
+      await second.countDown();
+      await waiting;
+      expect(performance.now() - start).toBeLessThan(100 + stage.lag.max);
+    });
+
+    it('tells those who wait for a round at once when another replaces it before it has opened', async () => {
+      const [old, waits] = rounds('old');
+      const [next] = rounds('new');
+      await old.trySetCount(1);
+      const waiting = failureOf(waits.opened({ wait: Infinity }));
+      await old.count();
+      const start = performance.now();
+      await next.trySetCount(1);
+      expect(await waiting).toMatchObject({
+        code: 'LOCK_USAGE',
+        message: expect.stringContaining("its current round is 'new'"),
+      });
+      expect(performance.now() - start).toBeLessThan(100 + stage.lag.max);
+      expect(await failureOf(waits.opened())).toMatchObject({ code: 'LOCK_USAGE' });
+    });
+
+    it('is the current one for whoever names none, and one without a name makes room for it', async () => {
+      const [round, , any] = rounds('named');
+      await any.trySetCount(3);
+      expect(await failureOf(round.countDown())).toMatchObject({ code: 'LOCK_USAGE' });
+      expect(await round.trySetCount(2)).toBe(true);
+      expect(await any.trySetCount(5)).toBe(false);
+      expect(await any.countDown()).toBe(1);
+      expect(await round.count()).toBe(1);
+    });
+
+    it('is forgotten after its ttl, and can be set again', async () => {
+      const [round] = rounds('short');
+      await round.trySetCount(1, { ttl: 100 });
+      await round.countDown('a');
+      await until('it is forgotten', async () => (await round.count()) === undefined);
+      expect(await failureOf(round.countDown('a'))).toMatchObject({ code: 'LOCK_USAGE' });
+      expect(await round.trySetCount(2)).toBe(true);
+      expect(await round.countDown('a')).toBe(1);
+    });
+
+    it('refuses a round that is none, and options that it does not know', async () => {
+      const { one, name } = players();
+      for (const round of ['', 'x'.repeat(129), 7, null, '\ud800'])
+        expect(() => one.latch(name, { round } as never)).toThrow('The option round takes a');
+      expect(() => one.latch(name, { rounds: 'x' } as never)).toThrow(
+        "There is no option 'rounds' here; there are round.",
+      );
+      const latch = one.latch(name);
+      expect((await failureOf<Error>(latch.trySetCount(1, { tll: 5 } as never))).message).toContain("'tll'");
+      expect((await failureOf<Error>(latch.opened({ timeout: 5 } as never))).message).toContain(
+        'are wait, signal',
+      );
+      expect((await failureOf<Error>(latch.opened({ signal: {} } as never))).message).toContain(
+        'AbortSignal',
+      );
+    });
+  });
+
+  it('watches a signal that many share with one listener, and leaves none', async () => {
+    const { one, two, name } = players();
+    const { signal } = new AbortController();
+    await one.latch(name).trySetCount(1);
+    const waiting = Array.from({ length: 30 }, () => two.latch(name).opened({ signal }));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await one.latch(name).countDown();
+    await Promise.all(waiting);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
   it('refuses counts, ids and times out of range, with the range', async () => {
     const latch = stage.one.latch(players().name);
     for (const n of [0, -1, 1.5, NaN, 2 ** 30 + 1])
@@ -127,13 +270,29 @@ export function latchContract(stage: Stage): void {
   });
 
   it('has a name of its own: a lock of that name is refused, and the other way round', async () => {
-    const { one, name } = players();
-    await one.latch(name).trySetCount(1, { ttl: 100 });
-    expect(await failureOf(one.acquire(name, { wait: 0 }))).toMatchObject({ code: 'LOCK_STORE' });
+    const { one, two, name } = players();
+    await one.latch(name).trySetCount(1, { ttl: '2s' });
+    const called = (lock: string) =>
+      expect.objectContaining({ code: 'LOCK_STORE', lockName: lock, message: expect.stringContaining(lock) });
+    for (const asked of [
+      () => one.acquire(name, { wait: 0 }),
+      () => one.revoke(name, { reason: 'test' }),
+      () => one.inspect(name),
+    ])
+      expect(await failureOf(asked())).toEqual(called(name));
     const other = stage.another();
     await using _lease = await one.acquire(other);
-    expect(await failureOf(one.latch(other).trySetCount(1))).toMatchObject({ code: 'LOCK_STORE' });
-    expect(await failureOf(one.latch(other).opened({ wait: '5s' }))).toMatchObject({ code: 'LOCK_STORE' });
+    const latch = one.latch(other);
+    for (const asked of [() => latch.trySetCount(1), () => latch.count(), () => latch.opened({ wait: '5s' })])
+      expect(await failureOf(asked())).toEqual(called(other));
+    const waiting = two.acquire(other); // the record of a few who wait has another form
+    await stage.queued(1, other);
+    expect((await failureOf<Error>(latch.countDown())).message).toContain(
+      'holds a lock: its name is in use; choose another name.',
+    );
+    expect((await failureOf<Error>(one.acquire(name, { wait: 0 }))).message).toContain('holds a latch');
+    await _lease.release();
+    await (await waiting).release();
     await until('the latch is forgotten', async () => (await one.latch(name).count()) === undefined);
   });
 }

@@ -38,6 +38,31 @@ export function listingContract(stage: Stage): void {
     for (const each of [name, read, given]) expect(after.has(each)).toBe(false);
   });
 
+  it('say how each of them is held and waited for', async () => {
+    const { one, two, name } = stage;
+    const permits = stage.another();
+    const { read, write } = one.readWrite(name);
+    const reading = await read.acquire();
+    const permit = await one.semaphore(permits, 3).acquire({ units: 2 });
+    const writing = two.readWrite(name).write.acquire();
+    const permitted = two.semaphore(permits, 3).acquire({ units: 2 });
+    await Promise.all([stage.queued(1), stage.queued(1, permits)]);
+    const WHOLE = 2 ** 30;
+    const [shared, semaphore] = [await one.inspect(name), await one.inspect(permits)];
+    expect(shared).toMatchObject({ capacity: WHOLE, inUse: 1, holders: [{ kind: 'shared', units: 1 }] });
+    expect(shared).toMatchObject({ queue: [{ kind: 'exclusive', units: WHOLE }] });
+    expect(semaphore).toMatchObject({ permits: 3, capacity: 3, inUse: 2 });
+    expect(semaphore).toMatchObject({
+      holders: [{ kind: 'semaphore', units: 2 }],
+      queue: [{ kind: 'semaphore' }],
+    });
+    await Promise.all([reading.release(), permit.release()]);
+    await Promise.all([(await writing).release(), (await permitted).release()]);
+    await using _lease = await write.acquire();
+    expect(await two.inspect(name)).toMatchObject({ holders: [{ kind: 'exclusive', units: WHOLE }] });
+    for (const report of [shared, await one.inspect(permits)]) expect(report).not.toHaveProperty('permits');
+  });
+
   it('are no latches', async () => {
     const { one, name } = stage;
     await one.latch(`latch:${name}`).trySetCount(1, { ttl: 1_000 });

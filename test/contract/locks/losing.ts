@@ -1,5 +1,6 @@
 import type { LockLostError } from '../../../lib/base/lock-lost-error.js';
 import { abortOf, failureOf, until } from '../../support/eventually.js';
+import { listed } from './listing.js';
 import type { Stage } from './stage.js';
 
 const SHORT = { ttl: 150, renew: false } as const;
@@ -83,22 +84,69 @@ export function losingContract(stage: Stage): void {
     await stage.queued(1);
     const start = performance.now();
     expect(await stage.two.revoke(stage.name, { reason: 'stuck since noon' })).toBe(true);
-    expect(await abortOf(lease.signal)).toMatchObject({ reason: 'revoked' });
+    expect(await abortOf(lease.signal)).toMatchObject({
+      reason: 'revoked',
+      revokeReason: 'stuck since noon',
+      message: expect.stringContaining("was revoked by an operator ('stuck since noon')"),
+    });
     expect(performance.now() - start).toBeLessThan(50 + stage.lag.max);
     expect(await stage.open().tryAcquire(stage.name)).toBeUndefined();
-    expect((await stage.report()).queue).toHaveLength(1);
+    const report = await stage.report();
+    expect(report).toMatchObject({ holders: [{ revokeReason: 'stuck since noon' }], queue: [{}] });
+    expect((await listed(stage.two)).get(stage.name)?.holders).toMatchObject([
+      { revokeReason: 'stuck since noon' },
+    ]);
     await lease.release();
+    expect((await stage.report()).holders).not.toMatchObject([{ revokeReason: expect.anything() }]);
     await (await next).release();
   });
 
   it('comes with the next renewal after a revocation that was not heard', async () => {
     const deaf = stage.open();
     const lease = await deaf.acquire(stage.name, { ttl: 300 });
-    await stage.two.revoke(stage.name, { reason: 'test' });
+    await stage.two.revoke(stage.name, { reason: 'not heard: 100 % “ünï”' });
     const start = performance.now();
-    expect(await abortOf(lease.signal)).toMatchObject({ reason: 'revoked' });
+    expect(await abortOf(lease.signal)).toMatchObject({
+      reason: 'revoked',
+      revokeReason: 'not heard: 100 % “ünï”',
+    });
     expect(performance.now() - start).toBeLessThan(100 + 50 + stage.lag.max);
     await lease.release();
+  });
+
+  it('is told with the reason of the revocation and the outcome of the work', async () => {
+    const work = stage.one.using(stage.name, async (lease) => {
+      await stage.two.revoke(stage.name, { reason: 'wrong tenant', force: true });
+      await abortOf(lease.signal);
+      return 'sold';
+    });
+    expect(await failureOf(work)).toMatchObject({
+      reason: 'revoked',
+      revokeReason: 'wrong tenant',
+      completed: true,
+      result: 'sold',
+    });
+  });
+
+  it('comes with the next renewal after a forced revocation that was not heard, while others hold the lock', async () => {
+    const deaf = stage.open();
+    const lease = await deaf.acquire(stage.name, { ttl: 300 });
+    expect(await stage.two.revoke(stage.name, { reason: 'the first', force: true })).toBe(true);
+    expect(await stage.two.revoke(stage.name, { reason: 'nobody is there', force: true })).toBe(false);
+    await using next = await stage.two.acquire(stage.name, { wait: 0 });
+    expect(await abortOf(lease.signal)).toMatchObject({ reason: 'revoked', revokeReason: 'the first' });
+    expect(await failureOf(lease.renew())).toMatchObject({ reason: 'revoked', revokeReason: 'the first' });
+    expect(await lease.release()).toBe('expired');
+    expect(next.held).toBe(true);
+  });
+
+  it('comes with a forced revocation to a writer that goes on as a reader', async () => {
+    const writer = await stage.open().readWrite(stage.name).write.acquire();
+    await stage.two.revoke(stage.name, { reason: 'by force', force: true });
+    expect(await failureOf(writer.downgrade())).toMatchObject({
+      reason: 'revoked',
+      revokeReason: 'by force',
+    });
   });
 
   it('leaves the place to the next at the deadline when a revoked holder does not stop', async () => {
@@ -114,7 +162,7 @@ export function losingContract(stage: Stage): void {
     const lease = await stage.one.acquire(stage.name);
     expect(await stage.two.revoke(stage.name, { reason: 'test', force: true })).toBe(true);
     const next = await stage.two.acquire(stage.name, { wait: 0 });
-    expect(await abortOf(lease.signal)).toMatchObject({ reason: expect.stringMatching(/revoked|taken/) });
+    expect(await abortOf(lease.signal)).toMatchObject({ reason: 'revoked', revokeReason: 'test' });
     expect(next.fence).toBeGreaterThan(lease.fence);
     await lease.release();
     expect(next.held).toBe(true);

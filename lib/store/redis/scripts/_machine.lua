@@ -12,24 +12,30 @@
 --   "lock1+at id …" and lines: the same for a holder that knows of those who wait, if they are few: a line "alive next",
 --   and then for each of them, the head first, "seq waiter"
 -- The general one is a hash: v, capacity, fence, ids (of the holders, in order), released, first and next (seq of
--- the head and of the next waiter), count (of waiters), alive, done; and
+-- the head and of the next waiter), count (of waiters), alive, done, forced ("id until …" of the holds that were ended by
+-- force, the oldest first); and
 --   h:<id>  "deadline units last span flags"      i:<id>  "first since who"
 --   q:<seq> waiter      w:<id>  seq
+--   r:<id>  why that hold was revoked, without spaces, of a revoked holder or one that was ended by force
 -- flags: 1 told, 2 revoked, 4 kept. "-" stands for no released id in the compact form.
+-- The builds of before know neither forced nor r:, and do all the rest as this one: they only lose the reasons.
 -- A waiter is "end subscribed keep claim size seal until alive since ttl guard block hold". A release finds there what
 -- the next hold is made of: end, the earlier of until and alive, 16 digits; keep, in how many milliseconds a claim is
 -- over; claim and size, the span and the fences of one; and hold, "id span = share size who", as in the compact record.
 local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
+local MOST_FORCED = 64
 local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local r = {}
 if not compact then
-  r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done')
+  r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
+    'forced')
   if r.err then -- a string after all, or what is no record
     r, compact = {}, redis.call('GET', key)
   elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-    return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN')
+    local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
+    return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
   end
 end
 if compact and not string.find(compact, '^lock1[ +]') then
@@ -43,6 +49,11 @@ local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[
 local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
 -- touched: written at the commit; gone: removed by it; line: the waiters of a compact record by seq.
 local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+-- Holds that were ended by force: { id, until, reason }, the reason only of those that are new.
+local forced = {}
+for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+  forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
 
 -- Units and capacity.
 local function sharesOf(share)
@@ -73,7 +84,7 @@ for each in string.gmatch(r[4] or '', '%S+') do
     last = tonumber(last),
     span = tonumber(span),
     told = flags % 2 == 1,
-    revoked = flags % 4 > 1,
+    revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
     kept = flags > 3,
     first = tonumber(first_),
     since = tonumber(since),
@@ -165,6 +176,20 @@ local function drop(each)
   dirty = true
 end
 
+-- Removes what is stored of a hold that was ended by force.
+local function forget(end_)
+  gone[#gone + 1] = end_.id
+  dirty = true
+end
+
+local function forcedAt(id)
+  for place, end_ in ipairs(forced) do
+    if end_.id == id then
+      return place
+    end
+  end
+end
+
 local function expire()
   if done > 0 and done <= now then
     done = 0
@@ -181,6 +206,11 @@ local function expire()
       drop(each)
     end
   end
+  for place = #forced, 1, -1 do
+    if forced[place].until_ <= now then
+      forget(table.remove(forced, place))
+    end
+  end
 end
 
 -- The span is what is left now, so that a shorter renewal takes nothing back of what was promised before.
@@ -191,7 +221,7 @@ end
 
 -- The record as a text, where nothing about it is special; nil otherwise.
 local function whole()
-  if done > now or #ids > 1 or count > 0 and (#ids == 0 or not compact) then
+  if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
     return nil
   end
   local before = released == '' and '-' or released
@@ -248,7 +278,7 @@ end
 local function writeAll()
   spread()
   for _, each in ipairs(gone) do
-    redis.call('HDEL', key, 'h:' .. each, 'i:' .. each)
+    redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
   end
   for each in pairs(touched) do
     local h = holders[each]
@@ -256,6 +286,22 @@ local function writeAll()
     redis.call('HSET', key,
       'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
       'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+    if h.revoked then
+      redis.call('HSET', key, 'r:' .. each, h.revoked)
+    end
+  end
+  if #forced > 0 then
+    local ends = {}
+    for place, end_ in ipairs(forced) do
+      ends[place] = end_.id .. ' ' .. text(end_.until_)
+      if end_.reason then
+        redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
+        end_.reason = nil
+      end
+    end
+    redis.call('HSET', key, 'forced', table.concat(ends, ' '))
+  elseif r[11] then
+    redis.call('HDEL', key, 'forced')
   end
   if count == 0 then
     redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
@@ -281,6 +327,9 @@ local function commit()
   local latest = math.max(now, done, fence + 1)
   for _, each in ipairs(ids) do
     latest = math.max(latest, holders[each].deadline)
+  end
+  for _, end_ in ipairs(forced) do
+    latest = math.max(latest, end_.until_)
   end
   if count > 0 then
     latest = math.max(latest, alive)
@@ -418,4 +467,12 @@ local function giveBack(each, lastUsed)
     fence = last
   end
   h.last = last
+end
+
+-- What is said of a hold that is not there: it was ended by force, or it is not known.
+local function ended(id)
+  if forcedAt(id) then
+    return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
+  end
+  return { 'lost', now }
 end

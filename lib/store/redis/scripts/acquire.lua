@@ -103,7 +103,7 @@ local function general(key, at, compact)
     extend(h, ttl + guard)
     return granted()
   end
-  if id == released then
+  if id == released or forcedAt(id) then
     commit()
     return { 'gone', now }
   end

@@ -2,7 +2,7 @@
 -- KEYS: the records, each once
 -- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
 --       id, units, used
--- Returns for each key: { downgraded, now } | { lost, now } | an error
+-- Returns for each key: { downgraded, now } | { lost, now } | { revoked, now, reason } | an error
 local STRIDE = 3
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -26,7 +26,10 @@ local function general(key, at, compact)
   end
   grantHeads('')
   save()
-  return { (h and not h.kept) and 'downgraded' or 'lost', now }
+  if h and not h.kept then
+    return { 'downgraded', now }
+  end
+  return ended(id)
 end
 
 -- @include _each.lua

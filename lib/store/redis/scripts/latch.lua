@@ -1,23 +1,32 @@
 -- latch: a countdown latch; latch-machine.ts is its reference. Each call costs the same however many have counted,
--- but for the two that end a count: the last one, and the first one after its time is over.
+-- but for those that end a count: the last one, the first one after its time is over, and the one that begins a new round.
 -- KEYS: 1 the record: latch (format), count, until, alive (latest sign of life of a watcher), d:<id> for each counted
---       id, w:<id> alive for each watcher
--- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua)  2 kind  3 id or count  4 ttl
--- Returns: outcome, now, count, until
-local key, kind = KEYS[1], ARGV[2]
+--       id, w:<id> alive for each watcher; and when rounds are named: round, and past ("+<round>" for one that had
+--       opened, "-<round>" for one that had not, separated by spaces, the latest first). The builds of before know no
+--       rounds, and treat the current one as the latch
+-- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua)  2 kind  3 round (without spaces; '' for the current
+--       one)  4 id or count  5 ttl
+-- Returns: outcome, now, count, until, the current round
+local key, kind, meantRound = KEYS[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local SIGN_OF_LIFE = 15000000
-local r = redis.call('HMGET', key, 'latch', 'count', 'until', 'alive')
+local SIGN_OF_LIFE, MOST_PAST = 15000000, 8
+local r = redis.pcall('HMGET', key, 'latch', 'count', 'until', 'alive', 'round', 'past')
+if r.err then -- no hash: the compact record of a lock, or a foreign value
+  local value = redis.pcall('GET', key)
+  local lock = type(value) == 'string' and string.find(value, '^lock%d+[ +]')
+  return redis.error_reply(lock and 'LOCKFOREIGN a lock' or r.err)
+end
 if r[1] ~= '1' then
   if r[1] then
     return redis.error_reply('LOCKNEWER ' .. r[1])
   end
   if redis.call('EXISTS', key) == 1 then
-    return redis.error_reply('LOCKFOREIGN')
+    return redis.error_reply(redis.call('HEXISTS', key, 'v') == 1 and 'LOCKFOREIGN a lock' or 'LOCKFOREIGN')
   end
 end
 local count, expiry, alive = tonumber(r[2] or nil), tonumber(r[3] or 0), tonumber(r[4] or 0)
+local round, past = r[5] or '', r[6] or ''
 
 local function watchers()
   local found = {}
@@ -30,39 +39,77 @@ local function watchers()
   return found
 end
 
-if count and expiry <= now then
-  local living = watchers()
+-- Has the watchers ask again.
+local function tell(living)
+  for field in pairs(living) do
+    local id = string.sub(field, 3)
+    redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d (.*)$') .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
+  end
+end
+
+-- Whoever has counted is forgotten; those who wait are not.
+local function clear(living)
   redis.call('DEL', key)
   redis.call('HSET', key, 'latch', '1', 'alive', string.format('%.0f', alive))
   for field, sign in pairs(living) do
     redis.call('HSET', key, field, sign)
   end
-  count, expiry = nil, 0
 end
 
+if count and expiry <= now then
+  clear(watchers())
+  count, expiry, round, past = nil, 0, '', ''
+end
+
+local meant = meantRound == '' or meantRound == round
+local passed -- '+' or '-' when the round that is meant was replaced
+for mark, each in string.gmatch(past, '([+-])(%S+)') do
+  if each == meantRound then
+    passed = mark
+  end
+end
 local outcome
-if kind == 'set' and not count then
-  outcome, count, expiry = 'set', tonumber(ARGV[3]), now + ARGV[4]
+if kind == 'set' and (not count or not meant and not passed) then
+  local living = count and watchers()
+  if living then
+    if round ~= '' then
+      past = (count == 0 and '+' or '-') .. round .. ' ' .. past
+    end
+    redis.call('HSET', key, 'count', ARGV[4]) -- a full server refuses this, and nothing has changed
+    clear(living)
+  end
+  outcome, count, expiry, round = 'set', tonumber(ARGV[4]), now + ARGV[5], meantRound
+  meant = true
   redis.call('HSET', key, 'latch', '1', 'count', count, 'until', string.format('%.0f', expiry),
     'alive', string.format('%.0f', alive))
-elseif kind == 'watch' and count ~= 0 then
+  if round ~= '' then
+    redis.call('HSET', key, 'round', round)
+  end
+  local kept = {}
+  for each in string.gmatch(past, '%S+') do
+    if #kept < MOST_PAST then
+      kept[#kept + 1] = each
+    end
+  end
+  if #kept > 0 then
+    redis.call('HSET', key, 'past', table.concat(kept, ' '))
+  end
+  tell(living or {})
+elseif kind == 'watch' and not passed and not (meant and count == 0) then
   alive = math.max(alive, now + SIGN_OF_LIFE)
   redis.call('HSET', key, 'latch', '1', 'alive', string.format('%.0f', alive),
-    'w:' .. ARGV[3], string.format('%.0f', now + SIGN_OF_LIFE))
+    'w:' .. ARGV[4], string.format('%.0f', now + SIGN_OF_LIFE))
 elseif kind == 'unwatch' then
-  redis.call('HDEL', key, 'w:' .. ARGV[3])
-elseif kind == 'down' and count and count > 0 and redis.call('HSETNX', key, 'd:' .. ARGV[3], '1') == 1 then
+  redis.call('HDEL', key, 'w:' .. ARGV[4])
+elseif kind == 'down' and meant and count and count > 0 and redis.call('HSETNX', key, 'd:' .. ARGV[4], '1') == 1 then
   count = count - 1
   redis.call('HSET', key, 'count', count)
   if count == 0 then
-    local opened = watchers()
-    for field in pairs(opened) do
+    local living = watchers()
+    for field in pairs(living) do
       redis.call('HDEL', key, field)
     end
-    for field in pairs(opened) do
-      local id = string.sub(field, 3)
-      redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d (.*)$') .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
-    end
+    tell(living) -- also those who wait for another round: they ask again
   end
 end
 local latest = math.max(count and expiry or 0, alive)
@@ -71,7 +118,11 @@ if latest > now then
 else
   redis.call('DEL', key)
 end
-if not count then
-  return { 'missing', now, 0, 0 }
+if passed then
+  local open = passed == '+' and kind ~= 'set' and kind ~= 'down'
+  return { open and 'open' or 'over', now, 0, 0, round }
 end
-return { outcome or (kind == 'set' and 'exists') or (count == 0 and 'open') or 'counting', now, count, expiry }
+if not meant or not count then
+  return { 'missing', now, 0, 0, round }
+end
+return { outcome or (kind == 'set' and 'exists') or (count == 0 and 'open') or 'counting', now, count, expiry, round }

@@ -139,8 +139,14 @@ local function general(key, at, compact)
     if seq then
       dequeue(waiterAt(seq))
       outcome = 'dequeued'
-    elseif released == id then
-      outcome = 'released'
+    else
+      local place = forcedAt(id)
+      if place then
+        forget(table.remove(forced, place)) -- nobody asks for its reason any more
+      end
+      if released == id then
+        outcome = 'released'
+      end
     end
   end
   if outcome == 'released' and doneFor > 0 then

@@ -3,7 +3,7 @@
 -- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
 --       id, notAfter (16 digits), keep (ms from now to keep the record), span (ttl + guard, 12 digits), block, used
 -- Returns for each key: "now last" (renewed, nobody waits), or
---   { renewed, now, last, waiting } | { lost, now } | { revoked, now } | { late, now } | an error
+--   { renewed, now, last, waiting } | { lost, now } | { revoked, now, reason } | { late, now } | an error
 local STRIDE = 6
 local keys, args, sub = KEYS, ARGV, string.sub
 local time = redis.call('TIME')
@@ -68,10 +68,10 @@ local function general(key, at, compact)
   end
   save()
   if not h or h.kept then
-    return { 'lost', now }
+    return ended(id)
   end
   if h.revoked then
-    return { 'revoked', now }
+    return { 'revoked', now, h.revoked }
   end
   return { 'renewed', now, h.last, flag(h.told) }
 end
