@@ -6,6 +6,7 @@ import type { LockNotice } from '../store/lock-operation.js';
 import { newAttemptId } from '../store/session-id.js';
 import type { Hearer, Line } from './line.js';
 import { commandTimeout } from './terms.js';
+import { Watch } from './watch.js';
 
 const SIGN_OF_LIFE_EVERY = 5_000;
 const UNHEARD_POLL = 100;
@@ -21,7 +22,7 @@ export class LatchWatch implements Hearer {
   private over = false;
   private lastError: LockStoreError | undefined;
   private cancelPoll: CancelTimer | undefined;
-  private cancelWait: CancelTimer | undefined;
+  private watch: Watch | undefined;
 
   constructor(
     private readonly line: Line,
@@ -41,10 +42,13 @@ export class LatchWatch implements Hearer {
   }
 
   private begin(): void {
-    const { store, clock } = this.line.around;
-    this.signal?.addEventListener('abort', this.abort);
+    const { store } = this.line.around;
+    const until = this.wait > 0 ? this.since + this.wait : Infinity;
+    this.watch = new Watch(this.line.around, until, this.signal, true, (reason) =>
+      reason === 'timeout' ? this.timeout() : this.abort(),
+    );
+    this.line.around.waiting.keep();
     store.subscribe();
-    if (this.wait > 0 && this.wait < Infinity) this.cancelWait = clock.after(this.wait, () => this.timeout());
     void this.ask();
   }
 
@@ -95,7 +99,9 @@ export class LatchWatch implements Hearer {
   }
 
   private busy(reason: 'aborted' | 'timeout' | 'closed', why: string, cause?: unknown): LockBusyError {
-    const waited = Math.round(this.line.around.clock.now() - this.since);
+    const elapsed = this.line.around.clock.now() - this.since;
+    // Fake timers may have passed the wait in no time.
+    const waited = Math.round(reason === 'timeout' ? Math.max(elapsed, this.wait) : elapsed);
     const message = `The latch '${this.name}' is not open after ${waited} ms: ${why}.`;
     return new LockBusyError(message, this.name, {
       reason,
@@ -108,8 +114,7 @@ export class LatchWatch implements Hearer {
     if (this.over) return;
     this.over = true;
     this.cancelPoll?.();
-    this.cancelWait?.();
-    this.signal?.removeEventListener('abort', this.abort);
+    this.watch?.end();
     this.line.forget(this.id);
     if (error)
       this.line.around.store

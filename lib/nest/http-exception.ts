@@ -56,7 +56,8 @@ export function bodyOf(error: LockError, options: HttpMappingOptions): LockError
     statusCode: options.busyStatus ?? HttpStatus.LOCKED,
     code,
     message: MESSAGES[code],
-    retryAfter: Math.max(1, Math.ceil((busy.retryAfter ?? 0) / 1_000)),
+    // Not by the lease, whose ttl says how long a dead holder keeps others out, and nothing of one that works.
+    retryAfter: Math.max(1, Math.ceil((busy.retryIn ?? 0) / 1_000)),
   };
 }
 
