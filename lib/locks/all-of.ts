@@ -1,4 +1,4 @@
-import { milliseconds, shown } from '../base/duration.js';
+import { shown } from '../base/duration.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { Explanation } from '../line/line.js';
@@ -6,7 +6,6 @@ import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
 import type { Entry, OVER } from './held-leases.js';
 import { LeaseBundle } from './lease-bundle.js';
 import type { Lease } from './lease.js';
-import { WAIT } from './lock-settings.js';
 import type { AcquireOptions, UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
 
@@ -38,13 +37,23 @@ export class AllOf extends BaseLock {
     this.parts = this.locks.flatMap(({ parts }) => parts);
   }
 
-  async take(options: AcquireOptions, defaultWait: number, explained?: Explanation): Promise<Lease> {
-    const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT);
+  async take(
+    options: AcquireOptions,
+    otherwise: number | undefined,
+    explained?: Explanation,
+  ): Promise<Lease> {
+    const wait = this.context.settings.waitOf(options, otherwise);
     try {
       return new LeaseBundle(await this.takeAll(options, wait));
     } catch (error) {
       throw explained ? explained(error as Error) : error;
     }
+  }
+
+  /** Those of its locks: permits have one more. */
+  protected override optionsOf(verb: 'acquire' | 'using'): ReadonlySet<string> {
+    const permits = this.locks.find(({ parts }) => parts[0]?.mode === 'permits') as AllOf | undefined;
+    return permits ? permits.optionsOf(verb) : super.optionsOf(verb);
   }
 
   entriesOf(lease: Lease): Entry[] {

@@ -8,7 +8,14 @@ import type { Explanation, Line } from '../line/line.js';
 import type { ReleaseTerms } from '../line/tenure.js';
 import { OVER, type Entry, type Held, type HeldLeases, type LockMode } from './held-leases.js';
 import type { Lease } from './lease.js';
-import { checkOptions, MIN_HOLD, truth, WAIT, type LockSettings } from './lock-settings.js';
+import {
+  ACQUIRE_OPTIONS,
+  checkOptions,
+  MIN_HOLD,
+  truth,
+  USING_OPTIONS,
+  type LockSettings,
+} from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { orRejected } from './or-rejected.js';
 import { UnprotectedLease } from './unprotected-lease.js';
@@ -62,7 +69,7 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     const name = this.firstName;
     if (typeof work !== 'function')
       throw new LockUsageError(`The work under a lock is a function; it was ${shown(work)}.`, name);
-    checkOptions(options, name);
+    checkOptions(options, name, this.optionsOf('using'));
     const reentrant = truth(options.reentrant, 'reentrant', name);
     const runsWithout = mayRunWithoutStore(options.onStoreError, name);
     const minHold = options.minHold === undefined ? 0 : milliseconds(options.minHold, MIN_HOLD);
@@ -102,7 +109,7 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
   }
 
   /** Takes a lease without regard to what the running call holds, or throws a LockError, as `explained` has it. */
-  abstract take(options: AcquireOptions & X, wait: number, explained?: Explanation): Promise<L>;
+  abstract take(options: AcquireOptions & X, wait: number | undefined, explained?: Explanation): Promise<L>;
 
   /** Runs `work` inside what the running call holds already; undefined when a lease has to be taken. */
   protected abstract enter<T>(
@@ -115,11 +122,15 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     all: readonly Held[],
     lease: L,
     work: (lease: L) => T | PromiseLike<T>,
-    { wait, signal }: UsingOptions,
+    options: UsingOptions,
   ): Promise<T | typeof OVER> {
     const { held, settings, clock } = this.context;
-    const patience = wait === undefined ? settings.wait : milliseconds(wait, WAIT);
-    return held.enter(all, lease, work, { wait: patience, signal, clock });
+    return held.enter(all, lease, work, { wait: settings.waitOf(options), signal: options.signal, clock });
+  }
+
+  /** The names of the options that a verb of this kind takes. */
+  protected optionsOf(verb: 'acquire' | 'using'): ReadonlySet<string> {
+    return verb === 'using' ? USING_OPTIONS : ACQUIRE_OPTIONS;
   }
 
   /** What the running call holds under `lease`. */
@@ -139,10 +150,10 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     }
   }
 
-  private asked(options: AcquireOptions & X, wait: number): Promise<L> {
+  private asked(options: AcquireOptions & X, wait: number | undefined): Promise<L> {
     return orRejected(() => {
       this.refuseToWaitForItself();
-      checkOptions(options, this.firstName);
+      checkOptions(options, this.firstName, this.optionsOf('acquire'));
       return this.take(options, wait, this.explanation());
     });
   }

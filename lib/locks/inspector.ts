@@ -7,6 +7,7 @@ import type { LockReport } from './lock-report.js';
 import { checkOptions, truth } from './lock-settings.js';
 
 const PATIENCE = 1_000;
+const REVOKE_OPTIONS: ReadonlySet<string> = new Set(['reason', 'force']);
 
 /** What operators do: look at locks, and take them away. */
 export class Inspector {
@@ -28,7 +29,7 @@ export class Inspector {
 
   async revoke(name: string, options: { reason: string; force?: boolean }): Promise<boolean> {
     checkName(name);
-    checkOptions(options, name);
+    checkOptions(options, name, REVOKE_OPTIONS);
     const { reason, force } = options;
     if (typeof reason !== 'string' || reason === '')
       throw new LockUsageError(`The option reason takes a text for the log; it was ${shown(reason)}.`, name);

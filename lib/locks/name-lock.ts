@@ -25,7 +25,7 @@ export class NameLock<L extends LeaseHandle = LeaseHandle> extends BaseLock<L> {
     this.parts = [{ name, mode }];
   }
 
-  take(options: AcquireOptions, wait: number, explained?: Explanation): Promise<L> {
+  take(options: AcquireOptions, wait: number | undefined, explained?: Explanation): Promise<L> {
     const { line, settings } = this.context;
     const units = this.mode === 'write' ? WHOLE : 1;
     const request = settings.request(this.name, options, wait, { units, capacity: WHOLE });

@@ -6,11 +6,14 @@ import { BaseLock, type LockContext, type LockPart } from './base-lock.js';
 import type { Entry } from './held-leases.js';
 import { LeaseHandle } from './lease-handle.js';
 import type { Lease } from './lease.js';
+import { ACQUIRE_OPTIONS, USING_OPTIONS } from './lock-settings.js';
 import type { AcquireOptions } from './lock.js';
 import { wholeNumber } from './whole-number.js';
 import type { PermitOptions, Semaphore } from './semaphore.js';
 
 const ASK_PATIENCE = 1_000;
+const ACQUIRE_PERMITS: ReadonlySet<string> = new Set([...ACQUIRE_OPTIONS, 'units']);
+const USING_PERMITS: ReadonlySet<string> = new Set([...USING_OPTIONS, 'units']);
 
 /** So many permits under one name, each owned, leased and renewed. */
 export class SemaphoreLock extends BaseLock<Lease, PermitOptions> implements Semaphore {
@@ -28,7 +31,11 @@ export class SemaphoreLock extends BaseLock<Lease, PermitOptions> implements Sem
     wholeNumber(permits, 'permits', WHOLE, name);
   }
 
-  take(options: AcquireOptions & PermitOptions, wait: number, explained?: Explanation): Promise<Lease> {
+  take(
+    options: AcquireOptions & PermitOptions,
+    wait: number | undefined,
+    explained?: Explanation,
+  ): Promise<Lease> {
     const { line, settings, clock } = this.context;
     const { units = 1 } = options;
     wholeNumber(units, 'units', this.permits, this.name);
@@ -40,6 +47,10 @@ export class SemaphoreLock extends BaseLock<Lease, PermitOptions> implements Sem
     const { state, now } = await this.store.read(this.name, ASK_PATIENCE);
     const holders = state.holders.filter(({ deadline }) => deadline > now);
     return Math.max(0, this.permits - holders.reduce((sum, { units }) => sum + units, 0));
+  }
+
+  protected override optionsOf(verb: 'acquire' | 'using'): ReadonlySet<string> {
+    return verb === 'using' ? USING_PERMITS : ACQUIRE_PERMITS;
   }
 
   entriesOf(lease: Lease): Entry[] {

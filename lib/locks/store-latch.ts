@@ -8,11 +8,14 @@ import type { LatchAnswer, LatchOperation } from '../store/latch-machine.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { LockContext } from './base-lock.js';
 import type { CountDownLatch } from './countdown-latch.js';
-import { TTL, WAIT } from './lock-settings.js';
+import { refuseUnknown, TTL } from './lock-settings.js';
+import type { UsingOptions } from './lock.js';
 import { wholeNumber } from './whole-number.js';
 
 const PATIENCE = 1_000;
 const LONGEST_ID = 128;
+const SET_OPTIONS: ReadonlySet<string> = new Set(['ttl']);
+const OPENED_OPTIONS: ReadonlySet<string> = new Set(['wait', 'signal']);
 
 /** A countdown latch at the store. */
 export class StoreLatch implements CountDownLatch {
@@ -26,6 +29,7 @@ export class StoreLatch implements CountDownLatch {
 
   async trySetCount(n: number, options: { ttl?: unknown } = {}): Promise<boolean> {
     wholeNumber(n, 'n', WHOLE, this.name);
+    refuseUnknown(options, SET_OPTIONS, this.name);
     const ttl = micros(milliseconds(options.ttl ?? '24h', TTL));
     return (await this.ask({ kind: 'set', count: n, ttl })).outcome === 'set';
   }
@@ -48,8 +52,8 @@ export class StoreLatch implements CountDownLatch {
 
   async opened(options: { wait?: unknown; signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { line, settings } = this.context;
-    const wait = options.wait === undefined ? settings.wait : milliseconds(options.wait, WAIT);
-    const watch = new LatchWatch(line, this.name, wait, options.signal);
+    refuseUnknown(options, OPENED_OPTIONS, this.name);
+    const watch = new LatchWatch(line, this.name, settings.waitOf(options as UsingOptions), options.signal);
     return watch.opened;
   }
 
