@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.js';
 import { Link } from '../base/link.js';
 import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockError } from '../base/lock-error.js';
+import { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { InTheWay } from './holds.js';
@@ -66,7 +67,9 @@ export class Caller extends Link<Caller> {
 
   fail(error: LockError): void {
     this.watch?.end();
-    this.reject(error);
+    const { wait, name } = this.request;
+    const tried = error instanceof LockStoreError && !error.refused && wait > 0;
+    this.reject(tried ? error.afterWaiting(Math.round(this.waited), name) : error);
   }
 
   /**
