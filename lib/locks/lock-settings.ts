@@ -82,11 +82,11 @@ export class LockSettings {
     return Math.min(Math.max(SHORTEST_WAIT, ttl + this.guardOf(ttl) + 1_000), LONGEST_WAIT);
   }
 
-  /** What one call asks of the line; its wait is `otherwise` unless it says so. @throws LockUsageError */
+  /** What one call asks of the line; its wait is `otherwise` unless it says so, see `waitOf`. @throws LockUsageError */
   request(
     name: string,
     options: UsingOptions,
-    otherwise: number | undefined,
+    otherwise = this.wait,
     share = { units: WHOLE, capacity: WHOLE },
     by: Request['by'] = 'acquire',
   ): Request {
