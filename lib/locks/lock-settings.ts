@@ -139,7 +139,7 @@ export function refuseUnknown(options: object, known: ReadonlySet<string>, name?
   for (const option in options)
     if (!known.has(option) && (options as Record<string, unknown>)[option] !== undefined)
       throw new LockUsageError(
-        `There is no option ${shown(option)} here; there are ${[...known].join(', ')}.`,
+        `There is no option ${shown(option)} here; there ${known.size === 1 ? 'is only' : 'are'} ${[...known].join(', ')}.`,
         name,
       );
 }
