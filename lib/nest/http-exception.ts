@@ -19,7 +19,10 @@ export interface LockErrorBody {
   readonly statusCode: number;
   readonly code: LockErrorCode;
   readonly message: string;
-  /** Seconds, as in the header Retry-After; of busy locks. */
+  /**
+   * Seconds, as in the header Retry-After, of busy locks: the median of the last holds with the same label in this process,
+   * at least 1.
+   */
   readonly retryAfter?: number;
 }
 

@@ -201,7 +201,7 @@ describe('bad arguments of a call', () => {
       // Options that another verb or kind has.
       [() => locks.acquire('x', { minHold: '1s' } as object), 'minHold'],
       [() => locks.using('x', nothing, units), 'units'],
-      [() => locks.allOf(['x', read]).using(nothing, units), 'units'],
+      [() => locks.allOf(['y', read]).using(nothing, units), 'units'],
       [() => locks.once('x', nothing, { doneTtl: '1s', onStoreError: 'run' } as never), 'onStoreError'],
     ] as [() => Promise<unknown>, string][])
       expect(await failureOf(call())).toMatchObject({
