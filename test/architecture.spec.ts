@@ -37,6 +37,7 @@ describe('the table of imports', () => {
     ['locks/lock-service.ts', "import { Redis } from 'ioredis'", 'locks does not know ioredis'],
     ['nest/lock-module.ts', "import { Redis } from 'ioredis'", 'nest does not know ioredis'],
     ['base/name.ts', "import { hostname } from 'node:os'", 'base/ imports nothing'],
+    ['base/name.ts', "import { setTimeout } from 'node:timers'", 'base/ imports nothing'],
     [
       'store/redis/connection.ts',
       "import { A } from '../../line/agent.js'",
@@ -61,6 +62,7 @@ describe('the table of imports', () => {
     ['locks/open-store.ts', "import { RedisStore } from '../store/redis/redis-store.js'"],
     ['locks/lock-options.ts', "import { type ClientLike } from '../store/redis/client-like.js'"],
     ['locks/lock-options.ts', "import type { RedisOptions } from 'ioredis'"],
+    ['base/clock.ts', "import * as timers from 'node:timers'"],
     ['store/redis/connection.ts', "import { Redis } from 'ioredis'; import { S } from '../lock-store.js'"],
     [
       'nest/locked.ts',

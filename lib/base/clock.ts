@@ -1,5 +1,28 @@
+import * as perfHooks from 'node:perf_hooks';
+import * as timers from 'node:timers';
+
+// Taken once, when this file is loaded. Fake timers of a test replace the globals later, and some replace what the
+// modules export; a lease that believed in their time would be lost by a test that advances it.
+const { setTimeout, clearTimeout, setImmediate, setInterval } = timers;
+const { performance } = perfHooks;
+const monotonic = performance.now.bind(performance);
+const globalSetTimeout = globalThis.setTimeout;
+// Where even the loading happened under fake timers (jest with enableGlobally), only Date is fake.
+const dateIsReal = Function.prototype.toString.call(Date.now).includes('[native code]');
+
+/** The machine's wall clock in milliseconds since 1970, whatever a test has made of `Date`. */
+export const wallTime: () => number = dateIsReal ? Date.now : () => performance.timeOrigin + monotonic();
+
 /** Cancels a timer; calling it twice, or after the timer fired, does nothing. */
 export type CancelTimer = () => void;
+
+/** Something that keeps the process alive between `ref` and `unref`; made without a reference. */
+export interface Anchor {
+  ref(): void;
+  unref(): void;
+  /** It is of no use any more. */
+  close(): void;
+}
 
 /**
  * Where elapsed time comes from. Injectable, so that tests own it.
@@ -16,6 +39,12 @@ export interface Clock {
   after(ms: number, fire: () => void): CancelTimer;
   /** Runs `next` once the event loop has turned, so that input, timers and other callers get their chance. */
   breathe(next: () => void): void;
+  /** What keeps the process alive while somebody waits; nothing else does. */
+  anchor(): Anchor;
+  /** Whether a test has put fake timers in place of the process's own. */
+  readonly faked: boolean;
+  /** Runs `fire` once the fake timers have advanced by `ms` milliseconds. */
+  afterFaked(ms: number, fire: () => void): CancelTimer;
 }
 
 // The wall clock is read in whole milliseconds and slewed by NTP; less than this is no jump.
@@ -28,19 +57,19 @@ export class SystemClock implements Clock {
   jumped = 0;
 
   /** `wall` is what the machine's wall clock shows. */
-  constructor(private readonly wall: () => number = Date.now) {
-    this.offset = wall() - performance.now();
+  constructor(private readonly wall: () => number = wallTime) {
+    this.offset = wall() - monotonic();
   }
 
   now(): number {
-    const monotonic = performance.now();
-    const offset = this.wall() - monotonic;
+    const elapsed = monotonic();
+    const offset = this.wall() - elapsed;
     const step = offset - this.offset;
     if (step > JUMP || step < -JUMP) {
       this.offset = offset;
       if (step > 0) this.jumped += step; // forwards counts, backwards has no effect
     }
-    return monotonic + this.jumped;
+    return elapsed + this.jumped;
   }
 
   after(ms: number, fire: () => void): CancelTimer {
@@ -51,5 +80,20 @@ export class SystemClock implements Clock {
 
   breathe(next: () => void): void {
     setImmediate(next);
+  }
+
+  anchor(): Anchor {
+    return setInterval(() => undefined, LONGEST_TIMER).unref();
+  }
+
+  get faked(): boolean {
+    const { setTimeout: present } = globalThis;
+    return present !== globalSetTimeout && present !== setTimeout;
+  }
+
+  afterFaked(ms: number, fire: () => void): CancelTimer {
+    const { setTimeout: set, clearTimeout: clear } = globalThis;
+    const timer = set(fire, Math.ceil(Math.min(Math.max(0, ms), LONGEST_TIMER)));
+    return () => clear(timer);
   }
 }

@@ -24,6 +24,11 @@ export class LockBusyError extends LockError {
   readonly holder?: LockHolder;
   /** In how many milliseconds the present lease ends unless it is renewed; undefined when unknown. */
   readonly retryAfter?: number;
+  /**
+   * In how many milliseconds a new try is likely to find the lock free: the median time for which this process held
+   * locks lately, of the same label when there is one. Undefined before its first release, and when it does not matter.
+   */
+  readonly retryIn?: number;
 
   constructor(
     message: string,
@@ -33,6 +38,7 @@ export class LockBusyError extends LockError {
       waited: number;
       holder?: LockHolder | undefined;
       retryAfter?: number | undefined;
+      retryIn?: number | undefined;
       cause?: unknown;
     },
   ) {
@@ -41,28 +47,24 @@ export class LockBusyError extends LockError {
     this.waited = details.waited;
     if (details.holder) this.holder = details.holder;
     if (details.retryAfter !== undefined) this.retryAfter = details.retryAfter;
+    if (details.retryIn !== undefined) this.retryIn = details.retryIn;
   }
 
   /** The same, for a call that waited for several locks one after another, `waited` ms in all. */
   amongOthers(waited: number): LockBusyError {
-    const { reason, holder, retryAfter, cause, lockName = '' } = this;
+    const { reason, holder, retryAfter, retryIn, cause, lockName = '' } = this;
     return new LockBusyError(
       `${this.message} It was waited for together with others, ${waited} ms in all.`,
       lockName,
-      { reason: reason === 'held' ? 'timeout' : reason, waited, holder, retryAfter, cause },
+      { reason: reason === 'held' ? 'timeout' : reason, waited, holder, retryAfter, retryIn, cause },
     );
   }
 
   /** The same, with more about its cause. */
   explained(more: string): LockBusyError {
-    const { reason, waited, holder, retryAfter, cause, lockName = '' } = this;
-    return new LockBusyError(`${this.message} ${more}`, lockName, {
-      reason,
-      waited,
-      holder,
-      retryAfter,
-      cause,
-    });
+    const { reason, waited, holder, retryAfter, retryIn, cause, lockName = '' } = this;
+    const details = { reason, waited, holder, retryAfter, retryIn, cause };
+    return new LockBusyError(`${this.message} ${more}`, lockName, details);
   }
 
   /** The same, with the remedy for calls that hold one lock and wait for another. */

@@ -27,6 +27,17 @@ export class LockStoreError extends LockError {
     this.foreign = options.foreign ?? false;
   }
 
+  /** The same failure, for a call that went on trying for `waited` ms: its commands have shorter times of their own. */
+  afterWaiting(waited: number, lockName: string): LockStoreError {
+    const { message, refused, foreign, cause } = this;
+    const details = cause === undefined ? { refused, foreign } : { refused, foreign, cause };
+    return new LockStoreError(
+      `${message} The call for '${lockName}' gave up after ${waited} ms.`,
+      lockName,
+      details,
+    );
+  }
+
   /** The same failure, of a command for the lock `lockName`. */
   about(lockName: string, message = this.message): LockStoreError {
     const { refused, foreign, cause } = this;

@@ -7,7 +7,7 @@ import { Attempts } from './attempts.js';
 import { CallerQueue, exclusive } from './caller-queue.js';
 import type { Caller } from './caller.js';
 import type { Hold } from './hold.js';
-import { Holds } from './holds.js';
+import { Holds, type InTheWay } from './holds.js';
 import type { Surroundings } from './surroundings.js';
 import { Tenure, type ReleaseTerms, type TenureOwner } from './tenure.js';
 import { Turn } from './turn.js';
@@ -49,11 +49,13 @@ export class Agent implements AttemptOwner, TenureOwner {
     if (busy || size > 0) this.around.store.subscribe();
     if (otherKind !== undefined) caller.refuseKind(otherKind);
     else if (wait === 0 && busy) this.turnAway(caller, 'held');
-    else if (size >= maxWaiters) caller.refuse('full', '');
+    else if (size >= maxWaiters) caller.refuse('full', undefined, this.around.holdTimes.typical(terms.who));
     else {
       this.callers.add(caller);
       this.pump(now);
-      if (caller.linked) caller.stand(this.around, (reason) => this.leave(caller, reason));
+      if (!caller.linked) return;
+      caller.stand(this.around, (reason) => this.leave(caller, reason));
+      if (busy || size > 0) this.around.waiting.keep(); // the attempt of one who is alone does so when it has to wait
     }
   }
 
@@ -79,7 +81,7 @@ export class Agent implements AttemptOwner, TenureOwner {
   closeLine(): void {
     for (let caller = this.callers.first; caller; caller = this.callers.first) {
       this.callers.remove(caller);
-      caller.refuse('closed', '');
+      caller.refuse('closed');
     }
     this.pump();
   }
@@ -110,7 +112,7 @@ export class Agent implements AttemptOwner, TenureOwner {
     const caller = this.callers.firstFor(attempt.terms, why.kind === 'busy');
     if (caller && why.kind !== 'spent') {
       this.callers.remove(caller);
-      if (why.kind === 'busy') caller.refuse('held', why.who, why.retryAfter);
+      if (why.kind === 'busy') this.refuse(caller, 'held', { who: why.who, left: why.retryAfter });
       else if (why.kind === 'failed') caller.fail(why.error);
       else caller.refuseKind(why.capacity);
     }
@@ -130,6 +132,7 @@ export class Agent implements AttemptOwner, TenureOwner {
   released(tenure: Tenure, terms: ReleaseTerms, now: number): Promise<'released' | 'expired'> {
     const { hold } = tenure;
     if (this.tenures.get(hold) !== tenure) return hold.release(terms.keep, terms.done, now);
+    this.around.holdTimes.add(tenure.wish.who, now - tenure.wish.since);
     const next = terms.keep > 0 || terms.done > 0 ? undefined : this.nextFor(hold, now);
     if (!next) return this.giveBack(hold, terms, now);
     if (this.turn.pass(now)) this.give(hold, next, now, true);
@@ -138,6 +141,10 @@ export class Agent implements AttemptOwner, TenureOwner {
       this.turn.breathe(hold, () => this.handOn(hold));
     }
     return RELEASED;
+  }
+
+  tenureLost(tenure: Tenure, reason: LockLostReason): void {
+    this.around.onLost(tenure, reason);
   }
 
   downgraded(reading: Tenure): void {
@@ -194,7 +201,12 @@ export class Agent implements AttemptOwner, TenureOwner {
   /** Says who is in the way: somebody of this process, or whom the store named. */
   private turnAway(caller: Caller, reason: LockBusyReason): void {
     const ours = this.tenures.holderAt(this.around.clock.now());
-    const { who, left } = ours ?? this.attempts.holderFor(caller.request.terms);
-    caller.refuse(reason, who, left);
+    this.refuse(caller, reason, ours ?? this.attempts.holderFor(caller.request.terms));
+  }
+
+  private refuse(caller: Caller, reason: LockBusyReason, inTheWay: InTheWay): void {
+    // The work of the holder is what a new try waits for, if this process knows such work.
+    const typical = this.around.holdTimes.typical(inTheWay.who, caller.request.terms.who);
+    caller.refuse(reason, inTheWay, typical);
   }
 }

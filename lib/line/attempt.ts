@@ -147,6 +147,7 @@ export class Attempt {
   private later(ms: number): void {
     this.askAgain = false;
     this.cancelTimer?.();
+    this.around.waiting.keep();
     this.cancelTimer = this.around.clock.after(ms, () => this.ask());
   }
 

@@ -1,13 +1,15 @@
 import type { Clock } from '../base/clock.js';
-import type { Deadline } from '../base/deadlines.js';
 import { Link } from '../base/link.js';
 import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
 import type { LockError } from '../base/lock-error.js';
+import { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { WHOLE } from '../store/lock-state.js';
+import type { InTheWay } from './holds.js';
 import type { Surroundings } from './surroundings.js';
 import type { Tenure } from './tenure.js';
 import { commandTimeout, type Terms } from './terms.js';
+import { Watch } from './watch.js';
 
 // Who asks once stays for a sample of the server's clock and the question itself, and no longer.
 const ASKING = 2;
@@ -22,6 +24,10 @@ export interface Request {
   /** How many may stand in line before this one is refused. */
   readonly maxWaiters: number;
   readonly signal: AbortSignal | undefined;
+  /** Whether it is for a piece of work that the library runs, or for a lease that the caller keeps. @default 'acquire' */
+  readonly by?: 'acquire' | 'using' | undefined;
+  /** Nobody awaits it: the process need not stay alive for it. @default false */
+  readonly unattended?: boolean | undefined;
 }
 
 /** One caller of this process who stands in line. */
@@ -48,10 +54,10 @@ export class Caller extends Link<Caller> {
   }
 
   /** Watches its time and its signal, while the question is on its way; `leave` is called when either is over. */
-  stand(around: Surroundings, leave: Watch['leave']): void {
-    const { wait, signal, terms } = this.request;
+  stand(around: Surroundings, leave: (reason: 'timeout' | 'aborted') => void): void {
+    const { wait, signal, terms, unattended } = this.request;
     const patience = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);
-    if (patience < Infinity || signal) this.watch = new Watch(around, signal, this.since + patience, leave);
+    this.watch = new Watch(around, this.since + patience, signal, !unattended, leave);
   }
 
   serve(tenure: Tenure): void {
@@ -61,19 +67,23 @@ export class Caller extends Link<Caller> {
 
   fail(error: LockError): void {
     this.watch?.end();
-    this.reject(error);
+    const { wait, name } = this.request;
+    const tried = error instanceof LockStoreError && !error.refused && wait > 0;
+    this.reject(tried ? error.afterWaiting(Math.round(this.waited), name) : error);
   }
 
-  /** Sends the caller away with a LockBusyError that says who holds the lock. */
-  refuse(reason: LockBusyReason, holder: string, retryAfter?: number): void {
-    const { name, signal } = this.request;
-    const waited = Math.round(this.waited);
-    const held = holder
-      ? ` It is held by ${holder}${retryAfter === undefined ? '' : ` for up to ${Math.ceil(retryAfter)} ms more`}.`
-      : '';
+  /**
+   * Sends the caller away with a LockBusyError that says who is in the way; `retryIn` is after how many milliseconds a
+   * new try makes sense.
+   */
+  refuse(reason: LockBusyReason, inTheWay?: InTheWay, retryIn?: number): void {
+    const { name, signal, wait } = this.request;
+    // Fake timers may have passed the wait in no time.
+    const waited = Math.round(reason === 'timeout' ? Math.max(this.waited, wait) : this.waited);
+    const { text, advice } = this.wordsFor(inTheWay);
     const what = {
-      held: `The lock '${name}' is busy.${held}`,
-      timeout: `The lock '${name}' was not granted within ${waited} ms.${held} Raise wait, or hold it for less time.`,
+      held: `The lock '${name}' is busy.${text}`,
+      timeout: `The lock '${name}' was not granted within ${waited} ms.${text} ${advice}`,
       aborted: `Waiting for the lock '${name}' was aborted after ${waited} ms.`,
       closed: `The lock '${name}' was not granted: this process is shutting down.`,
       full: `The lock '${name}' has as many waiting callers as maxWaiters allows: ${this.request.maxWaiters}.`,
@@ -82,11 +92,33 @@ export class Caller extends Link<Caller> {
       new LockBusyError(what, name, {
         reason,
         waited,
-        holder: holderOf(holder),
-        retryAfter,
+        holder: holderOf(inTheWay?.who ?? ''),
+        retryAfter: inTheWay?.left,
+        retryIn,
         ...(reason === 'aborted' ? { cause: signal?.reason as unknown } : {}),
       }),
     );
+  }
+
+  /** Who holds the lock and for how long, and what to do about it. */
+  private wordsFor({ who, left, acquiredAt }: InTheWay = { who: '', left: undefined }): {
+    text: string;
+    advice: string;
+  } {
+    const free =
+      left === undefined ? '' : `, free in at most ${Math.ceil(left)} ms more unless its holder renews it`;
+    if (acquiredAt === undefined)
+      return {
+        text: who === '' ? '' : ` It is held by ${who}${free}.`,
+        advice: 'Raise wait, or hold it for less time.',
+      };
+    const since = Math.round(this.clock.now() - acquiredAt);
+    return {
+      text: ` It is held by a lease that this process (${who}) took by acquire() ${since} ms ago${free}.`,
+      advice:
+        'If this call was made under that lease, it waits for itself: enter the lease with lease.using(work), or ' +
+        'pass { within: lease }. If not, raise wait, or release the lease sooner.',
+    };
   }
 
   /** Sends the caller away: the name is in use as a lock of another capacity. */
@@ -99,31 +131,6 @@ export class Caller extends Link<Caller> {
         name,
       ),
     );
-  }
-}
-
-/** Sees to it that a caller waits no longer than it wants to. */
-class Watch extends Link<Deadline> implements Deadline {
-  private readonly abort: (() => void) | undefined;
-
-  constructor(
-    private readonly around: Surroundings,
-    private readonly signal: AbortSignal | undefined,
-    readonly deadline: number,
-    readonly leave: (reason: 'timeout' | 'aborted') => void,
-  ) {
-    super();
-    if (deadline < Infinity) around.patience.add(this);
-    if (signal) around.aborts.add(signal, (this.abort = () => leave('aborted')));
-  }
-
-  missed(): void {
-    this.leave('timeout');
-  }
-
-  end(): void {
-    this.around.patience.delete(this);
-    if (this.signal && this.abort) this.around.aborts.delete(this.signal, this.abort);
   }
 }
 

@@ -6,6 +6,8 @@ import type { Tenure } from './tenure.js';
 export interface InTheWay {
   readonly who: string;
   readonly left: number | undefined;
+  /** Since when, in local milliseconds, if it is a lease that this process took by `acquire`. */
+  readonly acquiredAt?: number | undefined;
 }
 
 /** What this process holds of one name, and who of its callers works under it. */
@@ -49,7 +51,9 @@ export class Holds {
   /** Who of this process is in the way, if anybody. */
   holderAt(now: number): InTheWay | undefined {
     const tenure = this.tenures.find(({ hold }) => hold.liveAt(now));
-    return tenure && { who: tenure.wish.who, left: tenure.remaining };
+    if (!tenure) return undefined;
+    const { who, by, since } = tenure.wish;
+    return { who, left: tenure.remaining, acquiredAt: by === 'acquire' ? since : undefined };
   }
 
   /** The capacity in use here, when it is another. */

@@ -8,6 +8,7 @@ import type { LockNotice } from '../store/lock-operation.js';
 import { newAttemptId } from '../store/session-id.js';
 import type { Hearer, Line } from './line.js';
 import { commandTimeout } from './terms.js';
+import { Watch } from './watch.js';
 
 const SIGN_OF_LIFE_EVERY = 5_000;
 const UNHEARD_POLL = 100;
@@ -23,7 +24,7 @@ export class LatchWatch implements Hearer {
   private over = false;
   private lastError: LockStoreError | undefined;
   private cancelPoll: CancelTimer | undefined;
-  private cancelWait: CancelTimer | undefined;
+  private watch: Watch | undefined;
 
   constructor(
     private readonly line: Line,
@@ -45,10 +46,13 @@ export class LatchWatch implements Hearer {
   }
 
   private begin(): void {
-    const { store, clock } = this.line.around;
-    if (this.signal) this.line.around.aborts.add(this.signal, this.abort);
+    const { store } = this.line.around;
+    const until = this.wait > 0 ? this.since + this.wait : Infinity;
+    this.watch = new Watch(this.line.around, until, this.signal, true, (reason) =>
+      reason === 'timeout' ? this.timeout() : this.abort(),
+    );
+    this.line.around.waiting.keep();
     store.subscribe();
-    if (this.wait > 0 && this.wait < Infinity) this.cancelWait = clock.after(this.wait, () => this.timeout());
     void this.ask();
   }
 
@@ -101,7 +105,9 @@ export class LatchWatch implements Hearer {
   }
 
   private busy(reason: 'aborted' | 'timeout' | 'closed', why: string, cause?: unknown): LockBusyError {
-    const waited = Math.round(this.line.around.clock.now() - this.since);
+    const elapsed = this.line.around.clock.now() - this.since;
+    // Fake timers may have passed the wait in no time.
+    const waited = Math.round(reason === 'timeout' ? Math.max(elapsed, this.wait) : elapsed);
     const what = this.round === '' ? '' : `round '${this.round}' of `;
     const message = `The ${what}latch '${this.name}' is not open after ${waited} ms: ${why}.`;
     return new LockBusyError(message, this.name, {
@@ -115,8 +121,7 @@ export class LatchWatch implements Hearer {
     if (this.over) return;
     this.over = true;
     this.cancelPoll?.();
-    this.cancelWait?.();
-    if (this.signal) this.line.around.aborts.delete(this.signal, this.abort);
+    this.watch?.end();
     this.line.forget(this.id);
     if (error)
       this.line.around.store

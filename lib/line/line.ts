@@ -8,9 +8,11 @@ import { AbortWatch } from './abort-watch.js';
 import { Agent } from './agent.js';
 import { Caller, type Request } from './caller.js';
 import { Farewell } from './farewell.js';
-import type { Surroundings } from './surroundings.js';
+import { HoldTimes } from './hold-times.js';
+import type { LossListener, Surroundings } from './surroundings.js';
 import type { Tenure } from './tenure.js';
 import { commandTimeout } from './terms.js';
+import { Waiting } from './waiting.js';
 
 // How many agents of idle names are kept beside those in use.
 const KEPT_IDLE = 256;
@@ -44,6 +46,7 @@ export class Line {
     private readonly store: LockStore,
     private readonly clock: Clock,
     random: () => number = Math.random,
+    onLost: LossListener = () => undefined,
   ) {
     this.around = {
       store,
@@ -52,6 +55,9 @@ export class Line {
       farewell: new Farewell(store, clock),
       aborts: new AbortWatch(),
       patience: new Deadlines(clock),
+      waiting: new Waiting(clock),
+      holdTimes: new HoldTimes(),
+      onLost,
       random,
     };
     store.listen({
@@ -72,7 +78,7 @@ export class Line {
 
   private admit(caller: Caller): void {
     const { signal, name } = caller.request;
-    if (this.closing || signal?.aborted) return caller.refuse(this.closing ? 'closed' : 'aborted', '');
+    if (this.closing || signal?.aborted) return caller.refuse(this.closing ? 'closed' : 'aborted');
     let agent = this.agents.get(name);
     if (!agent) this.agents.set(name, (agent = new Agent(name, this.around, this.onIdle)));
     if (agent.idle) {
@@ -94,6 +100,7 @@ export class Line {
     this.around.farewell.close();
     this.around.scheduler.close();
     this.around.patience.close();
+    this.around.waiting.close();
   }
 
   /** Who can be sent away (`close`) is so at once when the process shuts down already. */

@@ -14,6 +14,8 @@ export interface ReleaseTerms {
 export interface TenureOwner {
   /** `now` is the local time. */
   released(tenure: Tenure, terms: ReleaseTerms, now: number): Promise<'released' | 'expired'>;
+  /** It ended otherwise, and this is known since now. */
+  tenureLost(tenure: Tenure, reason: LockLostReason): void;
   /** In place of the one that had all units. */
   downgraded(reading: Tenure): void;
 }
@@ -75,6 +77,7 @@ export class Tenure {
   lose(reason: LockLostReason): void {
     if (this.ended) return;
     this.ended = { at: this.clock.now(), reason };
+    this.owner.tenureLost(this, reason);
     for (const listener of this.listeners ?? []) listener();
   }
 
@@ -93,7 +96,10 @@ export class Tenure {
     if (this.releasing) return this.releasing;
     const now = this.clock.now();
     const lost = this.overAt(now);
-    this.ended ??= { at: now, reason: lost ?? 'released' };
+    if (!this.ended) {
+      this.ended = { at: lost ? this.deadline : now, reason: lost ?? 'released' };
+      if (lost) this.owner.tenureLost(this, lost); // before any timer could find it out
+    }
     const answer = this.owner.released(this, terms, now);
     return (this.releasing = lost ? answer.then(() => 'expired' as const) : answer);
   }
@@ -108,9 +114,19 @@ export class Tenure {
     return { tenure, done };
   }
 
-  lostError(reason: LockLostReason): LockLostError {
-    const revokeReason = reason === 'revoked' ? this.hold.revokeReason : undefined;
-    const heldFor = Math.round((this.ended?.at ?? this.deadline) - this.wish.since);
+  /** For how many milliseconds it was held, when it is over. */
+  get heldFor(): number {
+    return Math.round((this.ended?.at ?? this.deadline) - this.wish.since);
+  }
+
+  /** How many milliseconds ago it was granted. */
+  get age(): number {
+    return this.clock.now() - this.wish.since;
+  }
+
+  /** What became of it, as a sentence. */
+  lossText(reason: LockLostReason): string {
+    const { revokeReason } = this.hold;
     const what = {
       expired: 'expired: it could not be renewed in time',
       taken: 'is gone: the store no longer knows it',
@@ -119,13 +135,23 @@ export class Tenure {
       closed: 'was released by shutdown',
       released: 'was released',
     }[reason];
+    return `The lease of '${this.name}' (fence ${this.fence}) ${what}, ${this.heldFor} ms after it was granted.`;
+  }
+
+  lostError(reason: LockLostReason): LockLostError {
+    const { revokeReason } = this.hold;
     return new LockLostError(
-      `The lease of '${this.name}' (fence ${this.fence}) ${what}, ${heldFor} ms after it was granted. ` +
+      `${this.lossText(reason)} ` +
         (reason === 'released'
           ? 'Use it only before its release.'
           : 'Somebody else may hold the lock now: stop writing, and let the resource compare fences.'),
       this.name,
-      { reason, fence: this.fence, heldFor, ...(revokeReason ? { revokeReason } : {}) },
+      {
+        reason,
+        fence: this.fence,
+        heldFor: this.heldFor,
+        ...(reason === 'revoked' && revokeReason ? { revokeReason } : {}),
+      },
     );
   }
 }

@@ -6,6 +6,8 @@ import type { Request } from './caller.js';
 export interface Wish {
   /** `host:pid label` of the caller. */
   readonly who: string;
+  /** Whether it has the lock for a piece of work, or by `acquire`. */
+  readonly by: NonNullable<Request['by']>;
   /** When it was served. */
   readonly since: number;
   readonly ttl: number;
@@ -18,13 +20,18 @@ export interface Wish {
 }
 
 /** The wish of a caller who is served at `now`; `handedOn` when another caller of this process held before. */
-export function wishOf({ terms, renews, maxHold }: Request, now: number, handedOn: boolean): Wish {
+export function wishOf(
+  { terms, renews, maxHold, by = 'acquire' }: Request,
+  now: number,
+  handedOn: boolean,
+): Wish {
   const { ttl, who } = terms;
   const longest = now + maxHold;
   // A hold that is handed on may be proven for longer than this caller's ttl, by renewals it did not ask for.
   const own = handedOn && !renews ? leaseDeadline(now, ttl) : Infinity;
   return {
     who,
+    by,
     since: now,
     ttl,
     renews,

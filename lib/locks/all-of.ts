@@ -1,13 +1,13 @@
-import { milliseconds, shown } from '../base/duration.js';
+import { shown } from '../base/duration.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
+import type { Request } from '../line/caller.js';
 import type { Explanation } from '../line/line.js';
 import { BaseLock } from './base-lock.js';
 import { ORIGIN, type WithOrigin } from './call-origin.js';
 import { LeaseBundle } from './lease-bundle.js';
 import { enter, type EntryPlan, type NamedLease } from './lease-handle.js';
 import type { Lease } from './lease.js';
-import { WAIT } from './lock-settings.js';
 import type { AcquireOptions, UsingOptions } from './lock.js';
 import type { LockContext } from './lock-context.js';
 import { NameLock } from './name-lock.js';
@@ -41,13 +41,24 @@ export class AllOf extends BaseLock<LeaseBundle> {
     this.names = this.locks.flatMap(({ names }) => names);
   }
 
-  async take(options: AcquireOptions, defaultWait: number, explained?: Explanation): Promise<LeaseBundle> {
-    const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT);
+  async take(
+    options: AcquireOptions,
+    otherwise: number | undefined,
+    explained?: Explanation,
+    by?: Request['by'],
+  ): Promise<LeaseBundle> {
+    const wait = this.context.settings.waitOf(options, otherwise);
     try {
-      return new LeaseBundle(await this.takeAll(options, wait), this.context);
+      return new LeaseBundle(await this.takeAll(options, wait, by), this.context);
     } catch (error) {
       throw explained ? explained(error as Error) : error;
     }
+  }
+
+  /** Those of its locks: permits have one more. */
+  protected override optionsOf(verb: 'acquire' | 'using'): ReadonlySet<string> {
+    const permits = this.locks.find((lock) => !(lock instanceof NameLock)) as AllOf | undefined;
+    return permits ? permits.optionsOf(verb) : super.optionsOf(verb);
   }
 
   leasesIn(lease: LeaseBundle): readonly NamedLease[] {
@@ -81,11 +92,17 @@ export class AllOf extends BaseLock<LeaseBundle> {
   }
 
   /** All in one round trip, when they are free. */
-  private async takeAll(options: AcquireOptions, wait: number): Promise<NamedLease[]> {
+  private async takeAll(
+    options: AcquireOptions,
+    wait: number,
+    by: Request['by'] | undefined,
+  ): Promise<NamedLease[]> {
     const { clock } = this.context;
     const until = clock.now() + wait;
     const tries = await Promise.allSettled(
-      this.locks.map(async (lock) => (await lock.take({ ...options, wait: 0 }, 0)) as NamedLease),
+      this.locks.map(
+        async (lock) => (await lock.take({ ...options, wait: 0 }, 0, undefined, by)) as NamedLease,
+      ),
     );
     const leases = tries.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
     if (leases.length === this.locks.length) return leases;
@@ -94,18 +111,22 @@ export class AllOf extends BaseLock<LeaseBundle> {
     const fatal = failed.find((error) => !(error instanceof LockBusyError && error.reason === 'held'));
     if (fatal) throw fatal;
     if (wait === 0) throw failed[0] as Error;
-    return this.takeInOrder(options, () => Math.max(0, until - clock.now()));
+    return this.takeInOrder(options, () => Math.max(0, until - clock.now()), by);
   }
 
   /** One after another; those that are taken already are kept alive meanwhile. */
-  private async takeInOrder(options: AcquireOptions, left: () => number): Promise<NamedLease[]> {
+  private async takeInOrder(
+    options: AcquireOptions,
+    left: () => number,
+    by: Request['by'] | undefined,
+  ): Promise<NamedLease[]> {
     const taken: NamedLease[] = [];
     const { clock } = this.context;
     const began = clock.now();
     const stop = options.renew === false ? this.keepAlive(taken, options) : undefined;
     try {
       for (const lock of this.locks)
-        taken.push((await lock.take({ ...options, wait: left() }, 0)) as NamedLease);
+        taken.push((await lock.take({ ...options, wait: left() }, 0, undefined, by)) as NamedLease);
       if (stop) await renewAll(taken);
       for (const lease of taken) lease.assertHeld();
       return taken;

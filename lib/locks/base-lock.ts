@@ -4,6 +4,7 @@ import { LockLostError } from '../base/lock-lost-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { Clock, CancelTimer } from '../base/clock.js';
+import type { Request } from '../line/caller.js';
 import type { Explanation } from '../line/line.js';
 import type { ReleaseTerms } from '../line/tenure.js';
 import { ORIGIN, type WithOrigin } from './call-origin.js';
@@ -11,7 +12,7 @@ import { LeaseBundle } from './lease-bundle.js';
 import { enter, NamedLease, noEntry, type EntryPlan } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import type { LockContext } from './lock-context.js';
-import { checkOptions, MIN_HOLD, truth } from './lock-settings.js';
+import { ACQUIRE_OPTIONS, checkOptions, MIN_HOLD, truth, USING_OPTIONS } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { orRejected } from './or-rejected.js';
 import { selfWait } from './self-wait-hints.js';
@@ -48,7 +49,7 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     const name = this.firstName;
     if (typeof work !== 'function')
       throw new LockUsageError(`The work under a lock is a function; it was ${shown(work)}.`, name);
-    checkOptions(options, name);
+    checkOptions(options, name, this.optionsOf('using'));
     const { within } = options;
     if (options.reentrant !== undefined) truth(options.reentrant, 'reentrant', name);
     const runsWithout = mayRunWithoutStore(options.onStoreError, name);
@@ -66,7 +67,7 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     let lease: L;
     const stopHint = this.hint(options);
     try {
-      lease = await this.take(options, settings.wait);
+      lease = await this.take(options, settings.wait, undefined, 'using');
     } catch (error) {
       if (!runsWithout || !(error instanceof LockStoreError))
         throw this.explanation()?.(error as Error) ?? error;
@@ -96,7 +97,12 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
   }
 
   /** Takes a lease without regard to what the running call holds, or throws a LockError, as `explained` has it. */
-  abstract take(options: AcquireOptions & X, wait: number, explained?: Explanation): Promise<L>;
+  abstract take(
+    options: AcquireOptions & X,
+    wait: number | undefined,
+    explained?: Explanation,
+    by?: Request['by'],
+  ): Promise<L>;
 
   /** The leases on single names that `lease` is made of. */
   abstract leasesIn(lease: L): readonly NamedLease[];
@@ -114,6 +120,11 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     return enter(this.context, found, ([only]) => only as Lease as L, work, options, options[ORIGIN]);
   }
 
+  /** The names of the options that a verb of this kind takes. */
+  protected optionsOf(verb: 'acquire' | 'using'): ReadonlySet<string> {
+    return verb === 'using' ? USING_OPTIONS : ACQUIRE_OPTIONS;
+  }
+
   protected giveBack(lease: L, _outcome: { result: unknown } | { cause: unknown }): void {
     void lease.release();
   }
@@ -128,9 +139,9 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     }
   }
 
-  private asked(options: AcquireOptions & X, wait: number): Promise<L> {
+  private asked(options: AcquireOptions & X, wait: number | undefined): Promise<L> {
     return orRejected(() => {
-      checkOptions(options, this.firstName);
+      checkOptions(options, this.firstName, this.optionsOf('acquire'));
       const stopHint = this.hint(options as WithOrigin);
       const taking = this.take(options, wait, this.explanation());
       return stopHint ? taking.finally(stopHint) : taking;

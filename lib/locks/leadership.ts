@@ -1,11 +1,12 @@
 import type { LockLostReason } from '../base/lock-lost-error.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockLostError } from '../base/lock-lost-error.js';
+import { checkName } from '../base/name.js';
+import { LeaseHandle } from './lease-handle.js';
 import type { LockContext } from './lock-context.js';
-import type { LeaseHandle } from './lease-handle.js';
 import type { Lease } from './lease.js';
+import { LEAD_OPTIONS, refuseUnknown } from './lock-settings.js';
 import type { AcquireOptions } from './lock.js';
-import { NameLock } from './name-lock.js';
 
 /** Why a leader leads no more: its lease was lost, it was stopped, or its own work failed. */
 export type StepDownReason = LockLostReason | 'stopped' | 'failed';
@@ -53,9 +54,10 @@ export class Leadership implements Leader {
     private readonly context: LockContext,
     private readonly warn: (message: string) => void,
   ) {
-    const lock = new NameLock<LeaseHandle>(name, 'write', context);
+    checkName(name);
+    refuseUnknown(options, LEAD_OPTIONS, name);
     context.settings.request(name, options, 0); // a bad option is the caller's error, not the campaign's
-    this.campaign = this.run(lock);
+    this.campaign = this.run();
   }
 
   get leading(): boolean {
@@ -67,17 +69,25 @@ export class Leadership implements Leader {
     await this.campaign;
   }
 
-  private async run(lock: NameLock<LeaseHandle>): Promise<void> {
+  private async run(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        await this.lead((this.lease = await lock.take({ ...this.options, wait: Infinity, signal }, 0)));
+        await this.lead((this.lease = await this.take(signal)));
       } catch (error) {
         if (signal.aborted || (error instanceof LockBusyError && error.reason === 'closed')) return;
         this.warn(`The campaign for '${this.name}' failed and goes on: ${(error as Error).message}`);
         await this.pause(PAUSE);
       }
     }
+  }
+
+  /** Nobody awaits a campaign: a process that does nothing else ends while another one leads. */
+  private take(signal: AbortSignal): Promise<LeaseHandle> {
+    const { line, settings } = this.context;
+    const request = settings.request(this.name, { ...this.options, wait: Infinity, signal }, 0);
+    const unattended = { ...request, by: 'using', unattended: true } as const;
+    return line.acquire(unattended, (tenure) => new LeaseHandle(tenure, this.context));
   }
 
   private async lead(lease: LeaseHandle): Promise<void> {

@@ -7,7 +7,7 @@ import type { CallOrigin } from './call-origin.js';
 import type { LockMode, OwnLease } from './held-leases.js';
 import type { Lease, WriteLease } from './lease.js';
 import type { LockContext } from './lock-context.js';
-import { TTL, WAIT } from './lock-settings.js';
+import { TTL } from './lock-settings.js';
 import type { EntryOptions } from './lock.js';
 import { Turns, type Patience } from './turns.js';
 
@@ -334,7 +334,7 @@ export async function enter<L extends Lease, T>(
   origin?: CallOrigin,
 ): Promise<T> {
   const { held, settings } = context;
-  const patience = { wait: wait === undefined ? settings.wait : milliseconds(wait, WAIT), signal };
+  const patience = { wait: settings.waitOf({ wait }), signal };
   const entered: EnteredLease[] = [];
   try {
     for (const { lease, mode } of plans) entered.push(new EnteredLease(lease.now, mode));

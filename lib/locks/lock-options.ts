@@ -18,7 +18,11 @@ export interface LockServiceOptions {
   readonly namespace?: string | undefined;
   /** How long a lease lasts unless renewed. 100 ms … 24 h. @default 10 s */
   readonly ttl?: Duration | undefined;
-  /** How long to try. 0 … 24 h, or Infinity. @default 10 s */
+  /**
+   * How long to try. 0 … 24 h, or Infinity. A process that is killed keeps others out for ttl + guard; a shorter wait may
+   * end before.
+   * @default min(max(10 s, ttl + guard + 1 s), 30 s) by the ttl of the call: 11.5 s with the defaults
+   */
   readonly wait?: Duration | undefined;
   /** The server keeps a lease this much longer than its holder believes. 0 … 24 h. @default min(500 ms, ttl/4) */
   readonly guard?: Duration | undefined;

@@ -12,6 +12,7 @@ import type { LockContext } from './lock-context.js';
 import type { LockReport } from './lock-report.js';
 import type { LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
+import { LossLog } from './loss-log.js';
 import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
 import { orRejected } from './or-rejected.js';
@@ -29,6 +30,7 @@ import { StoreLatch } from './store-latch.js';
 export class LockService {
   private readonly context: LockContext;
   private readonly inspector: Inspector;
+  private readonly losses: LossLog;
   private readonly leaders = new Set<Leadership>();
   private closing: Promise<void> | undefined;
 
@@ -39,7 +41,8 @@ export class LockService {
     clock: Clock,
     private readonly log: { warn(message: string): void },
   ) {
-    const line = new Line(store, clock);
+    this.losses = new LossLog(store, clock, log);
+    const line = new Line(store, clock, Math.random, this.losses.lost);
     const hints = new SelfWaitHints(clock, (message) => log.warn(message));
     this.context = { line, settings, held: new HeldLeases(), clock, hints };
     this.inspector = new Inspector(store, log);
@@ -130,7 +133,8 @@ export class LockService {
   }
 
   /**
-   * Campaigns for the lead under a name until it is stopped: one process leads at a time.
+   * Campaigns for the lead under a name until it is stopped: one process leads at a time. A campaign does not keep the
+   * process alive: one that has nothing else to do ends.
    *
    * @throws LockUsageError
    */
@@ -200,6 +204,7 @@ export class LockService {
     // Their leases hold up the line until they have stepped down, but not for longer than the grace.
     for (const leader of this.leaders) void leader.stop();
     await this.context.line.close(this.settings.shutdownGrace);
+    this.losses.close();
     await this.store.close();
   }
 

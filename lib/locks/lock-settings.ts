@@ -20,12 +20,28 @@ const MAX_HOLD: DurationRange = { option: 'maxHold', min: 100, max: DAY };
 export const MIN_HOLD: DurationRange = { option: 'minHold', min: 0, max: DAY };
 const upToADay = (option: string): DurationRange => ({ option, min: 0, max: DAY });
 const LONGEST_LABEL = 128;
+// Of waits that nobody chose.
+const SHORTEST_WAIT = 10_000;
+const LONGEST_WAIT = 30_000;
+
+/** The options of `acquire` and `tryAcquire`. */
+export const ACQUIRE_OPTIONS: ReadonlySet<string> = new Set([
+  ...['wait', 'ttl', 'signal', 'label', 'renew', 'maxHold', 'maxWaiters'],
+]);
+/** The options of `using`. */
+export const USING_OPTIONS: ReadonlySet<string> = new Set([
+  ...ACQUIRE_OPTIONS,
+  ...['reentrant', 'within', 'onStoreError', 'minHold'],
+]);
+/** The options of `lead`. */
+export const LEAD_OPTIONS: ReadonlySet<string> = new Set(['ttl', 'label', 'renew', 'maxHold']);
 
 /** The checked options of a registration, in milliseconds. */
 export class LockSettings {
   readonly namespace: string;
   readonly ttl: number;
-  readonly wait: number;
+  /** Undefined when none was given: then it depends on the ttl of a call. */
+  readonly wait: number | undefined;
   readonly fenceMemory: number;
   readonly shutdownGrace: number;
   readonly startup: 'require' | 'warn';
@@ -39,10 +55,10 @@ export class LockSettings {
     if (typeof options !== 'object' || options === null)
       throw new LockUsageError(`The options of the lock module are an object; they were ${shown(options)}.`);
     // Defaults are for undefined only: null is a mistake, and is told as one.
-    const { ttl = 10_000, wait = 10_000, guard, fenceMemory = 60_000, shutdownGrace = 10_000 } = options;
+    const { ttl = 10_000, wait, guard, fenceMemory = 60_000, shutdownGrace = 10_000 } = options;
     const { namespace = 'lock', startup = 'require' } = options;
     this.ttl = milliseconds(ttl, TTL);
-    this.wait = milliseconds(wait, WAIT);
+    this.wait = wait === undefined ? undefined : milliseconds(wait, WAIT);
     this.guard = guard === undefined ? undefined : milliseconds(guard, upToADay('guard'));
     this.fenceMemory = milliseconds(fenceMemory, upToADay('fenceMemory'));
     this.shutdownGrace = milliseconds(shutdownGrace, upToADay('shutdownGrace'));
@@ -51,18 +67,37 @@ export class LockSettings {
     this.reentrant = truth(options.reentrant ?? false, 'reentrant', '');
   }
 
-  /** What one call asks of the line. @throws LockUsageError */
+  /**
+   * For how long a call waits. Not said by the call or the registration, it is longer than the lease of a holder that
+   * dies meanwhile can last, if its ttl is that of the caller; but never longer than half a minute. @throws LockUsageError
+   */
+  waitOf({ wait, ttl }: Pick<UsingOptions, 'wait' | 'ttl'>, otherwise = this.wait): number {
+    if (wait !== undefined) return milliseconds(wait, WAIT);
+    return otherwise ?? this.defaultWait(ttl === undefined ? this.ttl : milliseconds(ttl, TTL));
+  }
+
+  private guardOf(ttl: number): number {
+    return this.guard ?? Math.min(500, ttl / 4);
+  }
+
+  private defaultWait(ttl: number): number {
+    return Math.min(Math.max(SHORTEST_WAIT, ttl + this.guardOf(ttl) + 1_000), LONGEST_WAIT);
+  }
+
+  /** What one call asks of the line; its wait is `otherwise` unless it says so, see `waitOf`. @throws LockUsageError */
   request(
     name: string,
     options: UsingOptions,
-    defaultWait: number,
+    otherwise = this.wait,
     share = { units: WHOLE, capacity: WHOLE },
+    by: Request['by'] = 'acquire',
   ): Request {
     const ttl = options.ttl === undefined ? this.ttl : milliseconds(options.ttl, TTL);
     const { signal, label, maxWaiters = Infinity } = options;
     if (maxWaiters !== Infinity) wholeNumber(maxWaiters, 'maxWaiters', WHOLE, name);
     abortSignal(signal, name);
-    const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT);
+    const wait =
+      options.wait === undefined ? (otherwise ?? this.defaultWait(ttl)) : milliseconds(options.wait, WAIT);
     return {
       name,
       terms: {
@@ -70,7 +105,7 @@ export class LockSettings {
         units: share.units,
         capacity: share.capacity,
         ttl,
-        guard: this.guard ?? Math.min(500, ttl / 4),
+        guard: this.guardOf(ttl),
         who: label === undefined ? this.process : `${this.process} ${labelOf(label, name)}`,
       },
       wait,
@@ -78,14 +113,16 @@ export class LockSettings {
       maxHold: options.maxHold === undefined ? Infinity : milliseconds(options.maxHold, MAX_HOLD),
       maxWaiters,
       signal,
+      by,
+      unattended: false,
     };
   }
 }
 
 /** Checks what a call is given as its options, by name. @throws LockUsageError */
-export function checkOptions(options: unknown, name: string, known?: ReadonlySet<string>): void {
+export function checkOptions(options: unknown, name: string, known: ReadonlySet<string>): void {
   if (typeof options === 'object' && options !== null && !Array.isArray(options))
-    return known && refuseUnknown(options, known, name);
+    return refuseUnknown(options, known, name);
   throw new LockUsageError(
     `The options are an object, such as { wait: '5s' }; they were ${shown(options)}.`,
     name,
@@ -103,7 +140,7 @@ export function refuseUnknown(options: object, known: ReadonlySet<string>, name?
   for (const option in options)
     if (!known.has(option) && (options as Record<string, unknown>)[option] !== undefined)
       throw new LockUsageError(
-        `There is no option ${shown(option)} here; there are ${[...known].join(', ')}.`,
+        `There is no option ${shown(option)} here; there ${known.size === 1 ? 'is only' : 'are'} ${[...known].join(', ')}.`,
         name,
       );
 }

@@ -8,8 +8,10 @@ import type { Lease } from './lease.js';
  */
 export interface AcquireOptions {
   /**
-   * How long to try: 0 tries once, Infinity never gives up. 0 … 24 h or Infinity.
-   * @default the registration's `wait` (10 s); 0 for `tryAcquire`
+   * How long to try: 0 tries once, Infinity never gives up. 0 … 24 h or Infinity. A process that is killed keeps others
+   * out for ttl + guard; a shorter wait may end before. While somebody waits, the process stays alive.
+   * @default the registration's `wait`, or min(max(10 s, ttl + guard + 1 s), 30 s) by the ttl of this call (11.5 s with
+   * the defaults); 0 for `tryAcquire`
    */
   readonly wait?: Duration | undefined;
   /**
@@ -92,7 +94,7 @@ export interface Lock<L = Lease, X = unknown> {
    *
    * @throws LockBusyError when it was not granted within `wait`, or the wait was aborted or closed
    * @throws LockStoreError when the store failed or its outcome is unknown
-   * @throws LockUsageError for an option out of range
+   * @throws LockUsageError for an option out of range, and for one that does not exist
    */
   acquire(options?: AcquireOptions & X): Promise<L>;
   /** Like `acquire`, but resolves with undefined when the lock is busy. `wait` is 0 unless given. */

@@ -1,4 +1,5 @@
 import { checkName } from '../base/name.js';
+import type { Request } from '../line/caller.js';
 import type { Explanation } from '../line/line.js';
 import { WHOLE } from '../store/lock-state.js';
 import { BaseLock, leaseWithin } from './base-lock.js';
@@ -25,10 +26,15 @@ export class NameLock<L extends Lease = Lease> extends BaseLock<L> {
     this.names = [name];
   }
 
-  take(options: AcquireOptions, wait: number, explained?: Explanation): Promise<L> {
+  take(
+    options: AcquireOptions,
+    wait: number | undefined,
+    explained?: Explanation,
+    by?: Request['by'],
+  ): Promise<L> {
     const { context, mode } = this;
-    const units = mode === 'write' ? WHOLE : 1;
-    const request = context.settings.request(this.name, options, wait, { units, capacity: WHOLE });
+    const share = { units: mode === 'write' ? WHOLE : 1, capacity: WHOLE };
+    const request = context.settings.request(this.name, options, wait, share, by);
     const Handle = mode === 'write' ? LeaseHandle : ReadLease;
     return context.line.acquire(request, (tenure) => new Handle(tenure, context) as Lease as L, explained);
   }

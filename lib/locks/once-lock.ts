@@ -1,7 +1,7 @@
 import { milliseconds, type Duration } from '../base/duration.js';
-import type { LockContext } from './lock-context.js';
 import type { LeaseHandle } from './lease-handle.js';
-import { DONE_TTL } from './lock-settings.js';
+import type { LockContext } from './lock-context.js';
+import { ACQUIRE_OPTIONS, DONE_TTL, refuseUnknown, USING_OPTIONS } from './lock-settings.js';
 import type { UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
 
@@ -14,6 +14,10 @@ export interface OnceOptions extends Omit<UsingOptions, 'onStoreError' | 'reentr
   /** For how long the work counts as done, so that nobody runs it again. 100 ms … 24 h. */
   readonly doneTtl: Duration;
 }
+
+const ONCE_OPTIONS: ReadonlySet<string> = new Set([...ACQUIRE_OPTIONS, 'doneTtl']);
+// With what `once` itself adds.
+const RUN_OPTIONS: ReadonlySet<string> = new Set([...USING_OPTIONS, 'doneTtl']);
 
 /**
  * Whether this call ran the work, and what it returned.
@@ -32,6 +36,7 @@ export class OnceLock extends NameLock<LeaseHandle> {
     private readonly options: OnceOptions,
   ) {
     super(name, 'write', context);
+    refuseUnknown(options, ONCE_OPTIONS, name);
     this.done = Math.ceil(milliseconds(options.doneTtl, DONE_TTL));
   }
 
@@ -40,6 +45,10 @@ export class OnceLock extends NameLock<LeaseHandle> {
       async (lease) => (lease.workDone ? { ran: false } : { ran: true, value: await work(lease) }),
       { ...this.options, within: undefined, reentrant: false, minHold: 0 },
     );
+  }
+
+  protected override optionsOf(): ReadonlySet<string> {
+    return RUN_OPTIONS;
   }
 
   protected override giveBack(

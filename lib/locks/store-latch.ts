@@ -8,7 +8,8 @@ import type { LatchAnswer, LatchOperation } from '../store/latch-machine.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { CountDownLatch, LatchOptions } from './countdown-latch.js';
 import type { LockContext } from './lock-context.js';
-import { abortSignal, checkOptions, TTL, WAIT } from './lock-settings.js';
+import { abortSignal, checkOptions, TTL } from './lock-settings.js';
+import type { UsingOptions } from './lock.js';
 import { wholeNumber } from './whole-number.js';
 
 const PATIENCE = 1_000;
@@ -61,7 +62,7 @@ export class StoreLatch implements CountDownLatch {
   async opened(options: { wait?: unknown; signal?: AbortSignal | undefined } = {}): Promise<void> {
     checkOptions(options, this.name, OPENED_OPTIONS);
     const { line, settings } = this.context;
-    const wait = options.wait === undefined ? settings.wait : milliseconds(options.wait, WAIT);
+    const wait = settings.waitOf(options as UsingOptions);
     const signal = abortSignal(options.signal, this.name);
     const watch = new LatchWatch(line, this.name, this.round, wait, signal);
     return watch.opened;

@@ -1,5 +1,6 @@
 import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
 import type { Surroundings } from '../line/surroundings.js';
+import { Watch } from '../line/watch.js';
 
 /** How long an entry waits for its siblings. */
 export interface Patience {
@@ -19,7 +20,7 @@ export class Turns {
 
   /** Resolves with what ends the turn. Rejects with LockBusyError, since siblings may wait for each other, too. */
   take({ wait, signal }: Patience): Promise<() => void> {
-    const { clock, aborts } = this.around;
+    const { clock } = this.around;
     const end = (): void => this.next();
     const since = clock.now();
     return new Promise((resolve, reject) => {
@@ -33,12 +34,10 @@ export class Turns {
       };
       if (signal?.aborted) return reject(this.busy('aborted', 0, signal));
       if (wait === 0) return reject(this.busy('held', 0, signal));
-      const abort = (): void => leave('aborted');
-      const cancel = wait < Infinity ? clock.after(wait, () => leave('timeout')) : undefined;
-      if (signal) aborts.add(signal, abort);
+      const watch = new Watch(this.around, since + wait, signal, true, leave);
+      this.around.waiting.keep();
       const finish = (): void => {
-        cancel?.();
-        if (signal) aborts.delete(signal, abort);
+        watch.end();
         this.waiting.delete(serve);
       };
       const serve = (): void => {

@@ -19,7 +19,10 @@ export interface LockErrorBody {
   readonly statusCode: number;
   readonly code: LockErrorCode;
   readonly message: string;
-  /** Seconds, as in the header Retry-After; of busy locks. */
+  /**
+   * Seconds, as in the header Retry-After, of busy locks: the median of the last holds with the same label in this process,
+   * at least 1.
+   */
   readonly retryAfter?: number;
 }
 
@@ -56,7 +59,8 @@ export function bodyOf(error: LockError, options: HttpMappingOptions): LockError
     statusCode: options.busyStatus ?? HttpStatus.LOCKED,
     code,
     message: MESSAGES[code],
-    retryAfter: Math.max(1, Math.ceil((busy.retryAfter ?? 0) / 1_000)),
+    // Not by the lease, whose ttl says how long a dead holder keeps others out, and nothing of one that works.
+    retryAfter: Math.max(1, Math.ceil((busy.retryIn ?? 0) / 1_000)),
   };
 }
 

@@ -1,6 +1,9 @@
 import { createLockService, type LockService, type LockServiceOptions } from '../index.js';
 
-/** Locks in memory, which a test means to have: without the warning that they serialise this process only. */
+/**
+ * Locks in memory, which a test means to have: without the warning that they serialise this process only. Nobody waits
+ * for a holder of another process that died, so `wait` is a round 10 s unless given, also for fake timers to advance by.
+ */
 export function locksInMemory(options: Omit<LockServiceOptions, 'redis' | 'startup'> = {}): LockService {
-  return createLockService({ ...options, log: { warn: () => undefined } });
+  return createLockService({ ...options, wait: options.wait ?? '10s', log: { warn: () => undefined } });
 }

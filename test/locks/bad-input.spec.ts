@@ -179,6 +179,53 @@ describe('bad arguments of a call', () => {
     expect(refusal).toMatchObject({ code: 'LOCK_USAGE', message: expect.stringMatching(message) });
   });
 
+  it('an option that does not exist is refused by name, by every verb of every kind', async () => {
+    const bad = { ttll: '5s' } as object;
+    const units = { units: 1 } as object;
+    const nothing = (): void => undefined;
+    const { read, write } = locks.readWrite('x');
+    for (const [call, unknown] of [
+      [() => locks.acquire('x', bad), 'ttll'],
+      [() => locks.tryAcquire('x', bad), 'ttll'],
+      [() => locks.using('x', nothing, bad), 'ttll'],
+      [() => locks.using(['x', 'y'], nothing, bad), 'ttll'],
+      [() => read.acquire(bad), 'ttll'],
+      [() => write.using(nothing, bad), 'ttll'],
+      [() => locks.semaphore('x', 2).using(nothing, bad), 'ttll'],
+      [() => locks.semaphore('x', 2).acquire(bad), 'ttll'],
+      [() => locks.once('x', nothing, { doneTtl: '1s', ...bad }), 'ttll'],
+      [() => locks.latch('x').trySetCount(1, bad), 'ttll'],
+      [() => locks.latch('x').opened(bad), 'ttll'],
+      [() => locks.revoke('x', { reason: 'test', ...bad }), 'ttll'],
+      [async () => locks.lead('x', { onElected: async () => undefined }, bad), 'ttll'],
+      // Options that another verb or kind has.
+      [() => locks.acquire('x', { minHold: '1s' } as object), 'minHold'],
+      [() => locks.using('x', nothing, units), 'units'],
+      [() => locks.allOf(['y', read]).using(nothing, units), 'units'],
+      [() => locks.once('x', nothing, { doneTtl: '1s', onStoreError: 'run' } as never), 'onStoreError'],
+    ] as [() => Promise<unknown>, string][])
+      expect(await failureOf(call())).toMatchObject({
+        code: 'LOCK_USAGE',
+        message: expect.stringMatching(`^There is no option '${unknown}' here; there (are|is only) .*\\.$`),
+      });
+    expect((await locks.inspect('x')).fence).toBeUndefined();
+  });
+
+  it('an option that does not exist counts as not given when it is undefined', async () => {
+    const lease = await locks.acquire('mistyped', { ttll: undefined } as object);
+    await lease.release();
+    const { read } = locks.readWrite('mistyped');
+    expect(await read.using(() => 'ran', { units: undefined } as object)).toBe('ran');
+  });
+
+  it('the units of several semaphores are an option of all of them', async () => {
+    const semaphores = [locks.semaphore('s', 3), locks.semaphore('t', 3)];
+    const free = await locks
+      .allOf(semaphores)
+      .using(() => semaphores[0]?.available(), { units: 2 } as object);
+    expect(free).toBe(1);
+  });
+
   it('work that is no function is refused, and nothing is locked for it', async () => {
     const work = Promise.resolve('started already') as never;
     expect(await failureOf(locks.using('x', work))).toMatchObject({

@@ -12,8 +12,8 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'the wall clock alone tells the time',
     file: 'lib/base/clock.ts',
-    text: 'return monotonic + this.jumped;',
-    becomes: 'return Date.now();',
+    text: 'return elapsed + this.jumped;',
+    becomes: 'return this.wall();',
     specs: ['test/locks/peers-frozen.spec.ts', 'test/locks/peers-holder.spec.ts'],
     tests: 'wall clock|4 ',
   },

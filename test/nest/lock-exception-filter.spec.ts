@@ -28,11 +28,12 @@ import { LockExceptionFilter } from '../../lib/nest/lock-exception-filter.js';
 import { errorOf } from './door.js';
 
 const SECRET = 'customer:4711 is held by db-host-9:1234';
-const busy = (reason: LockBusyError['reason'], retryAfter?: number) =>
+const busy = (reason: LockBusyError['reason'], retryIn?: number) =>
   new LockBusyError(SECRET, 'customer:4711', {
     reason,
     waited: 5,
-    retryAfter,
+    retryAfter: 9_000, // what is left of the lease says nothing of how long work takes
+    retryIn,
     holder: { host: 'db-host-9', pid: 1234 },
   });
 const ERRORS: Record<string, Error> = {

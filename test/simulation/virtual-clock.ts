@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from '../../lib/base/clock.js';
+import type { Anchor, CancelTimer, Clock } from '../../lib/base/clock.js';
 import type { Life } from './life.js';
 import type { Random } from './random.js';
 import type { Timeline } from './timeline.js';
@@ -47,6 +47,17 @@ export class VirtualClock implements Clock {
       cancel();
       clear();
     };
+  }
+
+  // Only the timeline decides when a simulation ends.
+  anchor(): Anchor {
+    const nothing = (): void => undefined;
+    return { ref: nothing, unref: nothing, close: nothing };
+  }
+
+  readonly faked = false;
+  afterFaked(): CancelTimer {
+    throw new Error('A virtual clock has no fake timers.');
   }
 
   breathe(next: () => void): void {

@@ -43,6 +43,10 @@ export class Child {
     this.process.stdin?.write(`${line}\n`);
   }
 
+  end(signal: NodeJS.Signals): void {
+    this.process.kill(signal);
+  }
+
   async kill(): Promise<void> {
     this.process.kill('SIGKILL');
     await this.exited;

@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/base/clock.js';
+import type { Anchor, Clock } from '../../lib/base/clock.js';
 
 /** A clock that goes on by hand, and counts its timers. */
 export class HandClock implements Clock {
@@ -18,6 +18,16 @@ export class HandClock implements Clock {
   }
   breathe(next: () => void): void {
     next();
+  }
+  /** Whether something of it keeps the process alive. */
+  alive = false;
+  anchor(): Anchor {
+    const set = (alive: boolean) => () => void (this.alive = alive);
+    return { ref: set(true), unref: set(false), close: set(false) };
+  }
+  readonly faked = false;
+  afterFaked(): () => void {
+    throw new Error('The timers of this clock are not fake.');
   }
   /** Goes ahead without its timers. */
   jump(ms: number): void {

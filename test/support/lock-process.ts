@@ -4,7 +4,8 @@ import { createInterface } from 'node:readline';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import type { Lease } from '../../lib/locks/lease.js';
 
-const locks = createLockService({ redis: process.argv[2] ?? '', shutdownGrace: 0 });
+const log = { warn: (message: string) => console.log(`log: ${message}`) };
+const locks = createLockService({ redis: process.argv[2] ?? '', shutdownGrace: 0, log });
 const leases: Lease[] = [];
 const input = createInterface({ input: process.stdin });
 

@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from '../../base/clock.js';
+import { wallTime, type CancelTimer, type Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import { applyOperation } from '../lock-machine.js';
@@ -31,7 +31,7 @@ export class MemoryServer {
     /** How long a record outlives its use, in milliseconds. */
     private readonly fenceMemory = 60_000,
   ) {
-    this.started = Date.now() - clock.now();
+    this.started = wallTime() - clock.now();
   }
 
   /** How many names it remembers. */

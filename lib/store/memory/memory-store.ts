@@ -9,6 +9,8 @@ import type { ServerSample } from '../server-sample.js';
 import type { MemoryServer } from './memory-server.js';
 
 const NAMES_A_STEP = 256;
+// Its reactions are microtasks, as those of queueMicrotask, which fake timers of a test would hold back.
+const NOW = Promise.resolve();
 
 /** One session at a {@link MemoryServer}: the locks of this process only, with every rule of the machine. */
 export class MemoryStore implements LockStore {
@@ -109,7 +111,7 @@ export class MemoryStore implements LockStore {
 
   // In a microtask of its own, in the order of the calls: a store never calls back into its caller.
   private later(tell: () => void): void {
-    queueMicrotask(() => {
+    void NOW.then(() => {
       if (!this.closed) tell();
     });
   }

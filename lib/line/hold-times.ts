@@ -1,0 +1,79 @@
+// Of so many last holds the median is taken; so many labels are told apart.
+const KEPT = 64;
+const MOST_LABELS = 256;
+
+/** The last holds of one kind of work. */
+class Ring {
+  private readonly times = new Float64Array(KEPT);
+  private count = 0;
+  private known: number | undefined;
+
+  add(ms: number): void {
+    this.times[this.count % KEPT] = ms;
+    this.count += 1;
+    this.known = undefined;
+  }
+
+  /** Undefined before the first. */
+  get median(): number | undefined {
+    if (this.count === 0 || this.known !== undefined) return this.known;
+    const times = this.times.slice(0, KEPT < this.count ? KEPT : this.count).sort();
+    return (this.known = times[times.length >> 1]);
+  }
+
+  forget(): this {
+    this.count = 0;
+    this.known = undefined;
+    return this;
+  }
+}
+
+/**
+ * For how long the callers of this process hold locks, all of them and by label: what somebody who was refused can
+ * expect. Filled by every release, so it does next to nothing there, and is read only when somebody is refused.
+ */
+export class HoldTimes {
+  private readonly all = new Ring();
+  private readonly byLabel = new Map<string, Ring>();
+  private lastWho = '';
+  private last: Ring | undefined;
+
+  /** `who` is `host:pid label`. */
+  add(who: string, ms: number): void {
+    this.all.add(ms);
+    if (who !== this.lastWho) {
+      this.lastWho = who;
+      const label = labelOf(who);
+      this.last = label === '' ? undefined : (this.byLabel.get(label) ?? this.ringFor(label));
+    }
+    this.last?.add(ms);
+  }
+
+  /** The median of the last holds with the label of the first of them who has one that is known here; else of all. */
+  typical(...who: readonly string[]): number | undefined {
+    for (const each of who) {
+      const median = this.byLabel.get(labelOf(each))?.median;
+      if (median !== undefined) return median;
+    }
+    return this.all.median;
+  }
+
+  /** With the room of the label that came first when there are too many. */
+  private ringFor(label: string): Ring {
+    let ring: Ring | undefined;
+    if (this.byLabel.size >= MOST_LABELS)
+      for (const [oldest, its] of this.byLabel) {
+        this.byLabel.delete(oldest);
+        ring = its.forget();
+        break;
+      }
+    this.byLabel.set(label, (ring ??= new Ring()));
+    return ring;
+  }
+}
+
+/** The label of `host:pid label`; '' for none. */
+function labelOf(who: string): string {
+  const space = who.indexOf(' ');
+  return space < 0 ? '' : who.slice(space + 1);
+}

@@ -1,0 +1,78 @@
+import { wallTime, type CancelTimer, type Clock } from '../base/clock.js';
+import type { LockLostReason } from '../base/lock-lost-error.js';
+import type { Tenure } from '../line/tenure.js';
+import type { LockStore } from '../store/lock-store.js';
+
+// A thousand leases may be lost in one moment, by a failover. The log is for people.
+const MOST = 10;
+const WINDOW = 1_000;
+const ASK_PATIENCE = 500;
+
+/** Says in the log that leases were lost: one line for each, and of too many at once how many there were. */
+export class LossLog {
+  private windowBegan = -Infinity;
+  private said = 0;
+  private readonly unsaid = new Map<LockLostReason, number>();
+  private cancelSummary: CancelTimer | undefined;
+
+  constructor(
+    private readonly store: LockStore,
+    private readonly clock: Clock,
+    private readonly log: { warn(message: string): void },
+  ) {}
+
+  /** A lease was lost: what a line calls. It never throws, whatever the log does. */
+  readonly lost = (tenure: Tenure, reason: LockLostReason): void => {
+    const now = this.clock.now();
+    if (now - this.windowBegan >= WINDOW && !this.cancelSummary) {
+      this.windowBegan = now;
+      this.said = 0;
+    }
+    if (this.said < MOST) {
+      this.said += 1;
+      void this.say(tenure, reason).catch(() => undefined);
+      return;
+    }
+    this.unsaid.set(reason, (this.unsaid.get(reason) ?? 0) + 1);
+    this.cancelSummary ??= this.clock.after(this.windowBegan + WINDOW - now, () => this.summarize());
+  };
+
+  /** Says what is left to say. */
+  close(): void {
+    if (this.cancelSummary) this.summarize();
+  }
+
+  private async say(tenure: Tenure, reason: LockLostReason): Promise<void> {
+    const since = new Date(wallTime() - tenure.age).toISOString();
+    const text = `${tenure.lossText(reason)} It was held by ${tenure.wish.who} since ${since}.`;
+    this.log.warn(`${text}${await this.epilogue(tenure, reason)}`);
+  }
+
+  /** What follows from the loss, or who has the lock now, as far as the store tells. */
+  private async epilogue(tenure: Tenure, reason: LockLostReason): Promise<string> {
+    if (reason === 'closed')
+      return ' Its work was still running: raise shutdownGrace, or let the work end when its lease is lost.';
+    if (reason !== 'taken' && reason !== 'expired') return '';
+    const { name, hold } = tenure;
+    const reading = await this.store.read(name, ASK_PATIENCE).catch(() => undefined);
+    if (!reading) return ' Who has the lock now is not known: the store did not answer.';
+    const { state, now } = reading;
+    const others = state.holders.filter(({ id, deadline }) => id !== hold.id && deadline > now);
+    return others.length === 0
+      ? ' Nobody else has the lock now.'
+      : ` Now it is held by ${others.map(({ who, first }) => `${who} (fence ${first})`).join(', ')}.`;
+  }
+
+  private summarize(): void {
+    this.cancelSummary?.();
+    this.cancelSummary = undefined;
+    const reasons = [...this.unsaid].map(([reason, count]) => `${count} × ${reason}`);
+    const count = [...this.unsaid.values()].reduce((sum, each) => sum + each, 0);
+    this.unsaid.clear();
+    try {
+      this.log.warn(`${count} more leases were lost within a second: ${reasons.join(', ')}.`);
+    } catch {
+      // The log is the user's own: its failure is not a failure of the locks.
+    }
+  }
+}
