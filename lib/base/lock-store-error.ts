@@ -27,9 +27,24 @@ export class LockStoreError extends LockError {
     this.foreign = options.foreign ?? false;
   }
 
+  /** The same failure, of a call that had waited for `waited` ms when it gave up. */
+  afterWaiting(waited: number): LockStoreError {
+    return this.saying(`${this.message} The call gave up after ${Math.round(waited)} ms.`, this.lockName);
+  }
+
   /** The same failure, of a command for the lock `lockName`. */
   about(lockName: string): LockStoreError {
-    const { message, refused, foreign, cause } = this;
+    // Nobody can look for a foreign value without its name.
+    return this.saying(
+      this.foreign
+        ? this.message.replace('The key of this lock', `The key of the lock '${lockName}'`)
+        : this.message,
+      lockName,
+    );
+  }
+
+  private saying(message: string, lockName: string | undefined): LockStoreError {
+    const { refused, foreign, cause } = this;
     const definite = { refused, foreign };
     return new LockStoreError(message, lockName, cause === undefined ? definite : { ...definite, cause });
   }

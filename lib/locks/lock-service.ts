@@ -10,6 +10,7 @@ import { Inspector } from './inspector.js';
 import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
 import { LeaseHandle } from './lease-handle.js';
 import type { Lease, WriteLease } from './lease.js';
+import type { LockLog } from './lock-log.js';
 import type { LockReport } from './lock-report.js';
 import type { LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
@@ -38,7 +39,7 @@ export class LockService {
     private readonly store: LockStore,
     private readonly settings: LockSettings,
     clock: Clock,
-    private readonly log: { warn(message: string): void },
+    private readonly log: LockLog,
   ) {
     const line = new Line(store, clock);
     this.context = { line, settings, held: new HeldLeases(), clock };

@@ -2,5 +2,5 @@ import { createLockService, type LockService, type LockServiceOptions } from '..
 
 /** Locks in memory, which a test means to have: without the warning that they serialise this process only. */
 export function locksInMemory(options: Omit<LockServiceOptions, 'redis' | 'startup'> = {}): LockService {
-  return createLockService({ ...options, log: { warn: () => undefined } });
+  return createLockService({ ...options, redis: 'memory', log: { warn: () => undefined } });
 }
