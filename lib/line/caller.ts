@@ -11,6 +11,8 @@ import { commandTimeout, type Terms } from './terms.js';
 
 // Who asks once stays for a sample of the server's clock and the question itself, and no longer.
 const ASKING = 2;
+// Timers are some milliseconds late in any process that has something to do.
+const LATE = 25;
 
 /** What one caller asks of the line. Spans are milliseconds. */
 export interface Request {
@@ -71,9 +73,15 @@ export class Caller extends Link<Caller> {
     const held = holder
       ? ` It is held by ${holder}${retryAfter === undefined ? '' : ` for up to ${Math.ceil(retryAfter)} ms more`}.`
       : '';
+    // A caller who finds the lock busy for long because its own process is busy has to look for that there.
+    const late = waited - this.request.wait;
+    const lateness =
+      late >= LATE
+        ? ` The event loop of this process was ${Math.round(late)} ms late, which is a part of it.`
+        : '';
     const what = {
       held: `The lock '${name}' is busy.${held}`,
-      timeout: `The lock '${name}' was not granted within ${waited} ms.${held} Raise wait, or hold it for less time.`,
+      timeout: `The lock '${name}' was not granted within ${waited} ms.${lateness}${held} Raise wait, or hold it for less time.`,
       aborted: `Waiting for the lock '${name}' was aborted after ${waited} ms.`,
       closed: `The lock '${name}' was not granted: this process is shutting down.`,
       full: `The lock '${name}' has as many waiting callers as maxWaiters allows: ${this.request.maxWaiters}.`,

@@ -51,7 +51,7 @@ export class ClientRecipe {
     const refusal = refusalOf(source);
     if (refusal !== undefined) throw new LockUsageError(refusal);
     const given: RedisOptions = isClient(source)
-      ? (source.options as RedisOptions)
+      ? source.options
       : typeof source === 'string'
         ? optionsInUrl(source)
         : source;
@@ -62,7 +62,7 @@ export class ClientRecipe {
       this.make = (name) => source.duplicate(...([{ ...ours, ...name, db }] as never[])) as Redis;
     } else {
       checkOptionKeys(given);
-      this.make = (name) => new Redis({ ...given, ...ours, ...name } as object);
+      this.make = (name) => new Redis({ ...given, ...ours, ...name });
     }
     const probe = this.make({});
     if (!isLikeOurs(probe))
@@ -105,7 +105,8 @@ function isLikeOurs(client: Partial<Redis> | undefined): client is Redis {
 /** The database that a client uses now: SELECT changes it without changing its options. */
 function presentDb(client: ClientLike): number | undefined {
   type Selected = { select?: number } | null | undefined;
+  const { db }: RedisOptions = client.options;
   // A client that is between two connections remembers the database of the one before.
   const { prevCondition, condition } = client as { prevCondition?: Selected; condition?: Selected };
-  return (prevCondition ?? condition)?.select ?? (client.options as RedisOptions).db;
+  return (prevCondition ?? condition)?.select ?? db;
 }

@@ -36,8 +36,7 @@ export function refusalOf(source: unknown): string | undefined {
       `it was ${shown(source)}.${source === null ? ' Is a variable of the environment missing?' : ''}`
     );
   const given = source as Record<string, unknown>;
-  if (typeof given['then'] === 'function')
-    return `The option redis was a promise: await it first. ${GIVE}`;
+  if (typeof given['then'] === 'function') return `The option redis was a promise: await it first. ${GIVE}`;
   if (isClient(source)) return refusalOfTopology((source as { isCluster?: unknown }).isCluster === true);
   const looks = looksLike(given);
   if (looks !== undefined) return `The option redis was ${looks}, which is no client of ioredis. ${GIVE}`;

@@ -18,9 +18,8 @@ const SHA = Object.fromEntries(
  */
 export async function loadScripts(client: Redis): Promise<void> {
   const names = Object.keys(SCRIPTS) as ScriptName[];
-  const known = (await client
-    .script('EXISTS', ...names.map((name) => SHA[name]))
-    .catch(() => undefined)) as unknown;
+  const asked: Promise<unknown> = client.script('EXISTS', ...names.map((name) => SHA[name]));
+  const known = await asked.catch(() => undefined);
   if (!Array.isArray(known)) return;
   // Nobody waits for them: what is sent over this connection after them is read after them.
   for (const [index, name] of names.entries())
