@@ -1,0 +1,67 @@
+import { arenaForTests } from '../support/arena.js';
+import { Child } from '../support/child.js';
+import { failureOf, pass } from '../support/eventually.js';
+import { describeWithRealRedis } from '../support/real-redis.js';
+
+/** Nothing else of this process runs meanwhile. */
+function block(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end;);
+}
+
+describeWithRealRedis('an event loop that is late', () => {
+  const arena = arenaForTests();
+
+  it('makes no store failure of a busy lock: its lateness is named', async () => {
+    const [holder, locks] = [arena.open(), arena.open()];
+    await using _held = await holder.acquire('x');
+    await locks.using('warm-up', () => undefined);
+    for (const before of [60, 30, 1]) {
+      const refused = failureOf<Error & { waited: number }>(locks.acquire('x', { wait: 100 }));
+      await pass(100 - before);
+      block(before + 100);
+      const error = await refused;
+      expect(error).toMatchObject({ code: 'LOCK_BUSY', reason: 'timeout' });
+      expect(error.waited).toBeGreaterThanOrEqual(190);
+      expect(error.message).toMatch(/within \d+ ms\. The event loop of this process was \d+ ms late/);
+    }
+  });
+
+  it('makes no store failure of a free lock whose answer waits in the socket', async () => {
+    const locks = arena.open();
+    await locks.using('warm-up', () => undefined);
+    for (const wait of [0, 40]) {
+      const granted = locks.tryAcquire('x', { wait, ttl: 300 });
+      block(wait === 0 ? 120 : 80);
+      await using lease = await granted;
+      expect(lease?.held).toBe(true);
+    }
+  });
+
+  it('costs no connection, however long it was late', async () => {
+    const { locks, proxy } = await arena.openBehindProxy({ ttl: 10_000 });
+    const asked = locks.inspect('x');
+    block(2_500);
+    await asked;
+    expect(proxy.links).toHaveLength(1);
+  });
+
+  it('is one question for the server’s clock for a crowd that comes first', async () => {
+    await arena.admin.config('RESETSTAT');
+    const locks = arena.open();
+    await Promise.all(Array.from({ length: 50 }, (_, index) => locks.using(`n${index}`, () => undefined)));
+    const stats = await arena.admin.info('commandstats');
+    expect(/cmdstat_time:calls=(\d+)/.exec(stats)?.[1]).toBe('1');
+  });
+
+  it('answers no 503: 400 requests, 60 at a time, over two processes', async () => {
+    const processes = [1, 2].map(() => new Child('test/support/busy-process.ts', arena.server.url));
+    await Promise.all(processes.map((child) => child.says('ready')));
+    for (const child of processes) child.tell('go');
+    await Promise.all(processes.map((child) => child.exited));
+    for (const { said } of processes) {
+      const ends = JSON.parse(/\{.*\}/.exec(said)?.[0] ?? '{}') as Record<string, number>;
+      expect({ ends, said }).toMatchObject({ ends: { ran: expect.any(Number) } });
+      expect(Object.keys(ends).filter((end) => !['ran', 'LOCK_BUSY'].includes(end))).toEqual([]);
+    }
+  }, 60_000);
+});
