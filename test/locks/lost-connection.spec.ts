@@ -6,7 +6,6 @@ import { pass, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 
 describeWithRealRedis('a connection that is lost', () => {
-  const arena = arenaForTests();
   const said: string[] = [];
   const services: LockService[] = [];
   const log = {
@@ -15,6 +14,7 @@ describeWithRealRedis('a connection that is lost', () => {
   };
   beforeEach(() => (said.length = 0));
   afterEach(() => Promise.all(services.splice(0).map((locks) => locks.close())));
+  const arena = arenaForTests(); // which waits for them
 
   function open(redis: string): LockService {
     const locks = createLockService({ redis, shutdownGrace: 0, log });
@@ -47,7 +47,7 @@ describeWithRealRedis('a connection that is lost', () => {
   it('costs nobody who asks once a lock: the question goes over the next connection', async () => {
     const proxy = await arena.proxy();
     const locks = open(proxy.url);
-    await locks.using('x', () => undefined);
+    await (await locks.acquire('x')).release();
     for (let round = 0; round < 5; round += 1) {
       proxy.reset();
       const lease = await locks.tryAcquire('x'); // before this process hears of it

@@ -73,6 +73,7 @@ describe('a failure of the connection', () => {
     const words = (password: string, text: string): string =>
       wordsOf.call(new RedisFailures('redis://host', [password]), new Error(text));
     expect(words('p', 'NOPERM No permissions to run p')).toBe('NOPERM No permissions to run ***');
+    expect(words('a-b/[c]', 'AUTH "a-b/[c]"')).toBe('AUTH "***"');
     expect(words('a.b', 'AUTH "a.b", not axb')).toBe('AUTH "***", not axb');
   });
 

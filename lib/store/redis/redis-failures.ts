@@ -46,7 +46,7 @@ export class RedisFailures {
     this.secrets = secrets
       .filter((secret) => Boolean(secret))
       .map((secret) => {
-        const text = (secret as string).replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+        const text = (secret as string).replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
         return new RegExp(`(?<![\\p{L}\\p{N}])${text}(?![\\p{L}\\p{N}])`, 'gu');
       });
   }
