@@ -30,21 +30,22 @@ describeWithRealRedis('an event loop that is late', () => {
     const locks = arena.open();
     await locks.using('warm-up', () => undefined);
     for (const wait of [0, 300]) {
-      const granted = locks.tryAcquire('x', { wait });
+      await pass(5); // what is asked in one turn with a release is sent at the end of that turn
+      const granted = locks.acquire('x', { wait });
       block(wait === 0 ? 1_100 : 400);
       const lease = await granted;
       expect(lease?.held).toBe(true);
       await lease?.release(); // its answer is a good sample of the server's clock, which a late one is not
-      await pass(1);
     }
   });
 
   it('costs no connection, however long it was late', async () => {
-    const { locks, proxy } = await arena.openBehindProxy({ ttl: 10_000 });
+    const locks = arena.open();
+    await locks.using('warm-up', () => undefined);
     const asked = locks.inspect('x');
     setImmediate(() => block(2_500)); // after it, timers come before what waits in the socket
     await asked;
-    expect(proxy.links).toHaveLength(1);
+    expect(arena.warnings).toEqual([]); // it would say that Redis is gone
   });
 
   it('is one question for the server’s clock for a crowd that comes first', async () => {
