@@ -12,6 +12,7 @@ export { type Lease, type WriteLease } from './locks/lease.js';
 export { type OnceOptions, type OnceOutcome } from './locks/once-lock.js';
 export { type PermitOptions, type Semaphore } from './locks/semaphore.js';
 export { type AcquireOptions, type Lock, type UsingOptions } from './locks/lock.js';
+export { type LockLog } from './locks/lock-log.js';
 export { type LockOptionsWithLog, type LockServiceOptions } from './locks/lock-options.js';
 export { type LockKind, type LockReport } from './locks/lock-report.js';
 export { createLockService } from './locks/create-lock-service.js';

@@ -61,12 +61,17 @@ export class Deadlines {
       if (each.deadline > now) next = Math.min(next, each.deadline);
       else missed.push(each);
     }
-    for (const each of missed) {
-      // Not if it was ended by what another one led to.
-      if (this.open.remove(each)) each.missed();
-    }
-    // What a missed deadline led to may have set the timer already.
+    if (missed.length > 0) this.clock.breathe(() => this.tell(missed));
+    // With a clock of tests, what a missed deadline led to may have set the timer already.
     if (next < this.setFor) this.set(next, now);
+  }
+
+  /**
+   * After a turn of the event loop: when it was late, the answers may be here and unread. Not those that were ended
+   * meanwhile, or by what another one led to.
+   */
+  private tell(missed: readonly Deadline[]): void {
+    for (const each of missed) if (this.open.remove(each)) each.missed();
   }
 
   private endTimer(): void {

@@ -29,17 +29,17 @@ export class LockStoreError extends LockError {
 
   /** The same failure, for a call that went on trying for `waited` ms: its commands have shorter times of their own. */
   afterWaiting(waited: number, lockName: string): LockStoreError {
-    const { message, refused, foreign, cause } = this;
-    const details = cause === undefined ? { refused, foreign } : { refused, foreign, cause };
-    return new LockStoreError(
-      `${message} The call for '${lockName}' gave up after ${waited} ms.`,
-      lockName,
-      details,
-    );
+    return this.saying(`${this.message} The call for '${lockName}' gave up after ${waited} ms.`, lockName);
   }
 
   /** The same failure, of a command for the lock `lockName`. */
   about(lockName: string, message = this.message): LockStoreError {
+    // Nobody can look for a foreign value without its name.
+    const named = message.replace('The key of this lock', `The key of the lock '${lockName}'`);
+    return this.saying(this.foreign ? named : message, lockName);
+  }
+
+  private saying(message: string, lockName: string | undefined): LockStoreError {
     const { refused, foreign, cause } = this;
     const definite = { refused, foreign };
     return new LockStoreError(message, lockName, cause === undefined ? definite : { ...definite, cause });

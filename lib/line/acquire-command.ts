@@ -10,6 +10,8 @@ import { commandTimeout, micros, type Terms } from './terms.js';
 
 // Without an answer for this long, nobody can say whether the lock is busy.
 const SLOW = 25;
+// Of a store that answered while the caller stood in line, more than a busy moment of either process.
+const SILENT = 250;
 
 /** How an acquire went: not at all when nobody waited any more. */
 export type Asked = Answered<AcquireOperation> | LockStoreError | undefined;
@@ -24,7 +26,10 @@ export class AcquireCommand {
   private unanswered = 0;
   private inFlight = 0;
   private failure: LockStoreError | undefined;
+  /** It is not a word of the store, but that nothing was heard of it in the time of the command. */
+  private failedInSilence = false;
   private silentSince: number | undefined;
+  private sentAt = 0;
 
   constructor(
     private readonly around: Surroundings,
@@ -43,15 +48,25 @@ export class AcquireCommand {
     this.seal = newSeal();
   }
 
-  /** Why it is not known whether the lock is free: the last failure, or silence; undefined after an answer. */
-  get trouble(): LockStoreError | undefined {
+  /**
+   * Why it is not known whether the lock is free, for a caller who is in line since then: a failure, or a store that is
+   * silent; undefined when it has answered, or is known to work. To be asked after a turn of the event loop, so that
+   * what came while the loop was late has been read.
+   */
+  troubleSince(since: number): LockStoreError | undefined {
     const { store, clock } = this.around;
-    if (this.failure) return this.failure;
-    if (this.silentSince === undefined || clock.now() - this.silentSince < SLOW) return undefined;
-    return new LockStoreError(
-      `The store (${store.address}) did not answer within ${Math.round(clock.now() - this.silentSince)} ms: ` +
-        `it is not known whether the lock '${this.name}' is free.`,
-      this.name,
+    if (this.failure && !this.failedInSilence) return this.failure;
+    if (this.silentSince === undefined) return undefined;
+    const heardAt = store.sample(this.name)?.receivedAt ?? -Infinity;
+    const silence = clock.now() - Math.max(this.silentSince, heardAt);
+    if (silence < (heardAt > since ? SILENT : SLOW)) return undefined;
+    return (
+      this.failure ??
+      new LockStoreError(
+        `The store (${store.address}) did not answer within ${Math.round(silence)} ms: ` +
+          `it is not known whether the lock '${this.name}' is free.`,
+        this.name,
+      )
     );
   }
 
@@ -65,6 +80,7 @@ export class AcquireCommand {
     const now = clock.now();
     this.busy = true;
     this.silentSince ??= now;
+    this.sentAt = now;
     // Callbacks, not await: every lease begins here, and each promise counts.
     const answered = (answer: Answered<AcquireOperation>): void => done(this.answered(answer));
     const failed = (error: LockStoreError): void => done(this.failed(error, timeout));
@@ -110,7 +126,7 @@ export class AcquireCommand {
   private answered(answer: Answered<AcquireOperation>): Answered<AcquireOperation> {
     this.settle();
     if (answer.now > this.unanswered) this.unanswered = 0;
-    this.failure = answer.outcome === 'late' ? this.late() : undefined;
+    this.failure = undefined; // also of a command that came too late: the store works
     this.silentSince = undefined;
     return answer;
   }
@@ -119,11 +135,14 @@ export class AcquireCommand {
     if (!error.refused) this.unanswered = this.doubt;
     this.settle();
     // A command whose time was that short says nothing of the store.
-    if (timeout >= SLOW) this.failure = error;
+    if (timeout < SLOW) return error;
+    this.failure = error;
+    this.failedInSilence = !error.refused && this.around.clock.now() - this.sentAt >= timeout;
     return error;
   }
 
-  private late(): LockStoreError {
+  /** The failure of a command that the store has read, and has not carried out. */
+  late(): LockStoreError {
     return new LockStoreError(
       `The command to acquire '${this.name}' reached the server too late.`,
       this.name,

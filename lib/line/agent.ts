@@ -192,9 +192,11 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   private leave(caller: Caller, reason: 'timeout' | 'aborted'): void {
     if (!this.callers.remove(caller)) return;
-    const trouble = reason === 'timeout' && this.attempts.find(caller.request.terms)?.command.trouble;
+    const { terms, wait } = caller.request;
+    const command = reason === 'timeout' ? this.attempts.find(terms)?.command : undefined;
+    const trouble = command?.troubleSince(caller.since);
     if (trouble) caller.fail(trouble);
-    else this.turnAway(caller, reason === 'timeout' && caller.request.wait === 0 ? 'held' : reason);
+    else this.turnAway(caller, reason === 'timeout' && wait === 0 ? 'held' : reason);
     this.pump();
   }
 

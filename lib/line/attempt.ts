@@ -118,7 +118,7 @@ export class Attempt {
         return this.giveUp({ kind: 'spent' });
       case 'late':
         // The answer brought a new sample of the server's clock: the next command's deadline will be right.
-        return this.failed(this.command.trouble as LockStoreError, RESENDS_WHEN_LATE);
+        return this.failed(this.command.late(), RESENDS_WHEN_LATE);
     }
   }
 
@@ -138,7 +138,8 @@ export class Attempt {
 
   private failed(error: LockStoreError, resends = 0): void {
     if (this.phase !== 'waiting') return;
-    const once = this.owner.waitLeft(this) === 0 && this.failures >= resends;
+    // Who waits is sent away when its time is over, by what is known then: see Agent.leave.
+    const once = this.terms.once && this.failures >= resends;
     if (error.refused || once) return this.giveUp({ kind: 'failed', error }, !error.refused);
     this.failures += 1;
     this.later(Math.min(RETRY * 2 ** (this.failures - 1), SLOWEST_RETRY));

@@ -13,6 +13,8 @@ import { Watch } from './watch.js';
 
 // Who asks once stays for a sample of the server's clock and the question itself, and no longer.
 const ASKING = 2;
+// Timers are some milliseconds late in any process that has something to do.
+const LATE = 25;
 
 /** What one caller asks of the line. Spans are milliseconds. */
 export interface Request {
@@ -81,9 +83,15 @@ export class Caller extends Link<Caller> {
     // Fake timers may have passed the wait in no time.
     const waited = Math.round(reason === 'timeout' ? Math.max(this.waited, wait) : this.waited);
     const { text, advice } = this.wordsFor(inTheWay);
+    // A caller who finds the lock busy for long because its own process is busy has to look for that there.
+    const late = waited - wait;
+    const lateness =
+      late >= LATE
+        ? ` The event loop of this process was ${Math.round(late)} ms late, which is a part of it.`
+        : '';
     const what = {
       held: `The lock '${name}' is busy.${text}`,
-      timeout: `The lock '${name}' was not granted within ${waited} ms.${text} ${advice}`,
+      timeout: `The lock '${name}' was not granted within ${waited} ms.${lateness}${text} ${advice}`,
       aborted: `Waiting for the lock '${name}' was aborted after ${waited} ms.`,
       closed: `The lock '${name}' was not granted: this process is shutting down.`,
       full: `The lock '${name}' has as many waiting callers as maxWaiters allows: ${this.request.maxWaiters}.`,

@@ -1,4 +1,5 @@
 import { SystemClock } from '../base/clock.js';
+import type { LockLog } from './lock-log.js';
 import type { LockOptionsWithLog } from './lock-options.js';
 import { LockService } from './lock-service.js';
 import { LockSettings } from './lock-settings.js';
@@ -13,6 +14,6 @@ import { openStore } from './open-store.js';
 export function createLockService(options: LockOptionsWithLog = {}): LockService {
   const settings = new LockSettings(options);
   const clock = new SystemClock();
-  const log = options.log ?? { warn: (message: string) => process.emitWarning(message) };
+  const log: LockLog = options.log ?? { warn: (message: string) => process.emitWarning(message) };
   return new LockService(openStore(options, settings, clock, log), settings, clock, log);
 }

@@ -1,6 +1,7 @@
 import type { Duration } from '../base/duration.js';
 import type { RedisOptions } from 'ioredis';
 import type { ClientLike } from '../store/redis/client-like.js';
+import type { LockLog } from './lock-log.js';
 
 /**
  * What a registration of locks is made of. Each option is optional and also accepts undefined.
@@ -10,8 +11,10 @@ import type { ClientLike } from '../store/redis/client-like.js';
 export interface LockServiceOptions {
   /**
    * Where the locks live: a `redis://` or `rediss://` URL, the options of ioredis (Sentinel is its own
-   * `{ sentinels, name }`), or a client of ioredis 5 or 6, which is duplicated and never written to.
-   * @default none: the in-memory store, which serialises this process only
+   * `{ sentinels, name }`), a client of ioredis 5 or 6, which is duplicated and never written to, or `'memory'` for
+   * locks that serialise this process only. The key with `undefined` or `''` fails the start under
+   * `NODE_ENV=production`, since a variable is missing then; elsewhere it warns.
+   * @default none: the in-memory store, with a warning
    */
   readonly redis?: string | RedisOptions | ClientLike | undefined;
   /** Keys are `<namespace>:<name>`. `[A-Za-z0-9_.-]{1,64}`. @default 'lock' */
@@ -45,6 +48,6 @@ export interface LockServiceOptions {
  * @publicApi
  */
 export interface LockOptionsWithLog extends LockServiceOptions {
-  /** Where warnings go. @default process.emitWarning */
-  readonly log?: { warn(message: string): void } | undefined;
+  /** Where the locks say what an operator should know. @default process.emitWarning */
+  readonly log?: LockLog | undefined;
 }

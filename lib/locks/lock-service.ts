@@ -9,6 +9,7 @@ import { Inspector } from './inspector.js';
 import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
 import type { Lease, WriteLease } from './lease.js';
 import type { LockContext } from './lock-context.js';
+import type { LockLog } from './lock-log.js';
 import type { LockReport } from './lock-report.js';
 import type { LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
@@ -39,7 +40,7 @@ export class LockService {
     private readonly store: LockStore,
     private readonly settings: LockSettings,
     clock: Clock,
-    private readonly log: { warn(message: string): void },
+    private readonly log: LockLog,
   ) {
     this.losses = new LossLog(store, clock, log);
     const line = new Line(store, clock, Math.random, this.losses.lost);

@@ -1,6 +1,6 @@
 import type { LockStore } from '../store/lock-store.js';
 import type { StoreFindings } from '../store/store-findings.js';
-import type { LockLog } from './open-store.js';
+import type { LockLog } from './lock-log.js';
 
 const PATIENCE = 4_500;
 
@@ -12,7 +12,8 @@ export async function meetStore(
 ): Promise<StoreFindings | undefined> {
   try {
     const findings = await store.ready(PATIENCE);
-    for (const warning of findings.warnings) log.warn(warning);
+    // What there is to say of memory was said when it was opened.
+    if (findings.address !== 'memory') for (const warning of findings.warnings) log.warn(warning);
     return findings;
   } catch (error) {
     if (startup === 'require') throw error;

@@ -5,5 +5,6 @@ import { createLockService, type LockService, type LockServiceOptions } from '..
  * for a holder of another process that died, so `wait` is a round 10 s unless given, also for fake timers to advance by.
  */
 export function locksInMemory(options: Omit<LockServiceOptions, 'redis' | 'startup'> = {}): LockService {
-  return createLockService({ ...options, wait: options.wait ?? '10s', log: { warn: () => undefined } });
+  const log = { warn: () => undefined };
+  return createLockService({ ...options, redis: 'memory', wait: options.wait ?? '10s', log });
 }

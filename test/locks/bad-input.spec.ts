@@ -56,18 +56,80 @@ describe('bad options of a registration', () => {
     ['redis://', /option redis .*it was 'redis:\/\/'/],
     ['redis://localhost:99999', /option redis .*it was 'redis:\/\/localhost:99999'/],
     ['redis://localhost/three', /option redis .*it was 'redis:\/\/localhost\/three'/],
-    ['', /option redis .*it was ''/],
     [5, /option redis takes a URL, the options of ioredis, or a client of ioredis; it was 5/],
     [null, /option redis .*it was null/],
     [true, /option redis .*it was a value of type boolean/],
     [['redis://a', 'redis://b'], /it was an array\..*For one server write \{ host, port \}; .*quorum/],
-    [{ url: 'redis://localhost' }, /takes the URL itself.*it was \{ url \}/],
+    [{ url: 'redis://localhost' }, /does not know: url\. Instead of url write the URL itself/],
+    [{ hostname: 'localhost', port: 1 }, /does not know: hostname\. Instead of hostname write host\./],
+    [{ host: 'localhost', retries: 3, prot: 6379 }, /keys that ioredis does not know: retries, prot\./],
+    ['redis://localhost?keyprefix=a', /does not know: keyprefix/],
+    ['redis://localhost?db=one', /In the URL of the option redis, db takes a whole number/],
+    ['redis://localhost?enableReadyCheck=yes', /enableReadyCheck takes true or false/],
+    ['redis://localhost?sentinels=a', /sentinels takes no text/],
+    [Redis, /was the class or function 'Redis' itself\. Give a URL, the options of ioredis/],
+    [Promise.resolve(), /was a promise: await it first/],
+    [
+      new (class NotPlain {
+        host = 'a';
+        connect() {}
+      })(),
+      /an object of the class 'NotPlain'/,
+    ],
+    [
+      new (class GlideClient {
+        customCommand() {}
+      })(),
+      /a client of GLIDE/,
+    ],
+    [{ sendCommand() {}, isOpen: true }, /a client of node-redis/],
+    [{ sendCommand() {}, execute() {}, totalClients: 1 }, /a pool of clients of node-redis/],
+    [{ pipeline() {}, createScript() {} }, /a client of @upstash\/redis/],
+    [
+      { duplicate: () => ({ options: {}, status: 'ready' }), options: {}, status: 'ready' },
+      /whose duplicate\(\) takes settings of ours/,
+    ],
     [{ cluster: [{ port: 7000 }] }, /takes one server.*clusters and quorums are not a part/],
     [{ quorum: ['redis://a'] }, /takes one server.*clusters and quorums are not a part/],
   ])('redis: %j is refused with what to write instead', (redis, message) => {
     expect(refusalOf({ redis })).toMatchObject({
       code: 'LOCK_USAGE',
       message: expect.stringMatching(message),
+    });
+  });
+
+  it.each(['', undefined])('redis: %j in production is a variable that is missing', (redis) => {
+    const before = process.env['NODE_ENV'];
+    process.env['NODE_ENV'] = 'production';
+    try {
+      expect(refusalOf({ redis })).toMatchObject({
+        code: 'LOCK_USAGE',
+        message: expect.stringMatching(/variable that is missing.*redis: 'memory'/),
+      });
+      createLockService({ ...QUIET, redis: 'memory' });
+      createLockService(QUIET);
+    } finally {
+      process.env['NODE_ENV'] = before;
+    }
+  });
+
+  it.each(['', undefined])('redis: %j elsewhere warns once, and ready() says so too', async (redis) => {
+    const said: string[] = [];
+    const locks = createLockService({ redis, log: { warn: (message) => said.push(message) } });
+    expect((await locks.ready())?.warnings).toEqual(said);
+    expect(said).toEqual([expect.stringMatching(/option redis is there, but .*redis: 'memory'/)]);
+    await locks.close();
+  });
+
+  it("redis: 'memory' is silent", async () => {
+    const said: string[] = [];
+    const locks = createLockService({ redis: 'memory', log: { warn: (message) => said.push(message) } });
+    expect(await locks.ready()).toMatchObject({ address: 'memory', warnings: [] });
+    expect(await locks.using('x', () => 'ran')).toBe('ran');
+    expect(said).toEqual([]);
+    await locks.close();
+    expect(await failureOf<Error>(locks.inspect('x'))).toMatchObject({
+      message: expect.stringContaining("'x'"),
     });
   });
 

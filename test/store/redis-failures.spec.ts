@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis-5';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import type { LockStoreError } from '../../lib/base/lock-store-error.js';
-import { RedisFailures } from '../../lib/store/redis/redis-failures.js';
+import { codeOf, RedisFailures } from '../../lib/store/redis/redis-failures.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { TcpProxy } from '../faults/harness/tcp-proxy.js';
 import { failureOf } from '../support/eventually.js';
@@ -37,7 +37,8 @@ describe('a failure of the connection', () => {
     const locks = createLockService({ redis: proxy.url, log: { warn: () => undefined } });
     await locks.using('x', () => undefined);
     proxy.dropReply();
-    const error = await failureOf<LockStoreError>(locks.tryAcquire('x'));
+    // Of all commands, this is one that may not be sent twice.
+    const error = await failureOf<LockStoreError>(locks.latch('x').trySetCount(1));
     expect(error).toMatchObject({ code: 'LOCK_STORE', refused: false });
     expect(error.message).toMatch(/the connection was lost before the answer came; its outcome is unknown/);
     expect(error.message).not.toMatch(CLIENTS_WORDS);
@@ -52,5 +53,39 @@ describe('a failure of the connection', () => {
     client.disconnect();
     const { message } = failures.of('acquire', await failureOf(asked));
     expect(message).toMatch(/failed acquire: the connection was lost before the answer came/);
+  });
+
+  it.each([
+    ['READONLY', false],
+    ['LOADING', false],
+    ['OOM', true],
+    ['NOREPLICAS', true],
+  ])('inside a script is known by its code %s, also in the words of Redis 6.2', (code, refused) => {
+    const sentence = `ERR Error running script (call to f_0ae1): @user_script:36: @user_script: 36: -${code} the rest`;
+    for (const words of [`${code} the rest`, sentence]) {
+      expect(codeOf(new Error(words))).toBe(code);
+      expect(failures.of('acquire', new Error(words))).toMatchObject({ refused });
+    }
+  });
+
+  it('shows no password, and leaves words alone that only have its letters', () => {
+    const { wordsOf } = Object.getPrototypeOf(failures) as RedisFailures;
+    const words = (password: string, text: string): string =>
+      wordsOf.call(new RedisFailures('redis://host', [password]), new Error(text));
+    expect(words('p', 'NOPERM No permissions to run p')).toBe('NOPERM No permissions to run ***');
+    expect(words('a-b/[c]', 'AUTH "a-b/[c]"')).toBe('AUTH "***"');
+    expect(words('a.b', 'AUTH "a.b", not axb')).toBe('AUTH "***", not axb');
+  });
+
+  it('of a foreign value names the lock', async () => {
+    const admin = new Redis(redis.url);
+    await admin.lpush('lock:taken', 'by somebody else');
+    const locks = createLockService({ redis: redis.url, log: { warn: () => undefined } });
+    const error = await failureOf<LockStoreError>(locks.acquire('taken'));
+    expect(error).toMatchObject({ code: 'LOCK_STORE', lockName: 'taken', foreign: true });
+    expect(error.message).toContain("'taken'");
+    await locks.close();
+    await admin.del('lock:taken');
+    admin.disconnect();
   });
 });

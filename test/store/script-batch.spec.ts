@@ -15,8 +15,9 @@ describe('the batch of script calls', () => {
 
   beforeEach(() => {
     sent = [];
-    batch = new ScriptBatch((script, calls) =>
-      sent.push(`${script} ${calls.map(({ key }) => key).join('+')}`),
+    batch = new ScriptBatch<string>(
+      (script, calls) => sent.push(`${script} ${calls.map(({ key }) => key).join('+')}`),
+      'release',
     );
   });
 
@@ -34,7 +35,7 @@ describe('the batch of script calls', () => {
     ask('acquire', 'd');
     expect(sent).toEqual(['acquire a']);
     await turn();
-    expect(sent).toEqual(['acquire a', 'acquire b+d', 'release c']);
+    expect(sent).toEqual(['acquire a', 'release c', 'acquire b+d']);
     ask('acquire', 'e');
     expect(sent).toHaveLength(4);
   });
@@ -68,5 +69,18 @@ describe('the batch of script calls', () => {
     for (let index = 0; index <= 33; index += 1) ask('renew', `k${index}`);
     await turn();
     expect(sent.map((line) => line.split('+').length)).toEqual([1, 32, 1]);
+  });
+
+  it('sends releases before whoever asked for them goes on, those of one moment in one call', async () => {
+    const release = async (key: string): Promise<void> => {
+      await Promise.resolve();
+      ask('release', key);
+    };
+    ask('acquire', 'other');
+    ask('acquire', 'another');
+    await Promise.all(['a', 'b', 'c'].map(release));
+    expect(sent).toEqual(['acquire other', 'release a+b+c']);
+    await turn();
+    expect(sent).toEqual(['acquire other', 'release a+b+c', 'acquire another']);
   });
 });

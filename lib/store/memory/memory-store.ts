@@ -23,6 +23,8 @@ export class MemoryStore implements LockStore {
     private readonly server: MemoryServer,
     readonly session: string,
     private readonly clock: Clock,
+    /** What an operator should know of these locks. */
+    private readonly warnings: readonly string[] = [],
   ) {
     server.connect(session, (name, notice) => this.hear(name, notice));
   }
@@ -90,7 +92,7 @@ export class MemoryStore implements LockStore {
 
   async ready(_timeout: number): Promise<StoreFindings> {
     this.assertOpen();
-    return Promise.resolve({ address: this.address, publish: true, warnings: [] });
+    return Promise.resolve({ address: this.address, publish: true, warnings: this.warnings });
   }
 
   async close(): Promise<void> {
@@ -117,6 +119,10 @@ export class MemoryStore implements LockStore {
   }
 
   private assertOpen(name?: string): void {
-    if (this.closed) throw new LockStoreError('The in-memory store is closed: nothing was done.', name);
+    if (this.closed)
+      throw new LockStoreError(
+        `The in-memory store is closed: nothing was done${name === undefined ? '' : ` for the lock '${name}'`}.`,
+        name,
+      );
   }
 }

@@ -1,8 +1,9 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { shown } from '../../base/duration.js';
 import { LockUsageError } from '../../base/lock-usage-error.js';
+import { outsideContext } from '../../base/outside-context.js';
 import type { ClientLike } from './client-like.js';
-import { addressOf, checkUrl } from './redis-address.js';
+import { addressOf, optionsInUrl } from './redis-address.js';
+import { checkOptionKeys, isClient, refusalOf } from './redis-source.js';
 
 /** Every way to say which Redis. */
 export type RedisSource = string | RedisOptions | ClientLike;
@@ -12,9 +13,9 @@ const OURS = {
   lazyConnect: true,
   keyPrefix: '',
   enableOfflineQueue: false,
+  enableAutoPipelining: false, // it would hold a command back until the event loop turns
   autoResendUnfulfilledCommands: false,
   autoResubscribe: false,
-  enableReadyCheck: true,
   maxRetriesPerRequest: 0,
   connectTimeout: 5_000,
   disconnectTimeout: 100, // the other side may be silent: nobody waits for its good-bye
@@ -22,10 +23,17 @@ const OURS = {
   commandTimeout: undefined,
   socketTimeout: undefined,
   readOnly: false,
+  monitor: false,
+  stringNumbers: false,
+  replyMapping: 'legacy',
+  himportFieldsets: undefined,
   retryStrategy: (attempt: number) =>
     Math.min(20 * 2 ** Math.min(attempt, 6), 1_000) * (0.5 + Math.random() / 2),
   reconnectOnError: null, // it would end the connection once for each answer
 } as const;
+
+// The server does not know INFO: then nobody can ask it whether it is ready.
+const NO_INFO = /unknown command.{0,3}info\b/i;
 
 /**
  * How to make a connection like the user's. A given client is a recipe, not a channel: it is duplicated with
@@ -36,64 +44,69 @@ export class ClientRecipe {
   readonly address: string;
   /** The user's prefix of keys; we put it before ours ourselves, so that it is known where a key begins. */
   readonly keyPrefix: string;
-  private readonly make: (settings: RedisOptions) => Redis;
+  private readonly make: (name: { connectionName?: string }) => Redis;
 
+  /** @throws LockUsageError for what leads to no Redis, with what to write instead */
   constructor(source: RedisSource) {
-    refuseOtherTopologies(source);
-    if (typeof source === 'string') {
-      checkUrl(source);
-      this.make = (settings) => new Redis(source, settings as object);
-    } else if (isClient(source)) {
-      const duplicate = source.duplicate.bind(source) as (settings: RedisOptions) => Redis;
-      this.make = duplicate;
-    } else if (isOptions(source)) {
-      this.make = (settings) => new Redis({ ...source, ...settings } as object);
-    } else
+    const refusal = refusalOf(source);
+    if (refusal !== undefined) throw new LockUsageError(refusal);
+    const given: RedisOptions = isClient(source)
+      ? source.options
+      : typeof source === 'string'
+        ? optionsInUrl(source)
+        : source;
+    // Whether the server may be asked if it is ready is what the user may know better.
+    const ours = { ...OURS, enableReadyCheck: given.enableReadyCheck ?? true };
+    if (isClient(source)) {
+      const db = presentDb(source);
+      this.make = (name) => source.duplicate(...([{ ...ours, ...name, db }] as never[])) as Redis;
+    } else {
+      checkOptionKeys(given);
+      this.make = (name) => new Redis({ ...given, ...ours, ...name });
+    }
+    const probe = this.make({});
+    if (!isLikeOurs(probe))
       throw new LockUsageError(
-        `The option redis takes a URL, the options of ioredis, or a client of ioredis; it was ${shown(source)}.` +
-          (Array.isArray(source)
-            ? " For one server write { host, port }; for independent masters { quorum: ['redis://…', …] } is not a part of this version."
-            : ''),
+        'The option redis takes a client of ioredis 5 or 6, whose duplicate() takes settings of ours; the duplicate of ' +
+          'the client that was given does not have them (ioredis-mock is such a client). Give the URL or the options ' +
+          "instead, and in tests redis: 'memory'.",
       );
-    const probe = this.make({ ...OURS });
     this.address = addressOf(probe.options);
-    this.keyPrefix =
-      (isClient(source) ? (source.options as RedisOptions) : typeof source === 'string' ? {} : source)
-        .keyPrefix ?? '';
+    this.keyPrefix = given.keyPrefix ?? '';
     probe.disconnect();
   }
 
   /** A new connection, not connected yet. */
   open(connectionName: string): Redis {
-    const client = this.make({ ...OURS, connectionName });
-    client.on('error', () => undefined); // an unheard 'error' is printed by ioredis; we report per call
+    const client = this.make({ connectionName });
+    // An unheard 'error' is printed by ioredis; we report per call.
+    client.on('error', (error: Error) => {
+      if (NO_INFO.test(error.message)) client.options.enableReadyCheck = false;
+    });
+    // ioredis calls it again after each loss, from wherever the loss was found.
+    const connect = client.connect.bind(client);
+    client.connect = (...args) => outsideContext(() => connect(...args));
     return client;
   }
 }
 
-/** What ioredis would take for the options of a server on localhost, or would not take at all. */
-function refuseOtherTopologies(source: RedisSource): void {
-  if (typeof source !== 'object' || source === null) return;
-  const given = source as { url?: unknown; cluster?: unknown; quorum?: unknown; isCluster?: unknown };
-  const several = isClient(source) ? given.isCluster === true : (given.cluster ?? given.quorum);
-  if (!isClient(source) && given.url !== undefined)
-    throw new LockUsageError(
-      "The option redis takes the URL itself, as in redis: 'redis://…'; it was { url }.",
-    );
-  if (several)
-    throw new LockUsageError(
-      'The option redis takes one server, by itself or behind Sentinel: clusters and quorums are not a part of this version.',
-    );
-}
-
-function isClient(source: unknown): source is ClientLike {
+/** Whether a duplicate is a client of ioredis with our settings: what ignores them would queue, or lock elsewhere. */
+function isLikeOurs(client: Partial<Redis> | undefined): client is Redis {
   return (
-    typeof source === 'object' &&
-    source !== null &&
-    typeof (source as { duplicate?: unknown }).duplicate === 'function'
+    typeof client?.disconnect === 'function' &&
+    typeof client.evalsha === 'function' &&
+    client.status === 'wait' &&
+    client.options?.enableOfflineQueue === false &&
+    client.options.maxRetriesPerRequest === 0 &&
+    client.options.keyPrefix === ''
   );
 }
 
-function isOptions(source: unknown): source is RedisOptions {
-  return typeof source === 'object' && source !== null && !Array.isArray(source);
+/** The database that a client uses now: SELECT changes it without changing its options. */
+function presentDb(client: ClientLike): number | undefined {
+  type Selected = { select?: number } | null | undefined;
+  const { db }: RedisOptions = client.options;
+  // A client that is between two connections remembers the database of the one before.
+  const { prevCondition, condition } = client as { prevCondition?: Selected; condition?: Selected };
+  return (prevCondition ?? condition)?.select ?? db;
 }

@@ -14,7 +14,8 @@ export interface CommandHost {
 /** One command in flight: it ends by its answer, its failure or its deadline, whichever comes first. */
 export class PendingCommand<T = never> extends Link<Deadline> implements Deadline {
   readonly deadline: number;
-  private tooLate = false;
+  /** Its time is over, whatever is answered still. */
+  tooLate = false;
 
   constructor(
     private readonly host: CommandHost,
@@ -34,7 +35,13 @@ export class PendingCommand<T = never> extends Link<Deadline> implements Deadlin
   }
 
   reject(error: unknown): void {
-    this.failed(this.host.refused(this, error));
+    const told = this.host.refused(this, error);
+    if (!this.tooLate) this.failed(told);
+  }
+
+  /** It was not sent at all, and is not going to be. */
+  fail(error: LockStoreError): void {
+    if (!this.tooLate) this.failed(error);
   }
 
   missed(): void {

@@ -32,8 +32,12 @@ export class RecordReader {
     let cursor = '0';
     do {
       await this.connection.ready(timeout);
-      const [next, keys] = await this.connection.command('scan', timeout, (client) =>
-        client.scan(cursor, 'MATCH', pattern, 'COUNT', KEYS_A_STEP),
+      const step = cursor;
+      const [next, keys] = await this.connection.command(
+        'scan',
+        timeout,
+        (client) => client.scan(step, 'MATCH', pattern, 'COUNT', KEYS_A_STEP),
+        true,
       );
       cursor = next;
       const readings = await Promise.all(
@@ -47,7 +51,7 @@ export class RecordReader {
   private async find(name: string, timeout: number): Promise<LockReading | undefined> {
     const key = this.prefix + name;
     await this.connection.ready(timeout);
-    const reply = await this.connection.script('inspect', key, [], timeout);
+    const reply = await this.connection.script('inspect', key, [], timeout, true);
     const [now, ...flat] = reply as [number, ...string[]];
     const record = recordIn(flat);
     if (flat.length > 0 && !isRecord(record)) return undefined;

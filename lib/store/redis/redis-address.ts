@@ -1,21 +1,77 @@
 import { LockUsageError } from '../../base/lock-usage-error.js';
 import { shown } from '../../base/duration.js';
 import type { RedisOptions } from 'ioredis';
+import { kindOfOption } from './redis-option-keys.js';
 
-/** Checks a Redis URL. @throws LockUsageError that names the option and, without its password, the value. */
-export function checkUrl(url: string): string {
+/**
+ * The options that a URL stands for, those of its query included.
+ *
+ * @throws LockUsageError that names the option and, without its password, the value
+ */
+export function optionsInUrl(url: string): RedisOptions {
+  const parsed = parsedUrl(url);
+  const options: Record<string, unknown> = {
+    host: parsed.hostname.replace(/^\[|\]$/g, ''),
+    ...(parsed.port && { port: Number(parsed.port) }),
+    ...((parsed.username || parsed.password) && {
+      username: decoded(parsed.username),
+      password: decoded(parsed.password),
+    }),
+    ...(parsed.pathname.length > 1 && { db: Number(parsed.pathname.slice(1)) }),
+    ...(/^(redis|valkey)s:$/.test(parsed.protocol) && { tls: {} }),
+  };
+  for (const [key, text] of parsed.searchParams) options[key] ??= optionInQuery(key, text);
+  return options;
+}
+
+function parsedUrl(url: string): URL {
   let parsed: URL | undefined;
   try {
     parsed = new URL(url);
   } catch {
     // reported below
   }
-  const known = parsed?.protocol === 'redis:' || parsed?.protocol === 'rediss:';
-  if (known && parsed?.hostname !== '' && /^\/?\d*$/.test(parsed?.pathname ?? '')) return url;
+  if (
+    parsed &&
+    /^(redis|valkey)s?:$/.test(parsed.protocol) &&
+    parsed.hostname !== '' &&
+    /^\/?\d*$/.test(parsed.pathname)
+  )
+    return parsed;
   throw new LockUsageError(
     `The option redis takes a URL such as 'redis://localhost:6379' or 'rediss://…', or the options or a client ` +
       `of ioredis; it was ${shown(openPartOf(url))}.`,
   );
+}
+
+/** The value of one part of a URL's query, as the option of that name takes it. */
+function optionInQuery(key: string, text: string): unknown {
+  const kind = kindOfOption(key);
+  const refuse = (what: string): never => {
+    throw new LockUsageError(`In the URL of the option redis, ${key} takes ${what}.`); // its value may be a secret
+  };
+  switch (kind) {
+    case 'number':
+      return /^-?\d+$/.test(text) ? Number(text) : refuse('a whole number');
+    case 'boolean':
+      return /^(true|false|1|0)$/.test(text) ? text === 'true' || text === '1' : refuse('true or false');
+    case 'text':
+      return text;
+    case 'tls': // the name of a profile of ioredis, or whether to use TLS at all
+      return text === 'false' ? undefined : text === 'true' ? {} : text;
+    case 'other':
+      return refuse('no text: give the options of ioredis as an object');
+    default:
+      return text; // its key is refused with those of an object
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // a percent sign that was not written as %25
+  }
 }
 
 /** What messages call the server: no user, no password. */
@@ -26,7 +82,8 @@ export function addressOf(options: RedisOptions): string {
       .join(', ')}`;
   if (options.path) return `unix:${options.path}`;
   const scheme = options.tls ? 'rediss' : 'redis';
-  return `${scheme}://${options.host ?? 'localhost'}:${options.port ?? 6379}/${options.db ?? 0}`;
+  const host = options.host ?? 'localhost';
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${options.port ?? 6379}/${options.db ?? 0}`;
 }
 
 /** What of a URL, however wrong, may be shown: nothing before the last @, nothing after a question mark. */

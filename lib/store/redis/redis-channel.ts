@@ -49,7 +49,7 @@ export class RedisChannel {
   expectEcho(askedAt: number): void {
     if (this.expecting) return;
     this.expecting = true;
-    this.cancelEcho = this.clock.after(ECHO_PATIENCE, () => {
+    this.cancelEcho = this.later(ECHO_PATIENCE, () => {
       this.expecting = false;
       if (this.subscribed && this.lastMessage < askedAt) this.reset();
     });
@@ -58,7 +58,7 @@ export class RedisChannel {
   /** A connection may die without a word before it was of any use. */
   private expectAnswer(): void {
     this.cancelAnswer?.();
-    this.cancelAnswer = this.clock.after(SUBSCRIBE_PATIENCE, () => this.reset());
+    this.cancelAnswer = this.later(SUBSCRIBE_PATIENCE, () => this.reset());
   }
 
   /** Drops the connection; a new one is made as soon as it is gone. */
@@ -75,6 +75,16 @@ export class RedisChannel {
     this.cancelAnswer?.();
     this.cancelEcho?.();
     this.client?.disconnect();
+  }
+
+  /** After a turn of the event loop: when it was late, what is waited for may wait in the socket. */
+  private later(ms: number, look: () => void): CancelTimer {
+    let cancelled = false;
+    const cancel = this.clock.after(ms, () => this.clock.breathe(() => cancelled || look()));
+    return () => {
+      cancelled = true;
+      cancel();
+    };
   }
 
   private async subscribe(client: Redis): Promise<void> {

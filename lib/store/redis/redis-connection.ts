@@ -2,10 +2,18 @@ import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
 import { Deadlines } from '../../base/deadlines.js';
 import { LockStoreError } from '../../base/lock-store-error.js';
+import { outsideContext } from '../../base/outside-context.js';
 import type { ServerSample } from '../server-sample.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
-import { RedisFailures } from './redis-failures.js';
-import { runForMany, runScript, type ScriptArguments, type ScriptName } from './run-script.js';
+import { codeOf, isLost, isUnsent, RedisFailures } from './redis-failures.js';
+import {
+  loadScripts,
+  runForMany,
+  runScript,
+  type ScriptArguments,
+  type ScriptHost,
+  type ScriptName,
+} from './run-script.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 
 // The client reports that, and goes on with database 0.
@@ -13,8 +21,23 @@ const NO_SUCH_DB = /DB index|SELECT is not allowed/i;
 // A server that has not answered anything for this long, though it was asked: the way to it may be dead.
 const SILENCE = 2_000;
 
+// The server's word that it does not let us in.
+const DENIED = /\b(WRONGPASS|NOAUTH)\b|\bERR invalid password/;
+// What has the same effect however often the server reads it: it carries its id, and the time after which it does nothing.
+const REPEATABLE: ReadonlySet<ScriptName> = new Set<ScriptName>(['acquire', 'renew']);
+
+/** Who is told of the connection. */
+export interface ConnectionListener {
+  /** It is up, for the first time or again. */
+  up(): void;
+  /** It was up and is not; not when it is closed. */
+  lost(why: string): void;
+  /** It is up again, so many milliseconds after it was lost. */
+  back(after: number): void;
+}
+
 /** The connection that commands go over: when it is up, what the server's clock shows, and a deadline for each. */
-export class RedisConnection implements CommandHost {
+export class RedisConnection implements CommandHost, ScriptHost {
   /** The last answer's evidence of the server's clock; forgotten with the connection. */
   sample: ServerSample | undefined;
   /** Which server process answers, where it may be asked. */
@@ -26,10 +49,24 @@ export class RedisConnection implements CommandHost {
   private lastError = 'no connection yet';
   /** Why nothing may be done over this connection, ever. */
   private useless: LockStoreError | undefined;
+  /** Why nothing can be done until somebody changes the password; it is tried again and again. */
+  private denied: LockStoreError | undefined;
   /** When the server was last heard, or the connection made. */
   private heardAt = Infinity;
+  /** Whether it was up, and nobody was told that it is no more. */
+  private serving = false;
+  private lostAt: number | undefined;
+  private connections = 0;
+  /** A server in cluster mode takes no script call for two names. */
+  private oneKeyACall = false;
+  /** It has the only shard of its cluster: what has moved is on the way to another master of that shard. */
+  private onlyShard = false;
+  private terms: string;
+  private learning: Promise<void> | undefined;
+  /** The question for the server's clock that is on its way. */
+  private asking: Promise<ServerSample> | undefined;
   private readonly failures: RedisFailures;
-  private readonly batch = new ScriptBatch<ScriptName>((name, calls) => this.run(name, calls));
+  private readonly batch = new ScriptBatch<ScriptName>((name, calls) => this.run(name, calls), 'release');
   private readonly waiting = new Set<(error?: LockStoreError) => void>();
   private readonly deadlines: Deadlines;
 
@@ -37,30 +74,26 @@ export class RedisConnection implements CommandHost {
     private readonly client: Redis,
     private readonly address: string,
     private readonly clock: Clock,
-    private readonly onUp: () => void,
-    /** The argument that all scripts begin with. */
-    private readonly terms: string,
+    private readonly on: ConnectionListener,
+    /** The argument that all scripts begin with; `countable` says that a message without a hearer was heard by nobody. */
+    private readonly termsFor: (countable: boolean) => string,
   ) {
+    this.terms = termsFor(true);
     this.deadlines = new Deadlines(clock);
     this.failures = new RedisFailures(address, [client.options.password, client.options.sentinelPassword]);
-    client.on('error', (error: Error) => {
-      this.lastError = this.failures.wordsOf(error);
-      if (NO_SUCH_DB.test(error.message)) this.useless = this.failures.useless(this.lastError);
-    });
+    client.on('error', (error: Error) => this.hearError(error));
     client.on('connect', () => (this.heardAt = clock.now()));
     client.on('ready', () => void this.greet());
-    client.on('close', () => {
-      this.up = false;
-      this.sample = undefined;
-    });
+    client.on('close', () => this.lose());
   }
 
-  /** Resolves when the connection is up; rejects after `timeout` ms. */
+  /** Resolves when the connection is up; rejects after `timeout` ms, or at once when the server does not let us in. */
   ready(timeout: number): Promise<void> {
     if (this.up) return Promise.resolve();
     if (this.closed)
       return Promise.reject(new LockStoreError(`The connection to ${this.address} is closed.`));
-    if (this.useless) return Promise.reject(this.useless);
+    const refusal = this.useless ?? this.denied;
+    if (refusal) return Promise.reject(refusal);
     if (!this.started) {
       this.started = true;
       this.client.connect().catch((error: Error) => (this.lastError = this.failures.wordsOf(error)));
@@ -72,33 +105,55 @@ export class RedisConnection implements CommandHost {
         if (error) reject(error);
         else resolve();
       };
-      const cancel = this.clock.after(timeout, () => {
+      const giveUp = (): void => {
+        if (!this.waiting.has(settle)) return;
         this.resetIfSilent();
         settle(this.failures.unreachable(this.lastError, timeout));
-      });
+      };
+      // After a turn of the event loop: when it was late, what makes the connection may wait in the socket.
+      const cancel = this.clock.after(timeout, () => this.clock.breathe(giveUp));
       this.waiting.add(settle);
     });
   }
 
-  /** Sends one command; rejects with LockStoreError when it fails or is not answered within `timeout` ms. */
-  command<T>(what: string, timeout: number, send: (client: Redis) => Promise<T>): Promise<T> {
+  /**
+   * Sends one command; rejects with LockStoreError when it fails or is not answered within `timeout` ms. What was not
+   * sent at all is sent once more over the next connection; also what may have been read, when it is `repeatable`.
+   */
+  command<T>(
+    what: string,
+    timeout: number,
+    send: (client: Redis) => Promise<T>,
+    repeatable = false,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const command = new PendingCommand<T>(this, what, timeout, this.clock.now(), resolve, reject);
       this.deadlines.add(command);
-      send(this.client).then(
-        (value) => command.resolve(value),
-        (error) => command.reject(error),
-      );
+      const ask = (again: boolean): void =>
+        void send(this.client).then(
+          (value) => command.resolve(value),
+          (error: Error) => {
+            if (!again && this.mayGoAgain(error, repeatable)) this.whenUp(command, () => ask(true));
+            else command.reject(error);
+          },
+        );
+      ask(false);
     });
   }
 
   /** Runs a script for one key. Rejects as `command`. */
-  script(name: ScriptName, key: string, args: ScriptArguments, timeout: number): Promise<unknown> {
+  script(
+    name: ScriptName,
+    key: string,
+    args: ScriptArguments,
+    timeout: number,
+    repeatable = false,
+  ): Promise<unknown> {
     const run = (client: Redis): Promise<unknown> =>
       new Promise((resolve, reject) =>
-        runScript(client, name, [key], [this.terms, ...args], resolve, reject),
+        runScript(client, name, [key], [this.terms, ...args], this.unknown, resolve, reject),
       );
-    return this.command(name, timeout, run);
+    return this.command(name, timeout, run, repeatable);
   }
 
   /** Runs a script that serves many keys, together with what else is asked of it in this turn. */
@@ -114,7 +169,8 @@ export class RedisConnection implements CommandHost {
 
   refused(command: PendingCommand, error: unknown): LockStoreError {
     this.deadlines.delete(command);
-    if ((error as Error).message.startsWith('READONLY')) this.leaveReplica();
+    const code = codeOf(error as Error);
+    if (code === 'READONLY' || (code === 'MOVED' && this.onlyShard)) this.leaveReplica();
     return this.failures.of(command.what, error);
   }
 
@@ -123,13 +179,32 @@ export class RedisConnection implements CommandHost {
     return this.failures.silent(what, timeout);
   }
 
+  /** The server knows a script no more, and so perhaps none: it is told all of them again. */
+  readonly unknown = (): void => {
+    this.learning ??= loadScripts(this.client).finally(() => (this.learning = undefined));
+  };
+
+  failed(name: ScriptName, calls: readonly ScriptCall[], error: Error): void {
+    if (calls.length > 1 && codeOf(error) === 'CROSSSLOT') {
+      // A cluster that did not say what it is. It has done nothing of this.
+      this.oneKeyACall = true;
+      return this.run(name, calls);
+    }
+    for (const call of calls) {
+      const { command } = call;
+      if (call.again || !this.mayGoAgain(error, REPEATABLE.has(name))) command.reject(error);
+      else {
+        call.again = true;
+        this.whenUp(command, () => this.batch.add(name, call));
+      }
+    }
+  }
+
   /** A sample of the server's clock: the present one, or a new one. */
-  async measured(timeout: number): Promise<ServerSample> {
-    if (this.sample) return this.sample;
-    const sentAt = this.clock.now();
-    const [seconds, micros] = await this.command('time', timeout, (client) => client.time());
-    const time = Number(seconds) * 1_000_000 + Number(micros);
-    return (this.sample = { sentAt, receivedAt: this.clock.now(), time });
+  measured(timeout: number): Promise<ServerSample> {
+    if (this.sample) return Promise.resolve(this.sample);
+    // A crowd without a sample asks once; each has a deadline of its own.
+    return this.command('time', timeout, () => (this.asking ??= this.askTime()), true);
   }
 
   close(): void {
@@ -142,12 +217,41 @@ export class RedisConnection implements CommandHost {
     this.deadlines.close();
   }
 
+  private askTime(): Promise<ServerSample> {
+    const sentAt = this.clock.now();
+    return this.client
+      .time()
+      .then(([seconds, micros]) => {
+        const time = Number(seconds) * 1_000_000 + Number(micros);
+        return (this.sample = { sentAt, receivedAt: this.clock.now(), time });
+      })
+      .finally(() => (this.asking = undefined));
+  }
+
+  /** Whether a command that failed so is to be sent once more: nothing of it was read, or it does not matter. */
+  private mayGoAgain(error: Error, repeatable: boolean): boolean {
+    return !this.closed && (isUnsent(error) || (repeatable && isLost(error)));
+  }
+
+  /** Sends what failed with the connection over the next one, as long as the command has time. */
+  private whenUp(command: PendingCommand, send: () => void): void {
+    this.up = false; // the news of that may be under way
+    this.ready(command.deadline - this.clock.now()).then(
+      () => command.tooLate || send(),
+      (error: LockStoreError) => {
+        this.deadlines.delete(command);
+        command.fail(error);
+      },
+    );
+  }
+
   /** A connection may die without a word: rather than to wait for TCP to notice, a new one is made. */
   private resetIfSilent(): void {
     const { status } = this.client;
     if (this.closed || (status !== 'connect' && status !== 'ready')) return;
     if (this.clock.now() - this.heardAt < SILENCE) return;
     this.heardAt = Infinity; // once: ioredis adds a listener each time
+    this.lastError = 'it did not answer';
     this.client.disconnect(true);
   }
 
@@ -163,24 +267,75 @@ export class RedisConnection implements CommandHost {
       client.stream.cork();
       client.time().catch(() => undefined);
     }
-    runForMany(client, name, terms, calls);
+    if (this.oneKeyACall) for (const call of calls) runForMany(client, name, terms, [call], this);
+    else runForMany(client, name, terms, calls, this);
     if (tellsFirst) client.stream.uncork();
   }
 
   /** After a failover the address may lead to a replica; a new connection finds the new master. */
   private leaveReplica(): void {
-    if (this.up) this.client.disconnect(true);
+    if (this.up) {
+      this.lastError = 'it is a replica now';
+      this.client.disconnect(true);
+    }
     this.up = false;
   }
 
+  private hearError(error: Error): void {
+    this.lastError = this.failures.wordsOf(error);
+    if (NO_SUCH_DB.test(error.message)) this.useless = this.failures.useless(this.lastError);
+    this.denied = DENIED.test(error.message) ? this.failures.denied(this.lastError) : undefined;
+    if (!this.denied) return;
+    for (const settle of [...this.waiting]) settle(this.denied);
+  }
+
+  private lose(): void {
+    this.up = false;
+    this.sample = undefined;
+    this.asking = undefined;
+    if (!this.serving || this.closed) return;
+    this.serving = false;
+    this.lostAt = this.clock.now();
+    outsideContext(() => this.on.lost(this.lastError)); // a write that failed brings it, in the context of its caller
+  }
+
   private async greet(): Promise<void> {
-    this.runId = await this.client.info('server').then(runIdIn, () => '');
-    if (this.closed || this.client.status !== 'ready') return;
+    const { client } = this;
+    const connection = (this.connections += 1);
+    // Together: a server far away is asked once.
+    const [info] = await Promise.all([client.info('server').catch(() => ''), loadScripts(client)]);
+    this.runId = runIdIn(info);
+    await this.learnTopology(info);
+    if (this.closed || connection !== this.connections || client.status !== 'ready') return;
+    this.denied = undefined;
     this.up = this.useless === undefined;
     for (const settle of [...this.waiting]) settle(this.useless);
-    if (this.up) this.onUp();
-    else this.client.disconnect();
+    if (!this.up) return client.disconnect();
+    this.serving = true;
+    this.lastError = 'the connection was closed';
+    if (this.lostAt !== undefined) this.on.back(this.clock.now() - this.lostAt);
+    this.lostAt = undefined;
+    this.on.up();
   }
+
+  /** A server in cluster mode serves one name a call, and no names at all when there are several shards. */
+  private async learnTopology(info: string): Promise<void> {
+    const mode = /^redis_mode:(\w+)/m.exec(info)?.[1];
+    const asked = mode === undefined ? await this.client.cluster('INFO').catch(() => '') : '';
+    const clustered = mode === 'cluster' || /^cluster_state:/m.test(asked);
+    this.oneKeyACall ||= clustered;
+    this.terms = this.termsFor(!clustered);
+    if (!clustered) return;
+    const slots: unknown = await this.client.cluster('SLOTS').catch(() => undefined);
+    const shards = Array.isArray(slots) ? mastersIn(slots) : undefined;
+    this.onlyShard = shards === 1;
+    if (shards !== undefined && shards > 1) this.useless = this.failures.sharded(shards);
+  }
+}
+
+/** How many masters the answer to CLUSTER SLOTS names. */
+function mastersIn(slots: readonly unknown[]): number {
+  return new Set(slots.map((each) => String((each as readonly unknown[])[2]))).size;
 }
 
 /** The server's run id in the answer to INFO. */

@@ -1,29 +1,61 @@
 import { LockStoreError } from '../../base/lock-store-error.js';
 import { withoutCredentials } from './redis-address.js';
 
-// The server's words after which trying again is in vain.
-const DEFINITE = /^(OOM|NOAUTH|WRONGPASS|NOPERM|MISCONF|NOREPLICAS|ERR|CROSSSLOT) /;
+// The code of an error stands at its beginning; of an error inside a script, Redis 6.2 puts it into a sentence of its
+// own: "ERR Error running script …: @user_script: 36: -READONLY You can't write against a read only replica."
+const CODE =
+  /(?:^|-|: )(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM|NOAUTH|WRONGPASS|NOPERM|MISCONF|NOREPLICAS|WRONGTYPE|CROSSSLOT|MOVED|ASK)\b/;
+// After these, trying again is in vain.
+const DEFINITE = /^(OOM|NOAUTH|WRONGPASS|NOPERM|MISCONF|NOREPLICAS|ERR|CROSSSLOT|MOVED)$/;
+const UNSENT = /^Stream isn't writeable/;
+const LOST = /^(Connection is closed|Reached the max retries per request)/;
 
 // The client's words for a connection that is gone speak of its options, which are not the user's to set.
 const OUR_WORDS: readonly (readonly [known: RegExp, ours: string])[] = [
-  [/^Stream isn't writeable/, 'the connection is down, and nothing was sent'],
-  [
-    /^(Connection is closed|Reached the max retries per request)/,
-    'the connection was lost before the answer came; its outcome is unknown',
-  ],
+  [UNSENT, 'the connection is down, and nothing was sent'],
+  [LOST, 'the connection was lost before the answer came; its outcome is unknown'],
 ];
+
+const ONE_SHARD =
+  'Locks take one server, by itself or behind Sentinel, or a cluster of one shard by the address of its master.';
+
+/** The server's code of an error: READONLY, OOM, ERR, … */
+export function codeOf({ message }: Error): string | undefined {
+  return CODE.exec(message)?.[1] ?? /^[A-Z]+(?= )/.exec(message)?.[0];
+}
+
+/** Whether a command failed before any of it was sent. */
+export function isUnsent(error: Error): boolean {
+  return UNSENT.test(error.message);
+}
+
+/** Whether the connection went away under a command: the server may have read it, or not. */
+export function isLost(error: Error): boolean {
+  return LOST.test(error.message);
+}
 
 /** What went wrong at one server, in words that never show its password. */
 export class RedisFailures {
+  private readonly secrets: readonly RegExp[];
+
   constructor(
     private readonly address: string,
-    private readonly secrets: readonly (string | null | undefined)[],
-  ) {}
+    secrets: readonly (string | null | undefined)[],
+  ) {
+    // As a token of its own only: a password of one letter is a part of most words.
+    this.secrets = secrets
+      .filter((secret) => Boolean(secret))
+      .map((secret) => {
+        const text = (secret as string).replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+        return new RegExp(`(?<![\\p{L}\\p{N}])${text}(?![\\p{L}\\p{N}])`, 'gu');
+      });
+  }
 
   /** The error of a command that failed. */
   of(what: string, error: unknown): LockStoreError {
     const theirs = this.wordsOf(error as Error).replace(/^ERR (?=LOCK)/, ''); // some servers put it before our own words
     const words = OUR_WORDS.find(([known]) => known.test(theirs))?.[1] ?? theirs;
+    const code = codeOf(new Error(words));
     const refused = { refused: true };
     const [, kind] = /^LOCKFOREIGN (a \w+)/.exec(words) ?? [];
     if (kind)
@@ -39,23 +71,49 @@ export class RedisFailures {
         undefined,
         refused,
       );
-    if (words.startsWith('LOCKFOREIGN') || words.startsWith('WRONGTYPE'))
+    if (words.startsWith('LOCKFOREIGN') || code === 'WRONGTYPE')
       return new LockStoreError(
         `The key of this lock at ${this.address} holds a foreign value (${words}); choose another namespace or remove it.`,
         undefined,
         { refused: true, foreign: true },
       );
+    if (code === 'MOVED')
+      return new LockStoreError(
+        `Redis at ${this.address} does not serve this name: it is one node of a cluster, and another node has the name ` +
+          `(${words}). ${ONE_SHARD}`,
+        undefined,
+        refused,
+      );
     // The client's own error carries the arguments of its command, and those may be credentials.
     return new LockStoreError(`Redis at ${this.address} failed ${what}: ${words}`, undefined, {
       cause: new Error(words),
-      refused: DEFINITE.test(words),
+      refused: code !== undefined && DEFINITE.test(code),
     });
+  }
+
+  /** The error of a server that does not let us in. */
+  denied(words: string): LockStoreError {
+    return new LockStoreError(
+      `Redis at ${this.address} refused the user or the password: ${words}`,
+      undefined,
+      { refused: true },
+    );
+  }
+
+  /** The error of a cluster that keeps names on several servers. */
+  sharded(shards: number): LockStoreError {
+    return this.useless(
+      `it is one node of a cluster of ${shards} shards, and the other shards have names of their own. ${ONE_SHARD}`.replace(
+        /\.$/,
+        '',
+      ),
+    );
   }
 
   /** The error of a server that could not be asked. */
   unreachable(words: string, timeout: number): LockStoreError {
     return new LockStoreError(
-      `Redis at ${this.address} is not reachable (${words}); gave up after ${Math.round(timeout)} ms.`,
+      `Redis at ${this.address} is not reachable (${words}): no connection within ${Math.round(timeout)} ms.`,
     );
   }
 
@@ -75,7 +133,7 @@ export class RedisFailures {
 
   wordsOf(error: Error): string {
     let words = withoutCredentials(error.message || (error as NodeJS.ErrnoException).code || String(error));
-    for (const secret of this.secrets) if (secret) words = words.replaceAll(secret, '***');
+    for (const secret of this.secrets) words = words.replace(secret, '***');
     return words;
   }
 }

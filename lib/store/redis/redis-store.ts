@@ -31,6 +31,9 @@ export interface RedisStoreSettings {
   /** `host:pid` of this process. */
   readonly process: string;
   readonly clock: Clock;
+  /** Told when the connection that commands go over is lost, and when it is up again, so many milliseconds later. */
+  readonly lost?: (why: string) => void;
+  readonly back?: (after: number) => void;
 }
 
 /** Locks in one Redis: one hash per name, one channel per session. */
@@ -62,8 +65,8 @@ export class RedisStore implements LockStore {
       recipe.open(connectionName),
       recipe.address,
       clock,
-      () => this.wake(),
-      encodeTerms(this.fenceMemory, channelPrefix, true),
+      { up: () => this.wake(), lost: settings.lost ?? nothing, back: settings.back ?? nothing },
+      (countable) => encodeTerms(this.fenceMemory, channelPrefix, countable),
     );
     this.records = new RecordReader(this.connection, this.prefix, recipe.address);
     this.channel = new RedisChannel(channelPrefix + this.session, () => recipe.open(connectionName), clock, {
@@ -186,6 +189,8 @@ export class RedisStore implements LockStore {
       else listener.ignored?.();
   }
 }
+
+const nothing = (): void => undefined;
 
 /** Names the lock in what something fails with. */
 function naming(name: string): (error: unknown) => never {

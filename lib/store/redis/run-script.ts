@@ -11,6 +11,29 @@ const SHA = Object.fromEntries(
   Object.entries(SCRIPTS).map(([name, lua]) => [name, createHash('sha1').update(lua).digest('hex')]),
 ) as Record<ScriptName, string>;
 
+/**
+ * Makes the server know all scripts, so that none has to be sent a second time as a text: a process that ends right
+ * after its release is not there to do so. Redis forgets what EVAL brought, but not what was loaded. Where the server
+ * does not let us, each script comes with its first EVAL.
+ */
+export async function loadScripts(client: Redis): Promise<void> {
+  const names = Object.keys(SCRIPTS) as ScriptName[];
+  const asked: Promise<unknown> = client.script('EXISTS', ...names.map((name) => SHA[name]));
+  const known = await asked.catch(() => undefined);
+  if (!Array.isArray(known)) return;
+  // Nobody waits for them: what is sent over this connection after them is read after them.
+  for (const [index, name] of names.entries())
+    if (Number(known[index]) !== 1) client.script('LOAD', SCRIPTS[name]).catch(() => undefined);
+}
+
+/** What else a script has to say than its answer. */
+export interface ScriptHost {
+  /** The server did not know a script, and may have forgotten all of them. */
+  readonly unknown: () => void;
+  /** None of these calls has an answer. */
+  failed(name: ScriptName, calls: readonly ScriptCall[], error: Error): void;
+}
+
 /** Runs a script by its digest; a server that does not know it is sent the whole text. */
 // Callbacks, not await: every command comes through here, and each promise counts.
 export function runScript(
@@ -18,12 +41,14 @@ export function runScript(
   name: ScriptName,
   keys: readonly string[],
   args: ScriptArguments,
+  unknown: () => void,
   answered: (reply: unknown) => void,
-  failed: (error: unknown) => void,
+  failed: (error: Error) => void,
 ): void {
   client.evalsha(SHA[name], keys.length, ...keys, ...args).then(answered, (error: Error) => {
     if (!error.message.startsWith('NOSCRIPT')) return failed(error);
     client.eval(SCRIPTS[name], keys.length, ...keys, ...args).then(answered, failed);
+    unknown();
   });
 }
 
@@ -33,12 +58,13 @@ export function runForMany(
   name: ScriptName,
   terms: string,
   calls: readonly ScriptCall[],
+  host: ScriptHost,
 ): void {
+  const failed = (error: Error): void => host.failed(name, calls, error);
   const [only] = calls;
   if (only && calls.length === 1) {
     const answered = (reply: unknown): void => settle(only, Array.isArray(reply) ? reply[0] : reply);
-    const failed = (error: unknown): void => only.command.reject(error);
-    return runScript(client, name, [only.key], [terms, ...only.args], answered, failed);
+    return runScript(client, name, [only.key], [terms, ...only.args], host.unknown, answered, failed);
   }
   const keys: string[] = [];
   const args: (string | number)[] = [terms];
@@ -50,10 +76,7 @@ export function runForMany(
     for (let index = 0; index < calls.length; index += 1)
       settle(calls[index] as ScriptCall, Array.isArray(replies) ? replies[index] : replies);
   };
-  const failed = (error: unknown): void => {
-    for (const { command } of calls) command.reject(error);
-  };
-  runScript(client, name, keys, args, answered, failed);
+  runScript(client, name, keys, args, host.unknown, answered, failed);
 }
 
 function settle({ command }: ScriptCall, reply: unknown): void {

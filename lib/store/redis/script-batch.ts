@@ -7,6 +7,8 @@ export interface ScriptCall {
   readonly command: PendingCommand<unknown>;
   /** Whoever the server tells of it is to be told before we are. */
   readonly tellsFirst: boolean;
+  /** It was sent before, over a connection that is gone. */
+  again?: boolean;
 }
 
 // One script call blocks the server for as long as it runs: some microseconds a key. And of a larger crowd the server
@@ -18,13 +20,21 @@ export const MOST_KEYS = 32;
  * call of each script. The server's fixed cost of a script call, and a write to the socket, are then paid once for
  * all of them, and who asks alone waits for nobody. A call names each key once, and what is asked of one key keeps its
  * order.
+ *
+ * Releases wait for the other microtasks that are due, but not for the end of the turn: whoever awaits `using` may end
+ * the process in the next microtask, and the release has to be on its way by then.
  */
 export class ScriptBatch<Name extends string> {
   private pending: { script: Name; calls: ScriptCall[] }[] = [];
   private scriptOf = new Map<string, Name>();
   private gathering = false;
+  private releasing = false;
 
-  constructor(private readonly send: (script: Name, calls: readonly ScriptCall[]) => void) {}
+  constructor(
+    private readonly send: (script: Name, calls: readonly ScriptCall[]) => void,
+    /** The script whose calls leave before whoever asked for them goes on. */
+    private readonly urgent?: Name,
+  ) {}
 
   add(script: Name, call: ScriptCall): void {
     if (!this.gathering) {
@@ -36,10 +46,20 @@ export class ScriptBatch<Name extends string> {
     const before = this.scriptOf.get(call.key);
     if (before !== undefined) this.flush(before);
     this.scriptOf.set(call.key, script);
+    if (script === this.urgent && !this.releasing) {
+      this.releasing = true;
+      queueMicrotask(this.sendUrgent);
+    }
     const group = this.pending.find((each) => each.script === script);
     if (!group) this.pending.push({ script, calls: [call] });
     else if (group.calls.push(call) === MOST_KEYS) this.flush(script);
   }
+
+  private readonly sendUrgent = (): void => {
+    this.releasing = false;
+    if (this.urgent !== undefined && this.pending.some(({ script }) => script === this.urgent))
+      this.flush(this.urgent);
+  };
 
   private endTurn(): void {
     this.gathering = false;

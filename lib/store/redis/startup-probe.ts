@@ -47,6 +47,9 @@ export async function probe(
     maxmemoryPolicy: field('maxmemory_policy'),
   };
   const warnings = [
+    info === '' &&
+      `${store.address} does not answer INFO: its version, its role and whether it may evict locks are not known, and a ` +
+        'lock that is handed to another process costs one more round trip. Allow INFO, if you can.',
     known.role === 'slave' && `${store.address} is a replica: connect to the master, or name its sentinels.`,
     known.version !== undefined &&
       isOlder(known.version) &&

@@ -1,0 +1,108 @@
+import { shown } from '../../base/duration.js';
+import { LockUsageError } from '../../base/lock-usage-error.js';
+import type { ClientLike } from './client-like.js';
+import { kindOfOption } from './redis-option-keys.js';
+
+const GIVE = 'Give a URL, the options of ioredis, or a client of ioredis 5 or 6.';
+
+// What other clients and configurations call it.
+const MEANT: Readonly<Record<string, string>> = {
+  hostname: 'host',
+  url: "the URL itself, as in redis: 'redis://…'",
+  uri: "the URL itself, as in redis: 'redis://…'",
+  user: 'username',
+  pass: 'password',
+  database: 'db',
+  ssl: 'tls: {}',
+  prefix: 'keyPrefix',
+  socket: '{ host, port }, since socket is an option of node-redis',
+  addresses: '{ host, port }, since addresses is an option of GLIDE',
+  token: 'the redis:// URL of the database, since locks need more than its REST API',
+};
+
+/** Why something leads to no Redis, with what to give instead; undefined when it may lead to one. */
+export function refusalOf(source: unknown): string | undefined {
+  if (typeof source === 'string') return undefined;
+  if (typeof source === 'function')
+    return `The option redis was the class or function '${source.name}' itself. ${GIVE}`;
+  if (Array.isArray(source))
+    return (
+      'The option redis takes a URL, the options of ioredis, or a client of ioredis; it was an array. For one server ' +
+      "write { host, port }; for independent masters { quorum: ['redis://…', …] } is not a part of this version."
+    );
+  if (typeof source !== 'object' || source === null)
+    return (
+      'The option redis takes a URL, the options of ioredis, or a client of ioredis; ' +
+      `it was ${shown(source)}.${source === null ? ' Is a variable of the environment missing?' : ''}`
+    );
+  const given = source as Record<string, unknown>;
+  if (typeof given['then'] === 'function') return `The option redis was a promise: await it first. ${GIVE}`;
+  if (isClient(source)) return refusalOfTopology((source as { isCluster?: unknown }).isCluster === true);
+  const looks = looksLike(given);
+  if (looks !== undefined) return `The option redis was ${looks}, which is no client of ioredis. ${GIVE}`;
+  return refusalOfTopology((given['cluster'] ?? given['quorum']) !== undefined);
+}
+
+/** Whether it has the shape of a client of ioredis. */
+export function isClient(source: unknown): source is ClientLike {
+  const client = source as Partial<ClientLike> | null;
+  return (
+    typeof client === 'object' &&
+    client !== null &&
+    typeof client.duplicate === 'function' &&
+    typeof client.status === 'string' &&
+    typeof client.options === 'object'
+  );
+}
+
+/** @throws LockUsageError for keys that ioredis does not know: it would leave them out without a word */
+export function checkOptionKeys(options: object): void {
+  // A connector of the user's own may have options of its own.
+  if ('Connector' in options && options.Connector !== undefined) return;
+  const unknown = Object.entries(options)
+    .filter(([key, value]) => value !== undefined && kindOfOption(key) === undefined)
+    .map(([key]) => key);
+  if (unknown.length === 0) return;
+  const meant = unknown.flatMap((key) => (MEANT[key] ? [`instead of ${key} write ${MEANT[key]}`] : []));
+  throw new LockUsageError(
+    `The option redis has ${unknown.length === 1 ? 'a key' : 'keys'} that ioredis does not know: ${unknown.join(', ')}. ` +
+      (meant.length > 0
+        ? `${capitalised(meant.join('; '))}.`
+        : 'Write it as ioredis does, or leave it out. ' + GIVE),
+  );
+}
+
+function refusalOfTopology(several: boolean): string | undefined {
+  return several
+    ? 'The option redis takes one server, by itself or behind Sentinel: clusters and quorums are not a part of this version.'
+    : undefined;
+}
+
+/** What an object that is no plain object of options looks like. */
+function looksLike(source: Record<string, unknown>): string | undefined {
+  const name = (Object.getPrototypeOf(source) as { constructor?: { name?: string } } | null)?.constructor
+    ?.name;
+  const has = (...methods: string[]): boolean =>
+    methods.every((method) => typeof source[method] === 'function');
+  if (has('sendCommand', 'execute') && 'totalClients' in source) return 'a pool of clients of node-redis';
+  if (has('sendCommand') && 'isOpen' in source) return 'a client of node-redis';
+  if (/^RedisMock/.test(name ?? '')) return "a client of ioredis-mock (in tests write redis: 'memory')";
+  if (/^Glide/.test(name ?? '') || has('customCommand', 'invokeScript')) return 'a client of GLIDE';
+  if (has('pipeline', 'createScript')) return 'a client of @upstash/redis';
+  return isPlain(source) ? undefined : `an object of the class '${name ?? ''}'`;
+}
+
+/** Whether all that there is of it are its own values: what a prototype gives is lost when options are copied. */
+function isPlain(source: object): boolean {
+  for (let each = Object.getPrototypeOf(source) as object | null; each;) {
+    const above = Object.getPrototypeOf(each) as object | null;
+    // Also the Object of another realm, as in a test runner.
+    if (above !== null && Object.getOwnPropertyNames(each).some((key) => key !== 'constructor')) return false;
+    each = above;
+  }
+  return true;
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,25 @@
+import { arenaForTests } from '../support/arena.js';
+import { Child } from '../support/child.js';
+import { describeWithRealRedis } from '../support/real-redis.js';
+
+describeWithRealRedis('a process that ends right after its work', () => {
+  const arena = arenaForTests();
+
+  it.each(['using', 'two', 'forty', 'once'])(
+    '%s: leaves nothing held',
+    async (way) => {
+      for (const scripts of ['unknown', 'known']) {
+        if (scripts === 'unknown') await arena.admin.script('FLUSH');
+        const child = new Child('test/support/exit-after.ts', arena.server.url, way);
+        expect([await child.exited, child.said]).toEqual([7, '']);
+        const locks = arena.open();
+        const held: string[] = [];
+        for await (const { name, inUse } of locks.list()) if (inUse > 0) held.push(name);
+        expect(held).toEqual([]);
+        if (way === 'once')
+          expect(await locks.once('job', () => 1, { doneTtl: '1m' })).toEqual({ ran: false });
+      }
+    },
+    30_000,
+  );
+});
