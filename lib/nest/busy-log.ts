@@ -9,13 +9,14 @@ export class BusyLog {
   private readonly names = new Map<string, number>();
   private count = 0;
   private timer: NodeJS.Timeout | undefined;
+  private closed = false;
 
   constructor(private readonly log: (line: string) => void) {}
 
   refused({ message, lockName = '' }: LockError): void {
     if (this.timer === undefined) {
       this.log(message);
-      this.wait();
+      if (!this.closed) this.wait();
       return;
     }
     this.count += 1;
@@ -23,8 +24,9 @@ export class BusyLog {
     if (before !== undefined || this.names.size < MOST_NAMES) this.names.set(lockName, (before ?? 0) + 1);
   }
 
-  /** Says what is left to say. The next refusal is logged at once. */
+  /** Says what is left to say, and starts no timer any more: what is refused from now on is logged at once. */
   close(): void {
+    this.closed = true;
     clearTimeout(this.timer);
     this.timer = undefined;
     this.summarise();

@@ -155,7 +155,7 @@ describe('a profile', () => {
     );
     const nested = { profile: 'other' } as LockProfile;
     expect((await errorOf(start({ patient: nested }))).message).toMatch(
-      /cannot choose a registration or a profile/,
+      /cannot choose a registration, a profile or a signal/,
     );
   });
 });
