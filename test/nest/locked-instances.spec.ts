@@ -118,7 +118,7 @@ describe('an instance', () => {
       .compile();
     open.push(module);
     for (const token of [Stock, 'made', 'value', 'promised'])
-      expect(await module.get<Stock>(token).reserve()).toBe('reserved');
+      expect(await (await module.get<Stock | Promise<Stock>>(token)).reserve()).toBe('reserved');
     expect(await (await module.resolve<Stock>('transient')).reserve()).toBe('reserved');
   });
 
