@@ -47,7 +47,7 @@ export class BusyLog {
     const others = count - [...this.names.values()].reduce((sum, times) => sum + times, 0);
     if (others > 0) named.push(`other locks (${others})`);
     this.log(
-      `Within the last second ${count} more ${count === 1 ? 'call was' : 'calls were'} refused because a lock was busy: ` +
+      `Within the last second ${count} more ${count === 1 ? 'call' : 'calls'} did not get the lock: ` +
         `${named.join(', ')}.`,
     );
     this.count = 0;

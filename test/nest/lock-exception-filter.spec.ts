@@ -243,12 +243,14 @@ describe('a burst of refusals', () => {
     jest.advanceTimersByTime(1_000);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(
-      /500 more calls were refused.*'a' \(250\), 'name1' \(1\).*other locks \(241\)\.$/,
+      /500 more calls did not get the lock: 'a' \(250\), 'name1' \(1\).*other locks \(241\)\.$/,
     );
     expect(lines.splice(0)[0]!.length).toBeLessThan(400);
     refuse('b');
     jest.advanceTimersByTime(1_000);
-    expect(lines.splice(0)).toEqual([expect.stringMatching(/ 1 more call was refused.*: 'b' \(1\)\.$/)]);
+    expect(lines.splice(0)).toEqual([
+      expect.stringMatching(/ 1 more call did not get the lock: 'b' \(1\)\.$/),
+    ]);
     jest.advanceTimersByTime(1_000);
     expect(jest.getTimerCount()).toBe(0);
     refuse('c');
