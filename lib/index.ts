@@ -28,9 +28,9 @@ export {
 export { type HttpMappingOptions, type LockErrorBody, toHttpException } from './nest/http-exception.js';
 export { InjectLocks } from './nest/inject-locks.js';
 export { LockInterceptor } from './nest/lock-interceptor.js';
-export { type LockedDecorator, type LockKey, type LockNames } from './nest/lock-key.js';
+export { type LockedDecorator, type LockKey, type LockNames, type LockSignal } from './nest/lock-key.js';
 export { Locked } from './nest/locked.js';
-export { type LockedOptions, type LockProfile } from './nest/locked-options.js';
+export { type LockedOptions, type LockInterceptorOptions, type LockProfile } from './nest/locked-options.js';
 export { getLocksToken } from './nest/locks-token.js';
 export { type StoreFindings } from './store/store-findings.js';
 export { type ClientLike } from './store/redis/client-like.js';

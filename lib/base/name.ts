@@ -3,10 +3,14 @@ import { LockUsageError } from './lock-usage-error.js';
 
 const LONGEST_NAME = 512;
 const NEVER_A_SEGMENT = /(?:^|:)(undefined|null|NaN|\[object Object\])(?:$|:)/;
+/** Words that a person may be called, and that a template literal makes of a missing value. */
+const ALSO_WORDS: ReadonlySet<string> = new Set(['undefined', 'null', 'NaN']);
+// With the flag u, a surrogate that belongs to a pair is part of its character and does not match.
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * Checks what a user locks: 1 to 512 bytes, and no segment between colons that is the trace of a
- * forgotten value (`undefined`, `null`, `NaN`, `[object Object]`).
+ * forgotten value (`undefined`, `null`, `NaN`, `[object Object]`), and no half of a surrogate pair.
  *
  * @throws LockUsageError
  */
@@ -19,11 +23,19 @@ export function checkName(name: unknown): string {
       `A lock name is 1 to ${LONGEST_NAME} bytes long; ${shown(name)} has ${bytes}.`,
       name.slice(0, LONGEST_NAME),
     );
+  // UTF-8 has no lone surrogates: all of them become U+FFFD, so different names would be one key in Redis.
+  if (bytes !== name.length && LONE_SURROGATE.test(name))
+    throw new LockUsageError(
+      `The lock name ${shown(name)} has half of a surrogate pair (a character that was cut in two), which cannot be ` +
+        'stored: different names would become the same lock. Cut texts by code points, or hash them.',
+      name,
+    );
   const trace = NEVER_A_SEGMENT.exec(name)?.[1];
   if (trace !== undefined)
     throw new LockUsageError(
       `The lock name '${name}' has the segment '${trace}', which is the trace of a missing value: ` +
-        'every caller without one would share this lock. Check what the key is made of.',
+        'every caller without one would share this lock. Check what the key is made of; lockName(…) takes the ' +
+        'parts of a name, also when one of them is such a word.',
       name,
     );
   return name;
@@ -31,9 +43,11 @@ export function checkName(name: unknown): string {
 
 /**
  * Joins parts into a lock name: `lockName('order', 7, 'pay')` is `order:7:pay`. Escapes `:` and `%` in the
- * parts, so `('x:y', 'z')` and `('x', 'y:z')` are different names.
+ * parts, so `('x:y', 'z')` and `('x', 'y:z')` are different names; the strings `'null'`, `'undefined'` and `'NaN'`
+ * are parts like any other (`('user', 'null')` is `user:%6Eull`). Different parts never give the same name, except
+ * that a number is the same part as its text.
  *
- * @throws LockUsageError for null, undefined, NaN and objects.
+ * @throws LockUsageError for the values null, undefined and NaN, for objects and for empty strings
  * @publicApi
  */
 export function lockName(...parts: readonly (string | number | bigint | boolean)[]): string {
@@ -51,5 +65,7 @@ function segment(part: unknown, index: number): string {
     throw new LockUsageError(
       `lockName takes non-empty strings, numbers, bigints and booleans; part ${index + 1} was ${shown(part)}.`,
     );
-  return String(part).replace(/[%:]/g, (mark) => (mark === '%' ? '%25' : '%3A'));
+  const text = String(part).replace(/[%:]/g, (mark) => (mark === '%' ? '%25' : '%3A'));
+  // A word in a part is meant; escaped, it is not taken for a missing value. No other part can look like it.
+  return ALSO_WORDS.has(text) ? `%${text.charCodeAt(0).toString(16).toUpperCase()}${text.slice(1)}` : text;
 }

@@ -1,6 +1,6 @@
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { LockService } from '../locks/lock-service.js';
-import { slotsOf } from './lock-slot.js';
+import { fillSlot, slotsOf } from './lock-slot.js';
 
 /**
  * Makes the `@Locked` methods of an instance that Nest did not make (`new Service()`, a request-scoped
@@ -16,6 +16,6 @@ export function connectLocks<T extends object>(instance: T, locks: LockService):
       `${instance.constructor?.name ?? 'The object'} has no @Locked method, so there is nothing to connect; ` +
         'pass an instance of a class with @Locked methods.',
     );
-  for (const slot of slots) Reflect.set(instance, slot, locks);
+  for (const slot of slots) fillSlot(instance, slot, locks);
   return instance;
 }

@@ -11,8 +11,10 @@ import { LockExceptionFilter } from './lock-exception-filter.js';
 import { attachProfiles } from './lock-profiles.js';
 import { LockRegistration } from './lock-registration.js';
 import { LockedInstances } from './locked-instances.js';
-import { getLocksToken } from './locks-token.js';
+import { copiesOfLockService, getLocksToken } from './locks-token.js';
+import { checkModuleOptions } from './module-options.js';
 import { NoFilter } from './no-filter.js';
+import { warnOfTwins } from './twin-registrations.js';
 
 const OPTIONS = Symbol('the options of DistributedLockModule');
 const EXTRAS: DistributedLockExtras = { isGlobal: true, name: undefined };
@@ -26,7 +28,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<DistributedLoc
     ...definition,
     global: isGlobal ?? true,
     providers: [...(definition.providers ?? []), ...providersOf(name)],
-    exports: [getLocksToken(name)],
+    exports: [getLocksToken(name), ...otherTokensOf(name)],
   }))
   .build();
 
@@ -41,6 +43,8 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<DistributedLoc
 export class DistributedLockModule extends ConfigurableModuleClass {
   /** One registration; without `redis` its locks serialise this process only, and a warning says so. */
   static override forRoot(options: DistributedLockOptions & DistributedLockExtras = {}): DynamicModule {
+    const { name: _, isGlobal: __, ...checked } = options;
+    checkModuleOptions(checked);
     return super.forRoot(options);
   }
 
@@ -54,6 +58,7 @@ function providersOf(name: string | undefined): Provider[] {
   const token = getLocksToken(name);
   return [
     { provide: token, inject: [OPTIONS], useFactory: openLocks },
+    ...otherTokensOf(name).map((other) => ({ provide: other, useExisting: token })),
     {
       provide: LockRegistration,
       inject: [token, OPTIONS, ModulesContainer],
@@ -63,7 +68,10 @@ function providersOf(name: string | undefined): Provider[] {
         modules: ModulesContainer,
       ) => {
         attachProfiles(locks, profiles);
-        return new LockRegistration(locks, new LockedInstances(modules, name));
+        const instances = new LockedInstances(modules, name);
+        instances.connect(locks); // here and not in a hook: hooks of other modules may come before ours
+        warnOfTwins(modules, DistributedLockModule, name);
+        return new LockRegistration(locks, instances);
       },
     },
     {
@@ -75,6 +83,13 @@ function providersOf(name: string | undefined): Provider[] {
   ];
 }
 
-function openLocks({ profiles: _, filter: __, ...options }: DistributedLockOptions): LockService {
+/** What classes that another copy of this package decorated ask for, by the class of that copy. */
+function otherTokensOf(name: string | undefined): (typeof LockService)[] {
+  return name === undefined ? copiesOfLockService().filter((other) => other !== LockService) : [];
+}
+
+function openLocks(given: DistributedLockOptions): LockService {
+  checkModuleOptions(given); // those of a factory are known only now
+  const { profiles: _, filter: __, ...options } = given;
   return createLockService({ ...options, log: new Logger('DistributedLock') });
 }

@@ -1,5 +1,5 @@
 import { Inject } from '@nestjs/common';
-import { getLocksToken } from './locks-token.js';
+import { sharedLocksToken } from './locks-token.js';
 
 /**
  * Injects the LockService of a named registration: `@InjectLocks('payments') locks: LockService`.
@@ -8,5 +8,5 @@ import { getLocksToken } from './locks-token.js';
  * @publicApi
  */
 export function InjectLocks(name?: string): ParameterDecorator & PropertyDecorator {
-  return Inject(getLocksToken(name));
+  return Inject(sharedLocksToken(name));
 }

@@ -1,15 +1,30 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  Logger,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
 import { LockError } from '../base/lock-error.js';
+import { BusyLog } from './busy-log.js';
 import { bodyOf, checkHttpMapping, type HttpMappingOptions } from './http-exception.js';
+
+/** Nest asks by `instanceof`, which errors of another copy of this package would not pass; LockError.is goes by the code. */
+abstract class AnyLockError {
+  static [Symbol.hasInstance](error: unknown): boolean {
+    return LockError.is(error);
+  }
+}
 
 /**
  * Answers lock errors that leave an HTTP handler, over Express and Fastify. What the answer does not tell
- * goes to the log: busy locks as `log`, the others as `error`.
+ * goes to the log: busy locks as `log`, a burst of them in one line a second, the others as `error`.
  */
-@Catch(LockError)
-export class LockExceptionFilter implements ExceptionFilter<LockError> {
+@Catch(AnyLockError)
+export class LockExceptionFilter implements ExceptionFilter<LockError>, OnApplicationShutdown {
   private readonly logger = new Logger('DistributedLock');
+  private readonly busy = new BusyLog((line) => this.logger.log(line));
 
   constructor(
     private readonly adapters: HttpAdapterHost,
@@ -24,7 +39,7 @@ export class LockExceptionFilter implements ExceptionFilter<LockError> {
     const { httpAdapter } = this.adapters;
     const response: unknown = host.switchToHttp().getResponse();
     const body = bodyOf(error, this.options);
-    if (error.code === 'LOCK_BUSY') this.logger.log(error.message);
+    if (error.code === 'LOCK_BUSY') this.busy.refused(error);
     else this.logger.error(error);
 
     if (httpAdapter.isHeadersSent(response)) {
@@ -34,5 +49,10 @@ export class LockExceptionFilter implements ExceptionFilter<LockError> {
     if (body.retryAfter !== undefined)
       httpAdapter.setHeader(response, 'Retry-After', String(body.retryAfter));
     httpAdapter.reply(response, body, body.statusCode);
+  }
+
+  /** Says what a burst has left to say, and leaves no timer. */
+  onApplicationShutdown(): void {
+    this.busy.close();
   }
 }

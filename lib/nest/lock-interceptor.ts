@@ -7,22 +7,27 @@ import {
   type Type,
 } from '@nestjs/common';
 import { Observable, Subscription } from 'rxjs';
+import { shown } from '../base/duration.js';
+import { LockUsageError } from '../base/lock-usage-error.js';
 import { LockService } from '../locks/lock-service.js';
 import { orRejected } from '../locks/or-rejected.js';
 import { type LockNames, namesOf } from './lock-key.js';
 import { profileOf } from './lock-profiles.js';
 import { lockedCall } from './locked-call.js';
-import type { LockedOptions } from './locked-options.js';
-import { checkLockedOptions } from './locked-settings.js';
-import { getLocksToken } from './locks-token.js';
+import type { LockInterceptorOptions } from './locked-options.js';
+import { checkInterceptorOptions } from './locked-settings.js';
+import { sharedLocksToken } from './locks-token.js';
+import { whenClientIsGone } from './request-close.js';
 
 const WHERE = 'LockInterceptor';
+const GONE = 'The client closed the connection while its request waited for the lock';
 
 /**
  * Runs a handler under a lock, from before its pipes to the completion, the error or the unsubscription of
  * what it returns, also when that is an Observable (server-sent events, streams of microservices):
  * `@UseInterceptors(LockInterceptor((context) => lockName('cart', context.switchToHttp().getRequest().params.id)))`.
- * The completion is passed on once the release is sent.
+ * The completion is passed on once the release is sent. A request that still waits when its connection closes
+ * leaves the line, and its handler does not run; a handler that runs already is not disturbed.
  *
  * @throws LockUsageError for names and options that cannot work
  * @throws LockBusyError, LockLostError, LockStoreError to the handler's caller, as `@Locked` does
@@ -30,15 +35,19 @@ const WHERE = 'LockInterceptor';
  */
 export function LockInterceptor(
   key: LockNames | ((context: ExecutionContext) => LockNames),
-  options?: LockedOptions,
+  options?: LockInterceptorOptions,
 ): Type<NestInterceptor> {
-  const settings = checkLockedOptions(options ?? {}, WHERE);
+  const {
+    leaveOnClose = true,
+    signal: signalOf,
+    ...settings
+  } = checkInterceptorOptions(options ?? {}, WHERE);
   const names = namesOf<[ExecutionContext]>(key, WHERE);
 
   const run = lockedCall(settings);
 
   class HoldingInterceptor implements NestInterceptor {
-    constructor(@Inject(getLocksToken(settings.locks)) private readonly locks: LockService) {
+    constructor(@Inject(sharedLocksToken(settings.locks)) private readonly locks: LockService) {
       if (settings.profile !== undefined) profileOf(locks, settings.profile); // a missing one fails the start
     }
 
@@ -65,7 +74,12 @@ export function LockInterceptor(
           leaving.abort();
           handler.unsubscribe();
         });
-        orRejected(() => run(this.locks, names(undefined, [context]), work, leaving.signal)).then(
+        orRejected(() => {
+          const signal = signalOf?.(context);
+          if (signal) subscriber.add(whenAborted(signal, leaving));
+          if (leaveOnClose) subscriber.add(whenClientIsGone(context, () => leaving.abort(new Error(GONE))));
+          return run(this.locks, names(undefined, [context]), work, leaving.signal);
+        }).then(
           (fallback) => {
             if (!entered) subscriber.next(fallback); // Nest refuses an empty stream
             subscriber.complete();
@@ -76,4 +90,16 @@ export function LockInterceptor(
     }
   }
   return mixin(HoldingInterceptor);
+}
+
+/** Passes the abort of one signal on; returns what ends that. @throws LockUsageError for what is no signal */
+function whenAborted(signal: AbortSignal, leaving: AbortController): () => void {
+  if (!(signal instanceof AbortSignal))
+    throw new LockUsageError(
+      `The option signal of ${WHERE} returns an AbortSignal; it was ${shown(signal)}.`,
+    );
+  const abort = (): void => leaving.abort(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  return () => signal.removeEventListener('abort', abort);
 }

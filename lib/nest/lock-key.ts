@@ -8,26 +8,60 @@ export type LockNames = string | readonly string[];
 /** What `@Locked` locks: names, or a function of the method's arguments that tells them. */
 export type LockKey = LockNames | ((...args: never[]) => LockNames);
 
+/** What `@Locked` asks for the signal of a call: a function of the method's arguments, as the key is. */
+export type LockSignal = (...args: never[]) => AbortSignal | undefined;
+
+/** What a method that can be locked returns. */
+type Lockable = PromiseLike<unknown> | AsyncGenerator<unknown, unknown, unknown>;
+
 /**
- * What a method must be, to be locked by a key `K`. It is the key *function* that is tested, not its
- * parameters, so a key may take fewer or wider parameters than the method.
+ * What a method must be, to be locked by a key `K` and left by a signal `S`. The *functions* are tested, not their
+ * parameters, so that they may take fewer or wider parameters than the method.
  */
-export type Accepts<K, M> = M extends (
-  ...args: infer A
-) => Promise<unknown> | AsyncGenerator<unknown, unknown, unknown>
-  ? K extends (...args: never[]) => unknown
-    ? K extends (...args: A) => unknown
+export type Accepts<K, S, M> = M extends (...args: infer A) => Lockable
+  ? Fits<K, A> extends true
+    ? Fits<S, A> extends true
       ? unknown
-      : { 'the key function does not fit the parameters of the method': A }
-    : unknown
+      : { 'the signal function does not fit the parameters of the method': A }
+    : { 'the key function does not fit the parameters of the method': A }
   : { 'a locked method returns a promise or an async generator': never };
 
-/** A decorator that only compiles on methods that the key fits. */
-export type LockedDecorator<K> = <M>(
-  target: object,
-  property: string | symbol,
-  descriptor: TypedPropertyDescriptor<M> & Accepts<K, M>,
-) => void;
+type Fits<F, A extends readonly unknown[]> = F extends (...args: never[]) => unknown
+  ? F extends (...args: A) => unknown
+    ? true
+    : false
+  : true;
+
+/**
+ * The same as a constraint on the parameters, which TypeScript can also decide when their types are those of a
+ * generic class, while it leaves a conditional type undecided.
+ */
+export type ParametersFor<F> = F extends (...args: infer P) => unknown
+  ? P extends never[]
+    ? readonly unknown[]
+    : number extends P['length']
+      ? P
+      : readonly [...P, ...unknown[]]
+  : readonly unknown[];
+
+/**
+ * A decorator that only compiles on methods that return a promise or an async generator, and that the key `K`
+ * and the signal `S` fit. It is a `MethodDecorator` as well, for `applyDecorators` and for factories that are
+ * declared to return one; those do not check the parameters. (TypeScript compares a type of two signatures to
+ * MethodDecorator without their type parameters. That is what lets it be composed.)
+ */
+export interface LockedDecorator<K, S = undefined> {
+  <A extends ParametersFor<K> & ParametersFor<S>, R extends Lockable>(
+    target: object,
+    property: string | symbol,
+    descriptor: { readonly value?: (...args: A) => R },
+  ): void;
+  <M>(
+    target: object,
+    property: string | symbol,
+    descriptor: TypedPropertyDescriptor<M> & Accepts<K, S, M>,
+  ): void;
+}
 
 /**
  * Checks what a user locks.

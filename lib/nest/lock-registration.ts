@@ -12,7 +12,6 @@ export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown
   async onModuleInit(): Promise<void> {
     try {
       this.instances.checkProfiles(this.locks);
-      this.instances.fill(this.locks);
       await this.locks.ready();
     } catch (error) {
       await this.locks.close(); // a start that failed is not shut down by everyone

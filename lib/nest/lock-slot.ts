@@ -1,48 +1,56 @@
 import { Inject } from '@nestjs/common';
 import type { LockService } from '../locks/lock-service.js';
-import { getLocksToken } from './locks-token.js';
+import { sharedLocksToken } from './locks-token.js';
 
 const NEED = 'LockService, needed by @Locked: import DistributedLockModule.forRoot(';
+const OR_COPIES = '; if it is imported, see: npm ls nestjs-distributed-lock';
 
 /**
  * The hidden property in which an instance keeps the LockService of a registration. Nest prints the
- * description when the module is missing. Registered symbols need no table of ours.
+ * description when the module is missing. Registered symbols need no table of ours, and every copy of this
+ * package has the same.
  */
 export function lockSlot(registration?: string): symbol {
-  return Symbol.for(registration === undefined ? `${NEED})` : `${NEED}{ name: '${registration}' })`);
+  const options = registration === undefined ? '' : `{ name: '${registration}' }`;
+  return Symbol.for(`${NEED}${options})${OR_COPIES}`);
 }
 
 /**
- * Gives a prototype the slot, and asks Nest to fill it in every instance that Nest makes. What it holds
- * lives in a WeakMap, so instances stay free of own properties, may be frozen, and serve two applications.
+ * Gives a prototype the slot, and asks Nest to fill it in every instance that Nest makes. The service lives in the
+ * instance itself, in a property that is not enumerable: a proxy around the instance, the instance behind a proxy,
+ * and an object made from it by `Object.create` all find it. A frozen instance is remembered beside the prototype.
  */
-export function openSlot(prototype: object, registration?: string): void {
+export function openSlot(prototype: object, registration?: string): symbol {
   const slot = lockSlot(registration);
   if (!(slot in prototype)) {
-    const held = new WeakMap<object, LockService>();
+    const frozen = new WeakMap<object, LockService>();
     Object.defineProperty(prototype, slot, {
       get(this: object) {
-        return held.get(this);
+        for (const each of chainOf(this)) if (frozen.has(each)) return frozen.get(each);
+        return undefined;
       },
       set(this: object, locks: LockService) {
-        held.set(this, locks);
+        for (const each of chainOf(this)) {
+          // An object that this one was made from may serve another application.
+          if (each !== this && readSlot(each, slot) !== undefined) break;
+          if (!keep(each, slot, locks)) frozen.set(each, locks);
+        }
       },
     });
   }
-  Inject(getLocksToken(registration))(prototype, slot);
+  Inject(sharedLocksToken(registration))(prototype, slot);
+  return slot;
 }
 
-/** What the instance holds for a registration; undefined when nobody filled the slot. */
-export function readSlot(instance: unknown, registration?: string): LockService | undefined {
+/** What the instance holds; undefined when nobody filled the slot. */
+export function readSlot(instance: unknown, slot: symbol): LockService | undefined {
   if (instance === undefined || instance === null) return undefined;
-  return (instance as Record<symbol, LockService | undefined>)[lockSlot(registration)];
+  return (instance as Record<symbol, LockService | undefined>)[slot];
 }
 
-/** Fills the slot of one registration; false when the instance has none. */
-export function fillSlot(instance: object, registration: string | undefined, locks: LockService): boolean {
-  return (
-    Reflect.has(instance, lockSlot(registration)) && Reflect.set(instance, lockSlot(registration), locks)
-  );
+/** Fills a slot that one of the instance's classes has opened. */
+export function fillSlot(instance: object, slot: symbol, locks: LockService): void {
+  if (Reflect.has(instance, slot)) Reflect.set(instance, slot, locks);
 }
 
 /** The slots that an instance's classes opened, of every registration. */
@@ -52,4 +60,19 @@ export function slotsOf(instance: object): symbol[] {
     for (const symbol of Object.getOwnPropertySymbols(at))
       if (Symbol.keyFor(symbol)?.startsWith(NEED)) slots.add(symbol);
   return [...slots];
+}
+
+/** The instance, and the instances that it was made from by `Object.create`; not the prototypes of its classes. */
+function* chainOf(instance: object): Generator<object> {
+  yield instance;
+  let at = Reflect.getPrototypeOf(instance);
+  for (; at !== null && !Object.hasOwn(at, 'constructor'); at = Reflect.getPrototypeOf(at)) yield at;
+}
+
+function keep(instance: object, slot: symbol, locks: LockService): boolean {
+  try {
+    return Reflect.defineProperty(instance, slot, { value: locks, writable: true, configurable: true });
+  } catch {
+    return false; // a proxy that forbids it
+  }
 }

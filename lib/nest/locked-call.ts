@@ -1,4 +1,5 @@
-import { LockBusyError } from '../base/lock-busy-error.js';
+import type { LockBusyError } from '../base/lock-busy-error.js';
+import { LockError } from '../base/lock-error.js';
 import { ORIGIN, type CallOrigin, type WithOrigin } from '../locks/call-origin.js';
 import type { Lease } from '../locks/lease.js';
 import type { UsingOptions } from '../locks/lock.js';
@@ -64,7 +65,7 @@ async function unlessBusy(
 
 /** @throws LockUsageError for options of different kinds */
 function planOf(options: LockedOptions, origin: CallOrigin | undefined): Plan {
-  const { locks: _locks, profile: _profile, onBusy = 'throw', mode, permits, units, ...given } = options;
+  const { locks: _, profile: __, signal: ___, onBusy = 'throw', mode, permits, units, ...given } = options;
   const kind = { mode, permits, units };
   checkKind(kind);
   const settings = {
@@ -76,5 +77,8 @@ function planOf(options: LockedOptions, origin: CallOrigin | undefined): Plan {
 }
 
 function isBusy(error: unknown): error is LockBusyError {
-  return error instanceof LockBusyError && error.reason !== 'closed' && error.reason !== 'aborted';
+  // By its code: the LockService may be that of another copy of this package.
+  if (!LockError.is(error) || error.code !== 'LOCK_BUSY') return false;
+  const { reason } = error as LockBusyError;
+  return reason !== 'closed' && reason !== 'aborted';
 }

@@ -4,29 +4,30 @@ import { profileOf } from './lock-profiles.js';
 import { fillSlot, lockSlot } from './lock-slot.js';
 import { lockedOptionsOf } from './locked-method.js';
 
-type Wrapper =
-  ModulesContainer extends Map<string, infer M>
-    ? M extends { providers: Map<unknown, infer W> }
-      ? W
-      : never
-    : never;
+type ModuleOfNest = ModulesContainer extends Map<string, infer M> ? M : never;
+type Wrapper = ModuleOfNest extends { providers: Map<unknown, infer W> } ? W : never;
+type Factory = (...args: unknown[]) => unknown;
 
 /** The instances of an application whose classes have `@Locked` methods of one registration. */
 export class LockedInstances {
+  private readonly slot: symbol;
+
   constructor(
     private readonly modules: ModulesContainer,
     private readonly registration: string | undefined,
-  ) {}
+  ) {
+    this.slot = lockSlot(registration);
+  }
 
-  /** Fills the slot of what `useFactory` and `useValue` made; Nest has injected the others. */
-  fill(locks: LockService): void {
-    for (const wrapper of this.wrappers())
-      if (wrapper.isNotMetatype)
-        for (const made of [
-          wrapper.instance,
-          ...wrapper.getStaticTransientInstances().map((each) => each?.instance),
-        ])
-          if (isObject(made)) fillSlot(made, this.registration, locks);
+  /**
+   * Fills the slot of what `useFactory` and `useValue` made and will make: at once, so that no hook comes before it,
+   * for each request or use where the scope says so, and in modules that are loaded later. Nest injects the others.
+   */
+  connect(locks: LockService): void {
+    eachNowAndLater(this.modules, (module) => {
+      for (const collection of collectionsOf(module))
+        eachNowAndLater(collection, (wrapper) => this.fill(wrapper, locks));
+    });
   }
 
   /** @throws LockUsageError when a method refers to a profile that the registration does not have */
@@ -35,7 +36,7 @@ export class LockedInstances {
       const prototype: unknown = wrapper.isNotMetatype
         ? wrapper.instance
         : (wrapper.metatype as { prototype?: unknown } | null)?.prototype;
-      if (!isObject(prototype) || !Reflect.has(prototype, lockSlot(this.registration))) continue;
+      if (!isObject(prototype) || !Reflect.has(prototype, this.slot)) continue;
       for (const method of methodsOf(prototype))
         for (const options of lockedOptionsOf(method))
           if (options.profile !== undefined && options.locks === this.registration)
@@ -43,10 +44,59 @@ export class LockedInstances {
     }
   }
 
-  private *wrappers(): Generator<Wrapper> {
-    for (const { providers, controllers, injectables } of this.modules.values())
-      for (const collection of [providers, controllers, injectables]) yield* collection.values();
+  private fill(wrapper: Wrapper, locks: LockService): void {
+    if (!wrapper.isNotMetatype) return;
+    const fill = <T>(made: T): T => {
+      if (isObject(made)) fillSlot(made, this.slot, locks);
+      return made;
+    };
+    const transients = wrapper.getStaticTransientInstances().map((each) => each?.instance);
+    for (const made of [wrapper.instance, ...transients]) {
+      if (made instanceof Promise)
+        made.then(fill, () => undefined); // whoever awaits it is told of its failure
+      else fill(made);
+    }
+    if (wrapper.metatype && !wrapper.isAlias) wrapper.metatype = filling(wrapper.metatype as Factory, fill);
   }
+
+  private *wrappers(): Generator<Wrapper> {
+    for (const module of this.modules.values())
+      for (const collection of collectionsOf(module)) yield* collection.values();
+  }
+}
+
+const collectionsOf = ({ providers, controllers, injectables }: ModuleOfNest): Map<unknown, Wrapper>[] => [
+  providers,
+  controllers,
+  injectables,
+];
+
+/** A factory that passes on what it makes. Nest awaits that in any case. */
+function filling(factory: Factory, fill: <T>(made: T) => T): Factory {
+  const fillWhenMade = async (made: unknown): Promise<unknown> => fill(await made);
+  return new Proxy(factory, {
+    apply(target, self, args) {
+      const made: unknown = Reflect.apply(target, self, args);
+      return typeof (made as PromiseLike<unknown> | null | undefined)?.then === 'function'
+        ? fillWhenMade(made)
+        : fill(made);
+    },
+  });
+}
+
+/** Visits the values of a map, and those that are set later. */
+function eachNowAndLater<K, V>(map: Map<K, V>, visit: (value: V) => void): void {
+  for (const value of map.values()) visit(value);
+  const set = map.set.bind(map);
+  Object.defineProperty(map, 'set', {
+    configurable: true,
+    writable: true,
+    value: (key: K, value: V) => {
+      set(key, value);
+      visit(value);
+      return map;
+    },
+  });
 }
 
 function* methodsOf(object: object): Generator<object> {

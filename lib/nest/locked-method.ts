@@ -14,6 +14,13 @@ export function methodOf(target: object, property: unknown, descriptor: unknown,
     throw new LockUsageError(
       '@Locked is a decorator of experimentalDecorators, as NestJS uses them; enable that in tsconfig.json.',
     );
+  if (property === undefined && typeof target === 'function' && descriptor === undefined)
+    throw new LockUsageError(
+      `@Locked stands on the class ${target.name || 'without a name'}. It locks methods: put it on each method that ` +
+        'shall be locked, or @UseInterceptors(LockInterceptor(…)) on a controller, to lock all its routes.',
+    );
+  if (typeof descriptor === 'number')
+    throw new LockUsageError(`${where} stands on a parameter. Put it on the method.`);
   if (typeof target === 'function')
     throw new LockUsageError(
       `${where} stands on a static method, which has no instance and so no LockService. ` +

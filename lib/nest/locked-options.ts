@@ -1,12 +1,24 @@
+import type { ExecutionContext } from '@nestjs/common';
 import type { LockBusyError } from '../base/lock-busy-error.js';
 import type { UsingOptions } from '../locks/lock.js';
+import type { LockSignal } from './lock-key.js';
 
 /**
  * How a `@Locked` method or a LockInterceptor behaves. Each option is optional and also accepts undefined.
  *
  * @publicApi
  */
-export interface LockedOptions extends Omit<UsingOptions, 'signal'> {
+export interface LockedOptions<S extends LockSignal | undefined = undefined> extends Omit<
+  UsingOptions,
+  'signal' | 'within'
+> {
+  /**
+   * Tells the AbortSignal that ends the waiting of a call at once, with reason `aborted`, from the method's
+   * arguments; it is checked against them at compile time and called with the instance as `this`. undefined: no
+   * signal for this call. It does not end a lease.
+   * @default none
+   */
+  readonly signal?: S | undefined;
   /**
    * `read` shares the name with other readers; a call that reads and asks to write is refused.
    * @default 'write': alone
@@ -34,8 +46,27 @@ export interface LockedOptions extends Omit<UsingOptions, 'signal'> {
 }
 
 /**
+ * How a LockInterceptor behaves: as a `@Locked` method does, and it knows the request.
+ *
+ * @publicApi
+ */
+export interface LockInterceptorOptions extends Omit<LockedOptions, 'signal'> {
+  /**
+   * Tells the AbortSignal that ends the waiting of a request at once, with reason `aborted`. It does not end a lease.
+   * @default none
+   */
+  readonly signal?: ((context: ExecutionContext) => AbortSignal | undefined) | undefined;
+  /**
+   * Whether an HTTP request that waits for the lock leaves the line when its connection closes, over Express and
+   * Fastify. `false`: it keeps its place, and its handler runs for a client that is gone.
+   * @default true
+   */
+  readonly leaveOnClose?: boolean | undefined;
+}
+
+/**
  * A named set of options that `@Locked(key, { profile })` refers to.
  *
  * @publicApi
  */
-export type LockProfile = Omit<LockedOptions, 'locks' | 'profile'>;
+export type LockProfile = Omit<LockedOptions, 'locks' | 'profile' | 'signal'>;

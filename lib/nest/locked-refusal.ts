@@ -25,14 +25,17 @@ export function promised(result: unknown, where: string): PromiseLike<unknown> {
 }
 
 /** A call on an instance that nobody gave a LockService: never an unlocked run. */
-export function refuseStranger(self: unknown, where: string): never {
+export function refuseStranger(self: unknown, where: string, registration?: string): never {
   const name = (self as object | null | undefined)?.constructor?.name || 'Service';
+  const module = `DistributedLockModule.forRoot(${registration === undefined ? '' : `{ name: '${registration}' }`})`;
   throw new LockUsageError(
     self === undefined || self === null
       ? `${where} was called without its instance; call it on the instance, or bind it.`
-      : `${where} has no LockService: this ${name} was not made by NestJS, or is used before its application ` +
-          `is initialised. Import DistributedLockModule.forRoot() and let Nest provide ${name}; in a unit test ` +
-          `use withLocks(new ${name}(…)) from nestjs-distributed-lock/testing.`,
+      : `${where} has no LockService: no application that imports ${module} has made this ${name}. ` +
+          `If it was made with new, let Nest provide it, or call connectLocks(instance, locks); in a unit test, ` +
+          `withLocks(new ${name}(…)) from nestjs-distributed-lock/testing. If a factory of a module made it, it is ` +
+          'used before the LockService exists: inject LockService into that factory, too. If Nest provides it, there ' +
+          'are two copies of NestJS or two versions of this package: npm ls @nestjs/core nestjs-distributed-lock.',
   );
 }
 

@@ -2,7 +2,7 @@ import { milliseconds, shown } from '../base/duration.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { LockSettings, MIN_HOLD, truth } from '../locks/lock-settings.js';
 import { checkKind } from './locked-kind.js';
-import type { LockedOptions, LockProfile } from './locked-options.js';
+import type { LockedOptions, LockInterceptorOptions, LockProfile } from './locked-options.js';
 
 type Check = (value: unknown) => boolean;
 
@@ -16,6 +16,7 @@ const CHECKS = {
   mode: ["'read' or 'write'", (value) => value === 'read' || value === 'write'],
   locks: ['a non-empty string', isWord],
   profile: ['a non-empty string', isWord],
+  signal: ['a function of the arguments that returns an AbortSignal', (value) => typeof value === 'function'],
 } as const satisfies Partial<Record<keyof LockedOptions, readonly [string, Check]>>;
 const OF_LOCKS = ['wait', 'ttl', 'maxHold', 'minHold', 'maxWaiters', 'renew', 'label', 'reentrant'];
 const KNOWN = [...OF_LOCKS, 'permits', 'units', ...Object.keys(CHECKS)];
@@ -37,12 +38,25 @@ export function checkLockedOptions(options: LockedOptions, where: string): Locke
   return given;
 }
 
+/** The same for a LockInterceptor. @throws LockUsageError that names the option, the range and the value */
+export function checkInterceptorOptions(
+  { leaveOnClose, ...options }: LockInterceptorOptions,
+  where: string,
+): LockInterceptorOptions {
+  if (leaveOnClose !== undefined && typeof leaveOnClose !== 'boolean')
+    throw new LockUsageError(
+      `${where}: The option leaveOnClose takes true or false; it was ${shown(leaveOnClose)}.`,
+    );
+  const given = checkLockedOptions(options as LockedOptions, where) as LockInterceptorOptions;
+  return leaveOnClose === undefined ? given : { ...given, leaveOnClose };
+}
+
 /** Checks one profile: the options of `@Locked` without those that choose a registration or a profile. */
 export function checkProfile(name: string, profile: LockProfile): void {
   const where = `The profile '${name}'`;
-  const { locks, profile: other } = profile as LockedOptions;
-  if (locks !== undefined || other !== undefined)
-    throw new LockUsageError(`${where} cannot choose a registration or a profile; @Locked does.`);
+  const { locks, profile: other, signal } = profile as LockedOptions;
+  if (locks !== undefined || other !== undefined || signal !== undefined)
+    throw new LockUsageError(`${where} cannot choose a registration, a profile or a signal; @Locked does.`);
   checkLockedOptions(profile, where);
 }
 
@@ -50,7 +64,8 @@ function checkGiven(given: LockedOptions): void {
   const unknown = Object.keys(given).find((option) => !KNOWN.includes(option));
   if (unknown !== undefined)
     throw new LockUsageError(`There is no option '${unknown}'; there are ${KNOWN.join(', ')}.`);
-  new LockSettings({}).request('', given, 0); // checks what every acquisition has
+  const { signal: _, ...asked } = given;
+  new LockSettings({}).request('', asked, 0); // checks what every acquisition has
   truth(given.reentrant, 'reentrant', '');
   if (given.minHold !== undefined) milliseconds(given.minHold, MIN_HOLD);
   for (const [option, [words, fits]] of Object.entries(CHECKS)) {

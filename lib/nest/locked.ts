@@ -1,6 +1,6 @@
 import { orRejected } from '../locks/or-rejected.js';
 import { HeldGenerator } from './held-generator.js';
-import { type LockedDecorator, type LockKey, namesOf } from './lock-key.js';
+import { type LockedDecorator, type LockKey, type LockSignal, namesOf } from './lock-key.js';
 import { openSlot, readSlot } from './lock-slot.js';
 import { lockedCall } from './locked-call.js';
 import { isAsyncGeneratorFunction, kinshipOf, type Method, methodOf, takePlaceOf } from './locked-method.js';
@@ -25,22 +25,27 @@ import { checkLockedOptions } from './locked-settings.js';
  * @throws LockStoreError from the call, when the store failed or its outcome is unknown
  * @publicApi
  */
-export function Locked<const K extends LockKey>(key: K, options?: LockedOptions): LockedDecorator<K> {
-  return (target, property, descriptor) => {
+export function Locked<const K extends LockKey, S extends LockSignal | undefined = undefined>(
+  key: K,
+  options?: LockedOptions<S>,
+): LockedDecorator<K, S> {
+  return (target: object, property: string | symbol, descriptor: object) => {
     const where = `@Locked on ${placeOf(target, property)}`;
     const method = methodOf(target, property, descriptor, where);
-    const settings = checkLockedOptions(options ?? {}, where);
+    const settings = checkLockedOptions((options ?? {}) as LockedOptions, where);
     const names = namesOf(key, where);
-    openSlot(target, settings.locks);
+    const slot = openSlot(target, settings.locks);
+    const signalOf = settings.signal as LockSignal | undefined;
 
     const kinship = kinshipOf(target, property);
     const run = lockedCall(settings, { place: where, target, property });
     // What goes wrong before the lock rejects the call like everything after it.
     const call = (self: unknown, args: unknown[], work: () => PromiseLike<unknown>) =>
       orRejected(() => {
-        const locks = readSlot(self, settings.locks) ?? refuseStranger(self, where);
+        const locks = readSlot(self, slot) ?? refuseStranger(self, where, settings.locks);
+        const signal = signalOf && (Reflect.apply(signalOf, self, args) as AbortSignal | undefined);
         const kin = kinship.inherited ? (self as object) : undefined;
-        return run(locks, names(self, args), work, undefined, kin);
+        return run(locks, names(self, args), work, signal, kin);
       });
     const replacement: Method = isAsyncGeneratorFunction(method)
       ? function (...args) {

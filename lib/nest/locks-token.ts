@@ -1,6 +1,22 @@
+import { ModulesContainer } from '@nestjs/core';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { shown } from '../base/duration.js';
 import { LockService } from '../locks/lock-service.js';
+
+const COPIES = Symbol.for('nestjs-distributed-lock:copies');
+
+/**
+ * The LockService classes of all copies of this package that run on this copy of NestJS (the second version that
+ * a library brings, ESM beside CommonJS). Each is the token that its own decorators and constructors ask for. They
+ * are listed on a class of NestJS, since that is what the copies share.
+ */
+export function copiesOfLockService(): readonly (typeof LockService)[] {
+  const known = (Reflect.getOwnMetadata(COPIES, ModulesContainer) ?? []) as (typeof LockService)[];
+  if (known.includes(LockService)) return known;
+  const all = [...known, LockService];
+  Reflect.defineMetadata(COPIES, all, ModulesContainer);
+  return all;
+}
 
 /**
  * The injection token of a registration's LockService: the class itself for the default registration, and
@@ -15,3 +31,13 @@ export function getLocksToken(name?: string): typeof LockService | string {
     throw new LockUsageError(`The name of a registration is a non-empty string; it was ${shown(name)}.`);
   return `LockService(${name})`;
 }
+
+/**
+ * The token that decorators ask for. Every copy of this package provides the class of the copy that was loaded
+ * first, so it does not matter which copy decorated a class, nor when that copy was loaded.
+ */
+export function sharedLocksToken(name?: string): typeof LockService | string {
+  return name === undefined ? (copiesOfLockService()[0] ?? LockService) : getLocksToken(name);
+}
+
+copiesOfLockService(); // so that a module that is registered later knows this copy

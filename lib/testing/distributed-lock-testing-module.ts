@@ -25,8 +25,9 @@ export type DistributedLockTestingOptions = Omit<DistributedLockOptions, 'redis'
  */
 export class DistributedLockTestingModule {
   static forRoot(options: DistributedLockTestingOptions = {}): DynamicModule {
-    const { name, isGlobal, filter, profiles, ...service } = options;
-    const module = DistributedLockModule.forRoot({ name, isGlobal, filter, profiles: anyProfile(profiles) });
+    const { name, isGlobal: _, filter: __, profiles, ...service } = options;
+    // Its LockService is replaced below; the options come along to be checked.
+    const module = DistributedLockModule.forRoot({ ...options, profiles: anyProfile(profiles) });
     const locks = { provide: getLocksToken(name), useFactory: () => locksInMemory(service) };
     return { ...module, providers: [...(module.providers ?? []), locks] };
   }

@@ -172,6 +172,8 @@ describe('bad arguments of a call', () => {
     ['[object Object]:7', /has the segment '\[object Object\]'/],
     [undefined, /is a string of 1 to 512 bytes; it was undefined/],
     [7, /it was 7/],
+    ['x\ud800', /half of a surrogate pair.*same lock/],
+    ['\udc00\ud800y', /half of a surrogate pair/],
   ])('the name %j is refused by every verb', async (name, message) => {
     const bad = name as string;
     for (const call of [

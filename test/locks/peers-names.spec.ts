@@ -17,12 +17,20 @@ describe('names', () => {
         expect.objectContaining({ code: 'LOCK_USAGE', message: expect.stringMatching(/part 2/) }),
       );
     expect(() => lockName()).toThrow(/at least one part/);
+    // A user may be called null; only the values are missing. What is escaped looks like no other part.
+    const words = ['null', 'undefined', 'NaN', '%6Eull', '%75ndefined', '%4EaN', '%256Eull', 'Null', 'nullx'];
+    const named = words.map((word) => lockName('user', word));
+    expect(new Set(named).size).toBe(words.length);
+    expect(named[0]).toBe('user:%6Eull');
+    for (const name of named) expect(lockName('user', name)).not.toBe(name);
     const locks = createLockService(QUIET);
     await using _lease = await locks.acquire(lockName('x:y', 'z'));
     await using _other = await locks.acquire(lockName('x', 'y:z'), { wait: 0 });
     expect(await failureOf(locks.acquire(`order:${undefined as unknown as string}`))).toMatchObject({
       code: 'LOCK_USAGE',
     });
+    for (const word of ['null', 'undefined', 'NaN'])
+      expect(await locks.using(lockName('user', word, 'x'), () => 'ran')).toBe('ran');
     await locks.close();
   });
 

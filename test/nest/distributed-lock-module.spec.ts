@@ -8,6 +8,7 @@ import {
   Module,
   type OnModuleInit,
 } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -20,6 +21,9 @@ import {
   Locked,
   LockService,
 } from '../../lib/index.js';
+import { DistributedLockTestingModule } from '../../lib/testing/index.js';
+import { copiesOfLockService } from '../../lib/nest/locks-token.js';
+import { lockSlot } from '../../lib/nest/lock-slot.js';
 import { Door, errorOf, sleep } from './door.js';
 
 class Logs implements LoggerService {
@@ -134,6 +138,22 @@ describe('DistributedLockModule.forRoot', () => {
     ).toMatch(/busyStatus takes 400 to 599; it was 200/);
   });
 
+  it('refuses options that do not exist, by name, also those that a factory returns', async () => {
+    const typo = { ttll: 5 } as never;
+    expect((await errorOf(() => DistributedLockModule.forRoot(typo))).message).toMatch(
+      /no option 'ttll'; there are redis, .*reentrant.*name, isGlobal/,
+    );
+    expect((await errorOf(() => DistributedLockTestingModule.forRoot(typo))).message).toMatch(
+      /no option 'ttll'/,
+    );
+    const made = (options: object) =>
+      start([DistributedLockModule.forRootAsync({ useFactory: () => options })]);
+    expect((await errorOf(made({ ttll: 5 }))).message).toMatch(/no option 'ttll'/);
+    expect((await errorOf(made({ name: 'payments' }))).message).toMatch(
+      /factory cannot choose .*'name'.*beside/,
+    );
+  });
+
   it('fails the start when the store does not answer, and closes what it opened', async () => {
     const module = await Test.createTestingModule({ imports: [DistributedLockModule.forRoot()] })
       .setLogger(new Logs())
@@ -203,6 +223,72 @@ describe('several registrations', () => {
     const made = module.get<Payments>('made');
     expect(await made.here()).toEqual([true, false]);
     expect(await made.there()).toEqual([false, true]);
+  });
+});
+
+describe('two registrations of one name', () => {
+  const started = async (imports: () => Imports) => {
+    const logs = new Logs();
+    await start(imports(), [], logs);
+    return logs.of('warn').filter((line) => line.includes('LockServices'));
+  };
+
+  it.each([true, false])(
+    'are told of at the start, once, with the modules that import them (global: %s)',
+    async (isGlobal) => {
+      @Module({ imports: [DistributedLockModule.forRoot({ isGlobal })] })
+      class LedgerModule {}
+      @Module({ imports: [DistributedLockModule.forRoot({ isGlobal }), LedgerModule] })
+      class ShopModule {}
+      expect(await started(() => [ShopModule])).toEqual([
+        expect.stringMatching(
+          /2 LockServices for the default registration, imported by ShopModule and LedgerModule\./,
+        ),
+      ]);
+    },
+  );
+
+  it('are told of by their name, and not when the names differ or the module object is the same', async () => {
+    const once = DistributedLockModule.forRoot();
+    @Module({ imports: [once] })
+    class OneModule {}
+    @Module({ imports: [once, DistributedLockModule.forRoot({ name: 'payments' })] })
+    class OtherModule {}
+    expect(await started(() => [OneModule, OtherModule])).toEqual([]);
+    expect(await started(() => [OtherModule, DistributedLockModule.forRoot({ name: 'payments' })])).toEqual([
+      expect.stringMatching(/2 LockServices for the registration 'payments', imported by \w+ and \w+/),
+    ]);
+  });
+});
+
+describe('a second copy of this package', () => {
+  const COPIES = Symbol.for('nestjs-distributed-lock:copies');
+  class OtherLockService {}
+  const own = copiesOfLockService();
+  afterEach(() => Reflect.defineMetadata(COPIES, own, ModulesContainer));
+
+  it.each([
+    ['after', [...own, OtherLockService]],
+    ['before', [OtherLockService, ...own]],
+  ])('that was loaded %s this one shares the LockService of the application', async (_, copies) => {
+    Reflect.defineMetadata(COPIES, copies, ModulesContainer);
+    @Injectable()
+    class Foreign {
+      constructor(@Inject(OtherLockService) readonly locks: LockService) {}
+
+      @Locked('foreign')
+      async work(): Promise<boolean> {
+        return this.locks.current('foreign') !== undefined;
+      }
+    }
+    Inject(copies[0] as typeof LockService)(Foreign.prototype, lockSlot()); // what the other copy would write
+    const module = await start(
+      [DistributedLockModule.forRoot(), DistributedLockModule.forRoot({ name: 'payments' })],
+      [Foreign, Payments],
+    );
+    expect(module.get(Foreign).locks).toBe(module.get(LockService));
+    expect(await module.get(Foreign).work()).toBe(true);
+    expect(await module.get(Payments).here()).toEqual([true, false]);
   });
 });
 

@@ -10,6 +10,8 @@ import {
   type LoggerService,
   Res,
 } from '@nestjs/common';
+import { FILTER_CATCH_EXCEPTIONS } from '@nestjs/common/constants.js';
+import { jest } from '@jest/globals';
 import { APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import request from 'supertest';
@@ -24,6 +26,7 @@ import {
   LockUsageError,
   toHttpException,
 } from '../../lib/index.js';
+import { BusyLog } from '../../lib/nest/busy-log.js';
 import { LockExceptionFilter } from '../../lib/nest/lock-exception-filter.js';
 import { errorOf } from './door.js';
 
@@ -206,5 +209,65 @@ describe('toHttpException', () => {
     expect(exception.cause).toBe(ERRORS.held);
     expect(exception.message).not.toContain('4711');
     expect((await errorOf(Promise.reject(exception))).message).not.toContain('db-host');
+  });
+});
+
+describe('errors of another copy of this package', () => {
+  // As NestJS asks whether a filter is for an error.
+  const types = Reflect.getMetadata(FILTER_CATCH_EXCEPTIONS, LockExceptionFilter) as (new () => unknown)[];
+  const isFor = (error: unknown): boolean => types.some((type) => error instanceof type);
+
+  it('are answered like those of this one', () => {
+    const foreign = Object.assign(new Error('held'), { code: 'LOCK_BUSY', reason: 'held', waited: 0 });
+    expect([foreign, busy('held'), new Error('own'), undefined].map(isFor)).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+  });
+});
+
+describe('a burst of refusals', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  it('is logged at once, then in one line a second with its names, however many there are', () => {
+    const lines: string[] = [];
+    const log = new BusyLog((line) => lines.push(line));
+    const refuse = (name: string) =>
+      log.refused(new LockBusyError(`'${name}' is held`, name, { reason: 'held', waited: 0 }));
+    refuse('a');
+    expect(lines.splice(0)).toEqual(["'a' is held"]);
+    for (let count = 0; count < 500; count += 1) refuse(count % 2 === 0 ? 'a' : `name${count}`);
+    expect(lines).toEqual([]);
+    jest.advanceTimersByTime(1_000);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(
+      /500 more calls did not get the lock: 'a' \(250\), 'name1' \(1\).*other locks \(241\)\.$/,
+    );
+    expect(lines.splice(0)[0]!.length).toBeLessThan(400);
+    refuse('b');
+    jest.advanceTimersByTime(1_000);
+    expect(lines.splice(0)).toEqual([
+      expect.stringMatching(/ 1 more call did not get the lock: 'b' \(1\)\.$/),
+    ]);
+    jest.advanceTimersByTime(1_000);
+    expect(jest.getTimerCount()).toBe(0);
+    refuse('c');
+    expect(lines.splice(0)).toEqual(["'c' is held"]);
+  });
+
+  it('says the rest when it is closed, and leaves no timer', () => {
+    const lines: string[] = [];
+    const log = new BusyLog((line) => lines.push(line));
+    const error = new LockBusyError('held', 'a', { reason: 'held', waited: 0 });
+    for (let count = 0; count < 3; count += 1) log.refused(error);
+    log.close();
+    expect(lines).toEqual(['held', expect.stringMatching(/2 more calls/)]);
+    log.refused(error);
+    log.refused(error);
+    expect(lines.slice(2)).toEqual(['held', 'held']);
+    expect(jest.getTimerCount()).toBe(0);
   });
 });

@@ -10,6 +10,9 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
+import { EventEmitter, once } from 'node:events';
+import { request as httpRequest, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { EMPTY, lastValueFrom, type Observable, of, Subject, throwError, toArray } from 'rxjs';
 import request from 'supertest';
 import { Locked, LockInterceptor, lockName, LockService } from '../../lib/index.js';
@@ -17,6 +20,17 @@ import { DistributedLockTestingModule } from '../../lib/testing/index.js';
 import { Door, errorOf, sleep } from './door.js';
 
 const door = new Door();
+const ran: string[] = [];
+const responses: EventEmitter[] = [];
+const seen = (context: ExecutionContext): string => {
+  responses.push(context.switchToHttp().getResponse<EventEmitter>());
+  return key(context);
+};
+const entered = async (): Promise<EventEmitter> => {
+  while (responses.length === 0) await sleep(1);
+  return responses.shift()!;
+};
+const RPC = { getType: () => 'rpc' } as ExecutionContext;
 const key = (context: ExecutionContext) =>
   lockName('cart', context.switchToHttp().getRequest<{ params: { id: string } }>().params.id);
 
@@ -41,6 +55,20 @@ class CartController {
   @Locked((id: string) => lockName('cart', id), { reentrant: true })
   async nested(@Param('id') _id: string): Promise<string> {
     return 'entered';
+  }
+
+  @Get('left/:id')
+  @UseInterceptors(LockInterceptor(seen))
+  left(): string {
+    ran.push('left');
+    return 'ran';
+  }
+
+  @Get('stays/:id')
+  @UseInterceptors(LockInterceptor(seen, { leaveOnClose: false }))
+  stays(): string {
+    ran.push('stays');
+    return 'ran';
   }
 
   @Get('skip/:id')
@@ -110,13 +138,85 @@ describe('LockInterceptor', () => {
   });
 });
 
+describe('a client that closes the connection', () => {
+  it('takes its request out of the line, and its handler does not run', async () => {
+    const server = (app.getHttpServer() as Server).listen(0);
+    const { port } = server.address() as AddressInfo;
+    const holder = await locks.acquire('cart:9');
+    for (const path of ['left', 'stays']) {
+      const client = httpRequest({ port, path: `/cart/${path}/9`, agent: false }).on(
+        'error',
+        () => undefined,
+      );
+      client.end();
+      const response = await entered();
+      const closed = once(response, 'close');
+      client.destroy();
+      await closed;
+    }
+    await holder.release();
+    await (await locks.acquire('cart:9')).release(); // after whoever is still in line
+    expect(ran).toEqual(['stays']);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it.each([
+    ['Express', (response: EventEmitter) => response],
+    ['Fastify', (response: EventEmitter) => ({ raw: response })],
+  ])('is noticed over %s, also before the interceptor, and leaves no listener behind', async (_, reply) => {
+    const response = Object.assign(new EventEmitter(), { destroyed: false, writableEnded: false });
+    const context = {
+      getType: () => 'http',
+      switchToHttp: () => ({ getResponse: () => reply(response) }),
+    } as unknown as ExecutionContext;
+    const ask = async () => {
+      const interceptor = await app.get(ModuleRef).create<NestInterceptor>(LockInterceptor('asked'));
+      return (await interceptor.intercept(context, { handle: () => of('ran') })) as Observable<unknown>;
+    };
+    expect(await lastValueFrom(await ask())).toBe('ran');
+    expect(response.listenerCount('close')).toBe(0);
+
+    const holder = await locks.acquire('asked');
+    const refused = errorOf(lastValueFrom(await ask()));
+    response.emit('close');
+    expect(await refused).toMatchObject({
+      reason: 'aborted',
+      cause: expect.objectContaining({ message: expect.stringMatching(/client closed the connection/) }),
+    });
+    await holder.release();
+    response.destroyed = true;
+    expect(await errorOf(lastValueFrom(await ask()))).toMatchObject({ reason: 'aborted' });
+    expect(response.listenerCount('close')).toBe(0);
+  });
+
+  it('is one reason to leave, the signal of the options is another', async () => {
+    const leaving = new AbortController();
+    const holder = await locks.acquire('asked');
+    const interceptor = await app
+      .get(ModuleRef)
+      .create<NestInterceptor>(LockInterceptor('asked', { signal: () => leaving.signal }));
+    const ask = async () =>
+      errorOf(
+        lastValueFrom((await interceptor.intercept(RPC, { handle: () => of('ran') })) as Observable<unknown>),
+      );
+    const refused = ask();
+    leaving.abort();
+    expect(await refused).toMatchObject({ reason: 'aborted' });
+    expect(await ask()).toMatchObject({ reason: 'aborted' });
+    await holder.release();
+    expect(() => LockInterceptor('a', { leaveOnClose: 'no' as never })).toThrow(
+      /leaveOnClose takes true or false; it was 'no'/,
+    );
+  });
+});
+
 describe('LockInterceptor over a stream', () => {
   async function intercept(stream: () => Observable<unknown>, names: string | string[] = 'stream') {
     const interceptor = await app
       .get(ModuleRef)
       .create<NestInterceptor>(LockInterceptor(names, { wait: '1s' }));
     const handler: CallHandler = { handle: stream };
-    return (await interceptor.intercept({} as ExecutionContext, handler)) as Observable<unknown>;
+    return (await interceptor.intercept(RPC, handler)) as Observable<unknown>;
   }
   const isFree = async (name: string): Promise<boolean> => {
     const lease = await locks.tryAcquire(name, { wait: 20 });
@@ -182,7 +282,7 @@ describe('LockInterceptor over a stream', () => {
       return new Promise(() => undefined);
     };
     const interceptor = new (LockInterceptor('stream') as new (locks: unknown) => NestInterceptor)({ using });
-    const stream = interceptor.intercept({} as ExecutionContext, {
+    const stream = interceptor.intercept(RPC, {
       handle: () => of(1),
     }) as Observable<unknown>;
     const subscription = stream.subscribe();
@@ -201,7 +301,7 @@ describe('LockInterceptor over a stream', () => {
     const interceptor = await app
       .get(ModuleRef)
       .create<NestInterceptor>(LockInterceptor(() => 'a:undefined'));
-    const stream = (await interceptor.intercept({} as ExecutionContext, {
+    const stream = (await interceptor.intercept(RPC, {
       handle: () => of(1),
     })) as Observable<unknown>;
     expect(await errorOf(lastValueFrom(stream))).toMatchObject({ code: 'LOCK_USAGE' });

@@ -31,6 +31,17 @@ describe('@Locked refuses', () => {
     expect(await refusal({ target: class Jobs {} })).toMatch(/Jobs\.work .*static.*method of a provider/);
   });
 
+  it('a class and a parameter, with the remedy', async () => {
+    class Jobs {}
+    const decorator = Locked('name') as unknown as (...args: unknown[]) => void;
+    const { message } = await errorOf(() => decorator(Jobs));
+    expect(message).toMatch(/class Jobs.*each method.*LockInterceptor/);
+    expect(message).not.toMatch(/static/);
+    expect((await errorOf(() => decorator(Jobs.prototype, 'work', 0))).message).toMatch(
+      /Jobs\.work.*a parameter/,
+    );
+  });
+
   it('an accessor and a property, with the remedy', async () => {
     expect(await refusal({ on: { get: () => 1 } })).toMatch(/accessor.*returns a promise/);
     expect(await refusal({ on: { value: 1 } })).toMatch(/property.*as a method/);
@@ -62,6 +73,7 @@ describe('@Locked refuses', () => {
     [{ onStoreError: 'ignore' }, /onStoreError takes .*'throw' or 'run'.*'ignore'/],
     [{ onBusy: 'wait' }, /onBusy takes .*'skip'.*'wait'/],
     [{ locks: '' }, /locks takes .*non-empty string/],
+    [{ signal: new AbortController().signal }, /signal takes a function of the arguments/],
     [{ profile: 3 }, /profile takes .*non-empty string/],
     [{ timeout: 5 }, /no option 'timeout'; there are wait, ttl/],
   ])('the options %j, when the class is defined', async (options, message) => {

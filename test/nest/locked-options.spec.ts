@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
+  createLockService,
   DistributedLockModule,
   LockBusyError,
   Locked,
@@ -8,6 +9,7 @@ import {
   type LockProfile,
   LockService,
 } from '../../lib/index.js';
+import { withLocks } from '../../lib/testing/index.js';
 import { Door, errorOf } from './door.js';
 
 const door = new Door();
@@ -155,7 +157,86 @@ describe('a profile', () => {
     );
     const nested = { profile: 'other' } as LockProfile;
     expect((await errorOf(start({ patient: nested }))).message).toMatch(
-      /cannot choose a registration or a profile/,
+      /cannot choose a registration, a profile or a signal/,
     );
+  });
+});
+
+describe('the signal of a call', () => {
+  class Jobs {
+    readonly stopping = new AbortController();
+
+    @Locked('job', { signal: (_job: string, signal?: AbortSignal) => signal })
+    async run(job: string, _signal?: AbortSignal): Promise<string> {
+      return job;
+    }
+
+    @Locked('job', {
+      signal(this: Jobs) {
+        return this.stopping.signal;
+      },
+    })
+    async *steps(): AsyncGenerator<string> {
+      yield 'step';
+    }
+
+    @Locked('job', { onBusy: 'skip', wait: '5s', signal: (signal: AbortSignal) => signal })
+    async skipped(_signal: AbortSignal): Promise<string> {
+      return 'ran';
+    }
+
+    @Locked('job', { signal: (() => 'no signal') as unknown as () => AbortSignal })
+    async wrong(): Promise<void> {}
+  }
+
+  it('comes from its arguments or its instance, and ends its waiting', async () => {
+    const locks = createLockService({ log: { warn: () => undefined } });
+    const jobs = withLocks(new Jobs(), locks);
+    const leaving = new AbortController();
+    const lease = await locks.acquire('job');
+    const waiting = [jobs.run('a', leaving.signal), jobs.steps().next(), jobs.skipped(leaving.signal)].map(
+      errorOf,
+    );
+    const staying = jobs.run('b');
+    leaving.abort();
+    jobs.stopping.abort();
+    for (const error of await Promise.all(waiting))
+      expect(error).toMatchObject({ code: 'LOCK_BUSY', reason: 'aborted' });
+    await lease.release();
+    expect(await staying).toBe('b');
+    expect(await errorOf(jobs.wrong())).toMatchObject({
+      code: 'LOCK_USAGE',
+      message: expect.stringMatching(/signal takes an AbortSignal; it was 'no signal'/),
+    });
+    await locks.close();
+  });
+});
+
+describe('a query that begins when it is awaited', () => {
+  it('runs inside the lease, however the method returns it', async () => {
+    const locks = createLockService({ log: { warn: () => undefined } });
+    const seen: unknown[] = [];
+    const query = (): PromiseLike<string> =>
+      ({
+        then: (...handlers: [never, never]) => {
+          seen.push(locks.current('row')?.held);
+          return Promise.resolve('saved').then(...handlers);
+        },
+      }) as PromiseLike<string>;
+    class Rows {
+      @Locked('row')
+      save(): PromiseLike<string> {
+        return query();
+      }
+
+      @Locked('row')
+      async saveLater(): Promise<string> {
+        return query();
+      }
+    }
+    const rows = withLocks(new Rows(), locks);
+    expect([await rows.save(), await rows.saveLater()]).toEqual(['saved', 'saved']);
+    expect(seen).toEqual([true, true]);
+    await locks.close();
   });
 });

