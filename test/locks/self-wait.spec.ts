@@ -93,7 +93,7 @@ describe('what runs in which context', () => {
   });
 
   it('forgets what is over: runs that plan each other keep no chain of contexts', async () => {
-    const runs = 2_000;
+    const runs = 300;
     const { held } = (
       locks as unknown as { context: { held: { storage: AsyncLocalStorage<Place | undefined> } } }
     ).context;
