@@ -22,6 +22,8 @@ export interface Request {
   /** How many may stand in line before this one is refused. */
   readonly maxWaiters: number;
   readonly signal: AbortSignal | undefined;
+  /** Whether it stops waiting when the servers of a process that shuts down are about to close. */
+  readonly leavesAtShutdown?: boolean;
 }
 
 /** One caller of this process who stands in line. */

@@ -10,6 +10,8 @@ import type {
 import { LockExceptionFilter } from './lock-exception-filter.js';
 import { attachProfiles } from './lock-profiles.js';
 import { LockRegistration } from './lock-registration.js';
+import { LockShutdown } from './lock-shutdown.js';
+import { LockShutdownModule } from './lock-shutdown-module.js';
 import { LockedInstances } from './locked-instances.js';
 import { getLocksToken } from './locks-token.js';
 import { NoFilter } from './no-filter.js';
@@ -25,6 +27,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<DistributedLoc
   .setExtras(EXTRAS, (definition, { isGlobal, name }) => ({
     ...definition,
     global: isGlobal ?? true,
+    imports: [...(definition.imports ?? []), LockShutdownModule],
     providers: [...(definition.providers ?? []), ...providersOf(name)],
     exports: [getLocksToken(name)],
   }))
@@ -32,8 +35,11 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<DistributedLoc
 
 /**
  * Gives an application its locks: `LockService`, `@Locked`, `LockInterceptor`, and the filter that answers
- * lock errors over HTTP. The start fails loudly when the store does not answer within 5 s (see `startup`);
- * the shutdown stops granting, lets running work keep its leases for `shutdownGrace`, then releases.
+ * lock errors over HTTP. The start fails loudly when the store does not answer within 5 s (see `startup`).
+ * At a shutdown locks go last: leaders step down first, and grants go on until all other hooks of the application
+ * have ended. Then whoever still works or waits has `shutdownGrace` to end; after it everything is released, and
+ * the connections are closed. The module must be loaded when the application starts: Nest calls no hooks of lazily
+ * loaded modules.
  *
  * @publicApi
  */
@@ -56,14 +62,15 @@ function providersOf(name: string | undefined): Provider[] {
     { provide: token, inject: [OPTIONS], useFactory: openLocks },
     {
       provide: LockRegistration,
-      inject: [token, OPTIONS, ModulesContainer],
+      inject: [token, OPTIONS, ModulesContainer, LockShutdown],
       useFactory: (
         locks: LockService,
         { profiles = {} }: DistributedLockOptions,
         modules: ModulesContainer,
+        shutdown: LockShutdown,
       ) => {
         attachProfiles(locks, profiles);
-        return new LockRegistration(locks, new LockedInstances(modules, name));
+        return new LockRegistration(locks, new LockedInstances(modules, name), shutdown);
       },
     },
     {

@@ -17,6 +17,7 @@ import { checkLockedOptions } from './locked-settings.js';
 import { getLocksToken } from './locks-token.js';
 
 const WHERE = 'LockInterceptor';
+const REQUESTS: ReadonlySet<string> = new Set(['http', 'graphql']);
 
 /**
  * Runs a handler under a lock, from before its pipes to the completion, the error or the unsubscription of
@@ -65,7 +66,9 @@ export function LockInterceptor(
           leaving.abort();
           handler.unsubscribe();
         });
-        orRejected(() => run(this.locks, names(undefined, [context]), work, leaving.signal)).then(
+        // Its server cannot close before it is answered. A message may come from a queue, and is worth waiting for.
+        const isRequest = REQUESTS.has(context.getType());
+        orRejected(() => run(this.locks, names(undefined, [context]), work, leaving.signal, isRequest)).then(
           (fallback) => {
             if (!entered) subscriber.next(fallback); // Nest refuses an empty stream
             subscriber.complete();

@@ -2,6 +2,7 @@ import { LockBusyError } from '../base/lock-busy-error.js';
 import type { Lease } from '../locks/lease.js';
 import type { UsingOptions } from '../locks/lock.js';
 import type { LockService } from '../locks/lock-service.js';
+import { LEAVES_AT_SHUTDOWN, type LeavesAtShutdown } from '../locks/leaves-at-shutdown.js';
 import type { LockNames } from './lock-key.js';
 import { profileOf } from './lock-profiles.js';
 import { checkKind, type LockedKind, runLocked } from './locked-kind.js';
@@ -16,16 +17,26 @@ interface Plan {
   readonly onBusy: NonNullable<LockedOptions['onBusy']>;
 }
 
+const LEAVES: LeavesAtShutdown = { [LEAVES_AT_SHUTDOWN]: true };
+
 /** Runs work under the lock as the options of a decorator say; resolves with its value, or that of `onBusy`. */
 export function lockedCall(
   options: LockedOptions,
-): (locks: LockService, names: LockNames, work: Work, signal?: AbortSignal) => Promise<unknown> {
+): (
+  locks: LockService,
+  names: LockNames,
+  work: Work,
+  signal?: AbortSignal,
+  leavesAtShutdown?: boolean,
+) => Promise<unknown> {
   const { profile } = options;
   // What a profile says is known at the call only.
   const fixed = profile === undefined ? planOf(options) : undefined;
-  return (locks, names, work, signal) => {
+  return (locks, names, work, signal, leavesAtShutdown = false) => {
     const plan = fixed ?? planOf({ ...profileOf(locks, profile as string), ...options });
-    const settings = signal === undefined ? plan.settings : { ...plan.settings, signal };
+    let { settings } = plan;
+    if (signal !== undefined) settings = { ...settings, signal };
+    if (leavesAtShutdown) settings = { ...settings, ...LEAVES };
     const run = (held: Work): Promise<unknown> => runLocked(locks, names, held, plan.kind, settings);
     return plan.onBusy === 'throw' ? run(work) : unlessBusy(run, work, plan.onBusy);
   };

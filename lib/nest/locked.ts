@@ -3,8 +3,15 @@ import { HeldGenerator } from './held-generator.js';
 import { type LockedDecorator, type LockKey, namesOf } from './lock-key.js';
 import { openSlot, readSlot } from './lock-slot.js';
 import { lockedCall } from './locked-call.js';
-import { isAsyncGeneratorFunction, type Method, methodOf, takePlaceOf } from './locked-method.js';
+import {
+  isAsyncGeneratorFunction,
+  isHttpRoute,
+  type Method,
+  methodOf,
+  takePlaceOf,
+} from './locked-method.js';
 import type { LockedOptions } from './locked-options.js';
+import { isQueueJob, requeuedAtShutdown } from './queue-job.js';
 import { placeOf, promised, refuseStranger } from './locked-refusal.js';
 import { checkLockedOptions } from './locked-settings.js';
 
@@ -33,11 +40,12 @@ export function Locked<const K extends LockKey>(key: K, options?: LockedOptions)
     openSlot(target, settings.locks);
 
     const run = lockedCall(settings);
+    let isRoute: boolean | undefined; // known at the first call: decorators above write their metadata later
     // What goes wrong before the lock rejects the call like everything after it.
     const call = (self: unknown, args: unknown[], work: () => PromiseLike<unknown>) =>
       orRejected(() => {
         const locks = readSlot(self, settings.locks) ?? refuseStranger(self, where);
-        return run(locks, names(self, args), work);
+        return run(locks, names(self, args), work, undefined, (isRoute ??= isHttpRoute(replacement)));
       });
     const replacement: Method = isAsyncGeneratorFunction(method)
       ? function (...args) {
@@ -45,7 +53,10 @@ export function Locked<const K extends LockKey>(key: K, options?: LockedOptions)
           return new HeldGenerator(open, (work) => call(this, args, work));
         }
       : function (...args) {
-          return call(this, args, () => promised(Reflect.apply(method, this, args), where));
+          const work = () => promised(Reflect.apply(method, this, args), where);
+          const [job, token] = args;
+          if (!isQueueJob(job)) return call(this, args, work);
+          return requeuedAtShutdown(job, token, work, (begun) => call(this, args, begun));
         };
     takePlaceOf(method, replacement, settings);
     (descriptor as PropertyDescriptor).value = replacement;

@@ -22,6 +22,7 @@ export class RedisConnection implements CommandHost {
   /** Whether a command can be sent now. */
   up = false;
   private closed = false;
+  private keepsAlive = true;
   private started = false;
   private lastError = 'no connection yet';
   /** Why nothing may be done over this connection, ever. */
@@ -47,7 +48,10 @@ export class RedisConnection implements CommandHost {
       this.lastError = this.failures.wordsOf(error);
       if (NO_SUCH_DB.test(error.message)) this.useless = this.failures.useless(this.lastError);
     });
-    client.on('connect', () => (this.heardAt = clock.now()));
+    client.on('connect', () => {
+      this.heardAt = clock.now();
+      keepAlive(client, this.keepsAlive);
+    });
     client.on('ready', () => void this.greet());
     client.on('close', () => {
       this.up = false;
@@ -132,6 +136,17 @@ export class RedisConnection implements CommandHost {
     return (this.sample = { sentAt, receivedAt: this.clock.now(), time });
   }
 
+  /** Whether a command has no answer yet, or somebody waits for the connection. */
+  get awaited(): boolean {
+    return this.deadlines.size > 0 || this.waiting.size > 0;
+  }
+
+  /** Whether the connection keeps the process alive, also when it is made anew. */
+  keepAlive(on: boolean): void {
+    this.keepsAlive = on;
+    keepAlive(this.client, on);
+  }
+
   close(): void {
     if (this.closed) return;
     this.closed = true;
@@ -181,6 +196,13 @@ export class RedisConnection implements CommandHost {
     if (this.up) this.onUp();
     else this.client.disconnect();
   }
+}
+
+/** Whether the present connection of a client keeps the process alive. */
+export function keepAlive({ stream }: Redis, on: boolean): void {
+  const socket = stream as Partial<Redis['stream']> | undefined; // there is none before the first connection
+  if (on) socket?.ref?.();
+  else socket?.unref?.();
 }
 
 /** The server's run id in the answer to INFO. */
