@@ -105,11 +105,11 @@ export class Line {
   /** Grants go on; resolves when nobody holds or waits, or after `grace` ms. */
   async drain(grace: number): Promise<void> {
     const end = this.clock.now() + grace;
-    do {
-      if (this.busy > 0) await this.drained(end - this.clock.now());
+    while (this.busy > 0 && this.clock.now() < end) {
+      await this.drained(end - this.clock.now());
       // Work that takes one lock after another comes back before the event loop turns.
       await new Promise<void>((turned) => this.clock.breathe(turned));
-    } while (this.busy > 0 && this.clock.now() < end);
+    }
   }
 
   /** No new grants; who waits is sent away; who works keeps its lease for `grace` ms; then all is released. */

@@ -140,7 +140,7 @@ export class LockService {
   ): Leader {
     const leader = new Leadership(name, handlers, options, this.context, (message) => this.log.warn(message));
     this.leaders.add(leader);
-    if (this.steppingDown) void leader.stop();
+    if (this.steppingDown) void leader.stepDown();
     return leader;
   }
 
@@ -187,13 +187,14 @@ export class LockService {
 
   /**
    * The application begins to shut down: leaders step down, everybody else is granted locks as before. From now on
-   * only who awaits something keeps the process alive, so that a shutdown that is broken off does not hang.
+   * our connections do not keep the process alive, so that a shutdown that is broken off does not hang. Resolves when
+   * all leaders were told.
    *
    * @internal
    */
-  beginShutdown(): void {
-    this.stepDown();
+  async beginShutdown(): Promise<void> {
     this.store.keepAlive(false);
+    await this.stepDown();
   }
 
   /** The servers are about to close: requests do not wait for busy locks any more. @internal */
@@ -229,14 +230,14 @@ export class LockService {
     return this.graceEnd === undefined ? shutdownGrace : Math.max(0, this.graceEnd - this.clock.now());
   }
 
-  private stepDown(): void {
+  private stepDown(): Promise<unknown> {
     this.steppingDown = true;
-    for (const leader of this.leaders) void leader.stop();
+    return Promise.all([...this.leaders].map((leader) => leader.stepDown()));
   }
 
   private async end(): Promise<void> {
     // Their leases hold up the line until they have stepped down, but not for longer than the grace.
-    this.stepDown();
+    void this.stepDown();
     await this.context.line.close(this.graceLeft);
     await this.store.close();
   }

@@ -66,9 +66,8 @@ export function LockInterceptor(
           leaving.abort();
           handler.unsubscribe();
         });
-        // Its server cannot close before it is answered. A message may come from a queue, and is worth waiting for.
-        const isRequest = REQUESTS.has(context.getType());
-        orRejected(() => run(this.locks, names(undefined, [context]), work, leaving.signal, isRequest)).then(
+        const leaves = isRequest(context);
+        orRejected(() => run(this.locks, names(undefined, [context]), work, leaving.signal, leaves)).then(
           (fallback) => {
             if (!entered) subscriber.next(fallback); // Nest refuses an empty stream
             subscriber.complete();
@@ -79,4 +78,9 @@ export function LockInterceptor(
     }
   }
   return mixin(HoldingInterceptor);
+}
+
+/** Its server cannot close before it is answered, while a message may come from a queue and is worth waiting for. */
+function isRequest(context: Partial<ExecutionContext>): boolean {
+  return REQUESTS.has(context.getType?.() ?? '');
 }

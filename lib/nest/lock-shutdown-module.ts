@@ -17,7 +17,7 @@ import { LockShutdown } from './lock-shutdown.js';
 export class LockShutdownModule implements OnModuleDestroy {
   constructor(@Inject(LockShutdown) private readonly shutdown: LockShutdown) {}
 
-  onModuleDestroy(): void {
-    this.shutdown.begin();
+  onModuleDestroy(): Promise<void> {
+    return this.shutdown.begin();
   }
 }

@@ -24,15 +24,18 @@ export class LockShutdown {
 
   add(locks: LockService): void {
     this.registrations.add(locks);
-    if (this.begun) locks.beginShutdown();
+    if (this.begun) void locks.beginShutdown();
   }
 
-  /** The first hook of all. Nothing is awaited: what a leader waits for may end by a hook that comes later. */
-  begin(): void {
+  /**
+   * The first hook of all. Leaders are told, but it is not awaited that they have ended: what they wait for may end by
+   * a hook that comes later.
+   */
+  async begin(): Promise<void> {
     if (this.begun) return;
     this.begun = true;
-    for (const locks of this.registrations) locks.beginShutdown();
     process.on('beforeExit', this.noHookLeft);
+    await Promise.all([...this.registrations].map((locks) => locks.beginShutdown()));
   }
 
   /** The last hook before the servers close. */
