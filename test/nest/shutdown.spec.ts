@@ -20,6 +20,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  createLockService,
   DistributedLockModule,
   getLocksToken,
   Locked,
@@ -27,7 +28,10 @@ import {
   LockService,
 } from '../../lib/index.js';
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
+import { type RunningRedis, startRedis } from '../../tools/redis/start-redis.js';
+import { Child } from '../support/child.js';
 import { until } from '../support/eventually.js';
+import { describeWithRealRedis } from '../support/real-redis.js';
 import { errorOf, sleep } from './door.js';
 
 const nothing = (): void => undefined;
@@ -473,5 +477,48 @@ describe('a job of BullMQ', () => {
     });
     expect(moved).toEqual([]);
     await module.close();
+  });
+});
+
+describeWithRealRedis('a shutdown over connections to Redis', () => {
+  let redis: RunningRedis;
+  beforeEach(async () => {
+    redis = await startRedis({ given: false, emulated: false });
+  });
+  afterEach(() => redis.stop());
+
+  it('waits for what hooks await of the locks, though nothing else keeps the process alive', async () => {
+    const other = createLockService({ redis: redis.url });
+    const lease = await other.acquire('busy');
+    const child = new Child('test/nest/shutdown-process.ts', redis.url, 'busy');
+    expect(await child.exited).toBe(0);
+    expect(child.said.trim().split('\n')).toEqual([
+      'flushed first',
+      'timeout',
+      'inspected 1',
+      'flushed last',
+      'closed',
+    ]);
+    await lease.release();
+    await other.close();
+  }, 20_000);
+
+  it('ends when Redis is gone: what was held is lost, and nobody waits for longer than the grace', async () => {
+    const module = await Test.createTestingModule({
+      imports: [DistributedLockModule.forRoot({ redis: redis.url, shutdownGrace: 100 })],
+    }).compile();
+    await module.init();
+    const locks = module.get(LockService);
+    const lease = await locks.acquire('a');
+    const waiting = errorOf(locks.acquire('a', { wait: '1h' }));
+    const leader = locks.lead('lead', { onElected: async () => undefined });
+    await until('it leads', () => leader.leading);
+    await redis.stop();
+    const begun = performance.now();
+    await module.close();
+    expect(performance.now() - begun).toBeLessThan(3_000); // the grace, a second for the releases, and slack
+    expect(await waiting).toMatchObject({ reason: 'closed' });
+    expect(lease.held).toBe(false);
+    expect(leader.leading).toBe(false);
   });
 });
