@@ -24,7 +24,10 @@ export interface LockServiceOptions {
   readonly guard?: Duration | undefined;
   /** How long the record of an idle name, with its last fence, is kept. 0 … 24 h. @default 60 s */
   readonly fenceMemory?: Duration | undefined;
-  /** How long running work keeps its leases at shutdown. 0 … 24 h. @default 10 s */
+  /**
+   * How long running work keeps its leases at a shutdown. When an application shuts down it begins after all other
+   * hooks, and callers that wait have it too; at `close()` it begins at once. 0 … 24 h. @default 10 s
+   */
   readonly shutdownGrace?: Duration | undefined;
   /** Redis unreachable at start: fail within 5 s, or boot and fail per call until it is there. @default 'require' */
   readonly startup?: 'require' | 'warn' | undefined;

@@ -74,16 +74,22 @@ function workerThatStopsIn(phase: Phase, registration?: string) {
 
 const locking = (options = {}): DynamicModule => DistributedLockTestingModule.forRoot(options);
 
+const shutdownGrace = 200; // a hook that comes too early fails fast
+
 /** How applications are put together, around a worker. */
 const LAYOUTS: Record<string, (worker: Type) => Type> = {
   'one module beside the locks': (worker) => {
-    @Module({ imports: [locking()], providers: [worker] })
+    @Module({ imports: [locking({ shutdownGrace })], providers: [worker] })
     class AppModule {}
     return AppModule;
   },
   'two registrations': (worker) => {
     @Module({
-      imports: [locking({ name: 'first' }), locking(), locking({ name: 'last' })],
+      imports: [
+        locking({ name: 'first', shutdownGrace }),
+        locking({ shutdownGrace }),
+        locking({ name: 'last', shutdownGrace }),
+      ],
       providers: [worker],
     })
     class AppModule {}
@@ -91,7 +97,7 @@ const LAYOUTS: Record<string, (worker: Type) => Type> = {
   },
   'a global module that imports the locks': (worker) => {
     @Global()
-    @Module({ imports: [locking()], providers: [worker], exports: [worker] })
+    @Module({ imports: [locking({ shutdownGrace })], providers: [worker], exports: [worker] })
     class CoreModule {}
     @Module({})
     class FeatureModule {}
@@ -103,12 +109,12 @@ const LAYOUTS: Record<string, (worker: Type) => Type> = {
     @Global()
     @Module({ providers: [worker], exports: [worker] })
     class WorkerModule {}
-    @Module({ imports: [WorkerModule, locking()] })
+    @Module({ imports: [WorkerModule, locking({ shutdownGrace })] })
     class AppModule {}
     return AppModule;
   },
   'locks that are not global': (worker) => {
-    @Module({ imports: [locking({ isGlobal: false })], providers: [worker] })
+    @Module({ imports: [locking({ isGlobal: false, shutdownGrace })], providers: [worker] })
     class WorkerModule {}
     @Module({ imports: [WorkerModule] })
     class AppModule {}
@@ -285,7 +291,10 @@ describe('the grace', () => {
   it('lasts while work takes one lock after another', async () => {
     const { module, locks } = await start([]);
     const work = (async () => {
-      for (let n = 0; n < 20; n++) await locks.using(`step:${n}`, () => sleep(1));
+      for (let n = 0; n < 20; n++) {
+        await locks.using(`step:${n}`, () => sleep(1));
+        for (let layer = 0; layer < 20; layer++) await Promise.resolve(); // the functions of the user in between
+      }
       return 'done';
     })();
     const closed = module.close();
@@ -307,6 +316,21 @@ describe('the grace', () => {
     const closed = module.close();
     expect(await Promise.all(works)).toEqual(['done', 'done']);
     await closed;
+  });
+
+  it('is not over for a registration that others still need', async () => {
+    const imports = [locking({ name: 'first' }), locking({ name: 'last' })];
+    const module = await Test.createTestingModule({ imports }).compile();
+    await module.init();
+    const [first, last] = ['first', 'last'].map((name) => module.get<LockService>(getLocksToken(name)));
+    let inner: Promise<string> | undefined;
+    const outer = last!.using('outer', async () => {
+      await sleep(30);
+      inner = first!.using('inner', async () => (await sleep(30), 'done'));
+    });
+    await module.close();
+    await outer;
+    expect(await inner).toBe('done');
   });
 
   it('ends after shutdownGrace: waiting callers are refused, and working ones lose their lease', async () => {
