@@ -82,6 +82,8 @@ function providersOf(name: string | undefined): Provider[] {
   ];
 }
 
-function openLocks({ profiles: _, filter: __, ...options }: DistributedLockOptions): LockService {
-  return createLockService({ ...options, log: new Logger('DistributedLock') });
+function openLocks({ profiles = {}, filter: _, ...options }: DistributedLockOptions): LockService {
+  const locks = createLockService({ ...options, log: new Logger('DistributedLock') });
+  attachProfiles(locks, profiles); // before anybody is injected with it
+  return locks;
 }
