@@ -24,6 +24,8 @@ export interface Request {
   readonly signal: AbortSignal | undefined;
   /** Whether it stops waiting when the servers of a process that shuts down are about to close. */
   readonly leavesAtShutdown?: boolean;
+  /** Whether it came when they were, and so does not wait. */
+  readonly hurried?: boolean;
 }
 
 /** One caller of this process who stands in line. */
@@ -67,8 +69,9 @@ export class Caller extends Link<Caller> {
   }
 
   /** Sends the caller away with a LockBusyError that says who holds the lock. */
-  refuse(reason: LockBusyReason, holder: string, retryAfter?: number): void {
-    const { name, signal } = this.request;
+  refuse(why: LockBusyReason, holder: string, retryAfter?: number): void {
+    const { name, signal, hurried } = this.request;
+    const reason = why === 'held' && hurried === true ? 'closed' : why;
     const waited = Math.round(this.waited);
     const held = holder
       ? ` It is held by ${holder}${retryAfter === undefined ? '' : ` for up to ${Math.ceil(retryAfter)} ms more`}.`

@@ -186,5 +186,5 @@ export class Line {
 
 /** The same request of a caller that does not wait. */
 function askingOnce(request: Request): Request {
-  return { ...request, wait: 0, terms: { ...request.terms, once: true } };
+  return { ...request, hurried: true, wait: 0, terms: { ...request.terms, once: true } };
 }

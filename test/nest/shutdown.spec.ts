@@ -389,11 +389,11 @@ describe('requests', () => {
     }
   }
 
-  async function listen(): Promise<INestApplication> {
+  async function listen(others: Type[] = []): Promise<INestApplication> {
     const module = await Test.createTestingModule({
       imports: [DistributedLockModule.forRoot()],
       controllers: [ShopController],
-      providers: [Stock],
+      providers: [Stock, ...others],
     })
       .setLogger(SILENT)
       .compile();
@@ -424,6 +424,25 @@ describe('requests', () => {
     await lease.release();
     expect(await worker).toBe('worked'); // nobody knows what else may wait for it
     await closed;
+  });
+
+  it('that come while a server closes are granted what is free, and refused what is busy', async () => {
+    let during: Promise<string[]> | undefined;
+    @Injectable()
+    class Slow implements BeforeApplicationShutdown {
+      constructor(private readonly modules: ModulesContainer) {}
+      beforeApplicationShutdown(): void {
+        const shop = [...this.modules.values()].find(({ controllers }) => controllers.has(ShopController));
+        const { instance } = shop!.controllers.get(ShopController)!;
+        // After the last hook of this phase.
+        const call = () => (instance as ShopController).cart().catch(({ reason }: LockBusyError) => reason);
+        during = sleep(10).then(() => Promise.all([call(), call()]));
+      }
+      onApplicationShutdown = (): unknown => during;
+    }
+    const app = await listen([Slow]);
+    await app.close();
+    expect(await during).toEqual(['yours', 'closed']);
   });
 
   it('that wait in a service are granted before the server has closed', async () => {
