@@ -25,6 +25,11 @@ export class Deadlines {
 
   constructor(private readonly clock: Clock) {}
 
+  /** How many are open. */
+  get size(): number {
+    return this.open.size;
+  }
+
   /** Tells `deadline` when it passes, unless it is removed before. */
   add(deadline: Deadline): void {
     this.open.add(deadline);

@@ -77,9 +77,16 @@ export class Agent implements AttemptOwner, TenureOwner {
     for (const { hold } of this.tenures.all) if (exclusive(hold.share)) hold.confirm();
   }
 
-  /** Sends all waiting callers away. */
-  closeLine(): void {
-    for (let caller = this.callers.first; caller; caller = this.callers.first) {
+  /** Whether callers stand in line. */
+  get waitedFor(): boolean {
+    return this.callers.first !== undefined;
+  }
+
+  /** Sends waiting callers away: all of them, or those that leave when the servers are about to close. */
+  closeLine(all = true): void {
+    for (let caller = this.callers.first, after; caller; caller = after) {
+      after = caller.after;
+      if (!all && !caller.request.leavesAtShutdown) continue;
       this.callers.remove(caller);
       caller.refuse('closed');
     }

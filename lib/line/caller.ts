@@ -30,6 +30,10 @@ export interface Request {
   readonly by?: 'acquire' | 'using' | undefined;
   /** Nobody awaits it: the process need not stay alive for it. @default false */
   readonly unattended?: boolean | undefined;
+  /** Whether it stops waiting when the servers of a process that shuts down are about to close. */
+  readonly leavesAtShutdown?: boolean;
+  /** Whether it came when they were, and so does not wait. */
+  readonly hurried?: boolean;
 }
 
 /** One caller of this process who stands in line. */
@@ -78,8 +82,9 @@ export class Caller extends Link<Caller> {
    * Sends the caller away with a LockBusyError that says who is in the way; `retryIn` is after how many milliseconds a
    * new try makes sense.
    */
-  refuse(reason: LockBusyReason, inTheWay?: InTheWay, retryIn?: number): void {
-    const { name, signal, wait } = this.request;
+  refuse(why: LockBusyReason, inTheWay?: InTheWay, retryIn?: number): void {
+    const { name, signal, wait, hurried } = this.request;
+    const reason = why === 'held' && hurried === true ? 'closed' : why;
     // Fake timers may have passed the wait in no time.
     const waited = Math.round(reason === 'timeout' ? Math.max(this.waited, wait) : this.waited);
     const { text, advice } = this.wordsFor(inTheWay);

@@ -39,8 +39,9 @@ export class Line {
   /** How many of them have something to do. */
   private busy = 0;
   private readonly hearers = new Map<string, Hearer>();
+  private hurried = false;
   private closing = false;
-  private drained: (() => void) | undefined;
+  private readonly onDrained = new Set<() => void>();
 
   constructor(
     private readonly store: LockStore,
@@ -72,7 +73,8 @@ export class Line {
     // No promise of ours stands between the grant and whoever waits for it: each costs about as much as a hand-off.
     return new Promise((resolve, reject) => {
       const refuse = explained ? (error: Error): void => reject(explained(error)) : reject;
-      this.admit(new Caller(request, this.around.clock, (tenure) => resolve(leaseOn(tenure)), refuse));
+      const asked = this.hurried && request.leavesAtShutdown ? askingOnce(request) : request;
+      this.admit(new Caller(asked, this.around.clock, (tenure) => resolve(leaseOn(tenure)), refuse));
     });
   }
 
@@ -88,13 +90,41 @@ export class Line {
     agent.admit(caller);
   }
 
+  /** Whether somebody awaits a lock, or that a latch opens. */
+  get awaited(): boolean {
+    if (this.hearers.size > 0) return true;
+    for (const agent of this.agents.values()) if (agent.waitedFor) return true;
+    return false;
+  }
+
+  /** The servers are about to close: callers that leave then are sent away, and later ones ask once. */
+  hurry(): void {
+    this.hurried = true;
+    for (const agent of [...this.agents.values()]) agent.closeLine(false);
+  }
+
+  /** Whether anybody holds a lock or waits for one. */
+  get inUse(): boolean {
+    return this.busy > 0;
+  }
+
+  /** Grants go on; resolves when nobody holds or waits, or after `grace` ms. */
+  async drain(grace: number): Promise<void> {
+    const end = this.clock.now() + grace;
+    while (this.busy > 0 && this.clock.now() < end) {
+      await this.drained(end - this.clock.now());
+      // Work that takes one lock after another comes back before the event loop turns.
+      await new Promise<void>((turned) => this.clock.breathe(turned));
+    }
+  }
+
   /** No new grants; who waits is sent away; who works keeps its lease for `grace` ms; then all is released. */
   async close(grace: number): Promise<void> {
     if (this.closing) return;
     this.closing = true;
     for (const agent of [...this.agents.values()]) agent.closeLine();
     for (const hearer of [...this.hearers.values()]) hearer.close();
-    if (this.busy > 0) await this.within(grace, new Promise<void>((drained) => (this.drained = drained)));
+    if (this.busy > 0) await this.drained(grace);
     for (const agent of [...this.agents.values()]) agent.closeTenures();
     await this.within(commandTimeout(Infinity), this.around.farewell.settled());
     this.around.farewell.close();
@@ -117,11 +147,20 @@ export class Line {
     if (agent.idle) return;
     agent.idle = true;
     this.busy -= 1;
-    if (this.busy === 0) this.drained?.();
+    if (this.busy === 0 && this.onDrained.size > 0) this.tellDrained();
     // A name that is used again soon finds its agent; what is idle beside that is little.
     if (this.agents.size <= 2 * this.busy + KEPT_IDLE) return;
     for (const each of [...this.agents.values()]) if (each.idle) this.agents.delete(each.name);
   };
+
+  private drained(grace: number): Promise<void> {
+    return this.within(grace, new Promise<void>((drained) => this.onDrained.add(drained)));
+  }
+
+  private tellDrained(): void {
+    for (const drained of this.onDrained) drained();
+    this.onDrained.clear();
+  }
 
   private wake(): void {
     for (const hearer of [...this.hearers.values()]) hearer.wake();
@@ -150,4 +189,9 @@ export class Line {
       });
     });
   }
+}
+
+/** The same request of a caller that does not wait. */
+function askingOnce(request: Request): Request {
+  return { ...request, hurried: true, wait: 0, terms: { ...request.terms, once: true } };
 }

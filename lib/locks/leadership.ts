@@ -46,6 +46,8 @@ export class Leadership implements Leader {
   private readonly stopping = new AbortController();
   private readonly campaign: Promise<void>;
   private lease: LeaseHandle | undefined;
+  /** Resolves when `onRevoked` was called for the present lease, or for the last one. */
+  private revoked = new Promise<void>(() => undefined);
 
   constructor(
     private readonly name: string,
@@ -62,6 +64,12 @@ export class Leadership implements Leader {
 
   get leading(): boolean {
     return this.lease?.held ?? false;
+  }
+
+  /** Like `stop`, but resolves when `onRevoked` was called: how long that takes is the user's. */
+  async stepDown(): Promise<void> {
+    this.stopping.abort();
+    await Promise.race([this.campaign, this.revoked]);
   }
 
   async stop(): Promise<void> {
@@ -92,6 +100,8 @@ export class Leadership implements Leader {
 
   private async lead(lease: LeaseHandle): Promise<void> {
     const { signal } = this.stopping;
+    let revoked!: () => void;
+    this.revoked = new Promise((resolve) => (revoked = resolve));
     const stopped = aborted(signal).then((): StepDownReason => 'stopped');
     const lost = aborted(lease.signal).then((): StepDownReason => {
       const reason: unknown = lease.signal.reason;
@@ -108,8 +118,11 @@ export class Leadership implements Leader {
     );
     const reason = await Promise.race([stopped, lost, failed]);
     try {
-      await this.handlers.onRevoked?.(reason);
+      const ended = this.handlers.onRevoked?.(reason);
+      revoked();
+      await ended;
     } catch (error) {
+      revoked();
       this.warn(`onRevoked of the leader of '${this.name}' failed: ${(error as Error).message}`);
     }
     await lease.release();

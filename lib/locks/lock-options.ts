@@ -31,7 +31,10 @@ export interface LockServiceOptions {
   readonly guard?: Duration | undefined;
   /** How long the record of an idle name, with its last fence, is kept. 0 … 24 h. @default 60 s */
   readonly fenceMemory?: Duration | undefined;
-  /** How long running work keeps its leases at shutdown. 0 … 24 h. @default 10 s */
+  /**
+   * How long running work keeps its leases at a shutdown. When an application shuts down it begins after all other
+   * hooks, and callers that wait have it too; at `close()` it begins at once. 0 … 24 h. @default 10 s
+   */
   readonly shutdownGrace?: Duration | undefined;
   /**
    * Whether calls enter the names that their async context holds, unless they say otherwise; see

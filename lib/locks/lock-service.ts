@@ -33,13 +33,15 @@ export class LockService {
   private readonly inspector: Inspector;
   private readonly losses: LossLog;
   private readonly leaders = new Set<Leadership>();
+  private steppingDown = false;
+  private graceEnd: number | undefined;
   private closing: Promise<void> | undefined;
 
   /** Made by `DistributedLockModule` or `createLockService`. */
   constructor(
     private readonly store: LockStore,
     private readonly settings: LockSettings,
-    clock: Clock,
+    private readonly clock: Clock,
     private readonly log: LockLog,
   ) {
     this.losses = new LossLog(store, clock, log);
@@ -146,6 +148,7 @@ export class LockService {
   ): Leader {
     const leader = new Leadership(name, handlers, options, this.context, (message) => this.log.warn(message));
     this.leaders.add(leader);
+    if (this.steppingDown) void leader.stepDown();
     return leader;
   }
 
@@ -201,10 +204,60 @@ export class LockService {
     return (this.closing ??= this.end());
   }
 
+  /**
+   * The application begins to shut down: leaders step down, everybody else is granted locks as before. From now on
+   * our connections do not keep the process alive, so that a shutdown that is broken off does not hang. Resolves when
+   * all leaders were told.
+   *
+   * @internal
+   */
+  async beginShutdown(): Promise<void> {
+    this.store.keepAlive(false);
+    await this.stepDown();
+  }
+
+  /** The servers are about to close: requests do not wait for busy locks any more. @internal */
+  hurry(): void {
+    this.context.line.hurry();
+  }
+
+  /** Whether a caller waits, or an answer of the store is due. @internal */
+  get awaited(): boolean {
+    return this.context.line.awaited || this.store.awaited;
+  }
+
+  /** Whether somebody still holds or waits, and the grace that began with `drain` is not over. @internal */
+  get draining(): boolean {
+    return this.context.line.inUse && this.graceLeft > 0;
+  }
+
+  /** Begins the grace: resolves when nobody holds or waits any more, or when it is over. @internal */
+  async drain(): Promise<void> {
+    this.graceEnd ??= this.clock.now() + this.settings.shutdownGrace;
+    await this.context.line.drain(this.graceLeft);
+  }
+
+  /** Ends the grace, whoever still works or waits, and closes. @internal */
+  closeNow(): Promise<void> {
+    this.graceEnd = -Infinity;
+    this.store.keepAlive(true); // until the last release is answered
+    return this.close();
+  }
+
+  private get graceLeft(): number {
+    const { shutdownGrace } = this.settings;
+    return this.graceEnd === undefined ? shutdownGrace : Math.max(0, this.graceEnd - this.clock.now());
+  }
+
+  private stepDown(): Promise<unknown> {
+    this.steppingDown = true;
+    return Promise.all([...this.leaders].map((leader) => leader.stepDown()));
+  }
+
   private async end(): Promise<void> {
     // Their leases hold up the line until they have stepped down, but not for longer than the grace.
-    for (const leader of this.leaders) void leader.stop();
-    await this.context.line.close(this.settings.shutdownGrace);
+    void this.stepDown();
+    await this.context.line.close(this.graceLeft);
     this.losses.close();
     await this.store.close();
   }

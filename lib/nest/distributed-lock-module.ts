@@ -10,6 +10,8 @@ import type {
 import { LockExceptionFilter } from './lock-exception-filter.js';
 import { attachProfiles } from './lock-profiles.js';
 import { LockRegistration } from './lock-registration.js';
+import { LockShutdown } from './lock-shutdown.js';
+import { LockShutdownModule } from './lock-shutdown-module.js';
 import { LockedInstances } from './locked-instances.js';
 import { copiesOfLockService, getLocksToken } from './locks-token.js';
 import { checkModuleOptions } from './module-options.js';
@@ -27,6 +29,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<DistributedLoc
   .setExtras(EXTRAS, (definition, { isGlobal, name }) => ({
     ...definition,
     global: isGlobal ?? true,
+    imports: [...(definition.imports ?? []), LockShutdownModule],
     providers: [...(definition.providers ?? []), ...providersOf(name)],
     exports: [getLocksToken(name), ...otherTokensOf(name)],
   }))
@@ -34,8 +37,11 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<DistributedLoc
 
 /**
  * Gives an application its locks: `LockService`, `@Locked`, `LockInterceptor`, and the filter that answers
- * lock errors over HTTP. The start fails loudly when the store does not answer within 5 s (see `startup`);
- * the shutdown stops granting, lets running work keep its leases for `shutdownGrace`, then releases.
+ * lock errors over HTTP. The start fails loudly when the store does not answer within 5 s (see `startup`).
+ * At a shutdown locks go last: leaders step down first, and grants go on until all other hooks of the application
+ * have ended. Then whoever still works or waits has `shutdownGrace` to end; after it everything is released, and
+ * the connections are closed. The module must be loaded when the application starts: Nest calls no hooks of lazily
+ * loaded modules.
  *
  * @publicApi
  */
@@ -61,17 +67,18 @@ function providersOf(name: string | undefined): Provider[] {
     ...otherTokensOf(name).map((other) => ({ provide: other, useExisting: token })),
     {
       provide: LockRegistration,
-      inject: [token, OPTIONS, ModulesContainer],
+      inject: [token, OPTIONS, ModulesContainer, LockShutdown],
       useFactory: (
         locks: LockService,
         { profiles = {} }: DistributedLockOptions,
         modules: ModulesContainer,
+        shutdown: LockShutdown,
       ) => {
-        attachProfiles(locks, profiles);
+        attachProfiles(locks, profiles); // also to a service that took the place of ours, as in tests
         const instances = new LockedInstances(modules, name);
         instances.connect(locks); // here and not in a hook: hooks of other modules may come before ours
         warnOfTwins(modules, DistributedLockModule, name);
-        return new LockRegistration(locks, instances);
+        return new LockRegistration(locks, instances, shutdown);
       },
     },
     {
@@ -90,6 +97,8 @@ function otherTokensOf(name: string | undefined): (typeof LockService)[] {
 
 function openLocks(given: DistributedLockOptions): LockService {
   checkModuleOptions(given); // those of a factory are known only now
-  const { profiles: _, filter: __, ...options } = given;
-  return createLockService({ ...options, log: new Logger('DistributedLock') });
+  const { profiles = {}, filter: _, ...options } = given;
+  const locks = createLockService({ ...options, log: new Logger('DistributedLock') });
+  attachProfiles(locks, profiles); // before anybody is injected with it
+  return locks;
 }

@@ -21,6 +21,7 @@ import { whenClientIsGone } from './request-close.js';
 
 const WHERE = 'LockInterceptor';
 const GONE = 'The client closed the connection while its request waited for the lock';
+const REQUESTS: ReadonlySet<string> = new Set(['http', 'graphql']);
 
 /**
  * Runs a handler under a lock, from before its pipes to the completion, the error or the unsubscription of
@@ -78,7 +79,8 @@ export function LockInterceptor(
           const signal = signalOf?.(context);
           if (signal) subscriber.add(whenAborted(signal, leaving));
           if (leaveOnClose) subscriber.add(whenClientIsGone(context, () => leaving.abort(new Error(GONE))));
-          return run(this.locks, names(undefined, [context]), work, leaving.signal);
+          const call = { signal: leaving.signal, leavesAtShutdown: isRequest(context) };
+          return run(this.locks, names(undefined, [context]), work, call);
         }).then(
           (fallback) => {
             if (!entered) subscriber.next(fallback); // Nest refuses an empty stream
@@ -90,6 +92,11 @@ export function LockInterceptor(
     }
   }
   return mixin(HoldingInterceptor);
+}
+
+/** Its server cannot close before it is answered, while a message may come from a queue and is worth waiting for. */
+function isRequest(context: Partial<ExecutionContext>): boolean {
+  return REQUESTS.has(context.getType?.() ?? '');
 }
 
 /** Passes the abort of one signal on; returns what ends that. @throws LockUsageError for what is no signal */

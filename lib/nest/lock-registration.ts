@@ -1,13 +1,20 @@
-import type { BeforeApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import type { BeforeApplicationShutdown, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type { LockService } from '../locks/lock-service.js';
+import type { LockShutdown } from './lock-shutdown.js';
 import type { LockedInstances } from './locked-instances.js';
 
-/** The life of one registration in an application: from the proof that its store answers to the last release. */
-export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown {
+/**
+ * The life of one registration in an application: from the proof that its store answers to the last release. Its
+ * hooks are the first at a start and the last at a shutdown, see {@link LockShutdown}.
+ */
+export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   constructor(
     private readonly locks: LockService,
     private readonly instances: LockedInstances,
-  ) {}
+    private readonly shutdown: LockShutdown,
+  ) {
+    shutdown.add(locks);
+  }
 
   async onModuleInit(): Promise<void> {
     try {
@@ -19,11 +26,11 @@ export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown
     }
   }
 
-  /**
-   * Before the servers close: their running handlers keep their leases, and those that wait for a lock are
-   * answered at once instead of holding up the shutdown. The hooks `onModuleDestroy` may still lock.
-   */
-  beforeApplicationShutdown(): Promise<void> {
-    return this.locks.close();
+  beforeApplicationShutdown(): void {
+    this.shutdown.hurry();
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.shutdown.end();
   }
 }

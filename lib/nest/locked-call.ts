@@ -4,6 +4,7 @@ import { ORIGIN, type CallOrigin, type WithOrigin } from '../locks/call-origin.j
 import type { Lease } from '../locks/lease.js';
 import type { UsingOptions } from '../locks/lock.js';
 import type { LockService } from '../locks/lock-service.js';
+import { LEAVES_AT_SHUTDOWN, type LeavesAtShutdown } from '../locks/leaves-at-shutdown.js';
 import type { LockNames } from './lock-key.js';
 import { profileOf } from './lock-profiles.js';
 import { checkKind, type LockedKind, runLocked } from './locked-kind.js';
@@ -15,33 +16,49 @@ type Work = (lease: Lease) => unknown;
 interface Plan {
   readonly kind: LockedKind;
   readonly settings: UsingOptions & WithOrigin;
+  /** The same, of a call that leaves the line when the servers are about to close. */
+  readonly leaving: Plan['settings'];
   readonly onBusy: NonNullable<LockedOptions['onBusy']>;
 }
 
-/**
- * Runs work under the lock as the options of a decorator say; resolves with its value, or that of `onBusy`. `self` is the
- * instance where it matters who calls: see {@link CallOrigin}.
- */
+const LEAVES: LeavesAtShutdown = { [LEAVES_AT_SHUTDOWN]: true };
+
+/** What only one call knows. */
+export interface CallDetails {
+  readonly signal?: AbortSignal | undefined;
+  /** The instance, where it matters who calls: see {@link CallOrigin}. */
+  readonly self?: object | undefined;
+  /** Whether it stops waiting when the servers of a process that shuts down are about to close. */
+  readonly leavesAtShutdown?: boolean | undefined;
+}
+
+/** Runs work under the lock as the options of a decorator say; resolves with its value, or that of `onBusy`. */
 export function lockedCall(
   options: LockedOptions,
   origin?: CallOrigin,
-): (
-  locks: LockService,
-  names: LockNames,
-  work: Work,
-  signal?: AbortSignal,
-  self?: object,
-) => Promise<unknown> {
+): (locks: LockService, names: LockNames, work: Work, call?: CallDetails) => Promise<unknown> {
   const { profile } = options;
   // What a profile says is known at the call only.
   const fixed = profile === undefined ? planOf(options, origin) : undefined;
-  return (locks, names, work, signal, self) => {
+  return (locks, names, work, call) => {
     const plan = fixed ?? planOf({ ...profileOf(locks, profile as string), ...options }, origin);
-    let { settings } = plan;
-    if (signal !== undefined) settings = { ...settings, signal };
-    if (self !== undefined && origin) settings = { ...settings, [ORIGIN]: { ...origin, self } };
+    const settings = call === undefined ? plan.settings : settingsFor(plan, call, origin);
     const run = (held: Work): Promise<unknown> => runLocked(locks, names, held, plan.kind, settings);
     return plan.onBusy === 'throw' ? run(work) : unlessBusy(run, work, plan.onBusy);
+  };
+}
+
+function settingsFor(
+  { settings, leaving }: Plan,
+  { signal, self, leavesAtShutdown }: CallDetails,
+  origin: CallOrigin | undefined,
+): Plan['settings'] {
+  const shared = leavesAtShutdown ? leaving : settings;
+  if (signal === undefined && self === undefined) return shared;
+  return {
+    ...shared,
+    ...(signal === undefined ? {} : { signal }),
+    ...(self === undefined || !origin ? {} : { [ORIGIN]: { ...origin, self } }),
   };
 }
 
@@ -73,7 +90,7 @@ function planOf(options: LockedOptions, origin: CallOrigin | undefined): Plan {
     ...(onBusy === 'skip' && given.wait === undefined ? { wait: 0 } : {}),
     ...(origin ? { [ORIGIN]: origin } : {}),
   };
-  return { kind, settings, onBusy };
+  return { kind, settings, leaving: { ...settings, ...LEAVES }, onBusy };
 }
 
 function isBusy(error: unknown): error is LockBusyError {

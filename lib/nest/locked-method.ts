@@ -40,6 +40,11 @@ export function isAsyncGeneratorFunction(method: Method): boolean {
   return Object.prototype.toString.call(method) === '[object AsyncGeneratorFunction]';
 }
 
+/** Whether it is called by HTTP requests: what `@Get`, `@Post` and the like write on it says so. */
+export function isHttpRoute(method: Method): boolean {
+  return Reflect.hasOwnMetadata('path', method) && Reflect.hasOwnMetadata('method', method);
+}
+
 /**
  * Makes the replacement look like the method: kind, name, length, properties, and all the metadata that
  * decorators below have written. Decorators above write on the replacement.

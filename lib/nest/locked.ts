@@ -2,9 +2,17 @@ import { orRejected } from '../locks/or-rejected.js';
 import { HeldGenerator } from './held-generator.js';
 import { type LockedDecorator, type LockKey, type LockSignal, namesOf } from './lock-key.js';
 import { openSlot, readSlot } from './lock-slot.js';
-import { lockedCall } from './locked-call.js';
-import { isAsyncGeneratorFunction, kinshipOf, type Method, methodOf, takePlaceOf } from './locked-method.js';
+import { type CallDetails, lockedCall } from './locked-call.js';
+import {
+  isAsyncGeneratorFunction,
+  isHttpRoute,
+  kinshipOf,
+  type Method,
+  methodOf,
+  takePlaceOf,
+} from './locked-method.js';
 import type { LockedOptions } from './locked-options.js';
+import { isQueueJob, requeuedAtShutdown } from './queue-job.js';
 import { placeOf, promised, refuseStranger } from './locked-refusal.js';
 import { checkLockedOptions } from './locked-settings.js';
 
@@ -39,13 +47,22 @@ export function Locked<const K extends LockKey, S extends LockSignal | undefined
 
     const kinship = kinshipOf(target, property);
     const run = lockedCall(settings, { place: where, target, property });
+    // Known at the first call: decorators above write their metadata later.
+    let isRoute: boolean | undefined;
+    const detailsOf = (self: unknown, args: unknown[]): CallDetails | undefined => {
+      isRoute ??= isHttpRoute(replacement);
+      if (!isRoute && !signalOf && !kinship.inherited) return undefined; // as most methods: nothing is made for the call
+      return {
+        signal: signalOf && (Reflect.apply(signalOf, self, args) as AbortSignal | undefined),
+        self: kinship.inherited ? (self as object) : undefined,
+        leavesAtShutdown: isRoute,
+      };
+    };
     // What goes wrong before the lock rejects the call like everything after it.
     const call = (self: unknown, args: unknown[], work: () => PromiseLike<unknown>) =>
       orRejected(() => {
         const locks = readSlot(self, slot) ?? refuseStranger(self, where, settings.locks);
-        const signal = signalOf && (Reflect.apply(signalOf, self, args) as AbortSignal | undefined);
-        const kin = kinship.inherited ? (self as object) : undefined;
-        return run(locks, names(self, args), work, signal, kin);
+        return run(locks, names(self, args), work, detailsOf(self, args));
       });
     const replacement: Method = isAsyncGeneratorFunction(method)
       ? function (...args) {
@@ -53,7 +70,10 @@ export function Locked<const K extends LockKey, S extends LockSignal | undefined
           return new HeldGenerator(open, (work) => call(this, args, work));
         }
       : function (...args) {
-          return call(this, args, () => promised(Reflect.apply(method, this, args), where));
+          const work = () => promised(Reflect.apply(method, this, args), where);
+          const [job, token] = args;
+          if (!isQueueJob(job)) return call(this, args, work);
+          return requeuedAtShutdown(job, token, work, (begun) => call(this, args, begun));
         };
     takePlaceOf(method, replacement, settings);
     (descriptor as PropertyDescriptor).value = replacement;

@@ -67,6 +67,10 @@ export interface LockStore {
   listen(listener: LockStoreListener): void;
   /** Resolves when the store can be used, with what it is; rejects with LockStoreError after `timeout` ms. */
   ready(timeout: number): Promise<StoreFindings>;
+  /** Whether an answer of the store is awaited. */
+  readonly awaited: boolean;
+  /** Whether its connections keep the process alive, those of the future too. They do unless told otherwise. */
+  keepAlive(on: boolean): void;
   /** Closes the connections it opened, and only those. */
   close(): Promise<void>;
 }

@@ -3,17 +3,17 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkQueues, checkShutdowns, freePort } from './shutdown.mjs';
 
 const root = join(import.meta.dirname, '../..');
 const dir = mkdtempSync(join(tmpdir(), 'lock-consumers-'));
 const local = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).devDependencies;
 
 const CONSUMERS = [
-  { name: 'nest-11-cjs', nest: '^11.0.0', ioredis: '^5.4.0', esm: false },
-  { name: 'nest-12-esm', nest: '^12.0.0', ioredis: '^6.0.0', esm: true },
+  { name: 'nest-11-cjs', nest: '^11.0.0', ioredis: '^5.4.0', bullmq: '^5.0.0', esm: false },
+  { name: 'nest-12-esm', nest: '^12.0.0', ioredis: '^6.0.0', bullmq: '^6.0.0', esm: true },
 ];
 
 function run(cwd, command, args, env = {}) {
@@ -30,12 +30,7 @@ function run(cwd, command, args, env = {}) {
 async function openRedis() {
   if (process.env.REDIS_URL) return { url: process.env.REDIS_URL, close: () => undefined };
   if (spawnSync('redis-server', ['--version']).error) return undefined;
-  const port = await new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
+  const port = await freePort();
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', dir];
   const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise((resolve, reject) => {
@@ -50,7 +45,7 @@ async function openRedis() {
   return { url: `redis://127.0.0.1:${port}`, close };
 }
 
-function install({ name, nest, ioredis, esm }, tarball) {
+function install({ name, nest, ioredis, bullmq, esm }, tarball) {
   const home = join(dir, name);
   mkdirSync(home);
   cpSync(join(import.meta.dirname, 'app'), join(home, 'src'), { recursive: true });
@@ -59,12 +54,14 @@ function install({ name, nest, ioredis, esm }, tarball) {
     private: true,
     ...(esm ? { type: 'module' } : {}),
     dependencies: {
+      '@nestjs/bullmq': nest,
       '@nestjs/common': nest,
       '@nestjs/core': nest,
       '@nestjs/microservices': nest,
       '@nestjs/platform-express': nest,
       '@nestjs/swagger': nest,
       '@nestjs/testing': nest,
+      bullmq,
       esbuild: '^0.25.0',
       ioredis,
       'nestjs-distributed-lock': `file:${tarball}`,
@@ -138,6 +135,10 @@ try {
         ['dist/meet-bundle.js'],
         env,
       );
+      await checkShutdowns(home, redis.url);
+      console.log(`${consumer.name}: SIGTERM and hooks that throw: no worker is refused a lock`);
+      await checkQueues(home, redis.url);
+      console.log(`${consumer.name}: a deploy leaves the queue of BullMQ as it is`);
     } else {
       console.log(`${consumer.name}: no Redis here, locked in memory only`);
     }

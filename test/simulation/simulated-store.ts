@@ -131,6 +131,12 @@ export class SimulatedStore implements LockStore {
     });
   }
 
+  readonly awaited = false;
+
+  keepAlive(): void {
+    // A simulated process lives until it is killed.
+  }
+
   close(): Promise<void> {
     this.closed = true;
     this.notices.close();

@@ -95,6 +95,13 @@ export class MemoryStore implements LockStore {
     return Promise.resolve({ address: this.address, publish: true, warnings: this.warnings });
   }
 
+  /** Its answers need no event of the machine. */
+  readonly awaited = false;
+
+  keepAlive(_on: boolean): void {
+    // There is no connection.
+  }
+
   async close(): Promise<void> {
     if (!this.closed) this.server.disconnect(this.session);
     this.closed = true;

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { CancelTimer, Clock } from '../../base/clock.js';
-import { runIdIn } from './redis-connection.js';
+import { keepAlive, runIdIn } from './redis-connection.js';
 
 // The subscription is up this long after the connection, or the way is dead.
 const SUBSCRIBE_PATIENCE = 5_000;
@@ -19,6 +19,7 @@ export class RedisChannel {
   private cancelAnswer: CancelTimer | undefined;
   private cancelEcho: CancelTimer | undefined;
   private dropping = false;
+  private keepsAlive = true;
 
   constructor(
     private readonly name: string,
@@ -31,7 +32,10 @@ export class RedisChannel {
   start(): void {
     if (this.client || this.closed) return;
     const client = (this.client = this.open());
-    client.on('connect', () => this.expectAnswer());
+    client.on('connect', () => {
+      this.expectAnswer();
+      keepAlive(client, this.keepsAlive);
+    });
     client.on('ready', () => void this.subscribe(client));
     client.on('close', () => {
       this.dropping = false;
@@ -66,6 +70,12 @@ export class RedisChannel {
     if (this.closed || this.dropping || !this.client) return;
     this.dropping = true; // ioredis adds a listener each time, and a silent connection takes seconds to end
     this.client.disconnect(true);
+  }
+
+  /** Whether the connection keeps the process alive, also when it is made anew. */
+  keepAlive(on: boolean): void {
+    this.keepsAlive = on;
+    if (this.client) keepAlive(this.client, on);
   }
 
   close(): void {

@@ -45,6 +45,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
   /** Whether a command can be sent now. */
   up = false;
   private closed = false;
+  private keepsAlive = true;
   private started = false;
   private lastError = 'no connection yet';
   /** Why nothing may be done over this connection, ever. */
@@ -82,7 +83,10 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.deadlines = new Deadlines(clock);
     this.failures = new RedisFailures(address, [client.options.password, client.options.sentinelPassword]);
     client.on('error', (error: Error) => this.hearError(error));
-    client.on('connect', () => (this.heardAt = clock.now()));
+    client.on('connect', () => {
+      this.heardAt = clock.now();
+      keepAlive(client, this.keepsAlive);
+    });
     client.on('ready', () => void this.greet());
     client.on('close', () => this.lose());
   }
@@ -205,6 +209,17 @@ export class RedisConnection implements CommandHost, ScriptHost {
     if (this.sample) return Promise.resolve(this.sample);
     // A crowd without a sample asks once; each has a deadline of its own.
     return this.command('time', timeout, () => (this.asking ??= this.askTime()), true);
+  }
+
+  /** Whether a command has no answer yet, or somebody waits for the connection. */
+  get awaited(): boolean {
+    return this.deadlines.size > 0 || this.waiting.size > 0;
+  }
+
+  /** Whether the connection keeps the process alive, also when it is made anew. */
+  keepAlive(on: boolean): void {
+    this.keepsAlive = on;
+    keepAlive(this.client, on);
   }
 
   close(): void {
@@ -336,6 +351,13 @@ export class RedisConnection implements CommandHost, ScriptHost {
 /** How many masters the answer to CLUSTER SLOTS names. */
 function mastersIn(slots: readonly unknown[]): number {
   return new Set(slots.map((each) => String((each as readonly unknown[])[2]))).size;
+}
+
+/** Whether the present connection of a client keeps the process alive. */
+export function keepAlive({ stream }: Redis, on: boolean): void {
+  const socket = stream as Partial<Redis['stream']> | undefined; // there is none before the first connection
+  if (on) socket?.ref?.();
+  else socket?.unref?.();
 }
 
 /** The server's run id in the answer to INFO. */

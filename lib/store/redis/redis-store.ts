@@ -132,6 +132,15 @@ export class RedisStore implements LockStore {
     );
   }
 
+  get awaited(): boolean {
+    return this.connection.awaited;
+  }
+
+  keepAlive(on: boolean): void {
+    this.connection.keepAlive(on);
+    this.channel.keepAlive(on);
+  }
+
   close(): Promise<void> {
     this.channel.close();
     this.connection.close();

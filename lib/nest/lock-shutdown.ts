@@ -1,0 +1,69 @@
+import type { ModulesContainer } from '@nestjs/core';
+import type { LockService } from '../locks/lock-service.js';
+
+const LOOK_AGAIN = 20;
+
+/**
+ * The shutdown of all registrations of one application. Whoever still works, or still takes jobs out of a queue, may
+ * still need a lock, so grants go on until all other hooks of the application have ended.
+ */
+export class LockShutdown {
+  private readonly registrations = new Set<LockService>();
+  private begun = false;
+  private ending: Promise<void> | undefined;
+
+  /** `first` and `last` are provided by the modules whose hooks a shutdown calls before and after all others. */
+  constructor(modules: ModulesContainer, first: unknown, last: unknown) {
+    for (const module of modules.values()) {
+      // Nest calls hooks by the distance of a module from the root; a global one has Number.MAX_VALUE. Where this
+      // cannot be set, our hooks are called among those of the others.
+      if (module.providers.has(last as never)) Reflect.set(module, 'distance', Infinity);
+      else if (module.providers.has(first as never)) Reflect.set(module, 'distance', -Infinity);
+    }
+  }
+
+  add(locks: LockService): void {
+    this.registrations.add(locks);
+    if (this.begun) void locks.beginShutdown();
+  }
+
+  /**
+   * The first hook of all. Leaders are told, but it is not awaited that they have ended: what they wait for may end by
+   * a hook that comes later.
+   */
+  async begin(): Promise<void> {
+    if (this.begun) return;
+    this.begun = true;
+    process.on('beforeExit', this.noHookLeft);
+    await Promise.all([...this.registrations].map((locks) => locks.beginShutdown()));
+  }
+
+  /** The last hook before the servers close. */
+  hurry(): void {
+    for (const locks of this.registrations) locks.hurry();
+  }
+
+  /** The last hook of all: the grace begins. What holds one registration's lock may wait for another's. */
+  end(): Promise<void> {
+    return (this.ending ??= this.drain());
+  }
+
+  private async drain(): Promise<void> {
+    const all = [...this.registrations];
+    do await Promise.all(all.map((locks) => locks.drain()));
+    while (all.some((locks) => locks.draining));
+    await this.close();
+  }
+
+  private async close(): Promise<void> {
+    process.off('beforeExit', this.noHookLeft);
+    await Promise.all([...this.registrations].map((locks) => locks.closeNow()));
+  }
+
+  /** The event loop is empty, and the last hook was not called: on Nest 11 one that threw ended the shutdown. */
+  private readonly noHookLeft = (): void => {
+    // A caller that waits for an answer, over connections that keep nothing alive, is not at its end.
+    if ([...this.registrations].some((locks) => locks.awaited)) setTimeout(() => undefined, LOOK_AGAIN);
+    else void this.close();
+  };
+}
