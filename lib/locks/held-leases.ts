@@ -71,6 +71,7 @@ export class HeldLeases<L extends OwnLease<L>> {
   /** Where work may run with `whole`, which is made of `leases`. It is to be closed when that is done. */
   open(leases: readonly L[], whole: Lease, origin: CallOrigin | undefined): Place<L> | undefined {
     let inner = live(this.storage.getStore());
+    if (inner) outward(inner); // runs that begin before the one that planned them ends make no chain either
     for (const lease of leases) inner = { held: { lease, whole, origin }, outer: inner };
     return inner;
   }
@@ -81,9 +82,9 @@ export class HeldLeases<L extends OwnLease<L>> {
   }
 
   /** The work is done. */
-  close(inner: Place<L> | undefined, count: number): void {
-    let place = inner;
-    for (let left = count; place && left > 0; place = place.outer, left -= 1) place.held = undefined;
+  close(inner: Place<L> | undefined, whole: Lease): void {
+    // A part that was given back before may be left out of the chain already.
+    for (let place = inner; place?.held?.whole === whole; place = place.outer) place.held = undefined;
   }
 }
 

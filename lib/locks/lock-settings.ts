@@ -61,8 +61,7 @@ export class LockSettings {
     const ttl = options.ttl === undefined ? this.ttl : milliseconds(options.ttl, TTL);
     const { signal, label, maxWaiters = Infinity } = options;
     if (maxWaiters !== Infinity) wholeNumber(maxWaiters, 'maxWaiters', WHOLE, name);
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw new LockUsageError(`The option signal takes an AbortSignal; it was ${shown(signal)}.`, name);
+    checkSignal(signal, name);
     const wait = options.wait === undefined ? defaultWait : milliseconds(options.wait, WAIT);
     return {
       name,
@@ -90,6 +89,12 @@ export function checkOptions(options: unknown, name: string): void {
     `The options are an object, such as { wait: '5s' }; they were ${shown(options)}.`,
     name,
   );
+}
+
+/** @throws LockUsageError for anything but an AbortSignal or undefined */
+export function checkSignal(signal: unknown, name: string): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw new LockUsageError(`The option signal takes an AbortSignal; it was ${shown(signal)}.`, name);
 }
 
 /** The value of an option that is true unless given. @throws LockUsageError */

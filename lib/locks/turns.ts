@@ -1,10 +1,17 @@
 import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
+import type { LockLostError } from '../base/lock-lost-error.js';
 import type { Surroundings } from '../line/surroundings.js';
 
 /** How long an entry waits for its siblings. */
 export interface Patience {
   readonly wait: number;
   readonly signal: AbortSignal | undefined;
+}
+
+/** Where a lease tells that it was lost, as its tenure does. */
+export interface Loss {
+  readonly loss: LockLostError | undefined;
+  onLoss(listener: () => void): () => void;
 }
 
 /** Entries of one lease that run side by side take turns, in the order in which they came. */
@@ -17,12 +24,16 @@ export class Turns {
     private readonly around: Surroundings,
   ) {}
 
-  /** Resolves with what ends the turn. Rejects with LockBusyError, since siblings may wait for each other, too. */
-  take({ wait, signal }: Patience): Promise<() => void> {
+  /**
+   * Resolves with what ends the turn. Rejects with LockBusyError, since siblings may wait for each other, too; and with
+   * what `loss` tells of the lease meanwhile, since the sibling at work may never end.
+   */
+  take({ wait, signal }: Patience, loss: Loss): Promise<() => void> {
     const { clock, aborts } = this.around;
     const end = (): void => this.next();
     const since = clock.now();
     return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(this.busy('aborted', 0, signal));
       if (!this.taken) {
         this.taken = true;
         return resolve(end);
@@ -31,13 +42,17 @@ export class Turns {
         finish();
         reject(this.busy(reason, Math.round(clock.now() - since), signal));
       };
-      if (signal?.aborted) return reject(this.busy('aborted', 0, signal));
       if (wait === 0) return reject(this.busy('held', 0, signal));
       const abort = (): void => leave('aborted');
       const cancel = wait < Infinity ? clock.after(wait, () => leave('timeout')) : undefined;
       if (signal) aborts.add(signal, abort);
+      const forget = loss.onLoss(() => {
+        finish();
+        reject(loss.loss as LockLostError);
+      });
       const finish = (): void => {
         cancel?.();
+        forget();
         if (signal) aborts.delete(signal, abort);
         this.waiting.delete(serve);
       };

@@ -119,4 +119,28 @@ describe('what runs in which context', () => {
     await until('the last run is over', async () => (await locks.inspect('poll')).inUse === 0);
     expect(most).toBe(1);
   });
+
+  it('forgets what is over also where each run begins the next one before it ends', async () => {
+    const { held } = (
+      locks as unknown as { context: { held: { storage: AsyncLocalStorage<Place | undefined> } } }
+    ).context;
+    let most = 0;
+    const last = new Gate();
+    const run = (left: number): Promise<void> => {
+      const begun = new Gate();
+      const ended = locks.using(`poll:${left}`, async () => {
+        let links = 0;
+        for (let at = held.storage.getStore(); at; at = at.outer) links += 1;
+        most = Math.max(most, links);
+        begun.open();
+        if (left > 0) await run(left - 1);
+        else last.open();
+      });
+      ended.catch(() => undefined);
+      return begun.opened; // the one that began it ends now
+    };
+    await run(200);
+    await last.opened;
+    expect(most).toBeLessThan(5);
+  });
 });
