@@ -71,7 +71,6 @@ export class HeldLeases<L extends OwnLease<L>> {
   /** Where work may run with `whole`, which is made of `leases`. It is to be closed when that is done. */
   open(leases: readonly L[], whole: Lease, origin: CallOrigin | undefined): Place<L> | undefined {
     let inner = live(this.storage.getStore());
-    if (inner) outward(inner); // runs that begin before the one that planned them ends make no chain either
     for (const lease of leases) inner = { held: { lease, whole, origin }, outer: inner };
     return inner;
   }

@@ -171,7 +171,7 @@ export class LeaseHandle extends NamedLease {
     const asked = clock.now();
     return (this.leaving = new Promise((resolve) => {
       entries.whenOver = () => {
-        const keep = Math.max(0, (terms?.keep ?? 0) - (clock.now() - asked));
+        const keep = Math.max(0, Math.ceil((terms?.keep ?? 0) - (clock.now() - asked)));
         // An entry may have downgraded it meanwhile.
         resolve(this.now.giveBack({ keep, done: terms?.done ?? 0 }));
       };

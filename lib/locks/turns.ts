@@ -48,7 +48,7 @@ export class Turns {
       if (signal) aborts.add(signal, abort);
       const forget = loss.onLoss(() => {
         finish();
-        reject(loss.loss as LockLostError);
+        reject(loss.loss);
       });
       const finish = (): void => {
         cancel?.();
