@@ -47,6 +47,7 @@ export class Turns {
       const cancel = wait < Infinity ? clock.after(wait, () => leave('timeout')) : undefined;
       if (signal) aborts.add(signal, abort);
       const forget = loss.onLoss(() => {
+        if (!loss.loss) return;
         finish();
         reject(loss.loss);
       });
