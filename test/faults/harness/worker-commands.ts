@@ -24,6 +24,8 @@ export interface ChurnOptions {
   readonly share?: Share;
   /** Increments the fenced counter of the name under each hold. */
   readonly counts: boolean;
+  /** Some of them work inside their holds as well, by entries that are awaited or not. */
+  readonly nests?: boolean;
   readonly seed: number;
 }
 
