@@ -305,8 +305,18 @@ export class EnteredLease extends NamedLease {
   }
 
   /** Waits until no sibling works. @throws LockBusyError */
-  async begin(patience: Patience): Promise<void> {
-    this.endTurn = await this.counted.turns.take(patience, this.root.now.tenure);
+  async begin(patience: Patience, place: string | undefined): Promise<void> {
+    const { context, counted, name } = this;
+    // Whoever works in a sibling has its turn, and may await this one.
+    const inside =
+      counted.turns.occupied &&
+      context.held.all().some(({ lease }) => lease instanceof EnteredLease && lease.counted === counted);
+    const stopHint = inside ? context.hints.watch(name, 'turn', place) : undefined;
+    try {
+      this.endTurn = await counted.turns.take(patience, this.root.now.tenure);
+    } finally {
+      stopHint?.();
+    }
   }
 
   /** Its work is done. The siblings' turn comes when what was begun through it has ended, too. */
@@ -365,7 +375,7 @@ export async function enter<L extends Lease, T>(
     const patience = wait === undefined ? settings.wait : milliseconds(wait, WAIT);
     const until = clock.now() + patience;
     for (const each of entered)
-      await each.begin({ wait: patience && Math.max(1, until - clock.now()), signal });
+      await each.begin({ wait: patience && Math.max(1, until - clock.now()), signal }, origin?.place);
     plans.forEach(({ lease, mode }) => {
       if (mode === 'write' && lease.now.mode === 'read') throw upgrade(lease.name);
     });

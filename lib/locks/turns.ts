@@ -24,6 +24,11 @@ export class Turns {
     private readonly around: Surroundings,
   ) {}
 
+  /** Whether somebody has the turn. */
+  get occupied(): boolean {
+    return this.taken;
+  }
+
   /**
    * Resolves with what ends the turn. Rejects with LockBusyError, since siblings may wait for each other, too; and with
    * what `loss` tells of the lease meanwhile, since the sibling at work may never end.

@@ -38,6 +38,32 @@ describe('a call that waits for a lock which its own context holds', () => {
     lag[Symbol.dispose]();
   });
 
+  it('is warned of as well when an entry waits for the turn of the one that began it', async () => {
+    const gate = new Gate();
+    await locks.using('order', async (lease) => {
+      const error = await lease.using(() => failureOf<Error>(lease.using(() => 1, { wait: 1_200 })));
+      expect(error.message).toMatch(/enters again through the lease that its own work was given/);
+      expect(said).toHaveLength(1);
+      expect(said[0]?.message).toMatch(
+        /^A call has waited for the lock 'order' for a second\. Its own context works in another entry/,
+      );
+      // Siblings wait for each other as they should.
+      said.length = 0;
+      const first = lease.using(() => gate.opened);
+      await failureOf(lease.using(() => 1, { wait: 1_100 }));
+      gate.open();
+      await first;
+    });
+    await locks.using('other', async (lease) => {
+      await lease.using(async (entered) => {
+        const inner = entered.using(() => pass(1_100));
+        await entered.using(() => 1);
+        await inner;
+      });
+    });
+    expect(said).toEqual([]);
+  }, 10_000);
+
   it('is not warned of when it is served sooner, or waits for somebody else', async () => {
     const gate = new Gate();
     let second!: Promise<string>;
