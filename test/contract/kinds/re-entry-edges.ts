@@ -335,6 +335,25 @@ export function reentryEdgesContract(stage: Stage): void {
     expect(seen).toEqual(['entered', 'ended', 'stopped']);
   });
 
+  it('a leader that lost its lease stops although an entry of it works on', async () => {
+    const { one, two, name } = stage;
+    const [gate, elected, revoked] = [new Gate(), new Gate(), new Gate()];
+    let entry!: Promise<unknown>;
+    const leader = one.lead(name, {
+      onElected: async (lease) => {
+        entry = failureOf(lease.using(() => gate.opened));
+        elected.open();
+      },
+      onRevoked: () => revoked.open(),
+    });
+    await elected.opened;
+    await two.revoke(name, { reason: 'test', force: true });
+    await revoked.opened;
+    await leader.stop();
+    gate.open();
+    expect(await entry).toMatchObject({ code: 'LOCK_LOST' });
+  });
+
   it('leaves the mark of once when entries of its work end later', async () => {
     const { one, two, name } = stage;
     const gate = new Gate();
