@@ -6,11 +6,12 @@ import type { Explanation } from '../line/line.js';
 import { BaseLock } from './base-lock.js';
 import { ORIGIN, type WithOrigin } from './call-origin.js';
 import { LeaseBundle } from './lease-bundle.js';
-import { enter, type EntryPlan, type NamedLease } from './lease-handle.js';
+import { beginEntries, enter, type EntryPlan, type NamedLease } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import type { AcquireOptions, UsingOptions } from './lock.js';
 import type { LockContext } from './lock-context.js';
 import { NameLock } from './name-lock.js';
+import { UnprotectedLease } from './unprotected-lease.js';
 
 /**
  * Several locks at once, all or none. All are asked for together first, which takes one round trip when they are
@@ -70,25 +71,37 @@ export class AllOf extends BaseLock<LeaseBundle> {
   }
 
   /** Enters the names that are held already; the missing ones are taken before, all or none. */
-  protected override enterHeld<T>(
+  protected override async enterHeld<T>(
     plans: readonly (EntryPlan | undefined)[],
     work: (lease: LeaseBundle) => T | PromiseLike<T>,
     options: UsingOptions & WithOrigin,
   ): Promise<T> {
-    const { context } = this;
+    const { context, names } = this;
     const held = plans.filter((plan) => plan !== undefined);
     const missing = this.locks.filter((_, index) => !plans[index]);
-    const enterWith = (taken: readonly NamedLease[]): Promise<T> => {
-      const whole = (entered: readonly NamedLease[]): LeaseBundle => {
-        const [entries, others] = [[...entered], [...taken]];
+    const { clock, settings } = context;
+    const wait = settings.waitOf(options);
+    const until = clock.now() + wait;
+    const entered = beginEntries(held); // what is held is kept while the others are waited for
+    const enterWith = (taken: LeaseBundle | UnprotectedLease | undefined): Promise<T> => {
+      const whole = (): LeaseBundle => {
+        // Without the store the work runs under what is held, and its lease says that not all of it is.
+        if (taken instanceof UnprotectedLease)
+          return new UnprotectedLease(names, taken.reason) as Lease as LeaseBundle;
+        const [entries, others] = [[...entered], [...(taken?.parts ?? [])]];
         const parts = plans.map((plan) => (plan ? entries : others).shift() as NamedLease);
         return new LeaseBundle(parts, context);
       };
-      return enter(context, held, whole, work, options, options[ORIGIN]);
+      const left = { ...options, wait: wait && Math.max(1, until - clock.now()) };
+      return enter(context, held, whole, work, left, options[ORIGIN], entered);
     };
-    if (missing.length === 0) return enterWith([]);
-    const rest = { ...options, within: undefined, reentrant: false };
-    return new AllOf(missing, context).using((taken) => enterWith(taken.parts), rest);
+    if (missing.length === 0) return enterWith(undefined);
+    try {
+      const rest = { ...options, wait, within: undefined, reentrant: false };
+      return await new AllOf(missing, context).using(enterWith, rest);
+    } finally {
+      for (const each of entered) each.end();
+    }
   }
 
   /** All in one round trip, when they are free. */

@@ -1,6 +1,5 @@
 import { milliseconds, shown } from '../base/duration.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
-import { LockLostError } from '../base/lock-lost-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { Clock, CancelTimer } from '../base/clock.js';
@@ -9,7 +8,16 @@ import type { Explanation } from '../line/line.js';
 import type { ReleaseTerms } from '../line/tenure.js';
 import { ORIGIN, type WithOrigin } from './call-origin.js';
 import { LeaseBundle } from './lease-bundle.js';
-import { enter, NamedLease, noEntry, type EntryPlan } from './lease-handle.js';
+import {
+  checkEntry,
+  concluded,
+  enter,
+  lossOf,
+  NamedLease,
+  noEntry,
+  type EntryPlan,
+  type Outcome,
+} from './lease-handle.js';
 import type { Lease } from './lease.js';
 import type { LockContext } from './lock-context.js';
 import { ACQUIRE_OPTIONS, checkOptions, MIN_HOLD, truth, USING_OPTIONS } from './lock-settings.js';
@@ -47,9 +55,7 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     options: UsingOptions & X & WithOrigin = {} as UsingOptions & X,
   ): Promise<T> {
     const name = this.firstName;
-    if (typeof work !== 'function')
-      throw new LockUsageError(`The work under a lock is a function; it was ${shown(work)}.`, name);
-    checkOptions(options, name, this.optionsOf('using'));
+    checkEntry(work, options, name, this.optionsOf('using'));
     const { within } = options;
     if (options.reentrant !== undefined) truth(options.reentrant, 'reentrant', name);
     const runsWithout = mayRunWithoutStore(options.onStoreError, name);
@@ -57,7 +63,8 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     const { clock, held, settings } = this.context;
     if (within !== undefined) {
       checkWithin(within, this.names, this.context);
-      if (within instanceof UnprotectedLease) return work(within as Lease as L);
+      if (within instanceof UnprotectedLease && this.names.every((each) => within.names.includes(each)))
+        return work(within as Lease as L);
     }
     // Whoever holds nothing by its context, as nearly every call, has nothing to enter.
     if (within !== undefined || held.innermost) {
@@ -77,7 +84,7 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     }
     const freeFrom = minHold > 0 ? clock.now() + minHold : 0;
     // The outcome of the work is never masked: a loss carries it.
-    let outcome: { result: T } | { cause: unknown };
+    let outcome: Outcome<T>;
     const leases = this.leasesIn(lease);
     const inner = held.open(leases, lease, options[ORIGIN]);
     try {
@@ -85,15 +92,12 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     } catch (cause) {
       outcome = { cause };
     }
-    held.close(inner, leases.length);
-    const loss = this.lossOf(lease);
+    held.close(inner, lease);
+    const loss = lossOf(leases);
     // On the wire when we return, unless entries of it still work; its answer is the line's business.
     if (freeFrom > 0 && freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
     else this.giveBack(lease, outcome);
-    if (loss)
-      throw 'cause' in outcome && sameLoss(outcome.cause, loss) ? outcome.cause : loss.withOutcome(outcome);
-    if ('cause' in outcome) throw outcome.cause;
-    return outcome.result;
+    return concluded(loss, outcome);
   }
 
   /** Takes a lease without regard to what the running call holds, or throws a LockError, as `explained` has it. */
@@ -127,16 +131,6 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
 
   protected giveBack(lease: L, _outcome: { result: unknown } | { cause: unknown }): void {
     void lease.release();
-  }
-
-  private lossOf(lease: L): LockLostError | undefined {
-    try {
-      for (const { now } of this.leasesIn(lease)) now.assertHeld();
-      return undefined;
-    } catch (error) {
-      // Released by the work itself, in time: that is no loss.
-      return error instanceof LockLostError && error.reason !== 'released' ? error : undefined;
-    }
   }
 
   private asked(options: AcquireOptions & X, wait: number | undefined): Promise<L> {
@@ -186,7 +180,7 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
 
 /** The lease on `name` that `within` has, if any. @throws LockUsageError for permits */
 export function leaseWithin(within: Lease, name: string): NamedLease | undefined {
-  const part = (within as NamedLease | LeaseBundle).partOn(name);
+  const part = (within as NamedLease | LeaseBundle | UnprotectedLease).partOn(name);
   if (part?.mode === 'permits') throw noEntry(name);
   return part;
 }
@@ -217,11 +211,6 @@ async function releaseFrom(time: number, lease: Lease, clock: Clock): Promise<vo
   // The store keeps nothing for longer than the lease lasts.
   if (lease.remaining < left()) await lease.renew(Math.max(100, left())).catch(() => undefined);
   await (lease.release as (terms: ReleaseTerms) => Promise<unknown>).call(lease, { keep: left(), done: 0 });
-}
-
-/** The work itself reported the loss: it is not its own cause. */
-function sameLoss(cause: unknown, loss: LockLostError): boolean {
-  return cause instanceof LockLostError && cause.lockName === loss.lockName && cause.fence === loss.fence;
 }
 
 function mayRunWithoutStore(value: unknown, name: string): boolean {

@@ -81,9 +81,9 @@ export class HeldLeases<L extends OwnLease<L>> {
   }
 
   /** The work is done. */
-  close(inner: Place<L> | undefined, count: number): void {
-    let place = inner;
-    for (let left = count; place && left > 0; place = place.outer, left -= 1) place.held = undefined;
+  close(inner: Place<L> | undefined, whole: Lease): void {
+    // A part that was given back before may be left out of the chain already.
+    for (let place = inner; place?.held?.whole === whole; place = place.outer) place.held = undefined;
   }
 }
 

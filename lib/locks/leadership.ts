@@ -125,7 +125,9 @@ export class Leadership implements Leader {
       revoked();
       this.warn(`onRevoked of the leader of '${this.name}' failed: ${(error as Error).message}`);
     }
-    await lease.release();
+    // Entries that work on after a loss hold up the next election, but not a stop.
+    const back = lease.release();
+    await (reason === 'stopped' || reason === 'failed' ? back : Promise.race([back, aborted(signal)]));
     if (reason === 'failed') throw failure;
     // The work of one election ends before the next: it sees its lease lost or released.
     if (reason !== 'stopped') await Promise.race([elected.catch(() => undefined), aborted(signal)]);

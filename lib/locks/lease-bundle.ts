@@ -1,6 +1,6 @@
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { ReleaseTerms } from '../line/tenure.js';
-import { enter, type NamedLease } from './lease-handle.js';
+import { checkEntry, enter, type NamedLease } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import type { LockContext } from './lock-context.js';
 import type { EntryOptions } from './lock.js';
@@ -62,7 +62,8 @@ export class LeaseBundle implements Lease {
     return answers.includes('expired') ? 'expired' : 'released';
   }
 
-  using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
+  async using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
+    checkEntry(work, options, this.names[0] ?? '');
     const { context } = this;
     const plans = this.parts.map((lease) => ({ lease, mode: lease.now.mode }));
     return enter(context, plans, (entered) => new LeaseBundle(entered, context), work, options);

@@ -1,13 +1,14 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { CancelTimer } from '../base/clock.js';
-import { milliseconds } from '../base/duration.js';
+import { milliseconds, shown } from '../base/duration.js';
+import { LockLostError } from '../base/lock-lost-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { ReleaseTerms, Tenure } from '../line/tenure.js';
 import type { CallOrigin } from './call-origin.js';
 import type { LockMode, OwnLease } from './held-leases.js';
 import type { Lease, WriteLease } from './lease.js';
 import type { LockContext } from './lock-context.js';
-import { TTL } from './lock-settings.js';
+import { abortSignal, checkOptions, ENTRY_OPTIONS, TTL } from './lock-settings.js';
 import type { EntryOptions } from './lock.js';
 import { Turns, type Patience } from './turns.js';
 
@@ -70,7 +71,8 @@ export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
     return name === this.name ? this : undefined;
   }
 
-  using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
+  async using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
+    checkEntry(work, options, this.name);
     return enter(
       this.context,
       [{ lease: this, mode: this.now.mode }],
@@ -92,6 +94,7 @@ export class LeaseHandle extends NamedLease {
   /** The lease that took this one's place. */
   private reading: ReadLease | undefined;
   private controller: AbortController | undefined;
+  private abort: (() => void) | undefined;
   private cancelTimer: CancelTimer | undefined;
   private leaving: Promise<'released' | 'expired'> | undefined;
 
@@ -131,9 +134,9 @@ export class LeaseHandle extends NamedLease {
     if (this.controller) return this.controller.signal;
     const controller = (this.controller = new AbortController());
     // Listeners run in the context of whoever asked for the signal, not of whatever finds the loss.
-    const abort = AsyncResource.bind(() => this.abortWhenLost());
-    if (this.tenure.over === undefined) {
-      this.tenure.onLoss(abort);
+    const abort = (this.abort = AsyncResource.bind(() => this.abortWhenLost()));
+    if (this.now.tenure.over === undefined) {
+      this.now.tenure.onLoss(abort);
       this.watch(abort);
     } else this.abortWhenLost();
     return controller.signal;
@@ -157,16 +160,20 @@ export class LeaseHandle extends NamedLease {
 
   /** At once, or when the last entry has ended that was begun through it. */
   release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
-    if (this.reading) return this.reading.release(terms);
     if (this.leaving) return this.leaving;
+    if (this.reading) {
+      this.cancelTimer?.();
+      return this.reading.release(terms);
+    }
     const { entries } = this;
     if (!entries || entries.open === 0) return this.giveBack(terms);
     const { clock } = this.context;
     const asked = clock.now();
     return (this.leaving = new Promise((resolve) => {
       entries.whenOver = () => {
-        const keep = Math.max(0, (terms?.keep ?? 0) - (clock.now() - asked));
-        resolve(this.giveBack({ keep, done: terms?.done ?? 0 }));
+        const keep = Math.max(0, Math.ceil((terms?.keep ?? 0) - (clock.now() - asked)));
+        // An entry may have downgraded it meanwhile.
+        resolve(this.now.giveBack({ keep, done: terms?.done ?? 0 }));
       };
     }));
   }
@@ -181,6 +188,8 @@ export class LeaseHandle extends NamedLease {
     const { tenure, done } = this.tenure.downgrade(1);
     this.reading = new ReadLease(tenure, this.context);
     this.reading.entries = this.entries; // those who were let in go on as readers
+    this.reading.leaving = this.leaving; // and when they have ended, a release that was asked for takes place
+    if (this.abort) tenure.onLoss(this.abort); // and whoever listens to the signal of before hears of a loss
     await done;
     this.reading.assertHeld();
     return this.reading;
@@ -193,15 +202,15 @@ export class LeaseHandle extends NamedLease {
 
   /** The deadline may move: looks again when it was to pass. */
   private watch(abort: () => void): void {
-    this.cancelTimer = this.context.clock.after(this.tenure.remaining, () => {
-      if (this.tenure.over === undefined) this.watch(abort);
+    this.cancelTimer = this.context.clock.after(this.now.tenure.remaining, () => {
+      if (this.now.tenure.over === undefined) this.watch(abort);
       else abort();
     });
   }
 
   private abortWhenLost(): void {
     this.cancelTimer?.();
-    const { loss } = this.tenure;
+    const { loss } = this.now.tenure;
     if (loss) this.controller?.abort(loss);
   }
 }
@@ -223,6 +232,8 @@ export class PermitLease extends LeaseHandle {
 /** One entry into a lease: held while its work runs and the lease is held. */
 export class EnteredLease extends NamedLease {
   private over = false;
+  /** Its own work gave the lease back: it lets nobody in any more, but is held until it ends. */
+  private leaving: Promise<'released' | 'expired'> | undefined;
   private endTurn: (() => void) | undefined;
   private readonly counted: Entries;
 
@@ -256,7 +267,8 @@ export class EnteredLease extends NamedLease {
   }
 
   get released(): boolean {
-    return this.over || this.root.released;
+    // When the holder has given the lease back, it is kept for this entry, which goes on as before.
+    return this.over || this.leaving !== undefined;
   }
 
   get held(): boolean {
@@ -283,7 +295,7 @@ export class EnteredLease extends NamedLease {
 
   /** Gives back the whole lease, when all entries have ended. */
   release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
-    return this.over ? Promise.resolve('expired') : this.root.release(terms);
+    return (this.leaving ??= this.over ? Promise.resolve('expired') : this.root.release(terms));
   }
 
   async downgrade(): Promise<Lease> {
@@ -293,12 +305,23 @@ export class EnteredLease extends NamedLease {
   }
 
   /** Waits until no sibling works. @throws LockBusyError */
-  async begin(patience: Patience): Promise<void> {
-    this.endTurn = await this.counted.turns.take(patience);
+  async begin(patience: Patience, place: string | undefined): Promise<void> {
+    const { context, counted, name } = this;
+    // Whoever works in a sibling has its turn, and may await this one.
+    const inside =
+      counted.turns.occupied &&
+      context.held.all().some(({ lease }) => lease instanceof EnteredLease && lease.counted === counted);
+    const stopHint = inside ? context.hints.watch(name, 'turn', place) : undefined;
+    try {
+      this.endTurn = await counted.turns.take(patience, this.root.now.tenure);
+    } finally {
+      stopHint?.();
+    }
   }
 
   /** Its work is done. The siblings' turn comes when what was begun through it has ended, too. */
   end(): void {
+    if (this.over) return;
     this.over = true;
     const { entries } = this;
     if (entries && entries.open > 0) entries.whenOver = () => this.leave();
@@ -317,12 +340,24 @@ export interface EntryPlan {
   readonly mode: LockMode;
 }
 
+/** Counts as begun from now on: the leases are kept until each has ended. @throws LockLostError */
+export function beginEntries(plans: readonly EntryPlan[]): readonly EnteredLease[] {
+  const entered: EnteredLease[] = [];
+  try {
+    for (const { lease, mode } of plans) entered.push(new EnteredLease(lease.now, mode));
+  } catch (error) {
+    for (const each of entered) each.end();
+    throw error;
+  }
+  return entered;
+}
+
 /**
  * Runs `work` inside leases that are held already, without asking the store. Entries through one lease take turns, and
  * it is given back only when they have ended. `whole` makes what the work is given.
  *
  * @throws LockBusyError when a sibling works for longer than `wait`
- * @throws LockLostError when the lease was lost, or given back (reason `released`)
+ * @throws LockLostError when the lease was lost, then or while the work ran, or given back (reason `released`)
  * @throws LockUsageError for an entry that writes under a lease that reads
  */
 export async function enter<L extends Lease, T>(
@@ -332,27 +367,72 @@ export async function enter<L extends Lease, T>(
   work: (lease: L) => T | PromiseLike<T>,
   { wait, signal }: EntryOptions,
   origin?: CallOrigin,
+  entered = beginEntries(plans),
 ): Promise<T> {
-  const { held, settings } = context;
-  const patience = { wait: settings.waitOf({ wait }), signal };
-  const entered: EnteredLease[] = [];
+  const { held, settings, clock } = context;
   try {
-    for (const { lease, mode } of plans) entered.push(new EnteredLease(lease.now, mode));
-    for (const each of entered) await each.begin(patience);
+    abortSignal(signal, plans[0]?.lease.name ?? '');
+    const patience = settings.waitOf({ wait });
+    const until = clock.now() + patience;
+    for (const each of entered)
+      await each.begin({ wait: patience && Math.max(1, until - clock.now()), signal }, origin?.place);
     plans.forEach(({ lease, mode }) => {
       if (mode === 'write' && lease.now.mode === 'read') throw upgrade(lease.name);
     });
     for (const each of entered) each.assertHeld();
     const lease = whole(entered);
     const inner = held.open(entered, lease, origin);
+    // The outcome of the work is never masked: a loss carries it.
+    let outcome: Outcome<T>;
     try {
-      return await held.begin(inner, lease, work);
-    } finally {
-      held.close(inner, entered.length);
+      outcome = { result: await held.begin(inner, lease, work) };
+    } catch (cause) {
+      outcome = { cause };
     }
+    held.close(inner, lease);
+    return concluded(lossOf(entered), outcome);
   } finally {
     for (const each of entered) each.end();
   }
+}
+
+/** How work ended. */
+export type Outcome<T> = { result: T } | { cause: unknown };
+
+/** What the caller of the work is told. @throws LockLostError with the outcome, when the lease was lost meanwhile */
+export function concluded<T>(loss: LockLostError | undefined, outcome: Outcome<T>): T {
+  if (loss)
+    throw 'cause' in outcome && sameLoss(outcome.cause, loss) ? outcome.cause : loss.withOutcome(outcome);
+  if ('cause' in outcome) throw outcome.cause;
+  return outcome.result;
+}
+
+/** The loss of one of the leases under which work ran. */
+export function lossOf(leases: readonly NamedLease[]): LockLostError | undefined {
+  try {
+    for (const { now } of leases) now.assertHeld();
+    return undefined;
+  } catch (error) {
+    // Released by the work itself, in time: that is no loss.
+    return error instanceof LockLostError && error.reason !== 'released' ? error : undefined;
+  }
+}
+
+/** The work itself reported the loss: it is not its own cause. */
+function sameLoss(cause: unknown, loss: LockLostError): boolean {
+  return cause instanceof LockLostError && cause.lockName === loss.lockName && cause.fence === loss.fence;
+}
+
+/** @throws LockUsageError for work that is no function, and for options that are no object */
+export function checkEntry(
+  work: unknown,
+  options: unknown,
+  name: string,
+  known: ReadonlySet<string> = ENTRY_OPTIONS,
+): void {
+  if (typeof work !== 'function')
+    throw new LockUsageError(`The work under a lock is a function; it was ${shown(work)}.`, name);
+  checkOptions(options, name, known);
 }
 
 /** Two readers that both ask to write would wait for each other. */

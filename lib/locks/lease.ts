@@ -49,7 +49,8 @@ export interface Lease extends AsyncDisposable {
    * work is given a lease of its own, which ends with it and is entered again in the same way.
    *
    * @throws LockBusyError when another entry works for longer than `wait`
-   * @throws LockLostError when the lease is lost, or was given back (reason `released`)
+   * @throws LockLostError when the lease was given back (reason `released`) or lost; when it was lost while the work ran,
+   * with its outcome attached
    * @throws LockUsageError for the lease of a semaphore, whose permits nobody enters again
    */
   using<T>(work: (lease: Lease) => T | PromiseLike<T>, options?: EntryOptions): Promise<T>;

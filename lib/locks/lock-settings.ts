@@ -34,6 +34,8 @@ export const USING_OPTIONS: ReadonlySet<string> = new Set([
   ...ACQUIRE_OPTIONS,
   ...['reentrant', 'within', 'onStoreError', 'minHold'],
 ]);
+/** The options of `lease.using`. */
+export const ENTRY_OPTIONS: ReadonlySet<string> = new Set(['wait', 'signal']);
 /** The options of `lead`. */
 export const LEAD_OPTIONS: ReadonlySet<string> = new Set(['ttl', 'label', 'renew', 'maxHold']);
 

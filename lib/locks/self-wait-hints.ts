@@ -2,6 +2,9 @@ import { AsyncResource } from 'node:async_hooks';
 import type { CancelTimer, Clock } from '../base/clock.js';
 import type { LockMode } from './held-leases.js';
 
+/** What a call waits for: a lock that is held in this mode, or its turn among the entries of one lease. */
+export type SelfWait = LockMode | 'turn';
+
 const AFTER = 1_000;
 // Names may be made of ids, so there may be any number of them; whoever has read so many warnings needs no more.
 const MOST_PLACES = 1_000;
@@ -16,7 +19,7 @@ export class SelfWaitHints {
   ) {}
 
   /** Warns in a second, once per decorator (`place`) or name, unless it is cancelled before. */
-  watch(name: string, mode: LockMode, place?: string): CancelTimer {
+  watch(name: string, mode: SelfWait, place?: string): CancelTimer {
     const key = place ?? name;
     if (this.told.has(key) || this.told.size >= MOST_PLACES) return () => undefined;
     // The log belongs to the application: it is called in the context of the call that the line is about.
@@ -32,7 +35,12 @@ export class SelfWaitHints {
 }
 
 /** What a call is told that waits for a name which its own context holds. */
-export function selfWait(name: string, mode: LockMode): string {
+export function selfWait(name: string, mode: SelfWait): string {
+  if (mode === 'turn')
+    return (
+      `Its own context works in another entry of the lease of '${name}', so it may be waiting for itself. ` +
+      'Entries of one lease take turns; a nested call enters through the lease that the work of its entry was given.'
+    );
   if (mode === 'permits')
     return `Its own context holds permits of '${name}', so it may be waiting for itself: take all units at once.`;
   return (

@@ -1,4 +1,5 @@
 import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
+import type { LockLostError } from '../base/lock-lost-error.js';
 import type { Surroundings } from '../line/surroundings.js';
 import { Watch } from '../line/watch.js';
 
@@ -6,6 +7,12 @@ import { Watch } from '../line/watch.js';
 export interface Patience {
   readonly wait: number;
   readonly signal: AbortSignal | undefined;
+}
+
+/** Where a lease tells that it was lost, as its tenure does. */
+export interface Loss {
+  readonly loss: LockLostError | undefined;
+  onLoss(listener: () => void): () => void;
 }
 
 /** Entries of one lease that run side by side take turns, in the order in which they came. */
@@ -18,12 +25,21 @@ export class Turns {
     private readonly around: Surroundings,
   ) {}
 
-  /** Resolves with what ends the turn. Rejects with LockBusyError, since siblings may wait for each other, too. */
-  take({ wait, signal }: Patience): Promise<() => void> {
+  /** Whether somebody has the turn. */
+  get occupied(): boolean {
+    return this.taken;
+  }
+
+  /**
+   * Resolves with what ends the turn. Rejects with LockBusyError, since siblings may wait for each other, too; and with
+   * what `loss` tells of the lease meanwhile, since the sibling at work may never end.
+   */
+  take({ wait, signal }: Patience, loss: Loss): Promise<() => void> {
     const { clock } = this.around;
     const end = (): void => this.next();
     const since = clock.now();
     return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(this.busy('aborted', 0, signal));
       if (!this.taken) {
         this.taken = true;
         return resolve(end);
@@ -32,12 +48,17 @@ export class Turns {
         finish();
         reject(this.busy(reason, Math.round(clock.now() - since), signal));
       };
-      if (signal?.aborted) return reject(this.busy('aborted', 0, signal));
       if (wait === 0) return reject(this.busy('held', 0, signal));
       const watch = new Watch(this.around, since + wait, signal, true, leave);
       this.around.waiting.keep();
+      const forget = loss.onLoss(() => {
+        if (!loss.loss) return;
+        finish();
+        reject(loss.loss);
+      });
       const finish = (): void => {
         watch.end();
+        forget();
         this.waiting.delete(serve);
       };
       const serve = (): void => {

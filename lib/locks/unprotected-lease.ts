@@ -13,7 +13,7 @@ export class UnprotectedLease implements Lease {
 
   constructor(
     readonly names: readonly string[],
-    private readonly reason: LockStoreError,
+    readonly reason: LockStoreError,
   ) {}
 
   get fence(): number {
@@ -25,6 +25,11 @@ export class UnprotectedLease implements Lease {
       `'${name}' has no fence: the work runs without the lock (onStoreError: 'run').`,
       name,
     );
+  }
+
+  /** Nothing of it can be entered: what is not covered by it is taken. */
+  partOn(_name: string): undefined {
+    return undefined;
   }
 
   assertHeld(): void {

@@ -43,6 +43,7 @@ export class Field {
         longest: 2 * TTL,
         callers: 3,
         counts: true,
+        nests: true,
         seed: this.bed.random.whole(0, 1e9),
       }),
       worker,

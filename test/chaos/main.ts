@@ -66,6 +66,7 @@ console.log(
     .map(([kind, times]) => `${kind} ${times}`)
     .join(', ')}`,
 );
+console.log(`entries into what was held already: ${verdict.entries}`);
 console.log(`faults: ${total}`);
 for (const kind of Object.keys(faults).sort())
   console.log(`  ${kind}: ${faults[kind]}, longest wait ${(longestWait[kind] ?? 0).toFixed(0)} ms`);

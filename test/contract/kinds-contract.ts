@@ -4,6 +4,7 @@ import { leadContract } from './kinds/lead.js';
 import { latchContract } from './kinds/latch.js';
 import { onceContract } from './kinds/once.js';
 import { readWriteContract } from './kinds/read-write.js';
+import { reentryEdgesContract } from './kinds/re-entry-edges.js';
 import { reentryContract } from './kinds/re-entry.js';
 import { semaphoreContract } from './kinds/semaphore.js';
 import { termsContract } from './kinds/terms.js';
@@ -17,6 +18,7 @@ export function kindsContract(open: OpenLocks): void {
   afterAll(() => stage.close());
 
   describe('re-entry', () => reentryContract(stage));
+  describe('re-entry at its edges', () => reentryEdgesContract(stage));
   describe('a read-write lock', () => readWriteContract(stage));
   describe('a semaphore', () => semaphoreContract(stage));
   describe('a countdown latch', () => latchContract(stage));

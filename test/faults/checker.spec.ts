@@ -30,6 +30,14 @@ function hold(
   ];
 }
 
+/** Work inside a hold, or another entry; without an end it was killed. */
+function entry(id: string, of: string, at: number, left?: number, held = true): HistoryEvent[] {
+  return [
+    { type: 'enter', id, of, at, held: true },
+    ...(left === undefined ? [] : [{ type: 'left', id, at: left, held } as const]),
+  ];
+}
+
 const violations = (...events: HistoryEvent[]) => check(events).violations;
 
 describe('the checker', () => {
@@ -55,6 +63,43 @@ describe('the checker', () => {
     const x = hold('x', 10, 20, { fence: 7 });
     expect(violations(...x, ...y)).toEqual([]);
     expect(violations(...x, y[0] as HistoryEvent, { ...grant, held: true })).toHaveLength(2);
+  });
+
+  it('lets an entry hold on to what was given back, and sees the next holder beside it', () => {
+    const x = hold('x', 10, 20, { fence: 1 });
+    const y = hold('y', 25, 30, { fence: 2 });
+    expect(check([...x, ...entry('e', 'x', 15, 24), ...y])).toMatchObject({ violations: [], entries: 1 });
+    expect(violations(...x, ...entry('e', 'x', 15, 26), ...y)).toEqual(['a: x and y hold it at once']);
+    expect(violations(...x, ...entry('e', 'x', 12, 15), ...entry('f', 'e', 14, 26), ...y)).toEqual([
+      'a: x and y hold it at once',
+    ]);
+    // An entry that knows of the loss is no hold any more.
+    expect(violations(...x, ...entry('e', 'x', 15, 26, false), ...y)).toEqual([]);
+    expect(violations(...x, ...entry('e', 'x', 22), ...y)).toEqual([]);
+    expect(violations(...x, ...entry('e', 'x', 26), ...y)).toEqual(['a: x and y hold it at once']);
+  });
+
+  it('blames an entry that is held after the loss was told', () => {
+    const x = hold('x', 10, 20, { end: 'lost' });
+    expect(violations(...x, ...entry('e', 'x', 15, 19))).toEqual([]);
+    expect(violations(...x, ...entry('e', 'x', 15, 21))).toEqual([
+      'x is held by an entry after its loss was told',
+    ]);
+  });
+
+  it('sees two entries of one hold at work at once, also what one of them began and left behind', () => {
+    const x = hold('x', 10, 90);
+    const first = entry('e', 'x', 15, 20);
+    expect(violations(...x, ...first, ...entry('f', 'x', 20, 30))).toEqual([]);
+    expect(violations(...x, ...first, ...entry('f', 'x', 19, 30))).toEqual(['e and f work at once under x']);
+    const inner = entry('i', 'e', 16, 25);
+    expect(violations(...x, ...first, ...inner, ...entry('f', 'x', 25, 30))).toEqual([]);
+    expect(violations(...x, ...first, ...inner, ...entry('f', 'x', 24, 30))).toEqual([
+      'e and f work at once under x',
+    ]);
+    expect(violations(...x, ...first, ...inner, ...entry('j', 'e', 24, 30))).toEqual([
+      'i and j work at once under e',
+    ]);
   });
 
   it('counts units against the capacity', () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { HistoryEvent } from './harness/history.js';
+import { entriesIn, turns } from './entries.js';
 import { fences } from './fences.js';
 import { askedIn, eventsOf, holdsIn, type Asked, type Hold } from './holds.js';
 import { latches, openedIn } from './latches.js';
@@ -9,6 +10,8 @@ export interface Verdict {
   readonly grants: number;
   /** Grants by kind, with downgrades and with waiters who saw a latch open. */
   readonly kinds: Record<string, number>;
+  /** Works inside holds. */
+  readonly entries: number;
   readonly refusals: number;
   readonly losses: number;
   readonly faults: Record<string, number>;
@@ -33,7 +36,9 @@ export function check(events: readonly HistoryEvent[]): Verdict {
   const lag = most(eventsOf(events, 'lag').map(({ ms }) => ms));
   const ping = most(eventsOf(events, 'ping').map(({ ms }) => ms));
   const asked = [...askedIn(events).values()];
-  const holds = holdsIn(events, asked, bad);
+  const entries = entriesIn(events);
+  const holds = holdsIn(events, asked, entries, bad);
+  bad.push(...turns(entries));
   const rules = new Map(eventsOf(events, 'rule').map((rule) => [rule.name, rule]));
   let [leastMargin, longestGap] = [Infinity, 0];
   for (const name of new Set(holds.map((hold) => hold.name))) {
@@ -73,6 +78,7 @@ export function check(events: readonly HistoryEvent[]): Verdict {
     violations: bad,
     grants,
     kinds: grantsByKind(asked, openedIn(events)),
+    entries: entries.length,
     refusals,
     losses,
     faults,

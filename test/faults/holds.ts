@@ -1,3 +1,4 @@
+import { heldByEntries, type Entry } from './entries.js';
 import type { HistoryEvent, Kind } from './harness/history.js';
 
 /** A time in which the API said "held": from the grant to the release, the reported loss or the last known deadline, whichever was first. */
@@ -49,7 +50,13 @@ export function askedIn(events: readonly HistoryEvent[]): Map<string, Asked> {
 }
 
 /** All holds in the order of their starts; what contradicts itself goes to `bad`. */
-export function holdsIn(events: readonly HistoryEvent[], asked: Iterable<Asked>, bad: string[]): Hold[] {
+export function holdsIn(
+  events: readonly HistoryEvent[],
+  asked: Iterable<Asked>,
+  entries: readonly Entry[],
+  bad: string[],
+): Hold[] {
+  const entered = heldByEntries(entries);
   const holds = new Map<string, Hold>();
   for (const { granted, at: invoked, ...who } of asked)
     if (granted?.held) {
@@ -92,6 +99,11 @@ export function holdsIn(events: readonly HistoryEvent[], asked: Iterable<Asked>,
       // What shutdown takes away is released in the same moment: that is no matter of clocks.
       hold.endedBy = end.type === 'lost' && end.reason !== 'closed' ? 'loss' : 'release';
     }
+    // What is given back is kept for the entries that were begun through it; what is lost is not.
+    const used = entered.get(hold.id) ?? -Infinity;
+    if (end?.type === 'lost' && used > end.at)
+      bad.push(`${hold.id} is held by an entry after its loss was told`);
+    else if (used > hold.end) hold.end = hold.released = used;
     hold.end = Math.max(hold.end, hold.start + 0.001); // a claim is never of no length
     for (const { at, until } of eventsOf(events, 'state-lost')) excuse(hold, at, until);
   }

@@ -38,6 +38,32 @@ describe('a call that waits for a lock which its own context holds', () => {
     lag[Symbol.dispose]();
   });
 
+  it('is warned of as well when an entry waits for the turn of the one that began it', async () => {
+    const gate = new Gate();
+    await locks.using('order', async (lease) => {
+      const error = await lease.using(() => failureOf<Error>(lease.using(() => 1, { wait: 1_200 })));
+      expect(error.message).toMatch(/enters again through the lease that its own work was given/);
+      expect(said).toHaveLength(1);
+      expect(said[0]?.message).toMatch(
+        /^A call has waited for the lock 'order' for a second\. Its own context works in another entry/,
+      );
+      // Siblings wait for each other as they should.
+      said.length = 0;
+      const first = lease.using(() => gate.opened);
+      await failureOf(lease.using(() => 1, { wait: 1_100 }));
+      gate.open();
+      await first;
+    });
+    await locks.using('other', async (lease) => {
+      await lease.using(async (entered) => {
+        const inner = entered.using(() => pass(1_100));
+        await entered.using(() => 1);
+        await inner;
+      });
+    });
+    expect(said).toEqual([]);
+  }, 10_000);
+
   it('is not warned of when it is served sooner, or waits for somebody else', async () => {
     const gate = new Gate();
     let second!: Promise<string>;
@@ -118,5 +144,29 @@ describe('what runs in which context', () => {
     });
     await until('the last run is over', async () => (await locks.inspect('poll')).inUse === 0);
     expect(most).toBe(1);
+  });
+
+  it('forgets what is over also where each run begins the next one before it ends', async () => {
+    const { held } = (
+      locks as unknown as { context: { held: { storage: AsyncLocalStorage<Place | undefined> } } }
+    ).context;
+    let most = 0;
+    const last = new Gate();
+    const run = (left: number): Promise<void> => {
+      const begun = new Gate();
+      const ended = locks.using(`poll:${left}`, async () => {
+        let links = 0;
+        for (let at = held.storage.getStore(); at; at = at.outer) links += 1;
+        most = Math.max(most, links);
+        begun.open();
+        if (left > 0) await run(left - 1);
+        else last.open();
+      });
+      ended.catch(() => undefined);
+      return begun.opened; // the one that began it ends now
+    };
+    await run(200);
+    await last.opened;
+    expect(most).toBeLessThan(5);
   });
 });

@@ -25,6 +25,10 @@ export interface CallerPlan {
   readonly renewAfter: number;
   /** Goes on with one unit so long after the grant; Infinity never. */
   readonly downgradeAfter: number;
+  /** Works inside its hold that it begins right before its release, and does not await: for how long each lasts. */
+  readonly entries: readonly number[];
+  /** The first of them goes on with one unit. */
+  readonly entryDowngrades: boolean;
 }
 
 /** One history, as data: the same schedule runs the same way. */
@@ -60,11 +64,14 @@ export const USUAL_CALLER: CallerPlan = {
   keep: 0,
   renewAfter: Infinity,
   downgradeAfter: Infinity,
+  entries: [],
+  entryDowngrades: false,
 };
 
 /** The schedule that a seed stands for. */
 export function scheduleOf(kind: Kind, seed: number): Schedule {
   const random = new Random(seed);
+  const inside = new Random(seed ^ 0x1f3d5b79); // a stream of its own, so that the seeds of before mean what they did
   const calm = random.chance(0.25);
   const processes = random.whole(2, 4);
   const capacity = kind === 'semaphore' ? random.whole(2, 6) : WHOLE;
@@ -79,7 +86,9 @@ export function scheduleOf(kind: Kind, seed: number): Schedule {
     const downgrades = kind === 'readWrite' && units > 1 && random.chance(0.2);
     const downgradeAfter = downgrades ? random.between(0, caller.hold) : Infinity;
     const [process, name] = [random.whole(0, processes - 1), random.pick(names)];
-    return { ...caller, process, name, units, downgradeAfter };
+    const entries = entriesOf(inside, kind, longest);
+    const entryDowngrades = kind === 'readWrite' && units > 1 && !downgrades && inside.chance(0.3);
+    return { ...caller, process, name, units, downgradeAfter, entries, entryDowngrades };
   });
   const drifts = Array.from({ length: processes }, () => random.between(-0.009, 0.009));
   const deaf = random.chance(calm ? 0 : 0.1) ? [random.whole(0, processes - 1)] : [];
@@ -120,6 +129,12 @@ function callerOf(random: Random, ttl: number, at: number, hold: number) {
     keep: random.chance(0.05) ? random.between(1, ttl / 2) : 0,
     renewAfter: random.chance(0.1) ? random.between(0, hold) : Infinity,
   };
+}
+
+/** Permits are not entered. */
+function entriesOf(random: Random, kind: Kind, longest: number): number[] {
+  if (kind === 'semaphore' || random.chance(0.8)) return [];
+  return Array.from({ length: random.whole(1, 3) }, () => random.between(0, longest));
 }
 
 function unitsOf(random: Random, kind: Kind, capacity: number): number {

@@ -1,7 +1,14 @@
 import { LockBusyError } from '../../lib/base/lock-busy-error.js';
+import { LockError } from '../../lib/base/lock-error.js';
 import { LockStoreError } from '../../lib/base/lock-store-error.js';
 import { Line } from '../../lib/line/line.js';
 import type { Tenure } from '../../lib/line/tenure.js';
+import { HeldLeases } from '../../lib/locks/held-leases.js';
+import { LeaseHandle, ReadLease } from '../../lib/locks/lease-handle.js';
+import { LockSettings } from '../../lib/locks/lock-settings.js';
+import { SelfWaitHints } from '../../lib/locks/self-wait-hints.js';
+import { WHOLE } from '../../lib/store/lock-state.js';
+import type { Lease } from '../../lib/locks/lease.js';
 import type { Ask, Checker, Held } from './checker.js';
 import { Life } from './life.js';
 import type { Random } from './random.js';
@@ -108,17 +115,60 @@ export class SimulatedProcess {
 
   private work(ask: Ask, tenure: Tenure): void {
     const held = this.checker.granted(ask, tenure);
-    const { hold, keep, renewAfter, downgradeAfter } = ask.plan;
+    const { hold, keep, renewAfter, downgradeAfter, entries } = ask.plan;
     this.open += 1;
     if (renewAfter < hold)
       this.later(renewAfter, () => void held.tenure.hold.renewNow().catch(() => undefined));
     if (downgradeAfter < hold) this.later(downgradeAfter, () => this.downgrade(held));
     const release = (): void => {
+      if (entries.length > 0) return this.releaseAfterEntries(held);
       this.checker.released(held);
       void held.tenure.release({ keep, done: 0 }).finally(() => (this.open -= 1));
     };
     if (hold > 0) this.later(hold, release);
     else release();
+  }
+
+  /** The lease of the API lets the entries in, one after the other, and gives back after the last. */
+  private releaseAfterEntries(held: Held): void {
+    const { units, entries, entryDowngrades, keep } = held.ask.plan;
+    const settings = new LockSettings({});
+    const hints = new SelfWaitHints(this.clock, () => undefined);
+    const context = { line: this.line, clock: this.clock, held: new HeldLeases<never>(), settings, hints };
+    const handle = new (units === WHOLE ? LeaseHandle : ReadLease)(held.tenure, context);
+    let left = entries.length;
+    let inside = 0;
+    const expect = (ok: boolean, what: string): void => {
+      if (!ok) this.checker.fail(`${held.ask.label}: ${what}`);
+    };
+    const seen = (entered: Lease): void => {
+      expect(handle.now.tenure.over !== 'released', 'an entry works under what was given back');
+      expect(
+        entered.held === (handle.now.tenure.over === undefined),
+        'an entry says otherwise than its hold',
+      );
+    };
+    const work = async (entered: Lease, ms: number, downgrades: boolean): Promise<void> => {
+      inside += 1;
+      expect(inside === 1, 'two entries work at once');
+      seen(entered);
+      if (downgrades) {
+        void handle.downgrade().catch(() => undefined);
+        if (handle.now !== handle) this.checker.downgraded(held, handle.now.tenure);
+      }
+      if (ms > 0) await new Promise<void>((resolve) => this.later(ms, resolve));
+      seen(entered);
+      inside -= 1;
+    };
+    entries.forEach((ms, index) => {
+      handle
+        .using((entered) => work(entered, ms, entryDowngrades && index === 0), { wait: 3_600_000 })
+        .catch((error: unknown) => expect(error instanceof LockError, `an entry failed: ${String(error)}`))
+        .finally(() => {
+          if ((left -= 1) === 0) this.checker.released(held);
+        });
+    });
+    void handle.release({ keep, done: 0 }).finally(() => (this.open -= 1));
   }
 
   /** As the API does: what is over is not made less. */

@@ -76,7 +76,9 @@ export class Simulation {
     const { callers } = this.schedule;
     const begun = Math.max(0, ...callers.map(({ at }) => at), calmAfter(this.schedule.faults));
     await this.until(begun, () => false);
-    const work = callers.reduce((sum, { hold, keep }) => sum + hold + keep + 100, 0);
+    const work = callers.reduce((sum, { hold, keep, entries }) => {
+      return sum + hold + keep + entries.reduce((one, other) => one + other, 100);
+    }, 0);
     const settled = () => this.living.every(({ open }) => open === 0);
     await this.until(begun + work + 2 * SILENCE, settled, 'a caller waits for ever');
     const longest = Math.max(0, ...callers.map(({ ttl, keep }) => ttl + guardOf(ttl) + keep));

@@ -1,4 +1,4 @@
-import type { Claim, ClaimTerms, Contender } from './contender.js';
+import type { Claim, ClaimTerms, Contender, EntryWay } from './contender.js';
 import { monotonic, type HistoryFile } from './history.js';
 
 export interface Take {
@@ -14,6 +14,7 @@ const AT_A_TIME = 50;
 /** What this process asks for and holds, written into the history: invocations, answers, losses and samples. */
 export class Book {
   private readonly claims = new Map<string, Claim>();
+  private readonly entries = new Map<string, Claim>();
   private readonly untils = new Map<string, { until: number; told: number; held: boolean; lost: number }>();
   private turn = this.claims.keys();
   private count = 0;
@@ -61,6 +62,31 @@ export class Book {
       const { code = '', message } = error as Error & { code?: string };
       this.history.add({ type: 'refused', id: reader, at: monotonic(), code, message });
       return undefined;
+    }
+  }
+
+  /**
+   * Works inside a hold, or inside an entry. It resolves also when the entry was refused, since its hold may be lost.
+   * What `work` is given is the id of the entry.
+   */
+  async enter(of: string, by: EntryWay, work: (id: string) => Promise<void>): Promise<void> {
+    const outer = this.entries.get(of) ?? this.claim(of);
+    if (!outer.enter) throw new Error(`${of} cannot be entered.`);
+    const id = this.nextId();
+    const tell = (type: 'enter' | 'left', entered: Claim): void => {
+      const at = monotonic(); // before it is asked, as for samples
+      this.history.add({ type, id, of, at, held: entered.held() });
+    };
+    try {
+      await outer.enter(by, async (entered) => {
+        tell('enter', entered);
+        this.entries.set(id, entered);
+        await work(id);
+        this.entries.delete(id);
+        tell('left', entered);
+      });
+    } catch (error) {
+      if (!String((error as { code?: unknown }).code).startsWith('LOCK_')) throw error;
     }
   }
 

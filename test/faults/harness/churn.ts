@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book } from './book.js';
 import type { FencedCounter } from './fenced-counter.js';
 import { Random } from './random.js';
+import { nest } from './nesting.js';
 import type { ChurnOptions, Churned } from './worker-commands.js';
 
 /** Callers that take, hold, count and give without an end. */
@@ -43,9 +44,17 @@ export class Churn {
       const value = counts && fence ? await this.quietly(this.counter.begin(name, fence)) : undefined;
       await sleep(random.next() < 0.02 ? random.between(0, longest) : random.between(...hold));
       if (value !== undefined && fence) await this.quietly(this.counter.write(name, fence, value + 1));
+      if (options.nests) await nest(this.book, id, random, () => this.count(name, fence, random));
       await this.book.give(id);
       await sleep(random.between(...rest));
     }
+  }
+
+  /** What an entry does: it counts as the hold does. */
+  private async count(name: string, fence: number | undefined, random: Random): Promise<void> {
+    const value = fence === undefined ? undefined : await this.quietly(this.counter.begin(name, fence));
+    await sleep(random.between(0, 5));
+    if (value !== undefined && fence) await this.quietly(this.counter.write(name, fence, value + 1));
   }
 
   private quietly<T>(promise: Promise<T>): Promise<T | undefined> {

@@ -11,9 +11,14 @@ export interface Claim {
   onLoss(listener: (reason: string) => void): void;
   renew(): Promise<void>;
   release(): Promise<string>;
+  /** Runs `work` inside, by the handle or by the context of an entry. Only our own library lets anybody in. */
+  enter?(by: EntryWay, work: (entered: Claim) => Promise<void>): Promise<void>;
   /** Goes on as a reader; only of a writer. */
   downgrade?(): Promise<Claim>;
 }
+
+/** How nested work comes in: by the lease that it is handed, or by its async context (`reentrant: true`). */
+export type EntryWay = 'handle' | 'context';
 
 /** What is asked for, when it is not a mutex. */
 export interface Share {

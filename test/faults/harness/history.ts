@@ -30,6 +30,9 @@ export type HistoryEvent =
   | { type: 'lost'; id: string; at: number; reason: string }
   | { type: 'release'; id: string; at: number }
   | { type: 'released'; id: string; at: number; outcome: string }
+  /** Work begins inside a hold, or inside another entry of it (`of`); `held` is what its own lease says. */
+  | { type: 'enter'; id: string; of: string; at: number; held: boolean }
+  | { type: 'left'; id: string; at: number; held: boolean }
   /** What was asked of a countdown latch; without an answer anything may have come of it. */
   | { type: 'latch-set'; id: string; name: string; at: number; count: number; ttl: number }
   | { type: 'latch-down'; id: string; name: string; at: number; by: string }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book } from './book.js';
 import type { Share } from './contender.js';
 import type { FencedCounter } from './fenced-counter.js';
+import { nest } from './nesting.js';
 import { monotonic } from './history.js';
 import type { LatchBook } from './latch-book.js';
 import { Random } from './random.js';
@@ -56,7 +57,9 @@ export class KindsChurn {
         held = await this.book.downgrade(id, name);
         await this.work(random, options);
       }
-      if (held !== undefined) await this.book.give(held);
+      if (held === undefined) continue;
+      await nest(this.book, held, random, () => sleep(random.between(0, 5)));
+      await this.book.give(held);
       await sleep(random.between(0, 15));
     }
   }

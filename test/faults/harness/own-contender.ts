@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import type { LockLostError } from '../../../lib/base/lock-lost-error.js';
 import { createLockService } from '../../../lib/locks/create-lock-service.js';
 import type { Lease } from '../../../lib/locks/lease.js';
+import type { Lock } from '../../../lib/locks/lock.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
 import type { Claim, ClaimTerms, Contender } from './contender.js';
 
@@ -27,16 +28,20 @@ export class OwnContender implements Contender {
   async acquire(name: string, { share, ...terms }: ClaimTerms): Promise<Claim> {
     switch (share?.kind) {
       case undefined:
-        return claimOf(await this.locks.acquire(name, terms));
-      case 'read':
-        return claimOf(await this.locks.readWrite(name).read.acquire(terms));
+        return claimOf(await this.locks.acquire(name, terms), this.locks.mutex(name));
+      case 'read': {
+        const { read } = this.locks.readWrite(name);
+        return claimOf(await read.acquire(terms), read);
+      }
       case 'permits': {
         const { units, capacity } = share;
         return claimOf(await this.locks.semaphore(name, capacity).acquire({ ...terms, units }));
       }
       case 'write': {
-        const lease = await this.locks.readWrite(name).write.acquire(terms);
-        return { ...claimOf(lease), downgrade: () => lease.downgrade().then(claimOf) };
+        const { read, write } = this.locks.readWrite(name);
+        const lease = await write.acquire(terms);
+        const downgrade = async (): Promise<Claim> => claimOf(await lease.downgrade(), read);
+        return { ...claimOf(lease, write), downgrade };
       }
     }
   }
@@ -48,7 +53,8 @@ export class OwnContender implements Contender {
   }
 }
 
-function claimOf(lease: Lease): Claim {
+/** `lock` is what nested work asks for; permits are not entered. */
+function claimOf(lease: Lease, lock?: Lock<Lease>): Claim {
   return {
     fence: lease.fence,
     held: () => lease.held,
@@ -58,5 +64,12 @@ function claimOf(lease: Lease): Claim {
       lease.signal.addEventListener('abort', () => listener((lease.signal.reason as LockLostError).reason)),
     renew: () => lease.renew(),
     release: () => lease.release(),
+    ...(lock && {
+      enter: (by, work) =>
+        lease.using(async (entered) => {
+          if (by === 'handle') return work(claimOf(entered, lock));
+          return lock.using((inner) => work(claimOf(inner, lock)), { reentrant: true });
+        }),
+    }),
   };
 }

@@ -24,6 +24,8 @@ export interface ChurnOptions {
   readonly share?: Share;
   /** Increments the fenced counter of the name under each hold. */
   readonly counts: boolean;
+  /** Some of them work inside their holds as well, by entries that are awaited or not. */
+  readonly nests?: boolean;
   readonly seed: number;
 }
 
@@ -68,6 +70,8 @@ export interface WorkerCommands {
   /** The same with the other kinds. */
   churnKinds(options: KindsOptions): Promise<Churned>;
   stopChurn(): Promise<void>;
+  /** Runs strangers' work in the async context of holders; resolves with how often it did. */
+  borrow(name: string, rounds: number): Promise<number>;
   /** Sets a latch, counts it down by one, and waits for it; whether it opened in time. */
   passLatch(name: string, count: number, wait: number): Promise<boolean>;
   begin(id: string, name: string): Promise<number | undefined>;

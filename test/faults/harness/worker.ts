@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Book } from './book.js';
+import { Borrower } from './borrower.js';
 import { Churn } from './churn.js';
 import type { Contender } from './contender.js';
 import { FencedCounter } from './fenced-counter.js';
@@ -32,6 +33,8 @@ const counter = new FencedCounter(setup.counters ?? 'redis://127.0.0.1:1', histo
 const churn = new Churn(book, counter);
 const latches =
   contender instanceof OwnContender ? new LatchBook(history, label, contender.locks) : undefined;
+const borrower =
+  contender instanceof OwnContender ? new Borrower(contender.locks, history, label, counter) : undefined;
 const kinds = latches && new KindsChurn(label, book, latches, counter);
 
 async function openContender(): Promise<Contender> {
@@ -124,6 +127,7 @@ const commands: WorkerCommands = {
     churn.stop();
     kinds?.stop();
   },
+  borrow: (name, rounds) => ofOwn(borrower).run(name, rounds),
   passLatch: async (name, count, wait) => {
     await ofOwn(latches).trySetCount(name, count, 60_000);
     await ofOwn(latches).countDown(name, label);

@@ -91,4 +91,22 @@ export const timingRows: Row[] = [
       await bed.free(server, 1_000);
     },
   },
+  {
+    number: 31,
+    fault: "a stranger's work runs in the async context of the holder",
+    async run(bed) {
+      const server = await bed.server();
+      const counters = await bed.counters();
+      const several = await bed.several({ a: server.url, b: server.url });
+      bed.fault('borrowed context');
+      const borrowed = await Promise.all(several.map((worker) => worker.call('borrow', 'lent', 500)));
+      bed.add({ type: 'counter', name: 'lent', value: await counters.read('lent') });
+      Object.assign(bed.figures, {
+        sections: 2_000,
+        borrowed: borrowed.reduce((sum, each) => sum + each, 0),
+      });
+      bed.claim('every process ran strangers in the context of a holder', borrowed.every(Boolean));
+      counters.close();
+    },
+  },
 ];
