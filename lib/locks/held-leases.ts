@@ -42,6 +42,11 @@ export interface Place<L> {
 export class HeldLeases<L extends OwnLease<L>> {
   private readonly storage = new AsyncLocalStorage<Place<L> | undefined>();
 
+  /** Nothing is held any more. Node carries each storage in use through every asynchronous call of the process. */
+  end(): void {
+    this.storage.disable();
+  }
+
   /** The innermost entry that is not over. */
   get innermost(): Held<L> | undefined {
     return live(this.storage.getStore())?.held;

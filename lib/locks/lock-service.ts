@@ -260,6 +260,7 @@ export class LockService {
     await this.context.line.close(this.graceLeft);
     this.losses.close();
     await this.store.close();
+    this.context.held.end();
   }
 
   private nameLock(name: string, mode: 'read' | 'write'): NameLock {

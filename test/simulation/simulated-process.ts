@@ -19,6 +19,8 @@ import type { Timeline } from './timeline.js';
 import { VirtualClock } from './virtual-clock.js';
 import type { LateBytes } from './wire.js';
 
+// One for all: Node carries each storage of an async context through every asynchronous call.
+const HELD = new HeldLeases<never>();
 // A timer may be late by so much.
 const LAG = 25;
 
@@ -134,7 +136,7 @@ export class SimulatedProcess {
     const { units, entries, entryDowngrades, keep } = held.ask.plan;
     const settings = new LockSettings({});
     const hints = new SelfWaitHints(this.clock, () => undefined);
-    const context = { line: this.line, clock: this.clock, held: new HeldLeases<never>(), settings, hints };
+    const context = { line: this.line, clock: this.clock, held: HELD, settings, hints };
     const handle = new (units === WHOLE ? LeaseHandle : ReadLease)(held.tenure, context);
     let left = entries.length;
     let inside = 0;
