@@ -63,7 +63,15 @@ export class DistributedLockModule extends ConfigurableModuleClass {
 function providersOf(name: string | undefined): Provider[] {
   const token = getLocksToken(name);
   return [
-    { provide: token, inject: [OPTIONS], useFactory: openLocks },
+    {
+      provide: token,
+      inject: [OPTIONS, ModulesContainer],
+      useFactory: (options: DistributedLockOptions, modules: ModulesContainer) => {
+        const locks = openLocks(options);
+        new LockedInstances(modules, name).connect(locks); // before any factory that is injected with it is called
+        return locks;
+      },
+    },
     ...otherTokensOf(name).map((other) => ({ provide: other, useExisting: token })),
     {
       provide: LockRegistration,
@@ -76,7 +84,7 @@ function providersOf(name: string | undefined): Provider[] {
       ) => {
         attachProfiles(locks, profiles); // also to a service that took the place of ours, as in tests
         const instances = new LockedInstances(modules, name);
-        instances.connect(locks); // here and not in a hook: hooks of other modules may come before ours
+        instances.connect(locks); // of a service that took the place of ours; not in a hook: those of others may come before
         warnOfTwins(modules, DistributedLockModule, name);
         return new LockRegistration(locks, instances, shutdown);
       },

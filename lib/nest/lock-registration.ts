@@ -18,6 +18,7 @@ export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown
 
   async onModuleInit(): Promise<void> {
     try {
+      this.instances.fillAll(this.locks);
       this.instances.checkProfiles(this.locks);
       await this.locks.ready();
     } catch (error) {

@@ -8,6 +8,9 @@ type ModuleOfNest = ModulesContainer extends Map<string, infer M> ? M : never;
 type Wrapper = ModuleOfNest extends { providers: Map<unknown, infer W> } ? W : never;
 type Factory = (...args: unknown[]) => unknown;
 
+// Which services an application's instances are connected with; it goes when the application goes.
+const servicesOf = new WeakMap<ModulesContainer, WeakSet<LockService>>();
+
 /** The instances of an application whose classes have `@Locked` methods of one registration. */
 export class LockedInstances {
   private readonly slot: symbol;
@@ -24,10 +27,18 @@ export class LockedInstances {
    * for each request or use where the scope says so, and in modules that are loaded later. Nest injects the others.
    */
   connect(locks: LockService): void {
+    const connected = servicesOf.get(this.modules) ?? new WeakSet();
+    if (connected.has(locks)) return;
+    servicesOf.set(this.modules, connected.add(locks));
     eachNowAndLater(this.modules, (module) => {
       for (const collection of collectionsOf(module))
         eachNowAndLater(collection, (wrapper) => this.fill(wrapper, locks));
     });
+  }
+
+  /** Fills the slot of what is there now: a factory may have been at work while `connect` looked. */
+  fillAll(locks: LockService): void {
+    for (const wrapper of this.wrappers()) this.fillMade(wrapper, locks);
   }
 
   /** @throws LockUsageError when a method refers to a profile that the registration does not have */
@@ -45,7 +56,14 @@ export class LockedInstances {
   }
 
   private fill(wrapper: Wrapper, locks: LockService): void {
-    if (!wrapper.isNotMetatype) return;
+    const fill = this.fillMade(wrapper, locks);
+    if (fill && wrapper.metatype && !wrapper.isAlias)
+      wrapper.metatype = filling(wrapper.metatype as Factory, fill);
+  }
+
+  /** Fills what the wrapper has; returns what fills one thing, or undefined when Nest injects what the wrapper makes. */
+  private fillMade(wrapper: Wrapper, locks: LockService): (<T>(made: T) => T) | undefined {
+    if (!wrapper.isNotMetatype) return undefined;
     const fill = <T>(made: T): T => {
       if (isObject(made)) fillSlot(made, this.slot, locks);
       return made;
@@ -56,7 +74,7 @@ export class LockedInstances {
         made.then(fill, () => undefined); // whoever awaits it is told of its failure
       else fill(made);
     }
-    if (wrapper.metatype && !wrapper.isAlias) wrapper.metatype = filling(wrapper.metatype as Factory, fill);
+    return fill;
   }
 
   private *wrappers(): Generator<Wrapper> {
