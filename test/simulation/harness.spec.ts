@@ -57,14 +57,18 @@ describe('the simulation itself', () => {
       },
       /a holder or a queue is left|lies idle/,
     ],
-  ])('finds a server that %s, and says with which seed', async (_, tamper, violation) => {
-    const failure = await campaign('mutex', { ...FEW, tamper }).then(
-      () => 'nothing was found',
-      (error: Error) => error.message,
-    );
-    expect(failure).toMatch(violation);
-    expect(failure).toMatch(/^SIM_SEED=\d+ SIM_SCHEDULES=3 \(mutex\)/);
-  });
+  ])(
+    'finds a server that %s, and says with which seed',
+    async (_, tamper, violation) => {
+      const failure = await campaign('mutex', { ...FEW, tamper }).then(
+        () => 'nothing was found',
+        (error: Error) => error.message,
+      );
+      expect(failure).toMatch(violation);
+      expect(failure).toMatch(/^SIM_SEED=\d+ SIM_SCHEDULES=3 \(mutex\)/);
+    },
+    60_000,
+  );
 
   it('leaves out of a failing schedule what it does not need', async () => {
     const forgetful: Tamper = (server) => (server.onApply = (_, { holders }) => void (holders.length = 0));
