@@ -1,10 +1,16 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { type Duration } from './base/duration.js';
-export { LockBusyError, type LockBusyReason, type LockHolder } from './base/lock-busy-error.js';
-export { LockError, type LockErrorCode } from './base/lock-error.js';
-export { LockLostError, type LockLostReason } from './base/lock-lost-error.js';
-export { LockStoreError } from './base/lock-store-error.js';
-export { LockUsageError } from './base/lock-usage-error.js';
+export {
+  LockBusyError,
+  type LockBusyReason,
+  LockError,
+  type LockErrorCode,
+  type LockHolder,
+  LockLostError,
+  type LockLostReason,
+  LockStoreError,
+  LockUsageError,
+} from './base/errors.js';
 export { lockName } from './base/name.js';
 export { type CountDownLatch, type LatchOptions } from './locks/countdown-latch.js';
 export { type Leader, type LeaderHandlers, type StepDownReason } from './locks/leadership.js';

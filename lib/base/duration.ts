@@ -1,4 +1,4 @@
-import { LockUsageError } from './lock-usage-error.js';
+import { LockUsageError } from './errors.js';
 
 /** A span of time: milliseconds as a number, or `'250ms' | '10s' | '5m' | '1h'`. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h'}`;

@@ -1,6 +1,5 @@
 import { shown } from '../base/duration.js';
-import { LockBusyError } from '../base/lock-busy-error.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockBusyError, LockUsageError } from '../base/errors.js';
 import type { Request } from '../line/caller.js';
 import type { Explanation } from '../line/line.js';
 import { BaseLock } from './base-lock.js';

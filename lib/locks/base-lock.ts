@@ -1,7 +1,5 @@
 import { milliseconds, shown } from '../base/duration.js';
-import { LockBusyError } from '../base/lock-busy-error.js';
-import { LockStoreError } from '../base/lock-store-error.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockBusyError, LockStoreError, LockUsageError } from '../base/errors.js';
 import type { Clock, CancelTimer } from '../base/clock.js';
 import type { Request } from '../line/caller.js';
 import type { Explanation } from '../line/line.js';

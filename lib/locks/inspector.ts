@@ -1,5 +1,5 @@
 import { shown } from '../base/duration.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import { holderOf } from '../line/caller.js';
 import { WHOLE, type LockState } from '../store/lock-state.js';

@@ -1,6 +1,4 @@
-import type { LockLostReason } from '../base/lock-lost-error.js';
-import { LockBusyError } from '../base/lock-busy-error.js';
-import { LockLostError } from '../base/lock-lost-error.js';
+import { type LockLostReason, LockBusyError, LockLostError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import { LeaseHandle } from './lease-handle.js';
 import type { LockContext } from './lock-context.js';

@@ -1,4 +1,4 @@
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import type { ReleaseTerms } from '../line/tenure.js';
 import { checkEntry, enter, type NamedLease } from './lease-handle.js';
 import type { Lease } from './lease.js';

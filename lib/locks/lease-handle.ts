@@ -1,8 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { CancelTimer } from '../base/clock.js';
 import { milliseconds, shown } from '../base/duration.js';
-import { LockLostError } from '../base/lock-lost-error.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockLostError, LockUsageError } from '../base/errors.js';
 import type { ReleaseTerms, Tenure } from '../line/tenure.js';
 import type { CallOrigin } from './call-origin.js';
 import type { LockMode, OwnLease } from './held-leases.js';

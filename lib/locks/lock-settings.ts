@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { milliseconds, shown, type DurationRange } from '../base/duration.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import type { Request } from '../line/caller.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { UsingOptions } from './lock.js';

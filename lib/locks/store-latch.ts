@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { milliseconds, shown } from '../base/duration.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import { LatchWatch, otherRound } from '../line/latch-watch.js';
 import { micros } from '../line/terms.js';

@@ -1,5 +1,5 @@
 import { shown } from '../base/duration.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 
 /** Checks a whole number from 1 to `most`. @throws LockUsageError that names the option, the range and the value */
 export function wholeNumber(value: unknown, option: string, most: number, name: string): void {

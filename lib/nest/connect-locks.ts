@@ -1,4 +1,4 @@
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import type { LockService } from '../locks/lock-service.js';
 import { fillSlot, slotsOf } from './lock-slot.js';
 

@@ -6,7 +6,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
-import { LockError } from '../base/lock-error.js';
+import { LockError } from '../base/errors.js';
 import { BusyLog } from './busy-log.js';
 import { bodyOf, checkHttpMapping, type HttpMappingOptions } from './http-exception.js';
 

@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { Observable, Subscription } from 'rxjs';
 import { shown } from '../base/duration.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import { LockService } from '../locks/lock-service.js';
 import { orRejected } from '../locks/or-rejected.js';
 import { type LockNames, namesOf } from './lock-key.js';

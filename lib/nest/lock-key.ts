@@ -1,5 +1,5 @@
 import { shown } from '../base/duration.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 
 /** One name, or several that are locked together, all or none. */

@@ -1,5 +1,4 @@
-import type { LockBusyError } from '../base/lock-busy-error.js';
-import { LockError } from '../base/lock-error.js';
+import { type LockBusyError, LockError } from '../base/errors.js';
 import { ORIGIN, type CallOrigin, type WithOrigin } from '../locks/call-origin.js';
 import type { Lease } from '../locks/lease.js';
 import type { UsingOptions } from '../locks/lock.js';

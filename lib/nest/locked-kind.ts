@@ -1,4 +1,4 @@
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { LockService } from '../locks/lock-service.js';
 import type { Lease } from '../locks/lease.js';

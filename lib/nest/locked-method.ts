@@ -1,4 +1,4 @@
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import type { LockedOptions } from './locked-options.js';
 
 export type Method = (this: unknown, ...args: unknown[]) => unknown;

@@ -1,5 +1,5 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { LockBusyError } from '../base/lock-busy-error.js';
+import type { LockBusyError } from '../base/errors.js';
 import type { UsingOptions } from '../locks/lock.js';
 import type { LockSignal } from './lock-key.js';
 

@@ -1,5 +1,5 @@
 import { isObservable } from 'rxjs';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 
 /** Where a decorator stands, for messages: `StockService.reserve`. */
 export function placeOf(target: object, property: unknown): string {

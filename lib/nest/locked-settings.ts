@@ -1,5 +1,5 @@
 import { milliseconds, shown } from '../base/duration.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import { LockSettings, MIN_HOLD, truth } from '../locks/lock-settings.js';
 import { checkKind } from './locked-kind.js';
 import type { LockedOptions, LockInterceptorOptions, LockProfile } from './locked-options.js';

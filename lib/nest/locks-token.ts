@@ -1,5 +1,5 @@
 import { ModulesContainer } from '@nestjs/core';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import { shown } from '../base/duration.js';
 import { LockService } from '../locks/lock-service.js';
 

@@ -1,5 +1,5 @@
 import { shown } from '../base/duration.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import type { DistributedLockOptions } from './distributed-lock-options.js';
 
 const KNOWN = {
