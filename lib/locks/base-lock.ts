@@ -4,7 +4,7 @@ import type { Clock, CancelTimer } from '../base/clock.js';
 import type { Request } from '../line/caller.js';
 import type { Explanation } from '../line/line.js';
 import type { ReleaseTerms } from '../line/tenure.js';
-import { ORIGIN, type WithOrigin } from './call-origin.js';
+import { ORIGIN, type WithOrigin } from './hidden-options.js';
 import { LeaseBundle } from './lease-bundle.js';
 import {
   checkEntry,
@@ -15,9 +15,9 @@ import {
   noEntry,
   type EntryPlan,
   type Outcome,
+  type LockContext,
 } from './lease-handle.js';
 import type { Lease } from './lease.js';
-import type { LockContext } from './lock-context.js';
 import { ACQUIRE_OPTIONS, checkOptions, MIN_HOLD, truth, USING_OPTIONS } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { orRejected } from './or-rejected.js';

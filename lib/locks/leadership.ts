@@ -1,7 +1,6 @@
 import { type LockLostReason, LockBusyError, LockLostError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
-import { LeaseHandle } from './lease-handle.js';
-import type { LockContext } from './lock-context.js';
+import { LeaseHandle, type LockContext } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import { LEAD_OPTIONS, refuseUnknown } from './lock-settings.js';
 import type { AcquireOptions } from './lock.js';

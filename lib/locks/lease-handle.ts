@@ -1,15 +1,24 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { CancelTimer } from '../base/clock.js';
+import type { Clock, CancelTimer } from '../base/clock.js';
 import { milliseconds, shown } from '../base/duration.js';
 import { LockLostError, LockUsageError } from '../base/errors.js';
+import type { Line } from '../line/line.js';
 import type { ReleaseTerms, Tenure } from '../line/tenure.js';
-import type { CallOrigin } from './call-origin.js';
-import type { LockMode, OwnLease } from './held-leases.js';
-import type { Lease, WriteLease } from './lease.js';
-import type { LockContext } from './lock-context.js';
-import { abortSignal, checkOptions, ENTRY_OPTIONS, TTL } from './lock-settings.js';
-import type { EntryOptions } from './lock.js';
+import type { HeldLeases, LockMode, OwnLease } from './held-leases.js';
+import type { CallOrigin } from './hidden-options.js';
+import type { EntryOptions, Lease, WriteLease } from './lease.js';
+import { type LockSettings, abortSignal, checkOptions, ENTRY_OPTIONS, TTL } from './lock-settings.js';
+import type { SelfWaitHints } from './self-wait-hints.js';
 import { Turns, type Patience } from './turns.js';
+
+/** What the locks of one registration share. Two leases with the same one are of the same registration. */
+export interface LockContext {
+  readonly line: Line;
+  readonly settings: LockSettings;
+  readonly held: HeldLeases<NamedLease>;
+  readonly clock: Clock;
+  readonly hints: SelfWaitHints;
+}
 
 /** The entries that were begun through one lease and have not ended. */
 class Entries {

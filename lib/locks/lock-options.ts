@@ -1,7 +1,24 @@
-import type { Duration } from '../base/duration.js';
 import type { RedisOptions } from 'ioredis';
+import type { Duration } from '../base/duration.js';
 import type { ClientLike } from '../store/redis/client-like.js';
-import type { LockLog } from './lock-log.js';
+
+/**
+ * Where the locks say what an operator should know. The `Logger` of Nest is one.
+ *
+ * @publicApi
+ */
+export interface LockLog {
+  /** What an operator should look at. */
+  warn(message: string): void;
+  /** What is good to know, for example that Redis is back. @default `warn` */
+  log?(message: string): void;
+}
+
+/** Says what is good to know, to whatever the log has for it. */
+export function inform(log: LockLog, message: string): void {
+  if (log.log) log.log(message);
+  else log.warn(message);
+}
 
 /**
  * What a registration of locks is made of. Each option is optional and also accepts undefined.

@@ -3,25 +3,22 @@ import { Line } from '../line/line.js';
 import type { LockStore } from '../store/lock-store.js';
 import type { StoreFindings } from '../store/store-findings.js';
 import { AllOf, locksIn } from './all-of.js';
-import type { CountDownLatch, LatchOptions } from './countdown-latch.js';
+import { type CountDownLatch, type LatchOptions, StoreLatch } from './countdown-latch.js';
 import { HeldLeases } from './held-leases.js';
-import { Inspector } from './inspector.js';
+import { Inspector, type LockReport } from './inspector.js';
 import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
 import type { Lease, WriteLease } from './lease.js';
-import type { LockContext } from './lock-context.js';
-import type { LockLog } from './lock-log.js';
-import type { LockReport } from './lock-report.js';
+import type { LockContext } from './lease-handle.js';
+import type { LockLog } from './lock-options.js';
 import type { LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { LossLog } from './loss-log.js';
 import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
 import { orRejected } from './or-rejected.js';
-import { SemaphoreLock } from './semaphore-lock.js';
+import { SemaphoreLock, type Semaphore } from './semaphore.js';
 import { SelfWaitHints } from './self-wait-hints.js';
-import type { Semaphore } from './semaphore.js';
 import { meetStore } from './start-up.js';
-import { StoreLatch } from './store-latch.js';
 
 /**
  * Everything about locks: take them by name, look at them, take them away.

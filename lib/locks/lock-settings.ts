@@ -5,7 +5,7 @@ import type { Request } from '../line/caller.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { UsingOptions } from './lock.js';
 import type { LockServiceOptions } from './lock-options.js';
-import { LEAVES_AT_SHUTDOWN, type LeavesAtShutdown } from './leaves-at-shutdown.js';
+import { LEAVES_AT_SHUTDOWN, type LeavesAtShutdown } from './hidden-options.js';
 import { wholeNumber } from './whole-number.js';
 
 const HOUR = 3_600_000;

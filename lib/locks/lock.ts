@@ -34,18 +34,6 @@ export interface AcquireOptions {
 }
 
 /**
- * How an entry into a lease that is held waits for its turn.
- *
- * @publicApi
- */
-export interface EntryOptions {
-  /** How long to wait while another entry works: 0 … 24 h or Infinity. @default the registration's `wait` */
-  readonly wait?: Duration | undefined;
-  /** Ends the waiting at once, with reason `aborted`. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/**
  * How `using` and `@Locked` behave.
  *
  * @publicApi

@@ -3,11 +3,17 @@ import type { Request } from '../line/caller.js';
 import type { Explanation } from '../line/line.js';
 import { WHOLE } from '../store/lock-state.js';
 import { BaseLock, leaseWithin } from './base-lock.js';
-import { isSuperCall, ORIGIN, type WithOrigin } from './call-origin.js';
+import { isSuperCall, ORIGIN, type WithOrigin } from './hidden-options.js';
 import type { LockMode } from './held-leases.js';
-import { LeaseHandle, ReadLease, upgrade, type EntryPlan, type NamedLease } from './lease-handle.js';
+import {
+  LeaseHandle,
+  ReadLease,
+  upgrade,
+  type EntryPlan,
+  type NamedLease,
+  type LockContext,
+} from './lease-handle.js';
 import type { Lease } from './lease.js';
-import type { LockContext } from './lock-context.js';
 import type { AcquireOptions, UsingOptions } from './lock.js';
 
 /** One name, locked alone or together with other readers. */

@@ -1,6 +1,5 @@
 import { milliseconds, type Duration } from '../base/duration.js';
-import type { LeaseHandle } from './lease-handle.js';
-import type { LockContext } from './lock-context.js';
+import type { LeaseHandle, LockContext } from './lease-handle.js';
 import { ACQUIRE_OPTIONS, DONE_TTL, refuseUnknown, USING_OPTIONS } from './lock-settings.js';
 import type { UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';

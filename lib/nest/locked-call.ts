@@ -1,9 +1,14 @@
 import { type LockBusyError, LockError } from '../base/errors.js';
-import { ORIGIN, type CallOrigin, type WithOrigin } from '../locks/call-origin.js';
+import {
+  ORIGIN,
+  type CallOrigin,
+  type WithOrigin,
+  LEAVES_AT_SHUTDOWN,
+  type LeavesAtShutdown,
+} from '../locks/hidden-options.js';
 import type { Lease } from '../locks/lease.js';
 import type { UsingOptions } from '../locks/lock.js';
 import type { LockService } from '../locks/lock-service.js';
-import { LEAVES_AT_SHUTDOWN, type LeavesAtShutdown } from '../locks/leaves-at-shutdown.js';
 import type { LockNames } from './lock-key.js';
 import { profileOf } from './lock-profiles.js';
 import { checkKind, type LockedKind, runLocked } from './locked-kind.js';
