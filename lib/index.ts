@@ -22,7 +22,7 @@ export { type LockLog, type LockOptionsWithLog, type LockServiceOptions } from '
 export { type LockKind, type LockReport } from './locks/inspector.js';
 export { createLockService } from './locks/create-lock-service.js';
 export { LockService } from './locks/lock-service.js';
-export { connectLocks } from './nest/connect-locks.js';
+export { connectLocks } from './nest/lock-slot.js';
 export { DistributedLockModule } from './nest/distributed-lock-module.js';
 export {
   type DistributedLockAsyncOptions,
@@ -31,11 +31,10 @@ export {
   type DistributedLockOptionsFactory,
 } from './nest/distributed-lock-options.js';
 export { type HttpMappingOptions, type LockErrorBody, toHttpException } from './nest/http-exception.js';
-export { InjectLocks } from './nest/inject-locks.js';
+export { getLocksToken, InjectLocks } from './nest/locks-token.js';
 export { LockInterceptor } from './nest/lock-interceptor.js';
 export { type LockedDecorator, type LockKey, type LockNames, type LockSignal } from './nest/lock-key.js';
 export { Locked } from './nest/locked.js';
 export { type LockedOptions, type LockInterceptorOptions, type LockProfile } from './nest/locked-options.js';
-export { getLocksToken } from './nest/locks-token.js';
 export { type StoreFindings } from './store/store-findings.js';
 export { type ClientLike } from './store/redis/client-like.js';

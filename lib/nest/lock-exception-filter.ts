@@ -56,3 +56,14 @@ export class LockExceptionFilter implements ExceptionFilter<LockError>, OnApplic
     this.busy.close();
   }
 }
+
+class NeverThrown {}
+
+/**
+ * What `filter: false` registers: options may come from a factory, when it is too late not to register.
+ * A filter without `@Catch` arguments would catch everything.
+ */
+@Catch(NeverThrown)
+export class NoFilter implements ExceptionFilter {
+  catch(): void {}
+}

@@ -1,5 +1,10 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { LockBusyError } from '../base/errors.js';
+import { milliseconds, shown } from '../base/duration.js';
+import { type LockBusyError, LockUsageError } from '../base/errors.js';
+import type { LockService } from '../locks/lock-service.js';
+import { LockSettings, MIN_HOLD, truth } from '../locks/lock-settings.js';
+import { wholeNumber } from '../locks/whole-number.js';
+import { WHOLE } from '../store/lock-state.js';
 import type { UsingOptions } from '../locks/lock.js';
 import type { LockSignal } from './lock-key.js';
 
@@ -70,3 +75,124 @@ export interface LockInterceptorOptions extends Omit<LockedOptions, 'signal'> {
  * @publicApi
  */
 export type LockProfile = Omit<LockedOptions, 'locks' | 'profile' | 'signal'>;
+
+type Check = (value: unknown) => boolean;
+
+const isWord: Check = (value) => typeof value === 'string' && value !== '';
+const CHECKS = {
+  onStoreError: ["'throw' or 'run'", (value) => value === 'throw' || value === 'run'],
+  onBusy: [
+    "'throw', 'skip' or a function",
+    (value) => value === 'throw' || value === 'skip' || typeof value === 'function',
+  ],
+  mode: ["'read' or 'write'", (value) => value === 'read' || value === 'write'],
+  locks: ['a non-empty string', isWord],
+  profile: ['a non-empty string', isWord],
+  signal: ['a function of the arguments that returns an AbortSignal', (value) => typeof value === 'function'],
+} as const satisfies Partial<Record<keyof LockedOptions, readonly [string, Check]>>;
+const OF_LOCKS = ['wait', 'ttl', 'maxHold', 'minHold', 'maxWaiters', 'renew', 'label', 'reentrant'];
+const KNOWN = [...OF_LOCKS, 'permits', 'units', ...Object.keys(CHECKS)];
+
+/**
+ * Checks the options of a decorator when the class is defined, and leaves out those that are undefined.
+ *
+ * @throws LockUsageError that names the option, the range and the value
+ */
+export function checkLockedOptions(options: LockedOptions, where: string): LockedOptions {
+  const given: LockedOptions = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  );
+  try {
+    checkGiven(given);
+  } catch (error) {
+    throw new LockUsageError(`${where}: ${(error as Error).message}`);
+  }
+  return given;
+}
+
+/** The same for a LockInterceptor. @throws LockUsageError that names the option, the range and the value */
+export function checkInterceptorOptions(
+  { leaveOnClose, ...options }: LockInterceptorOptions,
+  where: string,
+): LockInterceptorOptions {
+  if (leaveOnClose !== undefined && typeof leaveOnClose !== 'boolean')
+    throw new LockUsageError(
+      `${where}: The option leaveOnClose takes true or false; it was ${shown(leaveOnClose)}.`,
+    );
+  const given = checkLockedOptions(options as LockedOptions, where) as LockInterceptorOptions;
+  return leaveOnClose === undefined ? given : { ...given, leaveOnClose };
+}
+
+/** Checks one profile: the options of `@Locked` without those that choose a registration or a profile. */
+export function checkProfile(name: string, profile: LockProfile): void {
+  const where = `The profile '${name}'`;
+  const { locks, profile: other, signal } = profile as LockedOptions;
+  if (locks !== undefined || other !== undefined || signal !== undefined)
+    throw new LockUsageError(`${where} cannot choose a registration, a profile or a signal; @Locked does.`);
+  checkLockedOptions(profile, where);
+}
+
+function checkGiven(given: LockedOptions): void {
+  const unknown = Object.keys(given).find((option) => !KNOWN.includes(option));
+  if (unknown !== undefined)
+    throw new LockUsageError(`There is no option '${unknown}'; there are ${KNOWN.join(', ')}.`);
+  const { signal: _, ...asked } = given;
+  new LockSettings({}).request('', asked, 0); // checks what every acquisition has
+  truth(given.reentrant, 'reentrant', '');
+  if (given.minHold !== undefined) milliseconds(given.minHold, MIN_HOLD);
+  for (const [option, [words, fits]] of Object.entries(CHECKS)) {
+    const value = given[option as keyof typeof CHECKS];
+    if (value !== undefined && !fits(value))
+      throw new LockUsageError(`The option ${option} takes ${words}; it was ${shown(value)}.`);
+  }
+  // What a profile says is known at the call only.
+  if (given.profile === undefined || given.permits !== undefined) checkKind(given);
+}
+
+// A LockService knows no profiles; they belong to the registration that made it and go when it goes.
+const profilesOf = new WeakMap<LockService, Readonly<Record<string, LockProfile>>>();
+
+/**
+ * Attaches the profiles of a registration to its LockService.
+ *
+ * @throws LockUsageError for an option that a profile cannot have
+ */
+export function attachProfiles(locks: LockService, profiles: Readonly<Record<string, LockProfile>>): void {
+  for (const [name, profile] of Object.entries(profiles)) checkProfile(name, profile);
+  profilesOf.set(locks, profiles);
+}
+
+/**
+ * The options of a profile.
+ *
+ * @throws LockUsageError that lists the profiles there are
+ */
+export function profileOf(locks: LockService, name: string): LockProfile {
+  const profiles = profilesOf.get(locks);
+  // A LockService that no module made (a unit test's) has no profiles to be wrong about.
+  if (profiles === undefined) return {};
+  const profile = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
+  if (profile !== undefined) return profile;
+  const known = Object.keys(profiles);
+  throw new LockUsageError(
+    `There is no lock profile '${name}'; ` +
+      (known.length > 0 ? `there are ${known.map((each) => `'${each}'`).join(', ')}.` : 'there are none.') +
+      ` Add it: DistributedLockModule.forRoot({ profiles: { '${name}': { … } } }).`,
+  );
+}
+
+/** The options that choose the kind of lock. */
+export type LockedKind = Pick<LockedOptions, 'mode' | 'permits' | 'units'>;
+
+/** @throws LockUsageError for numbers out of range, and for options of different kinds */
+export function checkKind({ mode, permits, units }: LockedKind): void {
+  if (permits !== undefined) wholeNumber(permits, 'permits', WHOLE, '');
+  if (permits !== undefined && mode !== undefined)
+    throw new LockUsageError(
+      `The options mode: '${mode}' and permits: ${permits} exclude each other: a lock has readers and writers, or permits.`,
+    );
+  if (units === undefined) return;
+  if (permits === undefined)
+    throw new LockUsageError('The option units needs permits: say how many there are in all.');
+  wholeNumber(units, 'units', permits, '');
+}

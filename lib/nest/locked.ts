@@ -10,11 +10,12 @@ import {
   type Method,
   methodOf,
   takePlaceOf,
+  placeOf,
+  promised,
+  refuseStranger,
 } from './locked-method.js';
-import type { LockedOptions } from './locked-options.js';
+import { type LockedOptions, checkLockedOptions } from './locked-options.js';
 import { isQueueJob, requeuedAtShutdown } from './queue-job.js';
-import { placeOf, promised, refuseStranger } from './locked-refusal.js';
-import { checkLockedOptions } from './locked-settings.js';
 
 /**
  * Runs the method under a lock: over all processes, at most one call at a time has the name.
