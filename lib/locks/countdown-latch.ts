@@ -7,9 +7,9 @@ import { micros } from '../line/terms.js';
 import type { LatchAnswer, LatchOperation } from '../store/latch-machine.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { LockContext } from './lease-handle.js';
-import { abortSignal, checkOptions, TTL } from './lock-settings.js';
+import { abortSignal, checkOptions, wholeNumber } from './checks.js';
+import { OPTIONS } from './option-table.js';
 import type { UsingOptions } from './lock.js';
-import { wholeNumber } from './whole-number.js';
 
 /**
  * Which latch of a name is meant.
@@ -96,7 +96,7 @@ export class StoreLatch implements CountDownLatch {
   async trySetCount(n: number, options: { ttl?: unknown } = {}): Promise<boolean> {
     checkOptions(options, this.name, SET_OPTIONS);
     wholeNumber(n, 'n', WHOLE, this.name);
-    const ttl = micros(milliseconds(options.ttl ?? '24h', TTL));
+    const ttl = micros(OPTIONS.ttl.check(options.ttl ?? '24h', this.name));
     return (await this.ask({ kind: 'set', round: this.round, count: n, ttl })).outcome === 'set';
   }
 

@@ -5,7 +5,7 @@ import { holderOf } from '../line/caller.js';
 import { WHOLE, type LockState } from '../store/lock-state.js';
 import type { LockReading, LockStore } from '../store/lock-store.js';
 import { livingWaiters } from '../store/settle.js';
-import { checkOptions, truth } from './lock-settings.js';
+import { checkOptions, truth } from './checks.js';
 
 /**
  * How a name is held or waited for: `exclusive` by a mutex or a writer, `shared` by a reader, or `semaphore` for

@@ -2,7 +2,8 @@ import { type LockLostReason, LockBusyError, LockLostError } from '../base/error
 import { checkName } from '../base/name.js';
 import { LeaseHandle, type LockContext } from './lease-handle.js';
 import type { Lease } from './lease.js';
-import { LEAD_OPTIONS, refuseUnknown } from './lock-settings.js';
+import { refuseUnknown } from './checks.js';
+import { namesFor } from './option-table.js';
 import type { AcquireOptions } from './lock.js';
 
 /** Why a leader leads no more: its lease was lost, it was stopped, or its own work failed. */
@@ -37,6 +38,7 @@ export interface Leader {
 }
 
 const PAUSE = 1_000;
+const LEAD_OPTIONS = namesFor('lead');
 
 /** Campaigns for the lease of a name, leads while it is held, and campaigns again. */
 export class Leadership implements Leader {
@@ -49,7 +51,7 @@ export class Leadership implements Leader {
   constructor(
     private readonly name: string,
     private readonly handlers: LeaderHandlers,
-    private readonly options: Omit<AcquireOptions, 'wait' | 'signal'>,
+    private readonly options: Omit<AcquireOptions, 'wait' | 'signal' | 'maxWaiters'>,
     private readonly context: LockContext,
     private readonly warn: (message: string) => void,
   ) {

@@ -1,13 +1,15 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Clock, CancelTimer } from '../base/clock.js';
-import { milliseconds, shown } from '../base/duration.js';
+import { shown } from '../base/duration.js';
 import { LockLostError, LockUsageError } from '../base/errors.js';
 import type { Line } from '../line/line.js';
 import type { ReleaseTerms, Tenure } from '../line/tenure.js';
 import type { HeldLeases, LockMode, OwnLease } from './held-leases.js';
 import type { CallOrigin } from './hidden-options.js';
 import type { EntryOptions, Lease, WriteLease } from './lease.js';
-import { type LockSettings, abortSignal, checkOptions, ENTRY_OPTIONS, TTL } from './lock-settings.js';
+import { checkOptions } from './checks.js';
+import type { LockSettings } from './lock-settings.js';
+import { namesFor, OPTIONS } from './option-table.js';
 import type { SelfWaitHints } from './self-wait-hints.js';
 import { Turns, type Patience } from './turns.js';
 
@@ -19,6 +21,8 @@ export interface LockContext {
   readonly clock: Clock;
   readonly hints: SelfWaitHints;
 }
+
+const ENTRY_OPTIONS = namesFor('entry');
 
 /** The entries that were begun through one lease and have not ended. */
 class Entries {
@@ -157,7 +161,7 @@ export class LeaseHandle extends NamedLease {
 
   async renew(ttl?: number): Promise<void> {
     this.assertHeld();
-    await this.tenure.renew(ttl === undefined ? undefined : milliseconds(ttl, TTL));
+    await this.tenure.renew(ttl === undefined ? undefined : OPTIONS.ttl.check(ttl, this.name));
     this.assertHeld();
   }
 
@@ -379,7 +383,7 @@ export async function enter<L extends Lease, T>(
 ): Promise<T> {
   const { held, settings, clock } = context;
   try {
-    abortSignal(signal, plans[0]?.lease.name ?? '');
+    OPTIONS.signal.check(signal, plans[0]?.lease.name ?? '');
     const patience = settings.waitOf({ wait });
     const until = clock.now() + patience;
     for (const each of entered)

@@ -39,7 +39,7 @@ export interface LockServiceOptions {
   /** How long a lease lasts unless renewed. 100 ms … 24 h. @default 10 s */
   readonly ttl?: Duration | undefined;
   /**
-   * How long to try. 0 … 24 h, or Infinity. A process that is killed keeps others out for ttl + guard; a shorter wait may
+   * How long to try. 0 … 24 h or Infinity. A process that is killed keeps others out for ttl + guard; a shorter wait may
    * end before.
    * @default min(max(10 s, ttl + guard + 1 s), 30 s) by the ttl of the call: 11.5 s with the defaults
    */

@@ -15,7 +15,7 @@ import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { LossLog } from './loss-log.js';
 import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
-import { orRejected } from './or-rejected.js';
+import { orRejected } from './checks.js';
 import { SemaphoreLock, type Semaphore } from './semaphore.js';
 import { SelfWaitHints } from './self-wait-hints.js';
 import { meetStore } from './start-up.js';
@@ -141,7 +141,7 @@ export class LockService {
   lead(
     name: string,
     handlers: LeaderHandlers,
-    options: Omit<AcquireOptions, 'wait' | 'signal'> = {},
+    options: Omit<AcquireOptions, 'wait' | 'signal' | 'maxWaiters'> = {},
   ): Leader {
     const leader = new Leadership(name, handlers, options, this.context, (message) => this.log.warn(message));
     this.leaders.add(leader);

@@ -6,9 +6,9 @@ import type { LockStore } from '../store/lock-store.js';
 import { BaseLock } from './base-lock.js';
 import { noEntry, PermitLease, type EntryPlan, type NamedLease, type LockContext } from './lease-handle.js';
 import type { Lease } from './lease.js';
-import { ACQUIRE_OPTIONS, USING_OPTIONS } from './lock-settings.js';
+import { namesFor } from './option-table.js';
 import type { Lock, AcquireOptions, UsingOptions } from './lock.js';
-import { wholeNumber } from './whole-number.js';
+import { wholeNumber } from './checks.js';
 
 /**
  * How many permits one acquisition takes.
@@ -32,8 +32,8 @@ export interface Semaphore extends Lock<Lease, PermitOptions> {
 }
 
 const ASK_PATIENCE = 1_000;
-const ACQUIRE_PERMITS: ReadonlySet<string> = new Set([...ACQUIRE_OPTIONS, 'units']);
-const USING_PERMITS: ReadonlySet<string> = new Set([...USING_OPTIONS, 'units']);
+const ACQUIRE_PERMITS: ReadonlySet<string> = namesFor('acquire', 'permits');
+const USING_PERMITS: ReadonlySet<string> = namesFor('using', 'permits');
 
 /** So many permits under one name, each owned, leased and renewed. */
 export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implements Semaphore {

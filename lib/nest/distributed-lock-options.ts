@@ -2,6 +2,7 @@ import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import type { LockServiceOptions } from '../locks/lock-options.js';
+import { namesFor } from '../locks/option-table.js';
 import type { HttpMappingOptions } from './http-exception.js';
 import type { LockProfile } from './locked-options.js';
 
@@ -55,19 +56,7 @@ export type DistributedLockAsyncOptions = ConfigurableModuleAsyncOptions<
 > &
   DistributedLockExtras;
 
-const KNOWN = {
-  redis: true,
-  namespace: true,
-  ttl: true,
-  wait: true,
-  guard: true,
-  fenceMemory: true,
-  shutdownGrace: true,
-  startup: true,
-  reentrant: true,
-  profiles: true,
-  filter: true,
-} as const satisfies Record<keyof DistributedLockOptions | 'reentrant', true>;
+const KNOWN: ReadonlySet<string> = new Set([...namesFor('registration'), 'profiles', 'filter']);
 const EXTRAS = ['name', 'isGlobal'];
 
 /**
@@ -80,11 +69,11 @@ export function checkModuleOptions(options: unknown): void {
     throw new LockUsageError(
       `The options of DistributedLockModule are an object; they were ${shown(options)}.`,
     );
-  const unknown = Object.keys(options).find((option) => !Object.hasOwn(KNOWN, option));
+  const unknown = Object.keys(options).find((option) => !KNOWN.has(option));
   if (unknown === undefined) return;
   throw new LockUsageError(
     EXTRAS.includes(unknown)
       ? `A factory cannot choose the option '${unknown}'; write it beside it: forRootAsync({ ${unknown}: …, useFactory }).`
-      : `DistributedLockModule has no option '${unknown}'; there are ${[...Object.keys(KNOWN), ...EXTRAS].join(', ')}.`,
+      : `DistributedLockModule has no option '${unknown}'; there are ${[...KNOWN, ...EXTRAS].join(', ')}.`,
   );
 }

@@ -10,7 +10,7 @@ import { Observable, Subscription } from 'rxjs';
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { LockService } from '../locks/lock-service.js';
-import { orRejected } from '../locks/or-rejected.js';
+import { orRejected } from '../locks/checks.js';
 import { type LockNames, namesOf } from './lock-key.js';
 import { profileOf, type LockInterceptorOptions, checkInterceptorOptions } from './locked-options.js';
 import { lockedCall } from './locked-call.js';

@@ -1,9 +1,9 @@
 import type { ExecutionContext } from '@nestjs/common';
-import { milliseconds, shown } from '../base/duration.js';
+import { shown } from '../base/duration.js';
 import { type LockBusyError, LockUsageError } from '../base/errors.js';
 import type { LockService } from '../locks/lock-service.js';
-import { LockSettings, MIN_HOLD, truth } from '../locks/lock-settings.js';
-import { wholeNumber } from '../locks/whole-number.js';
+import { wholeNumber } from '../locks/checks.js';
+import { flag, namesFor, OPTIONS, type OptionRow, row, whole, word } from '../locks/option-table.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { UsingOptions } from '../locks/lock.js';
 import type { LockSignal } from './lock-key.js';
@@ -76,22 +76,40 @@ export interface LockInterceptorOptions extends Omit<LockedOptions, 'signal'> {
  */
 export type LockProfile = Omit<LockedOptions, 'locks' | 'profile' | 'signal'>;
 
-type Check = (value: unknown) => boolean;
+const USING = new Set([...namesFor('using')].filter((name) => name !== 'within' && name !== 'signal'));
 
-const isWord: Check = (value) => typeof value === 'string' && value !== '';
-const CHECKS = {
-  onStoreError: ["'throw' or 'run'", (value) => value === 'throw' || value === 'run'],
-  onBusy: [
-    "'throw', 'skip' or a function",
-    (value) => value === 'throw' || value === 'skip' || typeof value === 'function',
-  ],
-  mode: ["'read' or 'write'", (value) => value === 'read' || value === 'write'],
-  locks: ['a non-empty string', isWord],
-  profile: ['a non-empty string', isWord],
-  signal: ['a function of the arguments that returns an AbortSignal', (value) => typeof value === 'function'],
-} as const satisfies Partial<Record<keyof LockedOptions, readonly [string, Check]>>;
-const OF_LOCKS = ['wait', 'ttl', 'maxHold', 'minHold', 'maxWaiters', 'renew', 'label', 'reentrant'];
-const KNOWN = [...OF_LOCKS, 'permits', 'units', ...Object.keys(CHECKS)];
+/** What a decorator adds to the options of `using`; what belongs to one call has no place on a method. */
+const OF_DECORATORS = {
+  permits: whole('permits', 'none', []),
+  units: OPTIONS.units,
+  mode: word('mode', ['read', 'write'], [], 'write'),
+  onBusy: row("'throw', 'skip' or a function", "'throw'", [], (value) => {
+    if (value === 'throw' || value === 'skip' || typeof value === 'function') return value;
+    throw new LockUsageError(
+      `The option onBusy takes 'throw', 'skip' or a function; it was ${shown(value)}.`,
+    );
+  }),
+  locks: row('a non-empty string', 'the default registration', [], (value) => wordOf(value, 'locks')),
+  profile: row('a non-empty string', 'none', [], (value) => wordOf(value, 'profile')),
+  signal: row('a function', 'none', [], (value) => {
+    if (typeof value === 'function') return value;
+    throw new LockUsageError(
+      `The option signal takes a function of the arguments that returns an AbortSignal; it was ${shown(value)}.`,
+    );
+  }),
+} as const satisfies Partial<Record<keyof LockedOptions, OptionRow>>;
+
+/** All options of `@Locked`. */
+const LOCKED_OPTIONS: ReadonlyMap<string, OptionRow> = new Map<string, OptionRow>([
+  ...Object.entries<OptionRow>(OPTIONS).filter(([name]) => USING.has(name)),
+  ...Object.entries<OptionRow>(OF_DECORATORS),
+]);
+const LEAVE_ON_CLOSE = flag('leaveOnClose', 'true', []);
+
+function wordOf(value: unknown, option: string): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new LockUsageError(`The option ${option} takes a non-empty string; it was ${shown(value)}.`);
+}
 
 /**
  * Checks the options of a decorator when the class is defined, and leaves out those that are undefined.
@@ -115,10 +133,11 @@ export function checkInterceptorOptions(
   { leaveOnClose, ...options }: LockInterceptorOptions,
   where: string,
 ): LockInterceptorOptions {
-  if (leaveOnClose !== undefined && typeof leaveOnClose !== 'boolean')
-    throw new LockUsageError(
-      `${where}: The option leaveOnClose takes true or false; it was ${shown(leaveOnClose)}.`,
-    );
+  try {
+    LEAVE_ON_CLOSE.check(leaveOnClose, '');
+  } catch (error) {
+    throw new LockUsageError(`${where}: ${(error as Error).message}`);
+  }
   const given = checkLockedOptions(options as LockedOptions, where) as LockInterceptorOptions;
   return leaveOnClose === undefined ? given : { ...given, leaveOnClose };
 }
@@ -133,17 +152,14 @@ export function checkProfile(name: string, profile: LockProfile): void {
 }
 
 function checkGiven(given: LockedOptions): void {
-  const unknown = Object.keys(given).find((option) => !KNOWN.includes(option));
-  if (unknown !== undefined)
-    throw new LockUsageError(`There is no option '${unknown}'; there are ${KNOWN.join(', ')}.`);
-  const { signal: _, ...asked } = given;
-  new LockSettings({}).request('', asked, 0); // checks what every acquisition has
-  truth(given.reentrant, 'reentrant', '');
-  if (given.minHold !== undefined) milliseconds(given.minHold, MIN_HOLD);
-  for (const [option, [words, fits]] of Object.entries(CHECKS)) {
-    const value = given[option as keyof typeof CHECKS];
-    if (value !== undefined && !fits(value))
-      throw new LockUsageError(`The option ${option} takes ${words}; it was ${shown(value)}.`);
+  for (const [option, value] of Object.entries(given)) {
+    const found = LOCKED_OPTIONS.get(option);
+    if (!found)
+      throw new LockUsageError(
+        `There is no option '${option}'; there are ${[...LOCKED_OPTIONS.keys()].join(', ')}.`,
+      );
+    // How many units there may be is a question of the permits, see below.
+    if (option !== 'units' || given.permits === undefined) found.check(value, '');
   }
   // What a profile says is known at the call only.
   if (given.profile === undefined || given.permits !== undefined) checkKind(given);

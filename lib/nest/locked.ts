@@ -1,4 +1,4 @@
-import { orRejected } from '../locks/or-rejected.js';
+import { orRejected } from '../locks/checks.js';
 import { HeldGenerator } from './held-generator.js';
 import { type LockedDecorator, type LockKey, type LockSignal, namesOf } from './lock-key.js';
 import { openSlot, readSlot } from './lock-slot.js';
