@@ -3,7 +3,6 @@ import { LockBusyError, LockStoreError, LockUsageError } from '../base/errors.js
 import type { Clock, CancelTimer } from '../base/clock.js';
 import type { Request } from '../line/caller.js';
 import type { Explanation } from '../line/line.js';
-import type { ReleaseTerms } from '../line/tenure.js';
 import { ORIGIN, type WithOrigin } from './hidden-options.js';
 import { LeaseBundle } from './lease-bundle.js';
 import {
@@ -15,6 +14,7 @@ import {
   noEntry,
   type EntryPlan,
   type Outcome,
+  type TakenLease,
   type LockContext,
 } from './lease-handle.js';
 import type { Lease } from './lease.js';
@@ -28,7 +28,7 @@ const ACQUIRE_OPTIONS = namesFor('acquire');
 const USING_OPTIONS = namesFor('using');
 
 /** The verbs of every kind, over the two things in which kinds differ: how a lease is taken, and re-entry. */
-export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements Lock<L, X> {
+export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> implements Lock<L, X> {
   abstract readonly names: readonly string[];
 
   constructor(protected readonly context: LockContext) {}
@@ -208,9 +208,9 @@ function checkWithin(within: unknown, names: readonly string[], context: LockCon
 }
 
 /** Gives a lease back, and has the store keep its units until then (minimum hold). */
-async function releaseFrom(time: number, lease: Lease, clock: Clock): Promise<void> {
+async function releaseFrom(time: number, lease: TakenLease, clock: Clock): Promise<void> {
   const left = (): number => Math.max(0, Math.ceil(time - clock.now()));
   // The store keeps nothing for longer than the lease lasts.
   if (lease.remaining < left()) await lease.renew(Math.max(100, left())).catch(() => undefined);
-  await (lease.release as (terms: ReleaseTerms) => Promise<unknown>).call(lease, { keep: left(), done: 0 });
+  await lease.release({ keep: left(), done: 0 });
 }

@@ -43,7 +43,8 @@ const LEAD_OPTIONS = namesFor('lead');
 /** Campaigns for the lease of a name, leads while it is held, and campaigns again. */
 export class Leadership implements Leader {
   private readonly stopping = new AbortController();
-  private readonly campaign: Promise<void>;
+  /** Resolves when it campaigns no more, and has given the lead back. */
+  readonly ended: Promise<void>;
   private lease: LeaseHandle | undefined;
   /** Resolves when `onRevoked` was called for the present lease, or for the last one. */
   private revoked = new Promise<void>(() => undefined);
@@ -58,7 +59,7 @@ export class Leadership implements Leader {
     checkName(name);
     refuseUnknown(options, LEAD_OPTIONS, name);
     context.settings.request(name, options, 0); // a bad option is the caller's error, not the campaign's
-    this.campaign = this.run();
+    this.ended = this.run();
   }
 
   get leading(): boolean {
@@ -68,12 +69,12 @@ export class Leadership implements Leader {
   /** Like `stop`, but resolves when `onRevoked` was called: how long that takes is the user's. */
   async stepDown(): Promise<void> {
     this.stopping.abort();
-    await Promise.race([this.campaign, this.revoked]);
+    await Promise.race([this.ended, this.revoked]);
   }
 
   async stop(): Promise<void> {
     this.stopping.abort();
-    await this.campaign;
+    await this.ended;
   }
 
   private async run(): Promise<void> {

@@ -41,6 +41,11 @@ class Entries {
   }
 }
 
+/** A lease as the lock that took it gives it back: on terms that no user gives. */
+export interface TakenLease extends Lease {
+  release(terms?: ReleaseTerms): Promise<'released' | 'expired'>;
+}
+
 /** A lease on one name into which more work can be let: the one that was taken, or an entry of it. */
 export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
   /** None before the first entry: few leases ever have one. */

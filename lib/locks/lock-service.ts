@@ -34,7 +34,7 @@ export class LockService {
   private graceEnd: number | undefined;
   private closing: Promise<void> | undefined;
 
-  /** Made by `DistributedLockModule` or `createLockService`. */
+  /** Made by `DistributedLockModule` or `createLockService`. @internal */
   constructor(
     private readonly store: LockStore,
     private readonly settings: LockSettings,
@@ -60,7 +60,7 @@ export class LockService {
   readWrite(name: string): { readonly read: Lock; readonly write: Lock<WriteLease> } {
     return {
       read: this.nameLock(name, 'read'),
-      write: new NameLock<WriteLease>(name, 'write', this.context),
+      write: this.nameLock(name, 'write'),
     };
   }
 
@@ -145,6 +145,8 @@ export class LockService {
   ): Leader {
     const leader = new Leadership(name, handlers, options, this.context, (message) => this.log.warn(message));
     this.leaders.add(leader);
+    const forget = (): unknown => this.leaders.delete(leader);
+    leader.ended.then(forget, forget);
     if (this.steppingDown) void leader.stepDown();
     return leader;
   }

@@ -27,7 +27,7 @@ const RUN_OPTIONS = namesFor('using', 'once');
 export type OnceOutcome<T> = { readonly ran: true; readonly value: T } | { readonly ran: false };
 
 /** A lock whose work is done once: the release of the one who ran it leaves a mark for the others. */
-export class OnceLock extends NameLock<LeaseHandle> {
+export class OnceLock extends NameLock {
   private readonly done: number;
 
   constructor(
