@@ -1,4 +1,8 @@
-/** The stable machine-readable word of a lock error; `LockError.is` goes by it. */
+/**
+ * The stable machine-readable word of a lock error; `LockError.is` goes by it.
+ *
+ * @publicApi
+ */
 export type LockErrorCode = 'LOCK_BUSY' | 'LOCK_LOST' | 'LOCK_STORE' | 'LOCK_USAGE';
 
 const CODES: ReadonlySet<unknown> = new Set<LockErrorCode>([
@@ -33,11 +37,19 @@ export abstract class LockError extends Error {
   }
 }
 
-/** Why the lock was not granted: `held` with wait 0, `timeout` after `wait`, `aborted` by the
- * caller's signal, `closed` at shutdown, `full` when `maxWaiters` callers stand in line. */
+/**
+ * Why the lock was not granted: `held` with wait 0, `timeout` after `wait`, `aborted` by the
+ * caller's signal, `closed` at shutdown, `full` when `maxWaiters` callers stand in line.
+ *
+ * @publicApi
+ */
 export type LockBusyReason = 'held' | 'timeout' | 'aborted' | 'closed' | 'full';
 
-/** Who held the lock when it was refused, as far as the store told. */
+/**
+ * Who held the lock when it was refused, as far as the store told.
+ *
+ * @publicApi
+ */
 export interface LockHolder {
   readonly host: string;
   readonly pid: number;
@@ -110,8 +122,12 @@ export class LockBusyError extends LockError {
   }
 }
 
-/** Why the lease ended: `expired` its deadline passed unrenewed, `taken` the store no longer knows it,
- * `revoked` by an operator, `max-hold` its longest allowed time, `closed` released by shutdown, `released` given back by its holder. */
+/**
+ * Why the lease ended: `expired` its deadline passed unrenewed, `taken` the store no longer knows it,
+ * `revoked` by an operator, `max-hold` its longest allowed time, `closed` released by shutdown, `released` given back by its holder.
+ *
+ * @publicApi
+ */
 export type LockLostReason = 'expired' | 'taken' | 'revoked' | 'max-hold' | 'closed' | 'released';
 
 /**

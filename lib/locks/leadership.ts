@@ -6,7 +6,11 @@ import { refuseUnknown } from './checks.js';
 import { namesFor } from './option-table.js';
 import type { AcquireOptions } from './lock.js';
 
-/** Why a leader leads no more: its lease was lost, it was stopped, or its own work failed. */
+/**
+ * Why a leader leads no more: its lease was lost, it was stopped, or its own work failed.
+ *
+ * @publicApi
+ */
 export type StepDownReason = LockLostReason | 'stopped' | 'failed';
 
 /**

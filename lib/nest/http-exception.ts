@@ -12,7 +12,11 @@ export interface HttpMappingOptions {
   readonly busyStatus?: number | undefined;
 }
 
-/** The body of an answer. Its message is fixed, so that no name, host or label leaves the service. */
+/**
+ * The body of an answer. Its message is fixed, so that no name, host or label leaves the service.
+ *
+ * @publicApi
+ */
 export interface LockErrorBody {
   readonly statusCode: number;
   readonly code: LockErrorCode;
