@@ -1,6 +1,5 @@
-import { Chain } from './chain.js';
+import { Chain, type Link } from './chain.js';
 import type { CancelTimer, Clock } from './clock.js';
-import type { Link } from './link.js';
 
 /** What has to happen before a point of time. */
 export interface Deadline extends Link<Deadline> {

@@ -1,4 +1,4 @@
-import { LockStoreError } from '../base/lock-store-error.js';
+import { LockStoreError } from '../base/errors.js';
 import type { AcquireOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW, SIGN_OF_LIFE } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';

@@ -1,5 +1,4 @@
-import type { LockBusyReason } from '../base/lock-busy-error.js';
-import type { LockLostReason } from '../base/lock-lost-error.js';
+import type { LockBusyReason, LockLostReason } from '../base/errors.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import type { AttemptOwner, Refusal } from './attempt-owner.js';
 import type { Attempt } from './attempt.js';

@@ -1,5 +1,4 @@
-import type { LockLostReason } from '../base/lock-lost-error.js';
-import type { LockStoreError } from '../base/lock-store-error.js';
+import type { LockLostReason, LockStoreError } from '../base/errors.js';
 import type { Attempt } from './attempt.js';
 import type { Hold } from './hold.js';
 

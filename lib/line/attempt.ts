@@ -1,5 +1,5 @@
 import type { CancelTimer } from '../base/clock.js';
-import { LockStoreError } from '../base/lock-store-error.js';
+import { LockStoreError } from '../base/errors.js';
 import type { AcquireAnswer, AcquireOperation, LockNotice } from '../store/lock-operation.js';
 import type { Answered } from '../store/lock-store.js';
 import { newAttemptId } from '../store/session-id.js';

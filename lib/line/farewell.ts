@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import type { LockStoreError } from '../base/lock-store-error.js';
+import type { LockStoreError } from '../base/errors.js';
 import type { DowngradeOperation, ReleaseOperation } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
 import { commandTimeout } from './terms.js';

@@ -1,5 +1,5 @@
-import { Link } from '../base/link.js';
-import type { LockLostReason } from '../base/lock-lost-error.js';
+import { Link } from '../base/chain.js';
+import type { LockLostReason } from '../base/errors.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
 import { leaseDeadline } from '../validity/deadline.js';

@@ -1,4 +1,4 @@
-import { LockStoreError } from '../base/lock-store-error.js';
+import { LockStoreError } from '../base/errors.js';
 import type { RenewOperation } from '../store/lock-operation.js';
 import type { Answered } from '../store/lock-store.js';
 import { commandEnd } from '../validity/deadline.js';

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { Deadlines } from '../base/deadlines.js';
-import type { LockLostReason } from '../base/lock-lost-error.js';
+import type { LockLostReason } from '../base/errors.js';
 import type { LockStore } from '../store/lock-store.js';
 import type { RenewalScheduler } from '../validity/renewal-scheduler.js';
 import type { AbortWatch } from './abort-watch.js';

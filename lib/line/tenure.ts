@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import { LockLostError, type LockLostReason } from '../base/lock-lost-error.js';
+import { LockLostError, type LockLostReason } from '../base/errors.js';
 import { leaseDeadline } from '../validity/deadline.js';
 import type { Hold } from './hold.js';
 import { renewedWish, type Wish } from './wish.js';

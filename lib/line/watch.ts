@@ -1,6 +1,6 @@
 import type { CancelTimer } from '../base/clock.js';
 import type { Deadline } from '../base/deadlines.js';
-import { Link } from '../base/link.js';
+import { Link } from '../base/chain.js';
 import type { Surroundings } from './surroundings.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { LockLostReason } from '../base/lock-lost-error.js';
+import type { LockLostReason } from '../base/errors.js';
 import { leaseDeadline } from '../validity/deadline.js';
 import type { Request } from './caller.js';
 

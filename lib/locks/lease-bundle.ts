@@ -1,9 +1,7 @@
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import type { ReleaseTerms } from '../line/tenure.js';
-import { checkEntry, enter, type NamedLease } from './lease-handle.js';
-import type { Lease } from './lease.js';
-import type { LockContext } from './lock-context.js';
-import type { EntryOptions } from './lock.js';
+import { checkEntry, enter, type NamedLease, type LockContext } from './lease-handle.js';
+import type { EntryOptions, Lease } from './lease.js';
 
 /** One lease on several names: held while all of its parts are. */
 export class LeaseBundle implements Lease {

@@ -1,5 +1,4 @@
-import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
-import type { LockLostError } from '../base/lock-lost-error.js';
+import { LockBusyError, type LockBusyReason, type LockLostError } from '../base/errors.js';
 import type { Surroundings } from '../line/surroundings.js';
 import { Watch } from '../line/watch.js';
 

@@ -1,6 +1,5 @@
-import { Chain } from '../base/chain.js';
+import { Chain, type Link } from '../base/chain.js';
 import type { CancelTimer, Clock } from '../base/clock.js';
-import type { Link } from '../base/link.js';
 
 /** Something that renews itself when told. */
 export interface Renewable extends Link<Renewable> {

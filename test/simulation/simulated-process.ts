@@ -1,6 +1,4 @@
-import { LockBusyError } from '../../lib/base/lock-busy-error.js';
-import { LockError } from '../../lib/base/lock-error.js';
-import { LockStoreError } from '../../lib/base/lock-store-error.js';
+import { LockBusyError, LockError, LockStoreError } from '../../lib/base/errors.js';
 import { Line } from '../../lib/line/line.js';
 import type { Tenure } from '../../lib/line/tenure.js';
 import { HeldLeases } from '../../lib/locks/held-leases.js';
