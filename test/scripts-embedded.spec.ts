@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SCRIPTS } from '../lib/store/redis/scripts.gen.js';
+import { joined, SCRIPTS } from '../lib/store/redis/lock-scripts.js';
+import { FRAGMENTS } from '../lib/store/redis/scripts.gen.js';
 
 const root = join(import.meta.dirname, '..');
 const { embedLua } = (await import(join(root, 'tools/embed-lua.mjs'))) as { embedLua(dir: string): string };
@@ -17,28 +18,61 @@ describe('the embedded scripts', () => {
     expect(readFileSync(join(home, 'scripts.gen.ts'), 'utf8')).toBe(embedLua(join(home, 'scripts')));
   });
 
+  it('hold each fragment in the place of its directive', () => {
+    expect(Object.values(SCRIPTS).filter((code) => code.includes('@include'))).toEqual([]);
+    for (const [file, code] of Object.entries(FRAGMENTS)) {
+      const first = code.trimStart().split('\n')[0]!;
+      expect([file, Object.values(SCRIPTS).some((script) => script.includes(first))]).toEqual([file, true]);
+    }
+  });
+
   describe('of a directory', () => {
     let dir: string;
     const write = (file: string, text: string): void => writeFileSync(join(dir, file), text);
 
     beforeEach(() => {
       dir = mkdtempSync(join(tmpdir(), 'embed-lua-'));
+      mkdirSync(join(dir, 'calls'));
     });
     afterEach(() => rmSync(dir, { recursive: true }));
 
-    it('keep the code, drop comments and indentation, and take includes at the place of the directive', () => {
-      write('_time.lua', '-- the clock\nlocal t = 1\n');
-      write('try-acquire.lua', "-- purpose\nlocal a = '--no'\n-- @include _time.lua\n\n  return t\n");
-      expect(embedLua(dir)).toContain("  tryAcquire: `\nlocal a = '--no'\nlocal t = 1\nreturn t\n`,\n");
+    it('keep the code, and drop comments and indentation', () => {
+      write('calls/try-acquire.lua', "-- purpose\nlocal a = '--no'\n\n  return a\n");
+      expect(embedLua(dir)).toContain("  tryAcquire: `\nlocal a = '--no'\nreturn a\n`,\n");
+    });
+
+    it('embed a fragment once, and name it where it is included', () => {
+      write('time.lua', '-- the clock\nlocal t = 1\n');
+      write('calls/a.lua', '-- @include time.lua\n  return t\n');
+      write('calls/b.lua', 'if x then\n  -- @include time.lua\nend\n');
+      const code = embedLua(dir);
+      expect(code.split('local t = 1')).toHaveLength(2);
+      expect(code).toContain("  'time.lua': `\nlocal t = 1\n`,\n");
+      expect(code).toContain('  a: `\n-- @include time.lua\nreturn t\n`,\n');
+      expect(code).toContain('  b: `\nif x then\n-- @include time.lua\nend\n`,\n');
+    });
+
+    it('refuse to include what is not there', () => {
+      write('calls/a.lua', '-- @include time.lua\n');
+      expect(() => embedLua(dir)).toThrow('a.lua includes time.lua');
+    });
+
+    it('take includes at the place of the directive, those of fragments too', () => {
+      const fragments = {
+        'time.lua': '\n-- @include zone.lua\nlocal t = zone\n',
+        'zone.lua': '\nlocal zone = 1\n',
+      };
+      const code = "\nlocal a = '--no'\n-- @include time.lua\nreturn t\n";
+      expect(joined(code, fragments)).toBe("\nlocal a = '--no'\nlocal zone = 1\nlocal t = zone\nreturn t\n");
     });
 
     it('say the same in TypeScript as in Lua, whatever is escaped', () => {
-      write('a.lua', "return '\\n`${x}'\n");
+      write('calls/a.lua', "return '\\n`${x}'\n");
       expect(embedLua(dir)).toContain("return '\\\\n\\`\\${x}'");
     });
 
     it('refuse text that spans lines, since lines are trimmed', () => {
-      write('a.lua', 'return [[\n  a\n]]\n');
+      write('calls/a.lua', 'return [[\n  a\n]]\n');
       expect(() => embedLua(dir)).toThrow('a.lua');
     });
   });

@@ -1,7 +1,7 @@
 import { SCRIPTS, type Mutant } from './mutant.js';
 
-const MACHINE_LUA = 'lib/store/redis/scripts/_machine.lua';
-const RELEASE_LUA = 'lib/store/redis/scripts/release.lua';
+const MACHINE_LUA = 'lib/store/redis/scripts/machine.lua';
+const RELEASE_LUA = 'lib/store/redis/scripts/calls/release.lua';
 const PROPERTY = ['test/store/scripts-property.spec.ts'] as const;
 
 /** Bugs of the scripts; the copy embeds them again. */

@@ -1,6 +1,6 @@
 -- acquire: grants the lock, keeps a place in its queue, or says who holds it; for each of the keys.
 -- KEYS: the records, each once
--- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
+-- ARGV: 1 terms ("fenceMemory countable prefix", see machine.lua); then for each key
 --       keep (ms from now to keep the record of a fresh grant),
 --       hold ("id span = share block who", as in the compact record; the block is what a grant reserves),
 --       ask ("notAfter guard wait subscribed block seal", notAfter with 16 digits)
@@ -35,14 +35,14 @@ end
 
 -- Without fence memory a record without a holder is rare: it is found by the SET that fails.
 local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))
--- @include _lean.lua
+-- @include lean-path.lua
 -- The common end, said once. What is rare comes after it: a closure or a table that is not made costs nothing.
 if not replies then
   return now
 end
 
 local function general(key, at, compact)
-  -- @include _machine.lua
+  -- @include machine.lua
   local id, span, share, who = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
   local guard, wait, subscribed, block, seal = string.match(args[at + 2], '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
   local units, wanted = sharesOf(share)
@@ -140,4 +140,4 @@ local function general(key, at, compact)
   return queued()
 end
 
--- @include _each.lua
+-- @include general-path.lua

@@ -4,7 +4,7 @@
 --       id, w:<id> alive for each watcher; and when rounds are named: round, and past ("+<round>" for one that had
 --       opened, "-<round>" for one that had not, separated by spaces, the latest first). The builds of before know no
 --       rounds, and treat the current one as the latch
--- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua)  2 kind  3 round (without spaces; '' for the current
+-- ARGV: 1 terms ("fenceMemory countable prefix", see machine.lua)  2 kind  3 round (without spaces; '' for the current
 --       one)  4 id or count  5 ttl
 -- Returns: outcome, now, count, until, the current round
 local key, kind, meantRound = KEYS[1], ARGV[2], ARGV[3]

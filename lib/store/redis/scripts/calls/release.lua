@@ -1,6 +1,6 @@
 -- release: ends holds or leaves queues, then grants the next; a repeat has the same answer.
 -- KEYS: the records, each once
--- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
+-- ARGV: 1 terms ("fenceMemory countable prefix", see machine.lua); then for each key
 --       id, used, idle (ms to keep an idle record; '0' deletes it) or "idle keep done"
 -- Returns: now, when each of them is released, and -now when somebody who waited has one of them now; or for each key
 --   now for that, or { released, now } | { dequeued, now } | { gone, now } | an error
@@ -102,7 +102,7 @@ local function lean(key, record, at)
 end
 
 local records = redis.call('MGET', unpack(keys))
--- @include _lean.lua
+-- @include lean-path.lua
 if idleKeys then
   redis.call('DEL', unpack(idleKeys))
 end
@@ -113,7 +113,7 @@ end
 
 local function general(key, at, compact)
   local id, lastUsed = args[at], tonumber(args[at + 1])
-  -- @include _machine.lua
+  -- @include machine.lua
   if absent then
     return { 'gone', now }
   end
@@ -157,4 +157,4 @@ local function general(key, at, compact)
   return { outcome, now }
 end
 
--- @include _each.lua
+-- @include general-path.lua

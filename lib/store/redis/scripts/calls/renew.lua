@@ -1,6 +1,6 @@
 -- renew: moves the deadline of holds forward and confirms pushed grants; never creates a hold.
 -- KEYS: the records, each once
--- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
+-- ARGV: 1 terms ("fenceMemory countable prefix", see machine.lua); then for each key
 --       id, notAfter (16 digits), keep (ms from now to keep the record), span (ttl + guard, 12 digits), block, used
 -- Returns for each key: "now last" (renewed, nobody waits), or
 --   { renewed, now, last, waiting } | { lost, now } | { revoked, now, reason } | { late, now } | an error
@@ -40,12 +40,12 @@ local function lean(key, record, at)
 end
 
 local records = redis.call('MGET', unpack(keys))
--- @include _lean.lua
+-- @include lean-path.lua
 
 local function general(key, at, compact)
   local id, span = args[at], tonumber(args[at + 3])
   local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
-  -- @include _machine.lua
+  -- @include machine.lua
   if absent then
     return { 'lost', now }
   end
@@ -76,4 +76,4 @@ local function general(key, at, compact)
   return { 'renewed', now, h.last, flag(h.told) }
 end
 
--- @include _each.lua
+-- @include general-path.lua
