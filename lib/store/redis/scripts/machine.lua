@@ -1,4 +1,4 @@
--- The part of the machine that every script shares (lock-machine.ts and settle.ts are its reference).
+-- The part of the machine that every script shares (lock-machine.ts is its reference).
 -- Expects: key, now, compact (the record where it is known to be a string, else false), and in ARGV[1] the terms of the
 -- store: "fenceMemory countable prefix", where countable is 1 when a PUBLISH count of 0 means that nobody listens, and
 -- prefix what the channels' names begin with.
