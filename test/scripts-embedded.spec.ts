@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { joined, SCRIPTS } from '../lib/store/redis/lock-scripts.js';
+import { MOST_PAST } from '../lib/store/latch-machine.js';
+import { CLAIM_WINDOW, MOST_FORCED, SIGN_OF_LIFE, WHOLE } from '../lib/store/lock-state.js';
 import { FRAGMENTS } from '../lib/store/redis/scripts.gen.js';
 
 const root = join(import.meta.dirname, '..');
@@ -24,6 +26,20 @@ describe('the embedded scripts', () => {
       const first = code.trimStart().split('\n')[0]!;
       expect([file, Object.values(SCRIPTS).some((script) => script.includes(first))]).toEqual([file, true]);
     }
+  });
+
+  it('know the numbers of the machines', () => {
+    const layout = readFileSync(join(root, 'lib/store/redis/scripts/layout.lua'), 'utf8');
+    const numbers = Object.fromEntries(
+      [...layout.matchAll(/^local ([A-Z_]+) = (\d+)/gm)].map(([, name, number]) => [name, Number(number)]),
+    );
+    expect(numbers).toMatchObject({ CLAIM_WINDOW, MOST_FORCED, MOST_PAST, SIGN_OF_LIFE, WHOLE });
+  });
+
+  it('read the compact form where layout.lua says that things stand', () => {
+    expect(SCRIPTS.release).toContain('sub(record, 7, 22)');
+    for (const code of Object.values(SCRIPTS))
+      expect(code).not.toMatch(/\b(CLAIM_WINDOW|WHOLE|AT_END|SPAN|FIRST)\b/);
   });
 
   describe('of a directory', () => {
@@ -50,6 +66,13 @@ describe('the embedded scripts', () => {
       expect(code).toContain("  'time.lua': `\nlocal t = 1\n`,\n");
       expect(code).toContain('  a: `\n-- @include time.lua\nreturn t\n`,\n');
       expect(code).toContain('  b: `\nif x then\n-- @include time.lua\nend\n`,\n');
+    });
+
+    it('put the numbers of layout.lua in the place of their names, and embed nothing else of it', () => {
+      write('layout.lua', '-- where things stand\nlocal AT = 7 -- a time\nlocal AT_END = 22\n');
+      write('calls/a.lua', 'return sub(record, AT, AT_END), MORE\n');
+      expect(embedLua(dir)).toContain('FRAGMENTS = {\n} as const');
+      expect(embedLua(dir)).toContain('return sub(record, 7, 22), MORE\n');
     });
 
     it('refuse to include what is not there', () => {

@@ -1,7 +1,8 @@
 // Embeds the Lua scripts in a module, so that neither a bundler nor an install step has to find .lua files.
 // scripts/calls/ has one file for each command, scripts/ the fragments that several of them share. Each file is embedded
-// once; lock-scripts.ts puts a fragment in the place of `-- @include <file>` when it is loaded.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+// once; lock-scripts.ts puts a fragment in the place of `-- @include <file>` when it is loaded. layout.lua is no fragment:
+// the numbers that it names are put in the place of their names.
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -10,8 +11,16 @@ const luaFilesIn = (dir) =>
     .filter((file) => file.endsWith('.lua'))
     .sort();
 
+const LAYOUT = 'layout.lua';
+
+/** The numbers of layout.lua by their names. */
+const numbersIn = (dir) => {
+  const text = existsSync(join(dir, LAYOUT)) ? readFileSync(join(dir, LAYOUT), 'utf8') : '';
+  return new Map([...text.matchAll(/^local ([A-Z_]+) = (\d+)/gm)].map(([, name, number]) => [name, number]));
+};
+
 /** The code of a file: without indentation, comments and empty lines, but with its directives. */
-const codeOf = (dir, file, fragments) =>
+const codeOf = (dir, file, fragments, numbers) =>
   readFileSync(join(dir, file), 'utf8')
     .split('\n')
     .flatMap((raw) => {
@@ -21,7 +30,8 @@ const codeOf = (dir, file, fragments) =>
         throw new Error(`${file} includes ${included}: no such file`);
       // Lines are trimmed one by one, which a text that spans lines would not survive.
       if (/\[=*\[/.test(line)) throw new Error(`${file}: write '--' comments and quoted strings, not [[…]]`);
-      return line === '' || (line.startsWith('--') && !included) ? [] : [line];
+      if (line === '' || (line.startsWith('--') && !included)) return [];
+      return [line.replace(/\b[A-Z][A-Z_]+\b/g, (name) => numbers.get(name) ?? name)];
     })
     .join('\n');
 
@@ -32,18 +42,19 @@ const table = (name, entries) =>
 
 export function embedLua(dir) {
   const calls = join(dir, 'calls');
-  const fragments = luaFilesIn(dir);
+  const fragments = luaFilesIn(dir).filter((file) => file !== LAYOUT);
+  const numbers = numbersIn(dir);
   const camelCase = (file) =>
     file.slice(0, -'.lua'.length).replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
   return (
     '// Made from scripts/*.lua and scripts/calls/*.lua by `npm run lua`.\n' +
     table(
       'FRAGMENTS',
-      fragments.map((file) => [`'${file}'`, codeOf(dir, file, fragments)]),
+      fragments.map((file) => [`'${file}'`, codeOf(dir, file, fragments, numbers)]),
     ) +
     table(
       'CALLS',
-      luaFilesIn(calls).map((file) => [camelCase(file), codeOf(calls, file, fragments)]),
+      luaFilesIn(calls).map((file) => [camelCase(file), codeOf(calls, file, fragments, numbers)]),
     )
   );
 }

@@ -1,6 +1,6 @@
 -- downgrade: gives units of holds back, then grants the next; it never takes more.
 -- KEYS: the records, each once
--- ARGV: 1 terms ("fenceMemory countable prefix", see machine.lua); then for each key
+-- ARGV: 1 terms ("fenceMemory countable prefix", see record.lua); then for each key
 --       id, units, used
 -- Returns for each key: { downgraded, now } | { lost, now } | { revoked, now, reason } | an error
 local STRIDE = 3
@@ -11,7 +11,8 @@ local now = time[1] * 1000000 + time[2]
 
 local function general(key, at, compact)
   local id, units = ARGV[at], tonumber(ARGV[at + 1])
-  -- @include machine.lua
+  -- @include record.lua
+  -- @include rules.lua
   if absent then
     return { 'lost', now }
   end

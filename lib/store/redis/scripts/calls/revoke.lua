@@ -1,6 +1,6 @@
 -- revoke: marks the holders (their renewals are refused, their sessions told); with force it frees the units at once.
 -- KEYS: the records, each once
--- ARGV: 1 terms ("fenceMemory countable prefix", see machine.lua); then for each key
+-- ARGV: 1 terms ("fenceMemory countable prefix", see record.lua); then for each key
 --       reason (without spaces), force
 -- Returns for each key: { marked, now, count, who } | { freed, now, count, who } | an error; who had the first of them
 local STRIDE = 2
@@ -12,7 +12,8 @@ local now = time[1] * 1000000 + time[2]
 local function general(key, at, compact)
   local force = ARGV[at + 1] == '1'
   local outcome = force and 'freed' or 'marked'
-  -- @include machine.lua
+  -- @include record.lua
+  -- @include rules.lua
   if absent then
     return { outcome, now, 0, '' }
   end
