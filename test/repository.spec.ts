@@ -46,6 +46,7 @@ function exportsOf(entries: readonly string[]): string[][] {
 
 const ENTRIES = [
   { module: 'nestjs-distributed-lock', path: 'lib/index.ts' },
+  { module: 'nestjs-distributed-lock/plain', path: 'lib/plain.ts' },
   { module: 'nestjs-distributed-lock/testing', path: 'lib/testing/index.ts' },
 ];
 const exported = exportsOf(ENTRIES.map(({ path }) => path));
@@ -55,6 +56,17 @@ describe('the public API', () => {
     const list = ENTRIES.map(({ module }, index) => [module, ...exported[index]!.sort()].join('\n  '));
     expect(`${list.join('\n')}\n`).toBe(read('test/public-api.txt'));
   });
+
+  it('has in the entry without Nest what the whole has, but for what concerns Nest', () => {
+    const [whole = [], plain = []] = exported;
+    expect(plain.filter((name) => !whole.includes(name))).toEqual([]);
+    const source = read('lib/index.ts').matchAll(/export \{([^}]*)\} from '\.\/(\w+)\//g);
+    const ofNest = [...source].flatMap(([, names = '', floor]) =>
+      floor === 'nest' ? names.match(/\w+(?=\s*(,|$))/g) : [],
+    );
+    const missing = whole.filter((name) => !plain.includes(name)).map((name) => name.split(' ')[1]);
+    expect(missing.sort()).toEqual(ofNest.sort());
+  });
 });
 
 describe('the documentation', () => {
@@ -63,10 +75,11 @@ describe('the documentation', () => {
   const known: Known = new Map([
     ...Object.keys(nest).map((name) => [name, { module: '@nestjs/common', type: false }] as const),
     // Ours last: @nestjs/common exports a `Lock` too, the HTTP method.
-    ...ENTRIES.flatMap(({ module }, index) =>
+    // And of ours the whole last, which has what is in the entry without Nest.
+    ...[1, 2, 0].flatMap((index) =>
       exported[index]!.map((line) => {
         const [kind, name = ''] = line.split(' ');
-        return [name, { module, type: kind === 'type' }] as const;
+        return [name, { module: ENTRIES[index]!.module, type: kind === 'type' }] as const;
       }),
     ),
   ]);

@@ -1,0 +1,22 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// The entry for programs without Nest: it loads no module of @nestjs, and needs none to be installed.
+export { type Duration } from './base/duration.js';
+export { LockBusyError, type LockBusyReason, type LockHolder } from './base/lock-busy-error.js';
+export { LockError, type LockErrorCode } from './base/lock-error.js';
+export { LockLostError, type LockLostReason } from './base/lock-lost-error.js';
+export { LockStoreError } from './base/lock-store-error.js';
+export { LockUsageError } from './base/lock-usage-error.js';
+export { lockName } from './base/name.js';
+export { type CountDownLatch, type LatchOptions } from './locks/countdown-latch.js';
+export { type Leader, type LeaderHandlers, type StepDownReason } from './locks/leadership.js';
+export { type Lease, type WriteLease } from './locks/lease.js';
+export { type OnceOptions, type OnceOutcome } from './locks/once-lock.js';
+export { type PermitOptions, type Semaphore } from './locks/semaphore.js';
+export { type AcquireOptions, type Lock, type UsingOptions } from './locks/lock.js';
+export { type LockLog } from './locks/lock-log.js';
+export { type LockOptionsWithLog, type LockServiceOptions } from './locks/lock-options.js';
+export { type LockKind, type LockReport } from './locks/lock-report.js';
+export { createLockService } from './locks/create-lock-service.js';
+export { LockService } from './locks/lock-service.js';
+export { type StoreFindings } from './store/store-findings.js';
+export { type ClientLike } from './store/redis/client-like.js';
