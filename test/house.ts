@@ -8,7 +8,7 @@ export interface Import {
 }
 
 /** Imports go down only: a floor may import those after it in this list. */
-const FLOORS = ['index', 'nest', 'locks', 'line', 'validity', 'store', 'base'];
+const FLOORS = ['index', 'nest', 'plain', 'locks', 'line', 'validity', 'store', 'base'];
 const WINGS = ['memory', 'redis', 'quorum', 'redisson'];
 const ANNEXES = ['testing', 'cli', 'opentelemetry', 'terminus'];
 
@@ -30,7 +30,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** Where a file of lib/ belongs: a floor, a wing or an annex. */
 export function placeOf(file: string): string {
   const [first = '', second = ''] = file.split('/');
-  if (first === 'index.ts') return 'index';
+  if (first === 'index.ts' || first === 'plain.ts') return first.slice(0, -'.ts'.length);
   return first === 'store' && file.split('/').length > 2 ? second : first;
 }
 
@@ -58,12 +58,14 @@ export function wrongImport({ from, to, typeOnly }: Import): string | undefined 
   const there = placeOf(to);
   if (here === there) return undefined;
   if (isAnnex(there)) return 'nothing imports an annex';
+  if (there === 'plain') return 'nothing imports an entry';
   if (isAnnex(here)) return there === 'index' ? undefined : 'an annex imports index only';
   if (isWing(here))
     return there === 'store' || there === 'base' ? undefined : 'a wing imports the port and base only';
   if (isWing(there)) {
     // Types leave no trace at run time: options may speak of a client without choosing a store.
-    const allowed = from === 'locks/open-store.ts' || (typeOnly && (here === 'locks' || here === 'index'));
+    const allowed =
+      from === 'locks/open-store.ts' || (typeOnly && ['locks', 'plain', 'index'].includes(here));
     return allowed ? undefined : 'a wing is imported by locks/open-store only';
   }
   return FLOORS.indexOf(there) > FLOORS.indexOf(here) ? undefined : 'imports go down only';

@@ -54,6 +54,7 @@ function exportsOf(entries: readonly string[]): Export[][] {
 
 const ENTRIES = [
   { module: 'nestjs-distributed-lock', path: 'lib/index.ts' },
+  { module: 'nestjs-distributed-lock/plain', path: 'lib/plain.ts' },
   { module: 'nestjs-distributed-lock/testing', path: 'lib/testing/index.ts' },
 ];
 const exported = exportsOf(ENTRIES.map(({ path }) => path));
@@ -70,6 +71,16 @@ describe('the public API', () => {
     const untold = exported.flat().filter(({ tags }) => !tags.includes('publicApi'));
     expect(untold.map(({ name }) => name)).toEqual([]);
   });
+
+  it('has in the entry without Nest what the whole has, but for what concerns Nest', () => {
+    const [whole = [], plain = []] = exported.map((each) => each.map(({ name }) => name));
+    expect(plain.filter((name) => !whole.includes(name))).toEqual([]);
+    const source = read('lib/index.ts').matchAll(/export \{([^}]*)\} from '\.\/(\w+)\//g);
+    const ofNest = [...source].flatMap(([, names = '', floor]) =>
+      floor === 'nest' ? (names.match(/\w+(?=\s*(,|$))/g) ?? []) : [],
+    );
+    expect(whole.filter((name) => !plain.includes(name)).sort()).toEqual(ofNest.sort());
+  });
 });
 
 describe('the documentation', () => {
@@ -78,8 +89,11 @@ describe('the documentation', () => {
   const known: Known = new Map([
     ...Object.keys(nest).map((name) => [name, { module: '@nestjs/common', type: false }] as const),
     // Ours last: @nestjs/common exports a `Lock` too, the HTTP method.
-    ...ENTRIES.flatMap(({ module }, index) =>
-      exported[index]!.map(({ kind, name }) => [name, { module, type: kind === 'type' }] as const),
+    // And of ours the whole last, which has what is in the entry without Nest.
+    ...[1, 2, 0].flatMap((index) =>
+      exported[index]!.map(
+        ({ kind, name }) => [name, { module: ENTRIES[index]!.module, type: kind === 'type' }] as const,
+      ),
     ),
   ]);
 

@@ -4,7 +4,7 @@ import { TTL } from '../contenders/contender.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import { decodeAnswer, encodeOperation, encodeTerms } from '../../lib/store/redis/operation-codec.js';
 import { MOST_KEYS } from '../../lib/store/redis/script-batch.js';
-import { SCRIPTS } from '../../lib/store/redis/scripts.gen.js';
+import { SCRIPTS } from '../../lib/store/redis/lock-scripts.js';
 import type { LockAnswer, LockOperation } from '../../lib/store/lock-operation.js';
 import { WHOLE } from '../../lib/store/lock-state.js';
 import { newAttemptId, newSession } from '../../lib/store/session-id.js';

@@ -4,7 +4,7 @@ import { checkName } from '../base/name.js';
 import { holderOf } from '../line/caller.js';
 import { WHOLE, type LockState } from '../store/lock-state.js';
 import type { LockReading, LockStore } from '../store/lock-store.js';
-import { livingWaiters } from '../store/settle.js';
+import { livingWaiters } from '../store/lock-machine.js';
 import { checkOptions, truth } from './checks.js';
 
 /**

@@ -66,7 +66,7 @@ export function latchExpiryOf(state: LatchState): number {
 }
 
 /**
- * The latch as a state machine; scripts/latch.lua is held against it. `tell` has one watcher ask again: the latch has
+ * The latch as a state machine; scripts/calls/latch.lua is held against it. `tell` has one watcher ask again: the latch has
  * opened, or another round has begun.
  */
 export function applyLatchOperation(

@@ -5,6 +5,7 @@ import type {
   DowngradeAnswer,
   DowngradeOperation,
   LockAnswer,
+  LockNotice,
   LockOperation,
   ReleaseAnswer,
   ReleaseOperation,
@@ -13,13 +14,63 @@ import type {
   RevokeAnswer,
   RevokeOperation,
 } from './lock-operation.js';
-import { MOST_FORCED, SIGN_OF_LIFE, type ForcedEnd, type Holder, type LockState } from './lock-state.js';
-import { dequeue, expire, grant, grantHeads, keepForced, unitsInUse, type Push } from './settle.js';
+import {
+  CLAIM_WINDOW,
+  MOST_FORCED,
+  SIGN_OF_LIFE,
+  type ForcedEnd,
+  type Holder,
+  type LockState,
+  type Waiter,
+} from './lock-state.js';
+
+/*
+ * The lock as a state machine: a weighted, leased, first-in-first-out semaphore. This file is the specification of every
+ * store, the store in memory, and what the Lua scripts are compared with after every step (scripts-property.spec.ts).
+ *
+ * - ID. Each acquisition has an id, and each of its commands carries it. A command that is sent again finds what its
+ *   first copy did and has the same answer. Nobody can renew or release the hold of somebody else.
+ * - LATE. Acquire and renew carry a server time, `notAfter`. A copy that the server reads later changes nothing: it may
+ *   have been stuck in a buffer while its caller gave up.
+ * - SETTLE. An operation first ends what has expired and last grants the heads of the queue. The store needs no timer.
+ * - LEASE. A hold ends at its deadline: ttl and guard after the server read the command. The holder counts only the ttl,
+ *   from when it sent the command, so it stops first. `span` bounds how far away the deadline may be: a clock that
+ *   steps back keeps no name for longer.
+ * - FENCE. Each grant has a larger fence than all before: the server's clock, or one more than the last fence if the clock
+ *   is behind it. A counter would start again when the record of an idle name is forgotten.
+ * - BLOCK. An exclusive grant reserves many fences. Its process hands the lock from caller to caller with a fence for
+ *   each, and asks nobody. The release returns the unused rest; the block has no more fences than the grant has
+ *   microseconds, so that a holder that dies cannot carry the fence ahead of the clock for longer than it held.
+ * - QUEUE. Only the head of the queue is granted, even where a smaller request would fit: else many readers keep a writer
+ *   waiting for ever.
+ * - SIGN OF LIFE. A waiter repeats its acquire. A waiter that was silent for too long, or whose wait is over, is dropped
+ *   when it comes to the head, so a crash costs those behind it no time.
+ * - CONTENDED. An exclusive holder is told once that others wait. From then on its process keeps the lock only for its
+ *   fair turn.
+ * - ECHO. The answer `queued` comes with an echo over the channel of the session. The process sees whether notices
+ *   reach it; the store sees whether anybody listens, and pushes nothing to a waiter whom it cannot reach.
+ * - HAND-OFF. A head that fits becomes the holder in the operation that made room, and a notice tells it so. When the
+ *   store knows that nobody heard the notice, the grant is undone and the next head is tried.
+ * - CLAIM. A pushed grant lasts for the claim window only, until a renewal confirms it: a process that died in the queue
+ *   stops the others for that long, not for its ttl.
+ * - SEAL. The notice of a grant repeats a secret that only the last acquire told the store. Whoever can publish but not read
+ *   the records cannot forge a grant, so the holder may begin before it has confirmed.
+ * - DOUBT, RELEASE TWICE. The state remembers the id that was released last: a repeated release is still `released`, and a
+ *   copy of its acquire that is read later is `gone`. It remembers one id only. An attempt that has an acquire without
+ *   an answer is in doubt until the server's clock has passed `notAfter`, and then releases its id again.
+ * - KEPT. A release may keep the units for a minimum hold. The id has ended, and the units return at the deadline.
+ * - REVOCATION. A marked holder keeps its units until it releases or its deadline passes, so no two hold; its renewals are
+ *   refused with the reason. A revocation by force takes the units at once. The state remembers the id and the reason
+ *   until the lease would have ended, so that its holder is told why, and no repeat brings it back.
+ * - DONE. A release may mark the name: its work (run once) is done, and grants say so until the mark's time is over.
+ */
+
+/** Pushes a notice; false when the store knows that nobody hears that session. */
+export type Push = (notice: LockNotice) => boolean;
 
 /**
- * The lock as a state machine: a weighted, leased, first-in-first-out semaphore. Changes `state` by one
- * operation at the server time `now` and answers it; notices go out through `push`, after the change they
- * announce. Every store behaves like this function; the Lua scripts are held against it step by step.
+ * Changes `state` by one operation at the server time `now` and answers it; notices go out through `push`, after the
+ * change they announce.
  */
 export function applyOperation<O extends LockOperation>(
   state: LockState,
@@ -30,12 +81,6 @@ export function applyOperation<O extends LockOperation>(
   const reply = answer(state, operation, now, push);
   if (reply.outcome !== 'late') tidy(state, now);
   return reply as AnswerTo<O>;
-}
-
-/** What is over leaves no trace: the kind of an idle name, and a mark whose time has passed. */
-function tidy(state: LockState, now: number): void {
-  if (state.holders.length + state.queue.length === 0) state.capacity = 0;
-  if (state.done <= now) state.done = 0;
 }
 
 function answer(state: LockState, operation: LockOperation, now: number, push: Push): LockAnswer {
@@ -52,6 +97,153 @@ function answer(state: LockState, operation: LockOperation, now: number, push: P
       return revoke(state, operation, now, push);
   }
 }
+
+/** An idle name has no capacity, and a mark whose time has passed is gone. */
+function tidy(state: LockState, now: number): void {
+  if (state.holders.length + state.queue.length === 0) state.capacity = 0;
+  if (state.done <= now) state.done = 0;
+}
+
+// Lease, revocation: what ends by time.
+
+/** Ends the holds whose deadline has passed. A clock that stepped back keeps no name for longer. */
+function expire(state: LockState, now: number): void {
+  let over = false;
+  for (const holder of state.holders) {
+    holder.deadline = Math.min(holder.deadline, now + holder.span);
+    over ||= holder.deadline <= now;
+  }
+  if (over) state.holders.splice(0, Infinity, ...state.holders.filter((holder) => holder.deadline > now));
+  if (state.forced.length > 0) keepForced(state, ({ until }) => until > now);
+}
+
+/** Never shortens a hold: an earlier answer promised its deadline. The span is what is left now. */
+function extend(holder: Holder, span: number, now: number): void {
+  holder.deadline = Math.max(holder.deadline, now + span);
+  holder.span = holder.deadline - now;
+}
+
+// Fence, block.
+
+function unitsInUse(state: LockState): number {
+  return state.holders.reduce((sum, holder) => sum + holder.units, 0);
+}
+
+/** The terms of whoever is to be granted. */
+type Asking = Pick<Waiter, 'id' | 'units' | 'ttl' | 'guard' | 'block' | 'who'>;
+
+/** Makes `waiter` a holder for `span` (the guard comes on top) and reserves its fences. */
+function grant(state: LockState, waiter: Asking, now: number, span: number): Holder {
+  const first = Math.max(state.fence + 1, now);
+  // No more than the span in microseconds: a claim that dies may not carry the fence ahead of the clock.
+  const last = first + (waiter.units === state.capacity ? Math.min(waiter.block, span) : 1) - 1;
+  state.fence = last;
+  const holder: Holder = {
+    id: waiter.id,
+    units: waiter.units,
+    deadline: now + span + waiter.guard,
+    span: span + waiter.guard,
+    first,
+    last,
+    since: now,
+    who: waiter.who,
+    told: state.queue.length > 0,
+    revocation: undefined,
+    kept: false,
+  };
+  state.holders.push(holder);
+  return holder;
+}
+
+/** Returns the unused rest of a fence block, unless somebody was granted since. */
+function giveBack(state: LockState, holder: Holder, used: number): void {
+  const last = Math.min(holder.last, Math.max(used, holder.first - 1));
+  if (state.fence === holder.last) state.fence = last;
+  holder.last = last;
+}
+
+// Queue, sign of life.
+
+/** The waiters that still wait. The others stay in the queue until they come to its head. */
+export function livingWaiters(state: LockState, now: number): Waiter[] {
+  return state.queue.filter((waiter) => isAlive(waiter, now));
+}
+
+function isAlive({ until, alive }: Waiter, now: number): boolean {
+  return until > now && alive > now;
+}
+
+function enqueue(state: LockState, op: AcquireOperation, now: number): void {
+  const { id, units, ttl, guard, block, subscribed, seal, who } = op;
+  const times = { until: now + op.wait, alive: now + SIGN_OF_LIFE, since: now };
+  state.queue.push({ id, seq: state.next, units, ttl, guard, block, ...times, subscribed, seal, who });
+  state.next += 1;
+  state.alive = Math.max(state.alive, times.alive);
+}
+
+function dequeue(state: LockState, waiter: Waiter): void {
+  state.queue.splice(state.queue.indexOf(waiter), 1);
+  if (state.queue.length === 0) {
+    state.next = 1;
+    state.alive = 0;
+  }
+}
+
+// Hand-off, claim, seal.
+
+/** Grants `head` for the claim window, and tells it so. */
+function grantByNotice(state: LockState, head: Waiter, now: number, push: Push): void {
+  const span = Math.min(CLAIM_WINDOW, head.ttl);
+  const before = state.fence;
+  const { id, first, last, told } = grant(state, head, now, span);
+  if (!head.subscribed) return; // it finds out by asking
+  const { seal } = head;
+  const done = state.done > now;
+  if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done, seal })) return;
+  state.holders.pop(); // nobody heard: its process is gone
+  state.fence = before;
+}
+
+/**
+ * Grants the heads of the queue as long as they fit, and drops dead ones. When the head is `caller`, the answer to its
+ * own command grants it: for its full ttl, without a notice.
+ */
+function grantHeads(state: LockState, now: number, push: Push, caller = ''): void {
+  for (let head = state.queue[0]; head; head = state.queue[0]) {
+    head.alive = Math.min(head.alive, now + SIGN_OF_LIFE);
+    if (!isAlive(head, now)) {
+      dequeue(state, head);
+      continue;
+    }
+    if (unitsInUse(state) + head.units > state.capacity) return;
+    dequeue(state, head);
+    if (head.id === caller) grant(state, head, now, head.ttl);
+    else grantByNotice(state, head, now, push);
+  }
+}
+
+// Revocation.
+
+function find(state: LockState, id: string): Holder | undefined {
+  return state.holders.find((holder) => holder.id === id);
+}
+
+function forcedEnd(state: LockState, id: string): ForcedEnd | undefined {
+  return state.forced.find((end) => end.id === id);
+}
+
+/** Forgets the holds ended by force that `kept` says no to. */
+function keepForced(state: LockState, kept: (end: ForcedEnd) => boolean): void {
+  state.forced.splice(0, Infinity, ...state.forced.filter(kept));
+}
+
+/** The answer about a hold that does not exist: it was ended by force, or it is not known. */
+function ended(state: LockState, id: string, now: number): RenewAnswer & DowngradeAnswer {
+  const reason = forcedEnd(state, id)?.reason;
+  return reason === undefined ? { outcome: 'lost', now } : { outcome: 'revoked', reason, now };
+}
+
+// The commands.
 
 function acquire(state: LockState, op: AcquireOperation, now: number, push: Push): AcquireAnswer {
   if (op.notAfter !== undefined && now > op.notAfter) return { outcome: 'late', now };
@@ -76,11 +268,7 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
   if (state.queue.length === 0 && unitsInUse(state) + op.units <= state.capacity)
     return granted(state, grant(state, op, now, op.ttl), now);
   if (op.wait === 0) return { outcome: 'busy', ...next(state), now };
-  const { id, units, ttl, guard, block, subscribed, seal, who } = op;
-  const times = { until: now + op.wait, alive: now + SIGN_OF_LIFE, since: now };
-  state.queue.push({ id, seq: state.next, units, ttl, guard, block, ...times, subscribed, seal, who });
-  state.next += 1;
-  state.alive = Math.max(state.alive, times.alive);
+  enqueue(state, op, now);
   const exclusive = state.holders.find((each) => each.units === state.capacity && !each.told);
   if (exclusive) {
     exclusive.told = true;
@@ -89,7 +277,7 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
   return queued(state, op, now, push);
 }
 
-/** The same attempt asks again: the same grant, and its deadline counts from this answer. */
+/** The attempt asks again: it has the same grant, whose deadline counts from this answer. */
 function repeated(state: LockState, holder: Holder, op: AcquireOperation, now: number): AcquireAnswer {
   if (holder.kept || holder.revocation !== undefined) return { outcome: 'gone', now };
   extend(holder, op.ttl + op.guard, now);
@@ -185,31 +373,4 @@ function revoke(state: LockState, op: RevokeOperation, now: number, push: Push):
   grantHeads(state, now, push);
   const who = revoked[0]?.who ?? '';
   return { outcome: op.force ? 'freed' : 'marked', count: revoked.length, who, now };
-}
-
-/** What is said of a hold that is not there: it was ended by force, or it is not known. */
-function ended(state: LockState, id: string, now: number): RenewAnswer & DowngradeAnswer {
-  const reason = forcedEnd(state, id)?.reason;
-  return reason === undefined ? { outcome: 'lost', now } : { outcome: 'revoked', reason, now };
-}
-
-function forcedEnd(state: LockState, id: string): ForcedEnd | undefined {
-  return state.forced.find((end) => end.id === id);
-}
-
-function find(state: LockState, id: string): Holder | undefined {
-  return state.holders.find((holder) => holder.id === id);
-}
-
-// The span is what is left now, so that a shorter renewal takes nothing back of what was promised before.
-function extend(holder: Holder, span: number, now: number): void {
-  holder.deadline = Math.max(holder.deadline, now + span);
-  holder.span = holder.deadline - now;
-}
-
-/** The unused rest of a fence block goes back, unless somebody was granted since. */
-function giveBack(state: LockState, holder: Holder, used: number): void {
-  const last = Math.min(holder.last, Math.max(used, holder.first - 1));
-  if (state.fence === holder.last) state.fence = last;
-  holder.last = last;
 }

@@ -20,7 +20,7 @@ export const machineMutants: readonly Mutant[] = [
   },
   {
     bug: 'a waiter is granted and stays in the queue',
-    file: 'lib/store/settle.ts',
+    file: 'lib/store/lock-machine.ts',
     text: 'else grantByNotice(state, head, now, push);',
     becomes:
       'else {\n      grantByNotice(state, head, now, push);\n' +
@@ -29,14 +29,14 @@ export const machineMutants: readonly Mutant[] = [
   },
   {
     bug: 'the fence is a counter',
-    file: 'lib/store/settle.ts',
+    file: 'lib/store/lock-machine.ts',
     text: 'const first = Math.max(state.fence + 1, now);',
     becomes: 'const first = state.fence + 1;',
     specs: MACHINE,
   },
   {
     bug: 'a notice goes out before the change that it announces',
-    file: 'lib/store/settle.ts',
+    file: 'lib/store/lock-machine.ts',
     text:
       "if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done, seal })) return;\n" +
       '  state.holders.pop();',
@@ -48,7 +48,7 @@ export const machineMutants: readonly Mutant[] = [
   },
   {
     bug: 'a hand-off lasts for the ttl instead of the claim window',
-    file: 'lib/store/settle.ts',
+    file: 'lib/store/lock-machine.ts',
     text: 'const span = Math.min(CLAIM_WINDOW, head.ttl);',
     becomes: 'const span = head.ttl;',
     specs: MACHINE,
@@ -69,7 +69,7 @@ export const machineMutants: readonly Mutant[] = [
   },
   {
     bug: 'a pushed grant carries the deadline with the guard',
-    file: 'lib/store/settle.ts',
+    file: 'lib/store/lock-machine.ts',
     text: 'id, first, last, until: now + span, span,',
     becomes: 'id, first, last, until: now + span + head.guard, span,',
     specs: MACHINE,

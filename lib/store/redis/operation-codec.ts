@@ -5,7 +5,7 @@ import { decodedText, encodedText } from './text-codec.js';
 
 type Reply = readonly (string | number)[];
 
-/** What all scripts take first. `fenceMemory` in microseconds; `countable` as in scripts/_machine.lua. */
+/** What all scripts take first. `fenceMemory` in microseconds; `countable` as in scripts/record.lua. */
 export function encodeTerms(fenceMemory: number, channelPrefix: string, countable: boolean): string {
   return `${fenceMemory} ${countable ? 1 : 0} ${channelPrefix}`;
 }

@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { SCRIPTS, type ScriptName } from './lock-scripts.js';
 import type { ScriptCall } from './script-batch.js';
-import { SCRIPTS } from './scripts.gen.js';
 
-/** The scripts, by the names of their files. */
-export type ScriptName = keyof typeof SCRIPTS;
 export type ScriptArguments = readonly (string | number)[];
 
 const SHA = Object.fromEntries(

@@ -1,30 +1,65 @@
-// Made from scripts/*.lua by `npm run lua`.
-export const SCRIPTS = {
-  acquire: `
-local STRIDE = 3
-local ZERO = 48 -- the code of '0'
-local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local nowText = time[1] .. string.sub('00000' .. time[2], -6)
-local fresh = 'lock1 ' .. nowText .. ' '
-local function lean(key, record, at)
-local hold = args[at + 1]
-if now > sub(args[at + 2], 1, 16) + 0 then
-return { 'late', now }
+// Made from scripts/*.lua and scripts/calls/*.lua by `npm run lua`.
+export const FRAGMENTS = {
+  'general-path.lua': `
+for index = 1, #keys do
+if replies[index] == false then
+local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
+if not ok then
+reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
 end
-local mode, released = 'NX', '-' -- a value that is no string is not overwritten
-if record then
-mode, released = 'XX', sub(record, 26)
-local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, 9, 24))
-if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
-return nil -- the general path finds out whether its own id was released, or one that begins its id
+replies[index] = reply
+end
+replies[index] = replies[index] or now
+end
+return replies
+`,
+  'hand-on.lua': `
+local function set(key, record, unit, expiry)
+local done = try('SET', key, record, unit, expiry)
+if done.err then
+redis.call('PERSIST', key)
+redis.call('SET', key, record, unit, expiry)
 end
 end
-local set = try('SET', key, fresh .. hold .. ' ' .. released, 'PX', args[at], mode)
-return set and set.ok and now
+local function handOn(key, record, id, used, idle)
+local place = 38 + #id
+local share = place + 2
+if string.byte(record, place) ~= 61 then
+local first = tonumber(sub(record, place, place + 15))
+share = first and first <= now and place + 15 + 2 or place -- else the next fence is not now
 end
-local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))
+if used + 0 >= now or string.byte(record, share) ~= 42 or not tonumber(idle) then
+return nil
+end
+local times, finish, keep, extent, seal, hold, head, rest = string.match(record,
+'^(%d+ %d+)\\n%d+ (%d+) 1 (%d+) (%d+ %d+) (%S+) %d+ %d+ %d+ %d+ %d+ %d+ ((%S+) %d+ = %* [^\\n]*)()',
+string.find(record, '\\n', place, true) + 1)
+if not head or finish + 0 <= now then
+return nil
+end
+local form, told, queue = 'lock1 ', '0', ''
+if rest <= #record then
+local finish_, alive = string.match(record, '^\\n%d+ (%d+) %d %d+ %d+ %d+ %S+ %d+ (%d+)', rest)
+if finish_ + 0 <= now or alive - now > 15000000 then
+return nil -- the next head is not to stay as it is
+end
+form, told, queue = 'lock1+', '1', '\\n' .. times .. sub(record, rest)
+keep = math.max(keep, math.ceil((sub(times, 1, 16) - now) / 1000))
+end
+set(key, form .. nowText .. ' ' .. hold .. ' ' .. id .. queue, 'PX', keep + idle)
+local countable, prefix = string.match(args[1], '^%d+ (%d) (.*)$')
+local session = sub(head, 1, string.find(head, '.', 1, true) - 1)
+local heard = try('PUBLISH', prefix .. session,
+'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. told .. ' 0 ' .. seal .. ' ' .. key)
+if heard == 0 and countable == '1' then
+redis.call('SET', key, record, 'KEEPTTL')
+return nil
+end
+plain = -now
+return now
+end
+`,
+  'lean-path.lua': `
 local replies
 for index = 1, #keys do
 local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
@@ -33,54 +68,55 @@ replies = replies or {}
 replies[index] = reply
 end
 end
-if not replies then
-return now
+`,
+  'no-lean-path.lua': `
+local keys, records, replies = KEYS, {}, {}
+for index = 1, #keys do
+replies[index] = false
 end
-local function general(key, at, compact)
-local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
-local MOST_FORCED = 64
-local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
+`,
+  'record.lua': `
 local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
 fenceMemory = tonumber(fenceMemory)
-local r = {}
+local stored = {}
 if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
-'forced')
-if r.err then -- a string after all, or what is no record
-r, compact = {}, redis.call('GET', key)
-elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
+stored = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
+'done', 'forced')
+if stored.err then -- a string after all, or what is no record
+stored, compact = {}, redis.call('GET', key)
+elseif stored[1] ~= '1' and (stored[1] or redis.call('EXISTS', key) == 1) then
 local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
+return redis.error_reply(stored[1] and 'LOCKNEWER ' .. stored[1] or 'LOCKFOREIGN' .. kind)
 end
 end
 if compact and not string.find(compact, '^lock1[ +]') then
 local version = string.match(compact, '^lock(%d+)[ +]')
 return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
 end
-local absent = not compact and not r[1]
-local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
-local released = r[5] or ''
-local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
-local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
+local absent = not compact and not stored[1]
+local capacity, fence = tonumber(stored[2] or 0), tonumber(stored[3] or 0)
+local released = stored[5] or ''
+local first, next, count = tonumber(stored[6] or 1), tonumber(stored[7] or 1), tonumber(stored[8] or 0)
+local alive, done = tonumber(stored[9] or 0), tonumber(stored[10] or 0)
+local ids, holders, used, dirty, touched, gone, waiters = {}, {}, 0, false, {}, {}, {}
 local forced = {}
-for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
+for each, until_ in string.gmatch(stored[11] or '', '(%S+) (%d+)') do
 forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
+end
+local function text(number)
+return string.format('%.0f', number)
 end
 local function sharesOf(share)
 if share == '*' then
-return WHOLE, WHOLE
+return 1073741824, 1073741824
 end
 local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
 return tonumber(units), tonumber(capacity_)
 end
 local function shareOf(units)
-return units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', units, capacity)
+return units == 1073741824 and capacity == 1073741824 and '*' or string.format('%.0f/%.0f', units, capacity)
 end
-local function text(number)
-return string.format('%.0f', number)
-end
-for each in string.gmatch(r[4] or '', '%S+') do
+for each in string.gmatch(stored[4] or '', '%S+') do
 ids[#ids + 1] = each
 local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
 local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
@@ -110,19 +146,9 @@ w.until_, w.alive = tonumber(until_), tonumber(alive_)
 w.ttl, w.guard, w.block = tonumber(ttl), tonumber(guard), tonumber(block)
 return w
 end
-local function claimOf(w)
-local span = math.min(CLAIM_WINDOW, w.ttl)
-return span, w.units == capacity and math.min(w.block, span) or 1
-end
-local function rawOf(w)
-local claim, size = claimOf(w)
-return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
-math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
-w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
-end
 if compact then
 local alone, queue = compact, nil
-if string.byte(compact, 6) == 43 then -- '+'
+if string.byte(compact, 6) == 43 then
 alone, alive, next, queue = string.match(compact, '^(.-)\\n(%d+) (%d+)\\n(.*)$')
 alive, next = tonumber(alive), tonumber(next)
 for seq, raw in string.gmatch(queue, '(%d+) ([^\\n]*)') do
@@ -130,7 +156,7 @@ count, seq = count + 1, tonumber(seq)
 if count == 1 then
 first = seq
 end
-line[seq] = waiterIn(raw, seq)
+waiters[seq] = waiterIn(raw, seq)
 end
 end
 local at_, id_, span, first_, share, block, who, released_ =
@@ -176,40 +202,65 @@ local function forget(end_)
 gone[#gone + 1] = end_.id
 dirty = true
 end
-local function forcedAt(id)
-for place, end_ in ipairs(forced) do
-if end_.id == id then
-return place
+local function seqOf(each)
+if not compact then
+return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
+end
+for seq, w in pairs(waiters) do
+if w.id == each then
+return seq
 end
 end
 end
-local function expire()
-if done > 0 and done <= now then
-done = 0
+local function waiterAt(seq)
+if compact then
+return waiters[seq]
+end
+local raw = redis.call('HGET', key, 'q:' .. seq)
+return raw and waiterIn(raw, seq)
+end
+local function claimOf(w)
+local span = math.min(2000000, w.ttl)
+return span, w.units == capacity and math.min(w.block, span) or 1
+end
+local function rawOf(w)
+local claim, size = claimOf(w)
+return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
+math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
+w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
+end
+local function writeWaiter(w)
+redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
+end
+local function toHash()
+if compact then
+redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
+redis.call('DEL', key)
+compact = false
+for _, w in pairs(waiters) do
+writeWaiter(w)
+end
+waiters = {}
+end
+end
+local function putWaiter(w)
 dirty = true
-end
-for place = #ids, 1, -1 do
-local each = ids[place]
-local h = holders[each]
-if h.deadline > now + h.span then
-h.deadline = now + h.span
-touch(each)
-end
-if h.deadline <= now then
-drop(each)
+if compact and (waiters[w.seq] or count < 8) then
+waiters[w.seq] = w
+else
+toHash()
+writeWaiter(w)
 end
 end
-for place = #forced, 1, -1 do
-if forced[place].until_ <= now then
-forget(table.remove(forced, place))
+local function removeWaiter(w)
+dirty = true
+if compact then
+waiters[w.seq] = nil
+else
+redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
 end
 end
-end
-local function extend(h, span)
-h.deadline = math.max(h.deadline, now + span)
-h.span = h.deadline - now
-end
-local function whole()
+local function compactForm()
 if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
 return nil
 end
@@ -229,38 +280,14 @@ return alone
 end
 local lines = { alone, string.format('%.0f %.0f', alive, next) }
 for seq = first, next - 1 do
-if line[seq] then
-lines[#lines + 1] = seq .. ' ' .. rawOf(line[seq])
+if waiters[seq] then
+lines[#lines + 1] = seq .. ' ' .. rawOf(waiters[seq])
 end
 end
 return table.concat(lines, '\\n')
 end
-local function writeWaiter(w)
-redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
-end
-local function spread()
-if compact then
-redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
-redis.call('DEL', key)
-compact = false
-for _, w in pairs(line) do
-writeWaiter(w)
-end
-line = {}
-end
-end
-local function seqOf(each)
-if not compact then
-return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
-end
-for seq, w in pairs(line) do
-if w.id == each then
-return seq
-end
-end
-end
-local function writeAll()
-spread()
+local function writeHash()
+toHash()
 for _, each in ipairs(gone) do
 redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
@@ -284,7 +311,7 @@ end_.reason = nil
 end
 end
 redis.call('HSET', key, 'forced', table.concat(ends, ' '))
-elseif r[11] then
+elseif stored[11] then
 redis.call('HDEL', key, 'forced')
 end
 if count == 0 then
@@ -319,12 +346,12 @@ if latest == now and fenceMemory == 0 then
 redis.call('DEL', key)
 absent, compact = true, nil
 else
-local record = whole()
+local record = compactForm()
 local expiry = text(math.ceil((latest + fenceMemory) / 1000))
 if record then
 redis.call('SET', key, record, 'PXAT', expiry)
 else
-writeAll()
+writeHash()
 redis.call('PEXPIREAT', key, expiry)
 end
 absent, compact = false, record
@@ -339,43 +366,33 @@ if dirty then
 commit()
 end
 end
-local function push(to, notice)
-save()
-local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
-return heard ~= 0 or countable ~= '1'
-end
-local function waiterAt(seq)
-if compact then
-return line[seq]
-end
-local raw = redis.call('HGET', key, 'q:' .. seq)
-return raw and waiterIn(raw, seq)
-end
-local function putWaiter(w)
+`,
+  'rules.lua': `
+local function expire()
+if done > 0 and done <= now then
+done = 0
 dirty = true
-if compact and (line[w.seq] or count < FEW) then
-line[w.seq] = w
-else
-spread()
-writeWaiter(w)
+end
+for place = #ids, 1, -1 do
+local each = ids[place]
+local h = holders[each]
+if h.deadline > now + h.span then
+h.deadline = now + h.span
+touch(each)
+end
+if h.deadline <= now then
+drop(each)
 end
 end
-local function enqueue(w)
-w.seq = next
-putWaiter(w)
-next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
+for place = #forced, 1, -1 do
+if forced[place].until_ <= now then
+forget(table.remove(forced, place))
 end
-local function dequeue(w)
-if compact then
-line[w.seq] = nil
-else
-redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
 end
-count = count - 1
-if count == 0 then
-first, next, alive = 1, 1, 0
 end
-dirty = true
+local function extend(h, span)
+h.deadline = math.max(h.deadline, now + span)
+h.span = h.deadline - now
 end
 local function grant(w, span)
 local from = math.max(fence + 1, now)
@@ -386,6 +403,31 @@ ids[#ids + 1] = w.id
 used = used + w.units
 touch(w.id)
 return holders[w.id]
+end
+local function giveBack(each, lastUsed)
+local h = holders[each]
+local last = math.min(h.last, math.max(lastUsed, h.first - 1))
+if fence == h.last then
+fence = last
+end
+h.last = last
+end
+local function enqueue(w)
+w.seq = next
+putWaiter(w)
+next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
+end
+local function dequeue(w)
+removeWaiter(w)
+count = count - 1
+if count == 0 then
+first, next, alive = 1, 1, 0
+end
+end
+local function push(to, notice)
+save()
+local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
+return heard ~= 0 or countable ~= '1'
 end
 local function flag(truth)
 return truth and 1 or 0
@@ -404,10 +446,10 @@ local function grantHeads(caller)
 while count > 0 do
 local head = waiterAt(first)
 if not head then
-first = first + 1 -- that one left the queue
+first = first + 1 -- this one has left the queue
 dirty = true
 else
-local alive_ = math.min(head.alive, now + SIGN_OF_LIFE)
+local alive_ = math.min(head.alive, now + 15000000)
 if head.until_ <= now or alive_ <= now then
 dequeue(head)
 else
@@ -428,13 +470,12 @@ end
 end
 end
 end
-local function giveBack(each, lastUsed)
-local h = holders[each]
-local last = math.min(h.last, math.max(lastUsed, h.first - 1))
-if fence == h.last then
-fence = last
+local function forcedAt(id)
+for place, end_ in ipairs(forced) do
+if end_.id == id then
+return place
 end
-h.last = last
+end
 end
 local function ended(id)
 if forcedAt(id) then
@@ -442,6 +483,40 @@ return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
 end
 return { 'lost', now }
 end
+`,
+} as const;
+export const CALLS = {
+  acquire: `
+local STRIDE = 3
+local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local nowText = time[1] .. string.sub('00000' .. time[2], -6)
+local fresh = 'lock1 ' .. nowText .. ' '
+local function lean(key, record, at)
+local hold = args[at + 1]
+if now > sub(args[at + 2], 1, 16) + 0 then
+return { 'late', now }
+end
+local mode, released = 'NX', '-' -- a value that is no string is not overwritten
+if record then
+mode, released = 'XX', sub(record, 26)
+local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, 9, 24))
+if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
+return nil -- the general path finds out whether this id was released, or one that begins alike
+end
+end
+local set = try('SET', key, fresh .. hold .. ' ' .. released, 'PX', args[at], mode)
+return set and set.ok and now
+end
+local records = args[1]:byte() == 48 and {} or redis.call('MGET', unpack(keys))
+-- @include lean-path.lua
+if not replies then
+return now
+end
+local function general(key, at, compact)
+-- @include record.lua
+-- @include rules.lua
 local id, span, share, who = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
 local guard, wait, subscribed, block, seal = string.match(args[at + 2], '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
 local units, wanted = sharesOf(share)
@@ -451,7 +526,7 @@ local seq = seqOf(id)
 if seq then
 persist() -- a sign of life is no new data
 local mine = waiterAt(seq)
-alive = math.max(alive, now + SIGN_OF_LIFE)
+alive = math.max(alive, now + 15000000)
 mine.alive, mine.until_ = alive, math.max(mine.until_, now + wait)
 mine.subscribed, mine.seal = subscribed, seal
 putWaiter(mine)
@@ -518,7 +593,7 @@ if wait == 0 then
 save()
 return { 'busy', now, present() }
 end
-request.until_, request.alive = now + wait, now + SIGN_OF_LIFE
+request.until_, request.alive = now + wait, now + 15000000
 request.subscribed, request.since, request.seal = subscribed, nowText, seal
 enqueue(request)
 for _, each in ipairs(ids) do
@@ -532,433 +607,17 @@ end
 end
 return queued()
 end
-for index = 1, #keys do
-if replies[index] == false then
-local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
-if not ok then
-reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
-end
-replies[index] = reply
-end
-replies[index] = replies[index] or now
-end
-return replies
+-- @include general-path.lua
 `,
   downgrade: `
 local STRIDE = 3
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local keys, records, replies = KEYS, {}, {}
-for index = 1, #keys do
-replies[index] = false
-end
+-- @include no-lean-path.lua
 local function general(key, at, compact)
 local id, units = ARGV[at], tonumber(ARGV[at + 1])
-local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
-local MOST_FORCED = 64
-local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
-local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
-fenceMemory = tonumber(fenceMemory)
-local r = {}
-if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
-'forced')
-if r.err then -- a string after all, or what is no record
-r, compact = {}, redis.call('GET', key)
-elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
-end
-end
-if compact and not string.find(compact, '^lock1[ +]') then
-local version = string.match(compact, '^lock(%d+)[ +]')
-return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
-end
-local absent = not compact and not r[1]
-local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
-local released = r[5] or ''
-local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
-local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
-local forced = {}
-for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
-forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
-end
-local function sharesOf(share)
-if share == '*' then
-return WHOLE, WHOLE
-end
-local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
-return tonumber(units), tonumber(capacity_)
-end
-local function shareOf(units)
-return units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', units, capacity)
-end
-local function text(number)
-return string.format('%.0f', number)
-end
-for each in string.gmatch(r[4] or '', '%S+') do
-ids[#ids + 1] = each
-local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
-local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
-local first_, since, who = string.match(fields[2], '^(%d+) (%d+) (.*)$')
-flags = tonumber(flags)
-holders[each] = {
-deadline = tonumber(deadline),
-units = tonumber(units),
-last = tonumber(last),
-span = tonumber(span),
-told = flags % 2 == 1,
-revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
-kept = flags > 3,
-first = tonumber(first_),
-since = tonumber(since),
-who = who,
-}
-used = used + units
-end
-local function waiterIn(raw, seq)
-local w = { seq = seq }
-local until_, alive_, ttl, guard, block, share
-w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.who = string.match(raw,
-'^%d+ (%d) %d+ %d+ %d+ (%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) %d+ = (%S+) %d+ (.*)$')
-w.units = sharesOf(share)
-w.until_, w.alive = tonumber(until_), tonumber(alive_)
-w.ttl, w.guard, w.block = tonumber(ttl), tonumber(guard), tonumber(block)
-return w
-end
-local function claimOf(w)
-local span = math.min(CLAIM_WINDOW, w.ttl)
-return span, w.units == capacity and math.min(w.block, span) or 1
-end
-local function rawOf(w)
-local claim, size = claimOf(w)
-return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
-math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
-w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
-end
-if compact then
-local alone, queue = compact, nil
-if string.byte(compact, 6) == 43 then -- '+'
-alone, alive, next, queue = string.match(compact, '^(.-)\\n(%d+) (%d+)\\n(.*)$')
-alive, next = tonumber(alive), tonumber(next)
-for seq, raw in string.gmatch(queue, '(%d+) ([^\\n]*)') do
-count, seq = count + 1, tonumber(seq)
-if count == 1 then
-first = seq
-end
-line[seq] = waiterIn(raw, seq)
-end
-end
-local at_, id_, span, first_, share, block, who, released_ =
-string.match(alone, '^lock1.(%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
-if id_ then
-first_ = tonumber(first_ == '=' and at_ or first_)
-fence = first_ + block - 1
-ids[1], released = id_, released_
-used, capacity = sharesOf(share)
-holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = count > 0,
-revoked = false, kept = false, first = first_, since = first_, who = who }
-touched[id_] = true
-else
-fence, released = string.match(alone, '^lock1 %- (%d+) (%S+)$')
-fence = tonumber(fence)
-end
-if released == '-' then
-released = ''
-end
-end
-local function persist()
-redis.call('PERSIST', key)
-dirty = true
-end
-local function touch(each)
-touched[each] = true
-dirty = true
-end
-local function drop(each)
-gone[#gone + 1] = each
-touched[each] = nil
-used = used - holders[each].units
-holders[each] = nil
-for place, other in ipairs(ids) do
-if other == each then
-table.remove(ids, place)
-break
-end
-end
-dirty = true
-end
-local function forget(end_)
-gone[#gone + 1] = end_.id
-dirty = true
-end
-local function forcedAt(id)
-for place, end_ in ipairs(forced) do
-if end_.id == id then
-return place
-end
-end
-end
-local function expire()
-if done > 0 and done <= now then
-done = 0
-dirty = true
-end
-for place = #ids, 1, -1 do
-local each = ids[place]
-local h = holders[each]
-if h.deadline > now + h.span then
-h.deadline = now + h.span
-touch(each)
-end
-if h.deadline <= now then
-drop(each)
-end
-end
-for place = #forced, 1, -1 do
-if forced[place].until_ <= now then
-forget(table.remove(forced, place))
-end
-end
-end
-local function extend(h, span)
-h.deadline = math.max(h.deadline, now + span)
-h.span = h.deadline - now
-end
-local function whole()
-if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
-return nil
-end
-local before = released == '' and '-' or released
-if #ids == 0 then
-return string.format('lock1 - %016.0f %s', fence, before)
-end
-local h = holders[ids[1]]
-if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
-return nil
-end
-local at = h.deadline - h.span
-local alone = string.format('lock1%s%016.0f %s %012.0f %s %s %.0f %s %s', h.told and '+' or ' ', at, ids[1], h.span,
-h.first == at and '=' or text(h.first), shareOf(h.units), h.last - h.first + 1, h.who, before)
-if count == 0 then
-return alone
-end
-local lines = { alone, string.format('%.0f %.0f', alive, next) }
-for seq = first, next - 1 do
-if line[seq] then
-lines[#lines + 1] = seq .. ' ' .. rawOf(line[seq])
-end
-end
-return table.concat(lines, '\\n')
-end
-local function writeWaiter(w)
-redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
-end
-local function spread()
-if compact then
-redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
-redis.call('DEL', key)
-compact = false
-for _, w in pairs(line) do
-writeWaiter(w)
-end
-line = {}
-end
-end
-local function seqOf(each)
-if not compact then
-return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
-end
-for seq, w in pairs(line) do
-if w.id == each then
-return seq
-end
-end
-end
-local function writeAll()
-spread()
-for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
-end
-for each in pairs(touched) do
-local h = holders[each]
-local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
-redis.call('HSET', key,
-'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
-'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
-if h.revoked then
-redis.call('HSET', key, 'r:' .. each, h.revoked)
-end
-end
-if #forced > 0 then
-local ends = {}
-for place, end_ in ipairs(forced) do
-ends[place] = end_.id .. ' ' .. text(end_.until_)
-if end_.reason then
-redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
-end_.reason = nil
-end
-end
-redis.call('HSET', key, 'forced', table.concat(ends, ' '))
-elseif r[11] then
-redis.call('HDEL', key, 'forced')
-end
-if count == 0 then
-redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
-else
-redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
-end
-redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
-'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
-end
-local function commit()
-if absent and #ids == 0 and count == 0 then
-return
-end
-if #ids == 0 and count == 0 then
-capacity = 0
-end
-if count == 0 then
-first, next, alive = 1, 1, 0
-end
-local latest = math.max(now, done, fence + 1)
-for _, each in ipairs(ids) do
-latest = math.max(latest, holders[each].deadline)
-end
-for _, end_ in ipairs(forced) do
-latest = math.max(latest, end_.until_)
-end
-if count > 0 then
-latest = math.max(latest, alive)
-end
-if latest == now and fenceMemory == 0 then
-redis.call('DEL', key)
-absent, compact = true, nil
-else
-local record = whole()
-local expiry = text(math.ceil((latest + fenceMemory) / 1000))
-if record then
-redis.call('SET', key, record, 'PXAT', expiry)
-else
-writeAll()
-redis.call('PEXPIREAT', key, expiry)
-end
-absent, compact = false, record
-end
-gone, touched, dirty = {}, {}, false
-if compact and ids[1] then
-touched[ids[1]] = true -- its fields have to be written when the record takes the general form
-end
-end
-local function save()
-if dirty then
-commit()
-end
-end
-local function push(to, notice)
-save()
-local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
-return heard ~= 0 or countable ~= '1'
-end
-local function waiterAt(seq)
-if compact then
-return line[seq]
-end
-local raw = redis.call('HGET', key, 'q:' .. seq)
-return raw and waiterIn(raw, seq)
-end
-local function putWaiter(w)
-dirty = true
-if compact and (line[w.seq] or count < FEW) then
-line[w.seq] = w
-else
-spread()
-writeWaiter(w)
-end
-end
-local function enqueue(w)
-w.seq = next
-putWaiter(w)
-next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
-end
-local function dequeue(w)
-if compact then
-line[w.seq] = nil
-else
-redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
-end
-count = count - 1
-if count == 0 then
-first, next, alive = 1, 1, 0
-end
-dirty = true
-end
-local function grant(w, span)
-local from = math.max(fence + 1, now)
-fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
-holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
-told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
-ids[#ids + 1] = w.id
-used = used + w.units
-touch(w.id)
-return holders[w.id]
-end
-local function flag(truth)
-return truth and 1 or 0
-end
-local function grantByNotice(w)
-local span = claimOf(w)
-local before = fence
-local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
-span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
-drop(w.id) -- nobody heard: its process is gone
-fence = before
-end
-end
-local function grantHeads(caller)
-while count > 0 do
-local head = waiterAt(first)
-if not head then
-first = first + 1 -- that one left the queue
-dirty = true
-else
-local alive_ = math.min(head.alive, now + SIGN_OF_LIFE)
-if head.until_ <= now or alive_ <= now then
-dequeue(head)
-else
-if alive_ < head.alive then
-head.alive = alive_
-putWaiter(head)
-end
-if used + head.units > capacity then
-return
-end
-dequeue(head)
-if head.id == caller then
-grant(head, head.ttl)
-else
-grantByNotice(head)
-end
-end
-end
-end
-end
-local function giveBack(each, lastUsed)
-local h = holders[each]
-local last = math.min(h.last, math.max(lastUsed, h.first - 1))
-if fence == h.last then
-fence = last
-end
-h.last = last
-end
-local function ended(id)
-if forcedAt(id) then
-return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
-end
-return { 'lost', now }
-end
+-- @include record.lua
+-- @include rules.lua
 if absent then
 return { 'lost', now }
 end
@@ -978,17 +637,7 @@ return { 'downgraded', now }
 end
 return ended(id)
 end
-for index = 1, #keys do
-if replies[index] == false then
-local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
-if not ok then
-reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
-end
-replies[index] = reply
-end
-replies[index] = replies[index] or now
-end
-return replies
+-- @include general-path.lua
 `,
   inspect: `
 local time = redis.call('TIME')
@@ -1004,7 +653,6 @@ return record
 local key, kind, meantRound = KEYS[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local SIGN_OF_LIFE, MOST_PAST = 15000000, 8
 local r = redis.pcall('HMGET', key, 'latch', 'count', 'until', 'alive', 'round', 'past')
 if r.err then -- no hash: the compact record of a lock, or a foreign value
 local value = redis.pcall('GET', key)
@@ -1074,7 +722,7 @@ redis.call('HSET', key, 'round', round)
 end
 local kept = {}
 for each in string.gmatch(past, '%S+') do
-if #kept < MOST_PAST then
+if #kept < 8 then
 kept[#kept + 1] = each
 end
 end
@@ -1083,9 +731,9 @@ redis.call('HSET', key, 'past', table.concat(kept, ' '))
 end
 tell(living or {})
 elseif kind == 'watch' and not passed and not (meant and count == 0) then
-alive = math.max(alive, now + SIGN_OF_LIFE)
+alive = math.max(alive, now + 15000000)
 redis.call('HSET', key, 'latch', '1', 'alive', string.format('%.0f', alive),
-'w:' .. ARGV[4], string.format('%.0f', now + SIGN_OF_LIFE))
+'w:' .. ARGV[4], string.format('%.0f', now + 15000000))
 elseif kind == 'unwatch' then
 redis.call('HDEL', key, 'w:' .. ARGV[4])
 elseif kind == 'down' and meant and count and count > 0 and redis.call('HSETNX', key, 'd:' .. ARGV[4], '1') == 1 then
@@ -1120,71 +768,25 @@ local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
-local idleKeys -- those that go, if any
-local plain = now -- what is said once of all
-local SIGN_OF_LIFE = 15000000
-local SPACE, ONE, SAME, ALL = 32, 49, 61, 42 -- the codes of ' ', of '1' in 'lock1', of '=' and of '*'
-local function set(key, record, unit, expiry)
-local done = try('SET', key, record, unit, expiry)
-if done.err then
-redis.call('PERSIST', key)
-redis.call('SET', key, record, unit, expiry)
-end
-end
-local function handOn(key, record, id, used, idle)
-local place = 38 + #id
-local share = place + 2
-if string.byte(record, place) ~= SAME then
-local first = tonumber(sub(record, place, place + 15))
-share = first and first <= now and place + 17 or place -- else the next fence is not now
-end
-if used + 0 >= now or string.byte(record, share) ~= ALL or not tonumber(idle) then
-return nil
-end
-local times, finish, keep, extent, seal, hold, head, rest = string.match(record,
-'^(%d+ %d+)\\n%d+ (%d+) 1 (%d+) (%d+ %d+) (%S+) %d+ %d+ %d+ %d+ %d+ %d+ ((%S+) %d+ = %* [^\\n]*)()',
-string.find(record, '\\n', place, true) + 1)
-if not head or finish + 0 <= now then
-return nil
-end
-local form, told, queue = 'lock1 ', '0', ''
-if rest <= #record then
-local finish_, alive = string.match(record, '^\\n%d+ (%d+) %d %d+ %d+ %d+ %S+ %d+ (%d+)', rest)
-if finish_ + 0 <= now or alive - now > SIGN_OF_LIFE then
-return nil -- the next in line is not what it was
-end
-form, told, queue = 'lock1+', '1', '\\n' .. times .. sub(record, rest)
-keep = math.max(keep, math.ceil((sub(times, 1, 16) - now) / 1000))
-end
-set(key, form .. nowText .. ' ' .. hold .. ' ' .. id .. queue, 'PX', keep + idle)
-local countable, prefix = string.match(args[1], '^%d+ (%d) (.*)$')
-local session = sub(head, 1, string.find(head, '.', 1, true) - 1)
-local heard = try('PUBLISH', prefix .. session,
-'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. told .. ' 0 ' .. seal .. ' ' .. key)
-if heard == 0 and countable == '1' then
-redis.call('SET', key, record, 'KEEPTTL') -- the head is gone: the general path finds who is next
-return nil
-end
-plain = -now
-return now
-end
+local idleKeys -- the records to delete, if any
+local plain = now -- the one answer for all keys
+-- @include hand-on.lua
 local function lean(key, record, at)
 local id, used, idle = args[at], args[at + 1], args[at + 2]
-local span = 25 + #id
-if not record or string.find(record, id, 24, true) ~= 24 or string.byte(record, span - 1) ~= SPACE
-or string.byte(record, 5) ~= ONE then
+if not record or string.find(record, id, 24, true) ~= 24 or string.byte(record, 24 + #id) ~= 32
+or string.byte(record, 6 - 1) ~= 49 then
 return nil
 end
 local since = sub(record, 7, 22)
 local from = since + 0
-if from + sub(record, span, span + 11) <= now or from >= now then
+if from + sub(record, 25 + #id, 36 + #id) <= now or from >= now then
 return nil
 end
-if string.byte(record, 6) ~= SPACE then
+if string.byte(record, 6) ~= 32 then
 return handOn(key, record, id, used, idle)
 end
-if used ~= since or string.byte(record, span + 13) ~= SAME then
-local first, block = string.match(record, '^(%S+) %S+ (%d+) ', span + 13)
+if used ~= since or string.byte(record, 38 + #id) ~= 61 then
+local first, block = string.match(record, '^(%S+) %S+ (%d+) ', 38 + #id)
 first = first == '=' and from or tonumber(first)
 local fence = math.min(first + block - 1, math.max(tonumber(used), first - 1))
 if fence >= now then
@@ -1203,14 +805,7 @@ end
 return now
 end
 local records = redis.call('MGET', unpack(keys))
-local replies
-for index = 1, #keys do
-local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
-if reply ~= now then
-replies = replies or {}
-replies[index] = reply
-end
-end
+-- @include lean-path.lua
 if idleKeys then
 redis.call('DEL', unpack(idleKeys))
 end
@@ -1219,411 +814,8 @@ return plain
 end
 local function general(key, at, compact)
 local id, lastUsed = args[at], tonumber(args[at + 1])
-local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
-local MOST_FORCED = 64
-local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
-local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
-fenceMemory = tonumber(fenceMemory)
-local r = {}
-if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
-'forced')
-if r.err then -- a string after all, or what is no record
-r, compact = {}, redis.call('GET', key)
-elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
-end
-end
-if compact and not string.find(compact, '^lock1[ +]') then
-local version = string.match(compact, '^lock(%d+)[ +]')
-return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
-end
-local absent = not compact and not r[1]
-local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
-local released = r[5] or ''
-local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
-local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
-local forced = {}
-for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
-forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
-end
-local function sharesOf(share)
-if share == '*' then
-return WHOLE, WHOLE
-end
-local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
-return tonumber(units), tonumber(capacity_)
-end
-local function shareOf(units)
-return units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', units, capacity)
-end
-local function text(number)
-return string.format('%.0f', number)
-end
-for each in string.gmatch(r[4] or '', '%S+') do
-ids[#ids + 1] = each
-local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
-local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
-local first_, since, who = string.match(fields[2], '^(%d+) (%d+) (.*)$')
-flags = tonumber(flags)
-holders[each] = {
-deadline = tonumber(deadline),
-units = tonumber(units),
-last = tonumber(last),
-span = tonumber(span),
-told = flags % 2 == 1,
-revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
-kept = flags > 3,
-first = tonumber(first_),
-since = tonumber(since),
-who = who,
-}
-used = used + units
-end
-local function waiterIn(raw, seq)
-local w = { seq = seq }
-local until_, alive_, ttl, guard, block, share
-w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.who = string.match(raw,
-'^%d+ (%d) %d+ %d+ %d+ (%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) %d+ = (%S+) %d+ (.*)$')
-w.units = sharesOf(share)
-w.until_, w.alive = tonumber(until_), tonumber(alive_)
-w.ttl, w.guard, w.block = tonumber(ttl), tonumber(guard), tonumber(block)
-return w
-end
-local function claimOf(w)
-local span = math.min(CLAIM_WINDOW, w.ttl)
-return span, w.units == capacity and math.min(w.block, span) or 1
-end
-local function rawOf(w)
-local claim, size = claimOf(w)
-return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
-math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
-w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
-end
-if compact then
-local alone, queue = compact, nil
-if string.byte(compact, 6) == 43 then -- '+'
-alone, alive, next, queue = string.match(compact, '^(.-)\\n(%d+) (%d+)\\n(.*)$')
-alive, next = tonumber(alive), tonumber(next)
-for seq, raw in string.gmatch(queue, '(%d+) ([^\\n]*)') do
-count, seq = count + 1, tonumber(seq)
-if count == 1 then
-first = seq
-end
-line[seq] = waiterIn(raw, seq)
-end
-end
-local at_, id_, span, first_, share, block, who, released_ =
-string.match(alone, '^lock1.(%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
-if id_ then
-first_ = tonumber(first_ == '=' and at_ or first_)
-fence = first_ + block - 1
-ids[1], released = id_, released_
-used, capacity = sharesOf(share)
-holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = count > 0,
-revoked = false, kept = false, first = first_, since = first_, who = who }
-touched[id_] = true
-else
-fence, released = string.match(alone, '^lock1 %- (%d+) (%S+)$')
-fence = tonumber(fence)
-end
-if released == '-' then
-released = ''
-end
-end
-local function persist()
-redis.call('PERSIST', key)
-dirty = true
-end
-local function touch(each)
-touched[each] = true
-dirty = true
-end
-local function drop(each)
-gone[#gone + 1] = each
-touched[each] = nil
-used = used - holders[each].units
-holders[each] = nil
-for place, other in ipairs(ids) do
-if other == each then
-table.remove(ids, place)
-break
-end
-end
-dirty = true
-end
-local function forget(end_)
-gone[#gone + 1] = end_.id
-dirty = true
-end
-local function forcedAt(id)
-for place, end_ in ipairs(forced) do
-if end_.id == id then
-return place
-end
-end
-end
-local function expire()
-if done > 0 and done <= now then
-done = 0
-dirty = true
-end
-for place = #ids, 1, -1 do
-local each = ids[place]
-local h = holders[each]
-if h.deadline > now + h.span then
-h.deadline = now + h.span
-touch(each)
-end
-if h.deadline <= now then
-drop(each)
-end
-end
-for place = #forced, 1, -1 do
-if forced[place].until_ <= now then
-forget(table.remove(forced, place))
-end
-end
-end
-local function extend(h, span)
-h.deadline = math.max(h.deadline, now + span)
-h.span = h.deadline - now
-end
-local function whole()
-if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
-return nil
-end
-local before = released == '' and '-' or released
-if #ids == 0 then
-return string.format('lock1 - %016.0f %s', fence, before)
-end
-local h = holders[ids[1]]
-if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
-return nil
-end
-local at = h.deadline - h.span
-local alone = string.format('lock1%s%016.0f %s %012.0f %s %s %.0f %s %s', h.told and '+' or ' ', at, ids[1], h.span,
-h.first == at and '=' or text(h.first), shareOf(h.units), h.last - h.first + 1, h.who, before)
-if count == 0 then
-return alone
-end
-local lines = { alone, string.format('%.0f %.0f', alive, next) }
-for seq = first, next - 1 do
-if line[seq] then
-lines[#lines + 1] = seq .. ' ' .. rawOf(line[seq])
-end
-end
-return table.concat(lines, '\\n')
-end
-local function writeWaiter(w)
-redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
-end
-local function spread()
-if compact then
-redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
-redis.call('DEL', key)
-compact = false
-for _, w in pairs(line) do
-writeWaiter(w)
-end
-line = {}
-end
-end
-local function seqOf(each)
-if not compact then
-return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
-end
-for seq, w in pairs(line) do
-if w.id == each then
-return seq
-end
-end
-end
-local function writeAll()
-spread()
-for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
-end
-for each in pairs(touched) do
-local h = holders[each]
-local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
-redis.call('HSET', key,
-'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
-'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
-if h.revoked then
-redis.call('HSET', key, 'r:' .. each, h.revoked)
-end
-end
-if #forced > 0 then
-local ends = {}
-for place, end_ in ipairs(forced) do
-ends[place] = end_.id .. ' ' .. text(end_.until_)
-if end_.reason then
-redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
-end_.reason = nil
-end
-end
-redis.call('HSET', key, 'forced', table.concat(ends, ' '))
-elseif r[11] then
-redis.call('HDEL', key, 'forced')
-end
-if count == 0 then
-redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
-else
-redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
-end
-redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
-'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
-end
-local function commit()
-if absent and #ids == 0 and count == 0 then
-return
-end
-if #ids == 0 and count == 0 then
-capacity = 0
-end
-if count == 0 then
-first, next, alive = 1, 1, 0
-end
-local latest = math.max(now, done, fence + 1)
-for _, each in ipairs(ids) do
-latest = math.max(latest, holders[each].deadline)
-end
-for _, end_ in ipairs(forced) do
-latest = math.max(latest, end_.until_)
-end
-if count > 0 then
-latest = math.max(latest, alive)
-end
-if latest == now and fenceMemory == 0 then
-redis.call('DEL', key)
-absent, compact = true, nil
-else
-local record = whole()
-local expiry = text(math.ceil((latest + fenceMemory) / 1000))
-if record then
-redis.call('SET', key, record, 'PXAT', expiry)
-else
-writeAll()
-redis.call('PEXPIREAT', key, expiry)
-end
-absent, compact = false, record
-end
-gone, touched, dirty = {}, {}, false
-if compact and ids[1] then
-touched[ids[1]] = true -- its fields have to be written when the record takes the general form
-end
-end
-local function save()
-if dirty then
-commit()
-end
-end
-local function push(to, notice)
-save()
-local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
-return heard ~= 0 or countable ~= '1'
-end
-local function waiterAt(seq)
-if compact then
-return line[seq]
-end
-local raw = redis.call('HGET', key, 'q:' .. seq)
-return raw and waiterIn(raw, seq)
-end
-local function putWaiter(w)
-dirty = true
-if compact and (line[w.seq] or count < FEW) then
-line[w.seq] = w
-else
-spread()
-writeWaiter(w)
-end
-end
-local function enqueue(w)
-w.seq = next
-putWaiter(w)
-next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
-end
-local function dequeue(w)
-if compact then
-line[w.seq] = nil
-else
-redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
-end
-count = count - 1
-if count == 0 then
-first, next, alive = 1, 1, 0
-end
-dirty = true
-end
-local function grant(w, span)
-local from = math.max(fence + 1, now)
-fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
-holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
-told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
-ids[#ids + 1] = w.id
-used = used + w.units
-touch(w.id)
-return holders[w.id]
-end
-local function flag(truth)
-return truth and 1 or 0
-end
-local function grantByNotice(w)
-local span = claimOf(w)
-local before = fence
-local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
-span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
-drop(w.id) -- nobody heard: its process is gone
-fence = before
-end
-end
-local function grantHeads(caller)
-while count > 0 do
-local head = waiterAt(first)
-if not head then
-first = first + 1 -- that one left the queue
-dirty = true
-else
-local alive_ = math.min(head.alive, now + SIGN_OF_LIFE)
-if head.until_ <= now or alive_ <= now then
-dequeue(head)
-else
-if alive_ < head.alive then
-head.alive = alive_
-putWaiter(head)
-end
-if used + head.units > capacity then
-return
-end
-dequeue(head)
-if head.id == caller then
-grant(head, head.ttl)
-else
-grantByNotice(head)
-end
-end
-end
-end
-end
-local function giveBack(each, lastUsed)
-local h = holders[each]
-local last = math.min(h.last, math.max(lastUsed, h.first - 1))
-if fence == h.last then
-fence = last
-end
-h.last = last
-end
-local function ended(id)
-if forcedAt(id) then
-return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
-end
-return { 'lost', now }
-end
+-- @include record.lua
+-- @include rules.lua
 if absent then
 return { 'gone', now }
 end
@@ -1666,17 +858,7 @@ grantHeads('')
 save()
 return { outcome, now }
 end
-for index = 1, #keys do
-if replies[index] == false then
-local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
-if not ok then
-reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
-end
-replies[index] = reply
-end
-replies[index] = replies[index] or now
-end
-return replies
+-- @include general-path.lua
 `,
   renew: `
 local STRIDE = 6
@@ -1689,13 +871,12 @@ local id = args[at]
 if now > args[at + 1] + 0 then
 return { 'late', now }
 end
-local before = 25 + #id
-if not record or sub(record, 24, before - 1) ~= id .. ' ' or sub(record, 1, 6) ~= 'lock1 ' then
+if not record or sub(record, 24, 24 + #id) ~= id .. ' ' or sub(record, 1, 6) ~= 'lock1 ' then
 return nil
 end
 local since, span = sub(record, 7, 22), tonumber(args[at + 3])
-local deadline = since + sub(record, before, before + 11)
-local first, share, block, rest = string.match(record, '^(%S+) (%S+) (%d+) (.*)$', before + 13)
+local deadline = since + sub(record, 25 + #id, 36 + #id)
+local first, share, block, rest = string.match(record, '^(%S+) (%S+) (%d+) (.*)$', 38 + #id)
 if first == '=' then
 first = since
 end
@@ -1712,422 +893,12 @@ redis.call('SET', key, 'lock1 ' .. nowText .. ' ' .. id .. ' ' .. args[at + 3] .
 return nowText .. ' ' .. string.format('%.0f', last)
 end
 local records = redis.call('MGET', unpack(keys))
-local replies
-for index = 1, #keys do
-local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
-if reply ~= now then
-replies = replies or {}
-replies[index] = reply
-end
-end
+-- @include lean-path.lua
 local function general(key, at, compact)
 local id, span = args[at], tonumber(args[at + 3])
 local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
-local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
-local MOST_FORCED = 64
-local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
-local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
-fenceMemory = tonumber(fenceMemory)
-local r = {}
-if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
-'forced')
-if r.err then -- a string after all, or what is no record
-r, compact = {}, redis.call('GET', key)
-elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
-end
-end
-if compact and not string.find(compact, '^lock1[ +]') then
-local version = string.match(compact, '^lock(%d+)[ +]')
-return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
-end
-local absent = not compact and not r[1]
-local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
-local released = r[5] or ''
-local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
-local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
-local forced = {}
-for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
-forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
-end
-local function sharesOf(share)
-if share == '*' then
-return WHOLE, WHOLE
-end
-local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
-return tonumber(units), tonumber(capacity_)
-end
-local function shareOf(units)
-return units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', units, capacity)
-end
-local function text(number)
-return string.format('%.0f', number)
-end
-for each in string.gmatch(r[4] or '', '%S+') do
-ids[#ids + 1] = each
-local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
-local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
-local first_, since, who = string.match(fields[2], '^(%d+) (%d+) (.*)$')
-flags = tonumber(flags)
-holders[each] = {
-deadline = tonumber(deadline),
-units = tonumber(units),
-last = tonumber(last),
-span = tonumber(span),
-told = flags % 2 == 1,
-revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
-kept = flags > 3,
-first = tonumber(first_),
-since = tonumber(since),
-who = who,
-}
-used = used + units
-end
-local function waiterIn(raw, seq)
-local w = { seq = seq }
-local until_, alive_, ttl, guard, block, share
-w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.who = string.match(raw,
-'^%d+ (%d) %d+ %d+ %d+ (%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) %d+ = (%S+) %d+ (.*)$')
-w.units = sharesOf(share)
-w.until_, w.alive = tonumber(until_), tonumber(alive_)
-w.ttl, w.guard, w.block = tonumber(ttl), tonumber(guard), tonumber(block)
-return w
-end
-local function claimOf(w)
-local span = math.min(CLAIM_WINDOW, w.ttl)
-return span, w.units == capacity and math.min(w.block, span) or 1
-end
-local function rawOf(w)
-local claim, size = claimOf(w)
-return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
-math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
-w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
-end
-if compact then
-local alone, queue = compact, nil
-if string.byte(compact, 6) == 43 then -- '+'
-alone, alive, next, queue = string.match(compact, '^(.-)\\n(%d+) (%d+)\\n(.*)$')
-alive, next = tonumber(alive), tonumber(next)
-for seq, raw in string.gmatch(queue, '(%d+) ([^\\n]*)') do
-count, seq = count + 1, tonumber(seq)
-if count == 1 then
-first = seq
-end
-line[seq] = waiterIn(raw, seq)
-end
-end
-local at_, id_, span, first_, share, block, who, released_ =
-string.match(alone, '^lock1.(%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
-if id_ then
-first_ = tonumber(first_ == '=' and at_ or first_)
-fence = first_ + block - 1
-ids[1], released = id_, released_
-used, capacity = sharesOf(share)
-holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = count > 0,
-revoked = false, kept = false, first = first_, since = first_, who = who }
-touched[id_] = true
-else
-fence, released = string.match(alone, '^lock1 %- (%d+) (%S+)$')
-fence = tonumber(fence)
-end
-if released == '-' then
-released = ''
-end
-end
-local function persist()
-redis.call('PERSIST', key)
-dirty = true
-end
-local function touch(each)
-touched[each] = true
-dirty = true
-end
-local function drop(each)
-gone[#gone + 1] = each
-touched[each] = nil
-used = used - holders[each].units
-holders[each] = nil
-for place, other in ipairs(ids) do
-if other == each then
-table.remove(ids, place)
-break
-end
-end
-dirty = true
-end
-local function forget(end_)
-gone[#gone + 1] = end_.id
-dirty = true
-end
-local function forcedAt(id)
-for place, end_ in ipairs(forced) do
-if end_.id == id then
-return place
-end
-end
-end
-local function expire()
-if done > 0 and done <= now then
-done = 0
-dirty = true
-end
-for place = #ids, 1, -1 do
-local each = ids[place]
-local h = holders[each]
-if h.deadline > now + h.span then
-h.deadline = now + h.span
-touch(each)
-end
-if h.deadline <= now then
-drop(each)
-end
-end
-for place = #forced, 1, -1 do
-if forced[place].until_ <= now then
-forget(table.remove(forced, place))
-end
-end
-end
-local function extend(h, span)
-h.deadline = math.max(h.deadline, now + span)
-h.span = h.deadline - now
-end
-local function whole()
-if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
-return nil
-end
-local before = released == '' and '-' or released
-if #ids == 0 then
-return string.format('lock1 - %016.0f %s', fence, before)
-end
-local h = holders[ids[1]]
-if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
-return nil
-end
-local at = h.deadline - h.span
-local alone = string.format('lock1%s%016.0f %s %012.0f %s %s %.0f %s %s', h.told and '+' or ' ', at, ids[1], h.span,
-h.first == at and '=' or text(h.first), shareOf(h.units), h.last - h.first + 1, h.who, before)
-if count == 0 then
-return alone
-end
-local lines = { alone, string.format('%.0f %.0f', alive, next) }
-for seq = first, next - 1 do
-if line[seq] then
-lines[#lines + 1] = seq .. ' ' .. rawOf(line[seq])
-end
-end
-return table.concat(lines, '\\n')
-end
-local function writeWaiter(w)
-redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
-end
-local function spread()
-if compact then
-redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
-redis.call('DEL', key)
-compact = false
-for _, w in pairs(line) do
-writeWaiter(w)
-end
-line = {}
-end
-end
-local function seqOf(each)
-if not compact then
-return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
-end
-for seq, w in pairs(line) do
-if w.id == each then
-return seq
-end
-end
-end
-local function writeAll()
-spread()
-for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
-end
-for each in pairs(touched) do
-local h = holders[each]
-local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
-redis.call('HSET', key,
-'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
-'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
-if h.revoked then
-redis.call('HSET', key, 'r:' .. each, h.revoked)
-end
-end
-if #forced > 0 then
-local ends = {}
-for place, end_ in ipairs(forced) do
-ends[place] = end_.id .. ' ' .. text(end_.until_)
-if end_.reason then
-redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
-end_.reason = nil
-end
-end
-redis.call('HSET', key, 'forced', table.concat(ends, ' '))
-elseif r[11] then
-redis.call('HDEL', key, 'forced')
-end
-if count == 0 then
-redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
-else
-redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
-end
-redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
-'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
-end
-local function commit()
-if absent and #ids == 0 and count == 0 then
-return
-end
-if #ids == 0 and count == 0 then
-capacity = 0
-end
-if count == 0 then
-first, next, alive = 1, 1, 0
-end
-local latest = math.max(now, done, fence + 1)
-for _, each in ipairs(ids) do
-latest = math.max(latest, holders[each].deadline)
-end
-for _, end_ in ipairs(forced) do
-latest = math.max(latest, end_.until_)
-end
-if count > 0 then
-latest = math.max(latest, alive)
-end
-if latest == now and fenceMemory == 0 then
-redis.call('DEL', key)
-absent, compact = true, nil
-else
-local record = whole()
-local expiry = text(math.ceil((latest + fenceMemory) / 1000))
-if record then
-redis.call('SET', key, record, 'PXAT', expiry)
-else
-writeAll()
-redis.call('PEXPIREAT', key, expiry)
-end
-absent, compact = false, record
-end
-gone, touched, dirty = {}, {}, false
-if compact and ids[1] then
-touched[ids[1]] = true -- its fields have to be written when the record takes the general form
-end
-end
-local function save()
-if dirty then
-commit()
-end
-end
-local function push(to, notice)
-save()
-local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
-return heard ~= 0 or countable ~= '1'
-end
-local function waiterAt(seq)
-if compact then
-return line[seq]
-end
-local raw = redis.call('HGET', key, 'q:' .. seq)
-return raw and waiterIn(raw, seq)
-end
-local function putWaiter(w)
-dirty = true
-if compact and (line[w.seq] or count < FEW) then
-line[w.seq] = w
-else
-spread()
-writeWaiter(w)
-end
-end
-local function enqueue(w)
-w.seq = next
-putWaiter(w)
-next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
-end
-local function dequeue(w)
-if compact then
-line[w.seq] = nil
-else
-redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
-end
-count = count - 1
-if count == 0 then
-first, next, alive = 1, 1, 0
-end
-dirty = true
-end
-local function grant(w, span)
-local from = math.max(fence + 1, now)
-fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
-holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
-told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
-ids[#ids + 1] = w.id
-used = used + w.units
-touch(w.id)
-return holders[w.id]
-end
-local function flag(truth)
-return truth and 1 or 0
-end
-local function grantByNotice(w)
-local span = claimOf(w)
-local before = fence
-local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
-span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
-drop(w.id) -- nobody heard: its process is gone
-fence = before
-end
-end
-local function grantHeads(caller)
-while count > 0 do
-local head = waiterAt(first)
-if not head then
-first = first + 1 -- that one left the queue
-dirty = true
-else
-local alive_ = math.min(head.alive, now + SIGN_OF_LIFE)
-if head.until_ <= now or alive_ <= now then
-dequeue(head)
-else
-if alive_ < head.alive then
-head.alive = alive_
-putWaiter(head)
-end
-if used + head.units > capacity then
-return
-end
-dequeue(head)
-if head.id == caller then
-grant(head, head.ttl)
-else
-grantByNotice(head)
-end
-end
-end
-end
-end
-local function giveBack(each, lastUsed)
-local h = holders[each]
-local last = math.min(h.last, math.max(lastUsed, h.first - 1))
-if fence == h.last then
-fence = last
-end
-h.last = last
-end
-local function ended(id)
-if forcedAt(id) then
-return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
-end
-return { 'lost', now }
-end
+-- @include record.lua
+-- @include rules.lua
 if absent then
 return { 'lost', now }
 end
@@ -2157,434 +928,18 @@ return { 'revoked', now, h.revoked }
 end
 return { 'renewed', now, h.last, flag(h.told) }
 end
-for index = 1, #keys do
-if replies[index] == false then
-local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
-if not ok then
-reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
-end
-replies[index] = reply
-end
-replies[index] = replies[index] or now
-end
-return replies
+-- @include general-path.lua
 `,
   revoke: `
 local STRIDE = 2
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local keys, records, replies = KEYS, {}, {}
-for index = 1, #keys do
-replies[index] = false
-end
+-- @include no-lean-path.lua
 local function general(key, at, compact)
 local force = ARGV[at + 1] == '1'
 local outcome = force and 'freed' or 'marked'
-local SIGN_OF_LIFE, CLAIM_WINDOW, WHOLE = 15000000, 2000000, 1073741824
-local MOST_FORCED = 64
-local FEW = 8 -- as many waiters stand in a compact record: it is read and written as a whole
-local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
-fenceMemory = tonumber(fenceMemory)
-local r = {}
-if not compact then
-r = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive', 'done',
-'forced')
-if r.err then -- a string after all, or what is no record
-r, compact = {}, redis.call('GET', key)
-elseif r[1] ~= '1' and (r[1] or redis.call('EXISTS', key) == 1) then
-local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
-return redis.error_reply(r[1] and 'LOCKNEWER ' .. r[1] or 'LOCKFOREIGN' .. kind)
-end
-end
-if compact and not string.find(compact, '^lock1[ +]') then
-local version = string.match(compact, '^lock(%d+)[ +]')
-return redis.error_reply(version and 'LOCKNEWER ' .. version or 'LOCKFOREIGN')
-end
-local absent = not compact and not r[1]
-local capacity, fence = tonumber(r[2] or 0), tonumber(r[3] or 0)
-local released = r[5] or ''
-local first, next, count = tonumber(r[6] or 1), tonumber(r[7] or 1), tonumber(r[8] or 0)
-local alive, done = tonumber(r[9] or 0), tonumber(r[10] or 0)
-local ids, holders, used, dirty, touched, gone, line = {}, {}, 0, false, {}, {}, {}
-local forced = {}
-for each, until_ in string.gmatch(r[11] or '', '(%S+) (%d+)') do
-forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
-end
-local function sharesOf(share)
-if share == '*' then
-return WHOLE, WHOLE
-end
-local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
-return tonumber(units), tonumber(capacity_)
-end
-local function shareOf(units)
-return units == WHOLE and capacity == WHOLE and '*' or string.format('%.0f/%.0f', units, capacity)
-end
-local function text(number)
-return string.format('%.0f', number)
-end
-for each in string.gmatch(r[4] or '', '%S+') do
-ids[#ids + 1] = each
-local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
-local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
-local first_, since, who = string.match(fields[2], '^(%d+) (%d+) (.*)$')
-flags = tonumber(flags)
-holders[each] = {
-deadline = tonumber(deadline),
-units = tonumber(units),
-last = tonumber(last),
-span = tonumber(span),
-told = flags % 2 == 1,
-revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
-kept = flags > 3,
-first = tonumber(first_),
-since = tonumber(since),
-who = who,
-}
-used = used + units
-end
-local function waiterIn(raw, seq)
-local w = { seq = seq }
-local until_, alive_, ttl, guard, block, share
-w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.who = string.match(raw,
-'^%d+ (%d) %d+ %d+ %d+ (%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) %d+ = (%S+) %d+ (.*)$')
-w.units = sharesOf(share)
-w.until_, w.alive = tonumber(until_), tonumber(alive_)
-w.ttl, w.guard, w.block = tonumber(ttl), tonumber(guard), tonumber(block)
-return w
-end
-local function claimOf(w)
-local span = math.min(CLAIM_WINDOW, w.ttl)
-return span, w.units == capacity and math.min(w.block, span) or 1
-end
-local function rawOf(w)
-local claim, size = claimOf(w)
-return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
-math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
-w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
-end
-if compact then
-local alone, queue = compact, nil
-if string.byte(compact, 6) == 43 then -- '+'
-alone, alive, next, queue = string.match(compact, '^(.-)\\n(%d+) (%d+)\\n(.*)$')
-alive, next = tonumber(alive), tonumber(next)
-for seq, raw in string.gmatch(queue, '(%d+) ([^\\n]*)') do
-count, seq = count + 1, tonumber(seq)
-if count == 1 then
-first = seq
-end
-line[seq] = waiterIn(raw, seq)
-end
-end
-local at_, id_, span, first_, share, block, who, released_ =
-string.match(alone, '^lock1.(%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
-if id_ then
-first_ = tonumber(first_ == '=' and at_ or first_)
-fence = first_ + block - 1
-ids[1], released = id_, released_
-used, capacity = sharesOf(share)
-holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = count > 0,
-revoked = false, kept = false, first = first_, since = first_, who = who }
-touched[id_] = true
-else
-fence, released = string.match(alone, '^lock1 %- (%d+) (%S+)$')
-fence = tonumber(fence)
-end
-if released == '-' then
-released = ''
-end
-end
-local function persist()
-redis.call('PERSIST', key)
-dirty = true
-end
-local function touch(each)
-touched[each] = true
-dirty = true
-end
-local function drop(each)
-gone[#gone + 1] = each
-touched[each] = nil
-used = used - holders[each].units
-holders[each] = nil
-for place, other in ipairs(ids) do
-if other == each then
-table.remove(ids, place)
-break
-end
-end
-dirty = true
-end
-local function forget(end_)
-gone[#gone + 1] = end_.id
-dirty = true
-end
-local function forcedAt(id)
-for place, end_ in ipairs(forced) do
-if end_.id == id then
-return place
-end
-end
-end
-local function expire()
-if done > 0 and done <= now then
-done = 0
-dirty = true
-end
-for place = #ids, 1, -1 do
-local each = ids[place]
-local h = holders[each]
-if h.deadline > now + h.span then
-h.deadline = now + h.span
-touch(each)
-end
-if h.deadline <= now then
-drop(each)
-end
-end
-for place = #forced, 1, -1 do
-if forced[place].until_ <= now then
-forget(table.remove(forced, place))
-end
-end
-end
-local function extend(h, span)
-h.deadline = math.max(h.deadline, now + span)
-h.span = h.deadline - now
-end
-local function whole()
-if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
-return nil
-end
-local before = released == '' and '-' or released
-if #ids == 0 then
-return string.format('lock1 - %016.0f %s', fence, before)
-end
-local h = holders[ids[1]]
-if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
-return nil
-end
-local at = h.deadline - h.span
-local alone = string.format('lock1%s%016.0f %s %012.0f %s %s %.0f %s %s', h.told and '+' or ' ', at, ids[1], h.span,
-h.first == at and '=' or text(h.first), shareOf(h.units), h.last - h.first + 1, h.who, before)
-if count == 0 then
-return alone
-end
-local lines = { alone, string.format('%.0f %.0f', alive, next) }
-for seq = first, next - 1 do
-if line[seq] then
-lines[#lines + 1] = seq .. ' ' .. rawOf(line[seq])
-end
-end
-return table.concat(lines, '\\n')
-end
-local function writeWaiter(w)
-redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
-end
-local function spread()
-if compact then
-redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
-redis.call('DEL', key)
-compact = false
-for _, w in pairs(line) do
-writeWaiter(w)
-end
-line = {}
-end
-end
-local function seqOf(each)
-if not compact then
-return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
-end
-for seq, w in pairs(line) do
-if w.id == each then
-return seq
-end
-end
-end
-local function writeAll()
-spread()
-for _, each in ipairs(gone) do
-redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
-end
-for each in pairs(touched) do
-local h = holders[each]
-local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
-redis.call('HSET', key,
-'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
-'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
-if h.revoked then
-redis.call('HSET', key, 'r:' .. each, h.revoked)
-end
-end
-if #forced > 0 then
-local ends = {}
-for place, end_ in ipairs(forced) do
-ends[place] = end_.id .. ' ' .. text(end_.until_)
-if end_.reason then
-redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
-end_.reason = nil
-end
-end
-redis.call('HSET', key, 'forced', table.concat(ends, ' '))
-elseif r[11] then
-redis.call('HDEL', key, 'forced')
-end
-if count == 0 then
-redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
-else
-redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
-end
-redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
-'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
-end
-local function commit()
-if absent and #ids == 0 and count == 0 then
-return
-end
-if #ids == 0 and count == 0 then
-capacity = 0
-end
-if count == 0 then
-first, next, alive = 1, 1, 0
-end
-local latest = math.max(now, done, fence + 1)
-for _, each in ipairs(ids) do
-latest = math.max(latest, holders[each].deadline)
-end
-for _, end_ in ipairs(forced) do
-latest = math.max(latest, end_.until_)
-end
-if count > 0 then
-latest = math.max(latest, alive)
-end
-if latest == now and fenceMemory == 0 then
-redis.call('DEL', key)
-absent, compact = true, nil
-else
-local record = whole()
-local expiry = text(math.ceil((latest + fenceMemory) / 1000))
-if record then
-redis.call('SET', key, record, 'PXAT', expiry)
-else
-writeAll()
-redis.call('PEXPIREAT', key, expiry)
-end
-absent, compact = false, record
-end
-gone, touched, dirty = {}, {}, false
-if compact and ids[1] then
-touched[ids[1]] = true -- its fields have to be written when the record takes the general form
-end
-end
-local function save()
-if dirty then
-commit()
-end
-end
-local function push(to, notice)
-save()
-local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
-return heard ~= 0 or countable ~= '1'
-end
-local function waiterAt(seq)
-if compact then
-return line[seq]
-end
-local raw = redis.call('HGET', key, 'q:' .. seq)
-return raw and waiterIn(raw, seq)
-end
-local function putWaiter(w)
-dirty = true
-if compact and (line[w.seq] or count < FEW) then
-line[w.seq] = w
-else
-spread()
-writeWaiter(w)
-end
-end
-local function enqueue(w)
-w.seq = next
-putWaiter(w)
-next, count, alive = next + 1, count + 1, math.max(alive, w.alive)
-end
-local function dequeue(w)
-if compact then
-line[w.seq] = nil
-else
-redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
-end
-count = count - 1
-if count == 0 then
-first, next, alive = 1, 1, 0
-end
-dirty = true
-end
-local function grant(w, span)
-local from = math.max(fence + 1, now)
-fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
-holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
-told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
-ids[#ids + 1] = w.id
-used = used + w.units
-touch(w.id)
-return holders[w.id]
-end
-local function flag(truth)
-return truth and 1 or 0
-end
-local function grantByNotice(w)
-local span = claimOf(w)
-local before = fence
-local h = grant(w, span)
-if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
-span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
-drop(w.id) -- nobody heard: its process is gone
-fence = before
-end
-end
-local function grantHeads(caller)
-while count > 0 do
-local head = waiterAt(first)
-if not head then
-first = first + 1 -- that one left the queue
-dirty = true
-else
-local alive_ = math.min(head.alive, now + SIGN_OF_LIFE)
-if head.until_ <= now or alive_ <= now then
-dequeue(head)
-else
-if alive_ < head.alive then
-head.alive = alive_
-putWaiter(head)
-end
-if used + head.units > capacity then
-return
-end
-dequeue(head)
-if head.id == caller then
-grant(head, head.ttl)
-else
-grantByNotice(head)
-end
-end
-end
-end
-end
-local function giveBack(each, lastUsed)
-local h = holders[each]
-local last = math.min(h.last, math.max(lastUsed, h.first - 1))
-if fence == h.last then
-fence = last
-end
-h.last = last
-end
-local function ended(id)
-if forcedAt(id) then
-return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
-end
-return { 'lost', now }
-end
+-- @include record.lua
+-- @include rules.lua
 if absent then
 return { outcome, now, 0, '' }
 end
@@ -2608,7 +963,7 @@ holders[each].revoked = ARGV[at]
 touch(each)
 end
 end
-while #forced > MOST_FORCED do
+while #forced > 64 do
 forget(table.remove(forced, 1))
 end
 for _, each in ipairs(revoked) do
@@ -2618,16 +973,6 @@ grantHeads('')
 save()
 return { outcome, now, #revoked, who }
 end
-for index = 1, #keys do
-if replies[index] == false then
-local ok, reply = pcall(general, keys[index], 2 + (index - 1) * STRIDE, records[index])
-if not ok then
-reply = redis.error_reply(type(reply) == 'table' and reply.err or tostring(reply))
-end
-replies[index] = reply
-end
-replies[index] = replies[index] or now
-end
-return replies
+-- @include general-path.lua
 `,
 } as const;

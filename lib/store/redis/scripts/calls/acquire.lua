@@ -1,6 +1,6 @@
 -- acquire: grants the lock, keeps a place in its queue, or says who holds it; for each of the keys.
 -- KEYS: the records, each once
--- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
+-- ARGV: 1 terms ("fenceMemory countable prefix", see record.lua); then for each key
 --       keep (ms from now to keep the record of a fresh grant),
 --       hold ("id span = share block who", as in the compact record; the block is what a grant reserves),
 --       ask ("notAfter guard wait subscribed block seal", notAfter with 16 digits)
@@ -8,14 +8,13 @@
 --   { granted, now, first, last, waiting, done } | { queued, now, place, heard, due, who } | { busy, now, due, who }
 --   | { mismatch, now, capacity } | { gone, now } | { late, now } | an error
 local STRIDE = 3
-local ZERO = 48 -- the code of '0'
 local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = time[1] .. string.sub('00000' .. time[2], -6)
 local fresh = 'lock1 ' .. nowText .. ' '
 
--- Nobody holds, nobody waits, and the fence is behind the clock.
+-- The compact form of an idle name, or no record; and the fence is behind the clock.
 local function lean(key, record, at)
   local hold = args[at + 1]
   if now > sub(args[at + 2], 1, 16) + 0 then
@@ -23,10 +22,10 @@ local function lean(key, record, at)
   end
   local mode, released = 'NX', '-' -- a value that is no string is not overwritten
   if record then
-    mode, released = 'XX', sub(record, 26)
-    local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, 9, 24))
+    mode, released = 'XX', sub(record, RELEASED)
+    local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, FENCE, FENCE_END))
     if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
-      return nil -- the general path finds out whether its own id was released, or one that begins its id
+      return nil -- the general path finds out whether this id was released, or one that begins alike
     end
   end
   local set = try('SET', key, fresh .. hold .. ' ' .. released, 'PX', args[at], mode)
@@ -35,14 +34,15 @@ end
 
 -- Without fence memory a record without a holder is rare: it is found by the SET that fails.
 local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))
--- @include _lean.lua
--- The common end, said once. What is rare comes after it: a closure or a table that is not made costs nothing.
+-- @include lean-path.lua
+-- The common end. What is rare comes after it: a closure or a table that is not made costs nothing.
 if not replies then
   return now
 end
 
 local function general(key, at, compact)
-  -- @include _machine.lua
+  -- @include record.lua
+  -- @include rules.lua
   local id, span, share, who = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
   local guard, wait, subscribed, block, seal = string.match(args[at + 2], '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
   local units, wanted = sharesOf(share)
@@ -140,4 +140,4 @@ local function general(key, at, compact)
   return queued()
 end
 
--- @include _each.lua
+-- @include general-path.lua

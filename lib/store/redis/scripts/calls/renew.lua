@@ -1,6 +1,6 @@
 -- renew: moves the deadline of holds forward and confirms pushed grants; never creates a hold.
 -- KEYS: the records, each once
--- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
+-- ARGV: 1 terms ("fenceMemory countable prefix", see record.lua); then for each key
 --       id, notAfter (16 digits), keep (ms from now to keep the record), span (ttl + guard, 12 digits), block, used
 -- Returns for each key: "now last" (renewed, nobody waits), or
 --   { renewed, now, last, waiting } | { lost, now } | { revoked, now, reason } | { late, now } | an error
@@ -10,19 +10,18 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local nowText = string.format('%.0f', now)
 
--- The only holder, nobody waits, nothing about it is special.
+-- The compact form: `id` is the only holder, and nobody waits.
 local function lean(key, record, at)
   local id = args[at]
   if now > args[at + 1] + 0 then
     return { 'late', now }
   end
-  local before = 25 + #id
-  if not record or sub(record, 24, before - 1) ~= id .. ' ' or sub(record, 1, 6) ~= 'lock1 ' then
+  if not record or sub(record, ID, ID + #id) ~= id .. ' ' or sub(record, 1, MARK) ~= 'lock1 ' then
     return nil
   end
-  local since, span = sub(record, 7, 22), tonumber(args[at + 3])
-  local deadline = since + sub(record, before, before + 11)
-  local first, share, block, rest = string.match(record, '^(%S+) (%S+) (%d+) (.*)$', before + 13)
+  local since, span = sub(record, AT, AT_END), tonumber(args[at + 3])
+  local deadline = since + sub(record, SPAN + #id, SPAN_END + #id)
+  local first, share, block, rest = string.match(record, '^(%S+) (%S+) (%d+) (.*)$', FIRST + #id)
   if first == '=' then
     first = since
   end
@@ -40,12 +39,13 @@ local function lean(key, record, at)
 end
 
 local records = redis.call('MGET', unpack(keys))
--- @include _lean.lua
+-- @include lean-path.lua
 
 local function general(key, at, compact)
   local id, span = args[at], tonumber(args[at + 3])
   local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
-  -- @include _machine.lua
+  -- @include record.lua
+  -- @include rules.lua
   if absent then
     return { 'lost', now }
   end
@@ -76,4 +76,4 @@ local function general(key, at, compact)
   return { 'renewed', now, h.last, flag(h.told) }
 end
 
--- @include _each.lua
+-- @include general-path.lua

@@ -1,18 +1,19 @@
 -- revoke: marks the holders (their renewals are refused, their sessions told); with force it frees the units at once.
 -- KEYS: the records, each once
--- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
+-- ARGV: 1 terms ("fenceMemory countable prefix", see record.lua); then for each key
 --       reason (without spaces), force
 -- Returns for each key: { marked, now, count, who } | { freed, now, count, who } | an error; who had the first of them
 local STRIDE = 2
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
--- @include _unknown.lua
+-- @include no-lean-path.lua
 
 local function general(key, at, compact)
   local force = ARGV[at + 1] == '1'
   local outcome = force and 'freed' or 'marked'
-  -- @include _machine.lua
+  -- @include record.lua
+  -- @include rules.lua
   if absent then
     return { outcome, now, 0, '' }
   end
@@ -47,4 +48,4 @@ local function general(key, at, compact)
   return { outcome, now, #revoked, who }
 end
 
--- @include _each.lua
+-- @include general-path.lua

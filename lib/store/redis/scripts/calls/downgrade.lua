@@ -1,17 +1,18 @@
 -- downgrade: gives units of holds back, then grants the next; it never takes more.
 -- KEYS: the records, each once
--- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua); then for each key
+-- ARGV: 1 terms ("fenceMemory countable prefix", see record.lua); then for each key
 --       id, units, used
 -- Returns for each key: { downgraded, now } | { lost, now } | { revoked, now, reason } | an error
 local STRIDE = 3
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
--- @include _unknown.lua
+-- @include no-lean-path.lua
 
 local function general(key, at, compact)
   local id, units = ARGV[at], tonumber(ARGV[at + 1])
-  -- @include _machine.lua
+  -- @include record.lua
+  -- @include rules.lua
   if absent then
     return { 'lost', now }
   end
@@ -32,4 +33,4 @@ local function general(key, at, compact)
   return ended(id)
 end
 
--- @include _each.lua
+-- @include general-path.lua

@@ -4,13 +4,12 @@
 --       id, w:<id> alive for each watcher; and when rounds are named: round, and past ("+<round>" for one that had
 --       opened, "-<round>" for one that had not, separated by spaces, the latest first). The builds of before know no
 --       rounds, and treat the current one as the latch
--- ARGV: 1 terms ("fenceMemory countable prefix", see _machine.lua)  2 kind  3 round (without spaces; '' for the current
+-- ARGV: 1 terms ("fenceMemory countable prefix", see record.lua)  2 kind  3 round (without spaces; '' for the current
 --       one)  4 id or count  5 ttl
 -- Returns: outcome, now, count, until, the current round
 local key, kind, meantRound = KEYS[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local SIGN_OF_LIFE, MOST_PAST = 15000000, 8
 local r = redis.pcall('HMGET', key, 'latch', 'count', 'until', 'alive', 'round', 'past')
 if r.err then -- no hash: the compact record of a lock, or a foreign value
   local value = redis.pcall('GET', key)

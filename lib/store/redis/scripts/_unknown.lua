@@ -1,5 +1,0 @@
--- For scripts without a lean path: nothing is known of any key, and no answer is there yet (see _each.lua).
-local keys, records, replies = KEYS, {}, {}
-for index = 1, #keys do
-  replies[index] = false
-end
