@@ -59,6 +59,13 @@ const [dir, pid, title, expected] = process.argv.slice(2);
     await redis.set('before', 1);
     if ((await redis.wait(1, 5000)) !== 1) throw new Error('The replica does not follow.');
   }
+  // WAIT itself adds a few bytes to the stream: the replica must have told that it has these too.
+  for (;;) {
+    const info = await holder.info('replication');
+    const [, ours] = /master_repl_offset:(\d+)/.exec(info);
+    if (info.includes(`offset=${ours},`)) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
   process.kill(Number(pid), 'SIGSTOP');
 
   const timed = async (run) => {
@@ -91,7 +98,7 @@ look() { # look BINARY TITLE EXPECTED
   local port
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   "$1" --port "$port" --bind 127.0.0.1 --unixsocket "$dir/primary" --save '' --dir "$dir/data/primary" \
-    --repl-diskless-sync-delay 0 > "$dir/log" &
+    --repl-diskless-sync-delay 0 --repl-ping-replica-period 3600 > "$dir/log" &
   primary=$!
   "$1" --port 0 --unixsocket "$dir/replica" --save '' --dir "$dir/data/replica" \
     --replicaof 127.0.0.1 "$port" > "$dir/log-of-replica" &
