@@ -9,10 +9,11 @@
 #           storage in the list, including `undefined`. An await is more than 500 times slower.
 #           On Node 24 and 26 the number of storages makes no difference. So a storage per object
 #           is a leak of time on 20 and 22: share one, or disable it at the end.
-# Output:   v20.20.2   before 1   created 1.1   used once 1275.8   disabled 1.2
-#           v22.23.3   before 1   created 0.9   used once 1206.4   disabled 1.5
-#           v24.21.0   before 1   created 1.0   used once 1.0      disabled 1.1
-#           v26.10.0   before 1   created 1.0   used once 1.5      disabled 1.1
+# Output:   v20.20.2  before 1   created 0.9  used once 1341.8  disabled 0.8
+#           v22.23.3  before 1   created 1.0  used once 1709.0  disabled 1.7
+#           v24.21.0  before 1   created 1.1  used once 1.7  disabled 1.7
+#           v26.10.0  before 1   created 1.0  used once 0.5  disabled 0.6
+#           (a busy machine: only the powers of ten count)
 set -euo pipefail
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
