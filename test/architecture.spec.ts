@@ -48,8 +48,12 @@ describe('the table of imports', () => {
       "import { C } from '../redis/connection.js'",
       'a wing imports the port and base only',
     ],
-    ['locks/lock-service.ts', "const m = await import('../store/memory/memory-store.js')", 'open-store only'],
-    ['nest/module.ts', "import type { C } from '../store/redis/client-like.js'", 'open-store only'],
+    [
+      'locks/lock-service.ts',
+      "const m = await import('../store/memory/memory-store.js')",
+      'create-lock-service only',
+    ],
+    ['nest/module.ts', "import type { C } from '../store/redis/client-like.js'", 'create-lock-service only'],
     ['testing/kit.ts', "import { L } from '../locks/lease.js'", 'an annex imports index only'],
     ['index.ts', "export { Kit } from './testing/kit.js'", 'nothing imports an annex'],
     ['common/things.ts', "import 'node:os'", 'common is no place of the house'],
@@ -59,7 +63,7 @@ describe('the table of imports', () => {
 
   it.each([
     ['index.ts', "export { x } from './nest/module.js'; export { type Y } from './base/duration.js'"],
-    ['locks/open-store.ts', "import { RedisStore } from '../store/redis/redis-store.js'"],
+    ['locks/create-lock-service.ts', "import { RedisStore } from '../store/redis/redis-store.js'"],
     ['locks/lock-options.ts', "import { type ClientLike } from '../store/redis/client-like.js'"],
     ['locks/lock-options.ts', "import type { RedisOptions } from 'ioredis'"],
     ['base/clock.ts', "import * as timers from 'node:timers'"],

@@ -63,8 +63,9 @@ export function wrongImport({ from, to, typeOnly }: Import): string | undefined 
     return there === 'store' || there === 'base' ? undefined : 'a wing imports the port and base only';
   if (isWing(there)) {
     // Types leave no trace at run time: options may speak of a client without choosing a store.
-    const allowed = from === 'locks/open-store.ts' || (typeOnly && (here === 'locks' || here === 'index'));
-    return allowed ? undefined : 'a wing is imported by locks/open-store only';
+    const allowed =
+      from === 'locks/create-lock-service.ts' || (typeOnly && (here === 'locks' || here === 'index'));
+    return allowed ? undefined : 'a wing is imported by locks/create-lock-service only';
   }
   return FLOORS.indexOf(there) > FLOORS.indexOf(here) ? undefined : 'imports go down only';
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Duration, milliseconds, shown } from '../base/duration.js';
+import { type Duration, shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import { LatchWatch, otherRound } from '../line/latch-watch.js';
