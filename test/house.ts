@@ -65,8 +65,8 @@ export function wrongImport({ from, to, typeOnly }: Import): string | undefined 
   if (isWing(there)) {
     // Types leave no trace at run time: options may speak of a client without choosing a store.
     const allowed =
-      from === 'locks/open-store.ts' || (typeOnly && ['locks', 'plain', 'index'].includes(here));
-    return allowed ? undefined : 'a wing is imported by locks/open-store only';
+      from === 'locks/create-lock-service.ts' || (typeOnly && ['locks', 'plain', 'index'].includes(here));
+    return allowed ? undefined : 'a wing is imported by locks/create-lock-service only';
   }
   return FLOORS.indexOf(there) > FLOORS.indexOf(here) ? undefined : 'imports go down only';
 }

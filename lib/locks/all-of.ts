@@ -4,12 +4,18 @@ import type { Request } from '../line/caller.js';
 import type { Explanation } from '../line/line.js';
 import { BaseLock } from './base-lock.js';
 import { ORIGIN, type WithOrigin } from './hidden-options.js';
-import { LeaseBundle } from './lease-bundle.js';
-import { beginEntries, enter, type EntryPlan, type NamedLease, type LockContext } from './lease-handle.js';
+import {
+  LeaseBundle,
+  beginEntries,
+  enter,
+  type EntryPlan,
+  type NamedLease,
+  type LockContext,
+  UnprotectedLease,
+} from './lease-handle.js';
 import type { Lease } from './lease.js';
 import type { AcquireOptions, UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
-import { UnprotectedLease } from './unprotected-lease.js';
 
 /**
  * Several locks at once, all or none. All are asked for together first, which takes one round trip when they are

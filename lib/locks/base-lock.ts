@@ -4,8 +4,8 @@ import type { Clock, CancelTimer } from '../base/clock.js';
 import type { Request } from '../line/caller.js';
 import type { Explanation } from '../line/line.js';
 import { ORIGIN, type WithOrigin } from './hidden-options.js';
-import { LeaseBundle } from './lease-bundle.js';
 import {
+  LeaseBundle,
   checkEntry,
   concluded,
   enter,
@@ -16,13 +16,13 @@ import {
   type Outcome,
   type TakenLease,
   type LockContext,
+  UnprotectedLease,
 } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import { checkOptions, orRejected } from './checks.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { selfWait } from './self-wait-hints.js';
-import { UnprotectedLease } from './unprotected-lease.js';
 
 const ACQUIRE_OPTIONS = namesFor('acquire');
 const USING_OPTIONS = namesFor('using');

@@ -1,13 +1,13 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Clock, CancelTimer } from '../base/clock.js';
 import { shown } from '../base/duration.js';
-import { LockLostError, LockUsageError } from '../base/errors.js';
+import { LockLostError, LockUsageError, type LockStoreError } from '../base/errors.js';
 import type { Line } from '../line/line.js';
 import type { ReleaseTerms, Tenure } from '../line/tenure.js';
+import { checkOptions } from './checks.js';
 import type { HeldLeases, LockMode, OwnLease } from './held-leases.js';
 import type { CallOrigin } from './hidden-options.js';
 import type { EntryOptions, Lease, WriteLease } from './lease.js';
-import { checkOptions } from './checks.js';
 import type { LockSettings } from './lock-settings.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { SelfWaitHints } from './self-wait-hints.js';
@@ -468,4 +468,126 @@ export function noEntry(name: string): LockUsageError {
       'Take as many units as you need at once.',
     name,
   );
+}
+
+/** One lease on several names: held while all of its parts are. */
+export class LeaseBundle implements Lease {
+  private combined: AbortSignal | undefined;
+
+  constructor(
+    readonly parts: readonly NamedLease[],
+    readonly context: LockContext,
+  ) {}
+
+  get names(): readonly string[] {
+    return this.parts.flatMap(({ names }) => names);
+  }
+
+  get fence(): number {
+    const [only] = this.parts;
+    if (only && this.parts.length === 1) return only.fence;
+    throw new LockUsageError(
+      `This lease has ${this.parts.length} names and a fence for each: use fenceOf(name).`,
+    );
+  }
+
+  fenceOf(name: string): number {
+    const part = this.partOn(name);
+    if (part) return part.fence;
+    throw new LockUsageError(`This lease is on '${this.names.join("', '")}', not on '${name}'.`, name);
+  }
+
+  /** The lease on one of its names. */
+  partOn(name: string): NamedLease | undefined {
+    return this.parts.find((part) => part.name === name);
+  }
+
+  get signal(): AbortSignal {
+    return (this.combined ??= AbortSignal.any(this.parts.map(({ signal }) => signal)));
+  }
+
+  get held(): boolean {
+    return this.parts.every(({ held }) => held);
+  }
+
+  get remaining(): number {
+    return Math.min(...this.parts.map(({ remaining }) => remaining));
+  }
+
+  assertHeld(): void {
+    for (const part of this.parts) part.assertHeld();
+  }
+
+  async renew(ttl?: number): Promise<void> {
+    await Promise.all(this.parts.map((part) => part.renew(ttl)));
+  }
+
+  async release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
+    const answers = await Promise.all(this.parts.map((part) => part.release(terms)));
+    return answers.includes('expired') ? 'expired' : 'released';
+  }
+
+  async using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
+    checkEntry(work, options, this.names[0] ?? '');
+    const { context } = this;
+    const plans = this.parts.map((lease) => ({ lease, mode: lease.now.mode }));
+    return enter(context, plans, (entered) => new LeaseBundle(entered, context), work, options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    void this.release();
+    return Promise.resolve();
+  }
+}
+
+/**
+ * What work gets that runs without the lock (`onStoreError: 'run'`): nothing is held, and it says so to who asks.
+ */
+export class UnprotectedLease implements Lease {
+  readonly held = false;
+  readonly remaining = 0;
+  /** Never aborts: nothing is held that could be lost, and the work is to run although it passes the signal on. */
+  readonly signal: AbortSignal = new AbortController().signal;
+
+  constructor(
+    readonly names: readonly string[],
+    readonly reason: LockStoreError,
+  ) {}
+
+  get fence(): number {
+    return this.fenceOf(this.names[0] ?? '');
+  }
+
+  fenceOf(name: string): number {
+    throw new LockUsageError(
+      `'${name}' has no fence: the work runs without the lock (onStoreError: 'run').`,
+      name,
+    );
+  }
+
+  /** Nothing of it can be entered: what is not covered by it is taken. */
+  partOn(_name: string): undefined {
+    return undefined;
+  }
+
+  assertHeld(): void {
+    throw this.reason;
+  }
+
+  renew(): Promise<void> {
+    return Promise.reject(this.reason);
+  }
+
+  release(): Promise<'expired'> {
+    return Promise.resolve('expired');
+  }
+
+  /** Runs it without the lock, as the work around it. */
+  async using<T>(work: (lease: Lease) => T | PromiseLike<T>): Promise<T> {
+    return work(this);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
 }

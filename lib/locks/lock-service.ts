@@ -3,22 +3,23 @@ import { Line } from '../line/line.js';
 import type { LockStore } from '../store/lock-store.js';
 import type { StoreFindings } from '../store/store-findings.js';
 import { AllOf, locksIn } from './all-of.js';
+import { orRejected } from './checks.js';
 import { type CountDownLatch, type LatchOptions, StoreLatch } from './countdown-latch.js';
 import { HeldLeases } from './held-leases.js';
 import { Inspector, type LockReport } from './inspector.js';
 import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
-import type { Lease, WriteLease } from './lease.js';
 import type { LockContext } from './lease-handle.js';
+import type { Lease, WriteLease } from './lease.js';
 import type { LockLog } from './lock-options.js';
 import type { LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { LossLog } from './loss-log.js';
 import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
-import { orRejected } from './checks.js';
-import { SemaphoreLock, type Semaphore } from './semaphore.js';
 import { SelfWaitHints } from './self-wait-hints.js';
-import { meetStore } from './start-up.js';
+import { SemaphoreLock, type Semaphore } from './semaphore.js';
+
+const START_PATIENCE = 4_500;
 
 /**
  * Everything about locks: take them by name, look at them, take them away.
@@ -264,5 +265,23 @@ export class LockService {
 
   private nameLock(name: string, mode: 'read' | 'write'): NameLock {
     return new NameLock(name, mode, this.context);
+  }
+}
+
+/** Probes the store and says what it found; with 'warn' it never rejects. @throws LockStoreError */
+async function meetStore(
+  store: LockStore,
+  startup: 'require' | 'warn',
+  log: LockLog,
+): Promise<StoreFindings | undefined> {
+  try {
+    const findings = await store.ready(START_PATIENCE);
+    // What there is to say of memory was said when it was opened.
+    if (findings.address !== 'memory') for (const warning of findings.warnings) log.warn(warning);
+    return findings;
+  } catch (error) {
+    if (startup === 'require') throw error;
+    log.warn(`${(error as Error).message} Locks fail until it is there (startup: 'warn').`);
+    return undefined;
   }
 }

@@ -1,5 +1,12 @@
-import { ConfigurableModuleBuilder, type DynamicModule, Logger, Module, type Provider } from '@nestjs/common';
-import { APP_FILTER, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import {
+  Logger,
+  type Type,
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  Module,
+  type Provider,
+} from '@nestjs/common';
+import { ModulesContainer, APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import { createLockService } from '../locks/create-lock-service.js';
 import { LockService } from '../locks/lock-service.js';
 import {
@@ -9,11 +16,10 @@ import {
   checkModuleOptions,
 } from './distributed-lock-options.js';
 import { LockExceptionFilter, NoFilter } from './lock-exception-filter.js';
-import { attachProfiles } from './locked-options.js';
 import { LockRegistration, LockShutdown, LockShutdownModule } from './lock-shutdown.js';
 import { LockedInstances } from './locked-instances.js';
+import { attachProfiles } from './locked-options.js';
 import { copiesOfLockService, getLocksToken } from './locks-token.js';
-import { warnOfTwins } from './twin-registrations.js';
 
 const OPTIONS = Symbol('the options of DistributedLockModule');
 const EXTRAS: DistributedLockExtras = { isGlobal: true, name: undefined };
@@ -106,4 +112,48 @@ function openLocks(given: DistributedLockOptions): LockService {
   const locks = createLockService({ ...options, log: new Logger('DistributedLock') });
   attachProfiles(locks, profiles); // before anybody is injected with it
   return locks;
+}
+
+type ModuleOfNest = ModulesContainer extends Map<string, infer M> ? M : never;
+
+// By an application's own object, so it goes when the application goes.
+const warned = new WeakMap<ModulesContainer, Set<string>>();
+
+/**
+ * Warns once for each name if an application has several registrations of it: each has its own connections and its own
+ * line, and one of them does not know what calls hold by way of the other.
+ */
+function warnOfTwins(modules: ModulesContainer, module: Type, name: string | undefined): void {
+  const tokens: readonly unknown[] = name === undefined ? copiesOfLockService() : [getLocksToken(name)];
+  const twins = [...modules.values()].filter(
+    ({ metatype, providers }) =>
+      // Another copy of this package has another class of that name.
+      (metatype === module || metatype.name === module.name) &&
+      tokens.some((token) => providers.has(token as Type)),
+  );
+  const known = warned.get(modules) ?? new Set();
+  if (twins.length < 2 || known.has(name ?? '')) return;
+  warned.set(modules, known.add(name ?? ''));
+  const which = name === undefined ? 'the default registration' : `the registration '${name}'`;
+  new Logger('DistributedLock').warn(
+    `This application has ${twins.length} LockServices for ${which}, imported by ${importersOf(modules, twins)}. Each has ` +
+      'its own connections and its own line of callers, and decorated methods use the one of the module they are in. ' +
+      'Call DistributedLockModule.forRoot() once, and import what it returned (it is global unless isGlobal is ' +
+      'false); or give one of them a name: forRoot({ name }).',
+  );
+}
+
+function importersOf(modules: ModulesContainer, twins: readonly ModuleOfNest[]): string {
+  const importers = twins.map((twin) => {
+    const found = [...modules.values()].find((each) => importedOnPurpose(each).includes(twin));
+    return found?.metatype.name ?? 'a module that is loaded later';
+  });
+  return importers.join(' and ');
+}
+
+/** What a module imports itself. Nest adds the global modules after that, its own core module first. */
+function importedOnPurpose({ imports }: ModuleOfNest): ModuleOfNest[] {
+  const all = [...imports];
+  const core = all.findIndex(({ metatype }) => metatype.name === 'InternalCoreModule');
+  return core < 0 ? all : all.slice(0, core);
 }

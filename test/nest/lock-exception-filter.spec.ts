@@ -26,8 +26,7 @@ import {
   LockUsageError,
   toHttpException,
 } from '../../lib/index.js';
-import { BusyLog } from '../../lib/nest/busy-log.js';
-import { LockExceptionFilter } from '../../lib/nest/lock-exception-filter.js';
+import { BusyLog, LockExceptionFilter } from '../../lib/nest/lock-exception-filter.js';
 import { errorOf } from './door.js';
 
 const SECRET = 'customer:4711 is held by db-host-9:1234';

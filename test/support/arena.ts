@@ -2,7 +2,7 @@ import { SystemClock, type Clock } from '../../lib/base/clock.js';
 import { LockService } from '../../lib/locks/lock-service.js';
 import { LockSettings } from '../../lib/locks/lock-settings.js';
 import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
-import { openStore } from '../../lib/locks/open-store.js';
+import { openStore } from '../../lib/locks/create-lock-service.js';
 import type { LockState } from '../../lib/store/lock-state.js';
 import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
