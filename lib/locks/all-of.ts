@@ -1,8 +1,8 @@
 import { shown } from '../base/duration.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
-import type { Request } from '../line/caller.js';
-import type { Explanation } from '../line/line.js';
+import type { Request } from '../line/request.js';
+import type { Explanation } from '../base/lock-error.js';
 import { BaseLock } from './base-lock.js';
 import { ORIGIN, type WithOrigin } from './call-origin.js';
 import { LeaseBundle } from './lease-bundle.js';

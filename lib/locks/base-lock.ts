@@ -3,9 +3,8 @@ import { LockBusyError } from '../base/lock-busy-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { Clock, CancelTimer } from '../base/clock.js';
-import type { Request } from '../line/caller.js';
-import type { Explanation } from '../line/line.js';
-import type { ReleaseTerms } from '../line/tenure.js';
+import type { Request } from '../line/request.js';
+import type { Explanation } from '../base/lock-error.js';
 import { ORIGIN, type WithOrigin } from './call-origin.js';
 import { LeaseBundle } from './lease-bundle.js';
 import {
@@ -15,6 +14,7 @@ import {
   lossOf,
   NamedLease,
   noEntry,
+  type ReleaseTerms,
   type EntryPlan,
   type Outcome,
 } from './lease-handle.js';

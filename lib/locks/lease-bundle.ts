@@ -1,6 +1,5 @@
 import { LockUsageError } from '../base/lock-usage-error.js';
-import type { ReleaseTerms } from '../line/tenure.js';
-import { checkEntry, enter, type NamedLease } from './lease-handle.js';
+import { checkEntry, enter, type NamedLease, type ReleaseTerms } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import type { LockContext } from './lock-context.js';
 import type { EntryOptions } from './lock.js';

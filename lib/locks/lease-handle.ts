@@ -3,7 +3,7 @@ import type { CancelTimer } from '../base/clock.js';
 import { milliseconds, shown } from '../base/duration.js';
 import { LockLostError } from '../base/lock-lost-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
-import type { ReleaseTerms, Tenure } from '../line/tenure.js';
+import type { Lease as LineLease } from '../line/lease.js';
 import type { CallOrigin } from './call-origin.js';
 import type { LockMode, OwnLease } from './held-leases.js';
 import type { Lease, WriteLease } from './lease.js';
@@ -11,6 +11,12 @@ import type { LockContext } from './lock-context.js';
 import { abortSignal, checkOptions, ENTRY_OPTIONS, TTL } from './lock-settings.js';
 import type { EntryOptions } from './lock.js';
 import { Turns, type Patience } from './turns.js';
+
+/** How a lease may be given back. Spans are milliseconds; 0 for not. */
+export interface ReleaseTerms {
+  readonly keep: number;
+  readonly done: number;
+}
 
 /** The entries that were begun through one lease and have not ended. */
 class Entries {
@@ -20,7 +26,7 @@ class Entries {
   whenOver: (() => void) | undefined;
 
   constructor(name: string, context: LockContext) {
-    this.turns = new Turns(name, context.line.around);
+    this.turns = new Turns(name, context.line.setup.waiting);
   }
 
   end(): void {
@@ -99,7 +105,7 @@ export class LeaseHandle extends NamedLease {
   private leaving: Promise<'released' | 'expired'> | undefined;
 
   constructor(
-    readonly tenure: Tenure,
+    readonly tenure: LineLease,
     readonly context: LockContext,
   ) {
     super();
@@ -185,7 +191,7 @@ export class LeaseHandle extends NamedLease {
         `The lease of '${this.name}' is not a writer's: there is nothing to downgrade.`,
       );
     this.assertHeld();
-    const { tenure, done } = this.tenure.downgrade(1);
+    const { lease: tenure, done } = this.tenure.downgrade(1);
     this.reading = new ReadLease(tenure, this.context);
     this.reading.entries = this.entries; // those who were let in go on as readers
     this.reading.leaving = this.leaving; // and when they have ended, a release that was asked for takes place
@@ -197,7 +203,7 @@ export class LeaseHandle extends NamedLease {
 
   private giveBack(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
     this.cancelTimer?.();
-    return this.tenure.release(terms);
+    return this.tenure.release(terms?.keep, terms?.done);
   }
 
   /** The deadline may move: looks again when it was to pass. */
