@@ -4,10 +4,9 @@ import type { AcquireOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW, SIGN_OF_LIFE } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
 import { newSeal } from '../store/session-id.js';
-import type { ServerSample } from '../store/server-sample.js';
-import { commandEnd } from '../validity/deadline.js';
+import { commandEnd, commandTimeout, micros, type ServerSample } from '../store/server-clock.js';
 import type { LineSetup } from './line-setup.js';
-import { commandTimeout, micros, type Terms } from './request.js';
+import type { Terms } from './request.js';
 
 // Without an answer for this long, nobody can say whether the lock is busy.
 const SLOW = 25;

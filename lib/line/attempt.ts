@@ -6,7 +6,7 @@ import type { AcquireAnswer, AcquireOperation, LockNotice } from '../store/lock-
 import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
 import { newAttemptId } from '../store/session-id.js';
-import { claimDeadline, leaseDeadline } from '../validity/deadline.js';
+import { claimDeadline, leaseDeadline } from '../store/server-clock.js';
 import { AcquireCommand } from './acquire-command.js';
 import { Hold } from './hold.js';
 import type { LineSetup } from './line-setup.js';

@@ -7,8 +7,9 @@ import type { LockError } from '../base/lock-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import { WHOLE } from '../store/lock-state.js';
+import { commandTimeout } from '../store/server-clock.js';
 import type { Lease } from './lease.js';
-import { commandTimeout, exclusive, sameUnits, type Request, type Terms } from './request.js';
+import { exclusive, sameUnits, type Request, type Terms } from './request.js';
 import { Wait, type Waiting } from './wait.js';
 
 // Who asks once stays for a sample of the server's clock and the question itself, and no longer.

@@ -2,13 +2,13 @@
 import { Link } from '../base/link.js';
 import type { LockLostReason } from '../base/lock-lost-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
+import type { Renewable } from '../base/renewal-scheduler.js';
 import type { LockNotice, RenewOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
-import { commandEnd, leaseDeadline } from '../validity/deadline.js';
-import type { Renewable } from '../validity/renewal-scheduler.js';
+import { commandEnd, commandTimeout, leaseDeadline, micros } from '../store/server-clock.js';
 import type { LineSetup } from './line-setup.js';
-import { commandTimeout, micros, type Terms } from './request.js';
+import type { Terms } from './request.js';
 
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
 export class Hold extends Link<Renewable> implements Renewable {

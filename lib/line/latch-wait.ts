@@ -7,8 +7,8 @@ import { LockUsageError } from '../base/lock-usage-error.js';
 import type { LatchAnswer } from '../store/latch-machine.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { newAttemptId } from '../store/session-id.js';
+import { commandTimeout } from '../store/server-clock.js';
 import type { LineSetup } from './line-setup.js';
-import { commandTimeout } from './request.js';
 import { Wait } from './wait.js';
 
 const SIGN_OF_LIFE_EVERY = 5_000;

@@ -1,7 +1,7 @@
 /** What all lines of one store share. Made once, by Lines. */
 import type { Clock } from '../base/clock.js';
+import type { RenewalScheduler } from '../base/renewal-scheduler.js';
 import type { LockStore } from '../store/lock-store.js';
-import type { RenewalScheduler } from '../validity/renewal-scheduler.js';
 import type { HoldTimes } from './hold-times.js';
 import type { PendingReleases } from './pending-releases.js';
 import type { Waiting } from './wait.js';

@@ -2,10 +2,11 @@
 import type { Clock } from '../base/clock.js';
 import type { Explanation } from '../base/lock-error.js';
 import type { LockLostReason } from '../base/lock-lost-error.js';
+import { RenewalScheduler } from '../base/renewal-scheduler.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { LockStore } from '../store/lock-store.js';
-import { RenewalScheduler } from '../validity/renewal-scheduler.js';
+import { commandTimeout } from '../store/server-clock.js';
 import { Caller } from './caller.js';
 import { HoldTimes } from './hold-times.js';
 import { LatchWait } from './latch-wait.js';
@@ -13,7 +14,7 @@ import type { Lease } from './lease.js';
 import type { LineSetup } from './line-setup.js';
 import { Line } from './line.js';
 import { PendingReleases } from './pending-releases.js';
-import { commandTimeout, type Request } from './request.js';
+import type { Request } from './request.js';
 import { Waiting } from './wait.js';
 
 // How many lines of idle names are kept beside those in use.

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.js';
 import type { LockStoreError } from '../base/lock-store-error.js';
 import type { DowngradeOperation, ReleaseOperation } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
-import { commandTimeout } from './request.js';
+import { commandTimeout } from '../store/server-clock.js';
 
 /** An id that is to be free at the store, whatever was sent for it before. */
 export interface PendingRelease {

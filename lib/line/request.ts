@@ -42,13 +42,3 @@ export function sameUnits(one: Terms, other: Terms): boolean {
 export function exclusive({ units, capacity }: Terms): boolean {
   return units === capacity;
 }
-
-/** The longest a command may take: an answer that comes later is no answer. */
-export function commandTimeout(ttl: number, waitLeft = Infinity): number {
-  return Math.max(1, Math.min(1_000, ttl / 3, waitLeft));
-}
-
-/** Milliseconds as the machine's microseconds; for ever becomes ten years. */
-export function micros(ms: number): number {
-  return Math.round(Math.min(ms, 315_360_000_000) * 1_000);
-}

@@ -1,10 +1,10 @@
 import { milliseconds, shown } from '../base/duration.js';
 import { LockBusyError } from '../base/lock-busy-error.js';
+import type { Explanation } from '../base/lock-error.js';
 import { LockStoreError } from '../base/lock-store-error.js';
 import { LockUsageError } from '../base/lock-usage-error.js';
 import type { Clock, CancelTimer } from '../base/clock.js';
 import type { Request } from '../line/request.js';
-import type { Explanation } from '../base/lock-error.js';
 import { ORIGIN, type WithOrigin } from './call-origin.js';
 import { LeaseBundle } from './lease-bundle.js';
 import {

@@ -41,10 +41,10 @@ export const lineMutants: readonly Mutant[] = [
   },
   {
     bug: 'a push is believed without a sample of the server’s clock',
-    file: 'lib/validity/deadline.ts',
+    file: 'lib/store/server-clock.ts',
     text: 'if (!sample) return undefined;',
     becomes: 'if (!sample) return leaseDeadline(receivedAt, notice.span / 1_000);',
-    specs: ['test/validity/deadline.spec.ts'],
+    specs: ['test/store/server-clock.spec.ts'],
   },
   {
     bug: 'a push is believed without the seal of its attempt',

@@ -1,6 +1,6 @@
-import { Chain } from '../base/chain.js';
-import type { CancelTimer, Clock } from '../base/clock.js';
-import type { Link } from '../base/link.js';
+import { Chain } from './chain.js';
+import type { CancelTimer, Clock } from './clock.js';
+import type { Link } from './link.js';
 
 /** Something that renews itself when told. */
 export interface Renewable extends Link<Renewable> {
