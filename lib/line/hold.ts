@@ -34,7 +34,14 @@ export class Hold extends Link<Renewable> implements Renewable {
   private readonly first: number;
   private last: number;
   private doubt: number;
-  private renewing: Promise<'renewed' | 'lost'> | undefined;
+  /**
+   * What is under way about its renewal. One renewal is in flight at a time, and whoever renews meanwhile shares its
+   * outcome; `again` is set when another one has to follow, and says whether that one prolongs the hold. A grant that
+   * was pushed is for the claim window only: it is unconfirmed until a first renewal is sent.
+   */
+  private renewal:
+    'unconfirmed' | 'idle' | { readonly outcome: Promise<'renewed' | 'lost'>; again: boolean | undefined };
+  /** How many renewals in a row had an unknown outcome. */
   private failures = 0;
   private heardReason: string | undefined; // that of a notice; anybody may publish
 
@@ -51,14 +58,15 @@ export class Hold extends Link<Renewable> implements Renewable {
     },
     /** Local time until which the grant may be believed. */
     deadline: number,
-    /** Whether it was pushed, which is for the claim window only: it is confirmed before anything else is due. */
-    private claimed: boolean,
+    /** Whether it was pushed. */
+    claimed: boolean,
     private readonly onLost: (hold: Hold, reason: LockLostReason) => void,
   ) {
     super();
     ({ id: this.id, name: this.name, terms: this.terms, doubt: this.doubt } = attempt);
     ({ first: this.first, last: this.last, waiting: this.contended, done: this.workDone } = grant);
     this.deadline = deadline;
+    this.renewal = claimed ? 'unconfirmed' : 'idle';
   }
 
   /** Whether it may be handed on inside the process: there is a fence and enough time for another caller. */
@@ -86,15 +94,17 @@ export class Hold extends Link<Renewable> implements Renewable {
     this.renews = renews;
     this.endsAt = endsAt;
     this.endReason = endReason;
-    if (rescheduled && !this.claimed) this.scheduleNext();
+    if (rescheduled && this.renewal !== 'unconfirmed') this.scheduleNext();
     if (handedOn && (longer || (!renews && this.deadline < endsAt))) this.confirm();
   }
 
-  /** Renews in the background, also what is not renewed by itself: a pushed grant is only for the claim window. */
-  confirm(ttl?: number): void {
-    this.claimed = false;
-    const again = (): unknown => this.over || this.send(ttl ?? this.terms.ttl).catch(() => undefined);
-    void (this.renewing?.then(again, again) ?? again()); // what is in flight may know nothing of the reason
+  /**
+   * Asks the store about the hold in the background, and prolongs it unless that is not wanted. A renewal in flight may
+   * have been read before whatever is the reason to ask now, so another one follows it.
+   */
+  confirm(prolongs = true): void {
+    if (typeof this.renewal === 'object') this.renewal.again ||= prolongs;
+    else if (!this.over) this.send(prolongs ? this.terms.ttl : this.left).catch(() => undefined);
   }
 
   /** An acquire for `ttl` (which need not be that of the caller now) found us holding; others may still be read. */
@@ -108,7 +118,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     if (notice.kind !== 'revoked') return;
     this.heardReason = notice.reason;
     // Anybody may publish: only the store's answer counts, and what is not renewed is not prolonged by the question.
-    this.confirm(this.renews ? undefined : Math.max(1, this.deadline - this.setup.clock.now()));
+    this.confirm(this.renews);
   }
 
   /** The scheduler's call. */
@@ -116,7 +126,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     const now = this.setup.clock.now();
     if (now >= this.endsAt) return this.lose(this.endReason);
     if (!this.liveAt(now)) return this.lose('expired');
-    if (this.renews && !this.renewing) this.confirm();
+    if (this.renews && typeof this.renewal !== 'object') this.confirm();
     else this.schedule(Infinity);
   }
 
@@ -124,7 +134,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   async renewNow(ttl = this.terms.ttl): Promise<'renewed' | 'lost'> {
     if (ttl !== this.terms.ttl) {
       this.terms = { ...this.terms, ttl };
-      await this.renewing?.catch(() => undefined); // it was sent with the ttl of before
+      // What is in flight was sent with the ttl of before.
+      if (typeof this.renewal === 'object') await this.renewal.outcome.catch(() => undefined);
     }
     return this.send(ttl);
   }
@@ -158,9 +169,22 @@ export class Hold extends Link<Renewable> implements Renewable {
     return answer;
   }
 
-  /** One renewal is in flight at a time: who asks meanwhile has its outcome. */
+  /** For how many more milliseconds it is proven. */
+  private get left(): number {
+    return Math.max(1, this.deadline - this.setup.clock.now());
+  }
+
   private send(ttl: number): Promise<'renewed' | 'lost'> {
-    return (this.renewing ??= this.sendRenewal(ttl).finally(() => (this.renewing = undefined)));
+    if (typeof this.renewal === 'object') return this.renewal.outcome;
+    const outcome = this.sendRenewal(ttl).finally(() => this.settled());
+    this.renewal = { outcome, again: undefined };
+    return outcome;
+  }
+
+  private settled(): void {
+    const again = typeof this.renewal === 'object' ? this.renewal.again : undefined;
+    this.renewal = 'idle';
+    if (again !== undefined) this.confirm(again);
   }
 
   private async sendRenewal(ttl: number): Promise<'renewed' | 'lost'> {
