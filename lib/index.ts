@@ -1,10 +1,16 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { type Duration } from './base/duration.js';
-export { LockBusyError, type LockBusyReason, type LockHolder } from './base/lock-busy-error.js';
-export { LockError, type LockErrorCode } from './base/lock-error.js';
-export { LockLostError, type LockLostReason } from './base/lock-lost-error.js';
-export { LockStoreError } from './base/lock-store-error.js';
-export { LockUsageError } from './base/lock-usage-error.js';
+export {
+  LockBusyError,
+  type LockBusyReason,
+  LockError,
+  type LockErrorCode,
+  type LockHolder,
+  LockLostError,
+  type LockLostReason,
+  LockStoreError,
+  LockUsageError,
+} from './base/errors.js';
 export { lockName } from './base/name.js';
 export { type CountDownLatch, type LatchOptions } from './locks/countdown-latch.js';
 export { type Leader, type LeaderHandlers, type StepDownReason } from './locks/leadership.js';
@@ -12,12 +18,11 @@ export { type Lease, type WriteLease } from './locks/lease.js';
 export { type OnceOptions, type OnceOutcome } from './locks/once-lock.js';
 export { type PermitOptions, type Semaphore } from './locks/semaphore.js';
 export { type AcquireOptions, type Lock, type UsingOptions } from './locks/lock.js';
-export { type LockLog } from './locks/lock-log.js';
-export { type LockOptionsWithLog, type LockServiceOptions } from './locks/lock-options.js';
-export { type LockKind, type LockReport } from './locks/lock-report.js';
+export { type LockLog, type LockOptionsWithLog, type LockServiceOptions } from './locks/lock-options.js';
+export { type LockKind, type LockReport } from './locks/inspector.js';
 export { createLockService } from './locks/create-lock-service.js';
 export { LockService } from './locks/lock-service.js';
-export { connectLocks } from './nest/connect-locks.js';
+export { connectLocks } from './nest/lock-slot.js';
 export { DistributedLockModule } from './nest/distributed-lock-module.js';
 export {
   type DistributedLockAsyncOptions,
@@ -26,11 +31,10 @@ export {
   type DistributedLockOptionsFactory,
 } from './nest/distributed-lock-options.js';
 export { type HttpMappingOptions, type LockErrorBody, toHttpException } from './nest/http-exception.js';
-export { InjectLocks } from './nest/inject-locks.js';
+export { getLocksToken, InjectLocks } from './nest/locks-token.js';
 export { LockInterceptor } from './nest/lock-interceptor.js';
 export { type LockedDecorator, type LockKey, type LockNames, type LockSignal } from './nest/lock-key.js';
 export { Locked } from './nest/locked.js';
 export { type LockedOptions, type LockInterceptorOptions, type LockProfile } from './nest/locked-options.js';
-export { getLocksToken } from './nest/locks-token.js';
 export { type StoreFindings } from './store/store-findings.js';
 export { type ClientLike } from './store/redis/client-like.js';

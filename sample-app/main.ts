@@ -1,16 +1,18 @@
 import { NestFactory } from '@nestjs/core';
-import { startDatabase } from '../tools/database/start-database.js';
-import { startRedis } from '../tools/redis/start-redis.js';
 import { AppModule } from './app.module.js';
 
-/** One instance of the flash sale, on Redis and PostgreSQL: given by URL, or embedded for as long as it runs. */
+/**
+ * One instance of the flash sale, on the PostgreSQL of DATABASE_URL and the Redis of REDIS_URL. Without Redis its locks
+ * serialise this process only.
+ */
 async function main(): Promise<void> {
   const forked = process.send !== undefined;
-  const [redis, database] = await Promise.all([startRedis(), startDatabase()]);
+  const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = process.env;
+  if (!databaseUrl) throw new Error('Set DATABASE_URL, for example to postgres://localhost/postgres.');
   const app = await NestFactory.create(
     AppModule.forRoot({
-      databaseUrl: database.url,
-      redisUrl: redis.url,
+      databaseUrl,
+      redisUrl,
       namespace: process.env.LOCK_NAMESPACE,
     }),
     // Without forceCloseConnections a client that keeps asking on one connection keeps the process alive.
@@ -30,7 +32,7 @@ async function main(): Promise<void> {
     return;
   }
   console.log(`
-The flash sale is open (Redis: ${redis.kind}, database: ${database.kind}).
+The flash sale is open${redisUrl ? '' : ', with locks of this process only: REDIS_URL is not set'}.
 
   curl ${url}/flash-sale/sneaker
   curl -X POST ${url}/flash-sale/sneaker/orders -H 'content-type: application/json' -d '{"buyer":"ann"}'

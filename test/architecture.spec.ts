@@ -85,6 +85,31 @@ describe('the house', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('has no circle, types included, also inside a floor', () => {
+    const targets = new Map(
+      files.map(({ path, text }) => [path, importsOf(path, text).map(({ to }) => to)] as const),
+    );
+    const reach = (from: string): Set<string> => {
+      const seen = new Set<string>();
+      const visit = (path: string): void => {
+        for (const to of targets.get(path) ?? []) if (!seen.has(to)) visit((seen.add(to), to));
+      };
+      visit(from);
+      return seen;
+    };
+    const inCircles = [...targets.keys()].filter((path) => reach(path).has(path)).sort();
+    expect(inCircles).toEqual([]);
+  });
+
+  it('has a sample that can be copied: it imports the package, other packages and itself', () => {
+    const sample = join(root, 'sample-app');
+    const wrong = readdirSync(sample, { recursive: true, encoding: 'utf8' })
+      .filter((path) => path.endsWith('.ts'))
+      .flatMap((path) => importsOf(`sample-app/${path}`, readFileSync(join(sample, path), 'utf8')))
+      .filter(({ to }) => to.endsWith('.ts') && !to.startsWith('sample-app/'));
+    expect(wrong).toEqual([]);
+  });
+
   it('names files in kebab-case, after things', () => {
     const vague = /(^|-)(utils?|helpers?|common|types?|constants?|misc|impl|manager|i)(-|$)/;
     const names = files.map(({ path }) => path.slice(0, -'.ts'.length));

@@ -18,8 +18,14 @@ const files = readdirSync(root)
   )
   .filter((path) => TEXT.test(path) && !path.includes('node_modules'));
 
-/** The exports of an entry point, each as `kind name`. */
-function exportsOf(entries: readonly string[]): string[][] {
+/** An export of an entry point. */
+interface Export {
+  readonly kind: string;
+  readonly name: string;
+  readonly tags: readonly string[];
+}
+
+function exportsOf(entries: readonly string[]): Export[][] {
   const config = ts.getParsedCommandLineOfConfigFile(join(root, 'tsconfig.lib.json'), undefined, {
     ...ts.sys,
     onUnRecoverableConfigFileDiagnostic: () => undefined,
@@ -30,7 +36,9 @@ function exportsOf(entries: readonly string[]): string[][] {
   return paths.map((path) => {
     const module = checker.getSymbolAtLocation(program.getSourceFile(path)!)!;
     return checker.getExportsOfModule(module).map((symbol) => {
-      const { flags } = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      const declared = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+      const { flags } = declared;
+      const tags = declared.getJsDocTags(checker).map(({ name }) => name);
       const kind =
         flags & ts.SymbolFlags.Class
           ? 'class'
@@ -39,7 +47,7 @@ function exportsOf(entries: readonly string[]): string[][] {
             : flags & ts.SymbolFlags.Value
               ? 'const'
               : 'type';
-      return `${kind} ${symbol.name}`;
+      return { kind, name: symbol.name, tags };
     });
   });
 }
@@ -52,8 +60,15 @@ const exported = exportsOf(ENTRIES.map(({ path }) => path));
 
 describe('the public API', () => {
   it('is what test/public-api.txt says: a change of it is a decision', () => {
-    const list = ENTRIES.map(({ module }, index) => [module, ...exported[index]!.sort()].join('\n  '));
+    const list = ENTRIES.map(({ module }, index) =>
+      [module, ...exported[index]!.map(({ kind, name }) => `${kind} ${name}`).sort()].join('\n  '),
+    );
     expect(`${list.join('\n')}\n`).toBe(read('test/public-api.txt'));
+  });
+
+  it('says of everything in it that it is public', () => {
+    const untold = exported.flat().filter(({ tags }) => !tags.includes('publicApi'));
+    expect(untold.map(({ name }) => name)).toEqual([]);
   });
 });
 
@@ -64,10 +79,7 @@ describe('the documentation', () => {
     ...Object.keys(nest).map((name) => [name, { module: '@nestjs/common', type: false }] as const),
     // Ours last: @nestjs/common exports a `Lock` too, the HTTP method.
     ...ENTRIES.flatMap(({ module }, index) =>
-      exported[index]!.map((line) => {
-        const [kind, name = ''] = line.split(' ');
-        return [name, { module, type: kind === 'type' }] as const;
-      }),
+      exported[index]!.map(({ kind, name }) => [name, { module, type: kind === 'type' }] as const),
     ),
   ]);
 

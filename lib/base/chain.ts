@@ -1,4 +1,10 @@
-import type { Link } from './link.js';
+/** What stands in a Chain, which alone sets these. */
+export class Link<T> {
+  /** Whether it stands in one. */
+  linked = false;
+  before: T | undefined = undefined;
+  after: T | undefined = undefined;
+}
 
 /**
  * A list whose members may leave from anywhere at no cost. Members come and go with every lease, and a Set or Map

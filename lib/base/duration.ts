@@ -1,6 +1,10 @@
-import { LockUsageError } from './lock-usage-error.js';
+import { LockUsageError } from './errors.js';
 
-/** A span of time: milliseconds as a number, or `'250ms' | '10s' | '5m' | '1h'`. */
+/**
+ * A span of time: milliseconds as a number, or `'250ms' | '10s' | '5m' | '1h'`.
+ *
+ * @publicApi
+ */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h'}`;
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;

@@ -1,5 +1,5 @@
 import { shown } from './duration.js';
-import { LockUsageError } from './lock-usage-error.js';
+import { LockUsageError } from './errors.js';
 
 const LONGEST_NAME = 512;
 const NEVER_A_SEGMENT = /(?:^|:)(undefined|null|NaN|\[object Object\])(?:$|:)/;

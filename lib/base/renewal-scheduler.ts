@@ -1,6 +1,5 @@
-import { Chain } from './chain.js';
+import { Chain, type Link } from './chain.js';
 import type { Clock } from './clock.js';
-import type { Link } from './link.js';
 import { SharedTimer } from './shared-timer.js';
 
 /** Something that renews itself when told. */

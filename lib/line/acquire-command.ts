@@ -1,5 +1,5 @@
 /** How an attempt asks the store, and what it knows about a command that was not answered. */
-import { LockStoreError } from '../base/lock-store-error.js';
+import { LockStoreError } from '../base/errors.js';
 import type { AcquireOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW, SIGN_OF_LIFE } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';

@@ -1,7 +1,6 @@
 /** One way from a request to a hold: the place in the store's queue, until it becomes a hold or is given up. */
 import type { CancelTimer } from '../base/clock.js';
-import type { LockLostReason } from '../base/lock-lost-error.js';
-import { LockStoreError } from '../base/lock-store-error.js';
+import { type LockLostReason, LockStoreError } from '../base/errors.js';
 import type { AcquireAnswer, AcquireOperation, LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';

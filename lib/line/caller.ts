@@ -1,11 +1,14 @@
 /** A caller who stands in line, what it is told, and how the callers of a line are searched. */
 import type { Chain } from '../base/chain.js';
 import type { Clock } from '../base/clock.js';
-import { Link } from '../base/link.js';
-import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
-import type { LockError } from '../base/lock-error.js';
-import { LockStoreError } from '../base/lock-store-error.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { Link } from '../base/chain.js';
+import {
+  LockBusyError,
+  type LockBusyReason,
+  type LockError,
+  LockStoreError,
+  LockUsageError,
+} from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
 import { commandTimeout } from '../store/server-clock.js';
 import type { Lease } from './lease.js';

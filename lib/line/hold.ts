@@ -1,7 +1,6 @@
 /** What the store granted to this process: how long it is proven, its fences, and its renewal. */
-import { Link } from '../base/link.js';
-import type { LockLostReason } from '../base/lock-lost-error.js';
-import { LockStoreError } from '../base/lock-store-error.js';
+import { Link } from '../base/chain.js';
+import { type LockLostReason, LockStoreError } from '../base/errors.js';
 import type { Renewable } from '../base/renewal-scheduler.js';
 import type { LockNotice, RenewOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';

@@ -1,9 +1,6 @@
 /** How a caller waits for a latch to open. Latches have no lines: each caller asks the store for itself. */
 import type { CancelTimer } from '../base/clock.js';
-import { LockBusyError } from '../base/lock-busy-error.js';
-import type { LockError } from '../base/lock-error.js';
-import type { LockStoreError } from '../base/lock-store-error.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockBusyError, type LockError, type LockStoreError, LockUsageError } from '../base/errors.js';
 import type { LatchAnswer } from '../store/latch-machine.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { newAttemptId } from '../store/session-id.js';

@@ -1,6 +1,6 @@
 /** What one caller of this process has of a hold: a fence of its own, and a time of its own. */
 import type { Clock } from '../base/clock.js';
-import { LockLostError, type LockLostReason } from '../base/lock-lost-error.js';
+import { LockLostError, type LockLostReason } from '../base/errors.js';
 import { leaseDeadline } from '../store/server-clock.js';
 import type { Hold } from './hold.js';
 import type { Request } from './request.js';

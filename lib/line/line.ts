@@ -1,9 +1,7 @@
 /** The callers of one name in this process, and what the process does at the store for them. */
 import { Chain } from '../base/chain.js';
 import type { Clock } from '../base/clock.js';
-import type { LockBusyReason } from '../base/lock-busy-error.js';
-import type { LockLostReason } from '../base/lock-lost-error.js';
-import type { LockStoreError } from '../base/lock-store-error.js';
+import type { LockBusyReason, LockLostReason, LockStoreError } from '../base/errors.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import type { Attempt, AttemptOwner } from './attempt.js';
 import { Attempts } from './attempts.js';

@@ -1,7 +1,6 @@
 /** All waiting and holding of this process at one store: the lines of all names, and the waits for latches. */
 import type { Clock } from '../base/clock.js';
-import type { Explanation } from '../base/lock-error.js';
-import type { LockLostReason } from '../base/lock-lost-error.js';
+import type { Explanation, LockLostReason } from '../base/errors.js';
 import { RenewalScheduler } from '../base/renewal-scheduler.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';

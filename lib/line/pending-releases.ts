@@ -1,6 +1,6 @@
 /** The releases that are on their way to the store, and how long each is repeated. */
 import type { Clock } from '../base/clock.js';
-import type { LockStoreError } from '../base/lock-store-error.js';
+import type { LockStoreError } from '../base/errors.js';
 import type { DowngradeOperation, ReleaseOperation } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
 import { commandTimeout } from '../store/server-clock.js';

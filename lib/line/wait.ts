@@ -2,9 +2,9 @@
  * Everything about waiting: until when, until which signal, and how the process stays alive meanwhile. Used by the
  * callers of a line, by waits for a latch, and by the entries of one lease that take turns.
  */
+import { Link } from '../base/chain.js';
 import type { Anchor, CancelTimer, Clock } from '../base/clock.js';
 import { Deadlines, type Deadline } from '../base/deadlines.js';
-import { Link } from '../base/link.js';
 
 /**
  * All waits of this process at one store. While somebody is awaited, the process stays alive: nothing else keeps it so

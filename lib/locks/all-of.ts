@@ -1,15 +1,12 @@
 import { shown } from '../base/duration.js';
-import { LockBusyError } from '../base/lock-busy-error.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { type Explanation, LockBusyError, LockUsageError } from '../base/errors.js';
 import type { Request } from '../line/request.js';
-import type { Explanation } from '../base/lock-error.js';
 import { BaseLock } from './base-lock.js';
-import { ORIGIN, type WithOrigin } from './call-origin.js';
+import { ORIGIN, type WithOrigin } from './hidden-options.js';
 import { LeaseBundle } from './lease-bundle.js';
-import { beginEntries, enter, type EntryPlan, type NamedLease } from './lease-handle.js';
+import { beginEntries, enter, type EntryPlan, type NamedLease, type LockContext } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import type { AcquireOptions, UsingOptions } from './lock.js';
-import type { LockContext } from './lock-context.js';
 import { NameLock } from './name-lock.js';
 import { UnprotectedLease } from './unprotected-lease.js';
 

@@ -1,11 +1,8 @@
-import { milliseconds, shown } from '../base/duration.js';
-import { LockBusyError } from '../base/lock-busy-error.js';
-import type { Explanation } from '../base/lock-error.js';
-import { LockStoreError } from '../base/lock-store-error.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { shown } from '../base/duration.js';
+import { type Explanation, LockBusyError, LockStoreError, LockUsageError } from '../base/errors.js';
 import type { Clock, CancelTimer } from '../base/clock.js';
 import type { Request } from '../line/request.js';
-import { ORIGIN, type WithOrigin } from './call-origin.js';
+import { ORIGIN, type WithOrigin } from './hidden-options.js';
 import { LeaseBundle } from './lease-bundle.js';
 import {
   checkEntry,
@@ -14,20 +11,23 @@ import {
   lossOf,
   NamedLease,
   noEntry,
-  type ReleaseTerms,
   type EntryPlan,
   type Outcome,
+  type TakenLease,
+  type LockContext,
 } from './lease-handle.js';
 import type { Lease } from './lease.js';
-import type { LockContext } from './lock-context.js';
-import { ACQUIRE_OPTIONS, checkOptions, MIN_HOLD, truth, USING_OPTIONS } from './lock-settings.js';
+import { checkOptions, orRejected } from './checks.js';
+import { namesFor, OPTIONS } from './option-table.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
-import { orRejected } from './or-rejected.js';
 import { selfWait } from './self-wait-hints.js';
 import { UnprotectedLease } from './unprotected-lease.js';
 
+const ACQUIRE_OPTIONS = namesFor('acquire');
+const USING_OPTIONS = namesFor('using');
+
 /** The verbs of every kind, over the two things in which kinds differ: how a lease is taken, and re-entry. */
-export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements Lock<L, X> {
+export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> implements Lock<L, X> {
   abstract readonly names: readonly string[];
 
   constructor(protected readonly context: LockContext) {}
@@ -57,9 +57,10 @@ export abstract class BaseLock<L extends Lease = Lease, X = unknown> implements 
     const name = this.firstName;
     checkEntry(work, options, name, this.optionsOf('using'));
     const { within } = options;
-    if (options.reentrant !== undefined) truth(options.reentrant, 'reentrant', name);
-    const runsWithout = mayRunWithoutStore(options.onStoreError, name);
-    const minHold = options.minHold === undefined ? 0 : milliseconds(options.minHold, MIN_HOLD);
+    if (options.reentrant !== undefined) OPTIONS.reentrant.check(options.reentrant, name);
+    const { onStoreError = 'throw' } = options;
+    const runsWithout = OPTIONS.onStoreError.check(onStoreError, name) === 'run';
+    const minHold = options.minHold === undefined ? 0 : OPTIONS.minHold.check(options.minHold, name);
     const { clock, held, settings } = this.context;
     if (within !== undefined) {
       checkWithin(within, this.names, this.context);
@@ -206,15 +207,9 @@ function checkWithin(within: unknown, names: readonly string[], context: LockCon
 }
 
 /** Gives a lease back, and has the store keep its units until then (minimum hold). */
-async function releaseFrom(time: number, lease: Lease, clock: Clock): Promise<void> {
+async function releaseFrom(time: number, lease: TakenLease, clock: Clock): Promise<void> {
   const left = (): number => Math.max(0, Math.ceil(time - clock.now()));
   // The store keeps nothing for longer than the lease lasts.
   if (lease.remaining < left()) await lease.renew(Math.max(100, left())).catch(() => undefined);
-  await (lease.release as (terms: ReleaseTerms) => Promise<unknown>).call(lease, { keep: left(), done: 0 });
-}
-
-function mayRunWithoutStore(value: unknown, name: string): boolean {
-  if (value === undefined || value === 'throw') return false;
-  if (value === 'run') return true;
-  throw new LockUsageError(`The option onStoreError takes 'throw' or 'run'; it was ${shown(value)}.`, name);
+  await lease.release({ keep: left(), done: 0 });
 }

@@ -1,6 +1,5 @@
 import { SystemClock } from '../base/clock.js';
-import type { LockLog } from './lock-log.js';
-import type { LockOptionsWithLog } from './lock-options.js';
+import type { LockLog, LockOptionsWithLog } from './lock-options.js';
 import { LockService } from './lock-service.js';
 import { LockSettings } from './lock-settings.js';
 import { openStore } from './open-store.js';

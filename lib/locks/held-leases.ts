@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { CallOrigin } from './call-origin.js';
+import type { CallOrigin } from './hidden-options.js';
 import type { Lease } from './lease.js';
 
 /** How a name is locked: alone, together with other readers, or as one of several permits. */

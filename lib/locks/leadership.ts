@@ -1,14 +1,16 @@
-import type { LockLostReason } from '../base/lock-lost-error.js';
-import { LockBusyError } from '../base/lock-busy-error.js';
-import { LockLostError } from '../base/lock-lost-error.js';
+import { LockBusyError, LockLostError, type LockLostReason } from '../base/errors.js';
 import { checkName } from '../base/name.js';
-import { LeaseHandle } from './lease-handle.js';
-import type { LockContext } from './lock-context.js';
+import { LeaseHandle, type LockContext } from './lease-handle.js';
 import type { Lease } from './lease.js';
-import { LEAD_OPTIONS, refuseUnknown } from './lock-settings.js';
+import { refuseUnknown } from './checks.js';
+import { namesFor } from './option-table.js';
 import type { AcquireOptions } from './lock.js';
 
-/** Why a leader leads no more: its lease was lost, it was stopped, or its own work failed. */
+/**
+ * Why a leader leads no more: its lease was lost, it was stopped, or its own work failed.
+ *
+ * @publicApi
+ */
 export type StepDownReason = LockLostReason | 'stopped' | 'failed';
 
 /**
@@ -40,11 +42,13 @@ export interface Leader {
 }
 
 const PAUSE = 1_000;
+const LEAD_OPTIONS = namesFor('lead');
 
 /** Campaigns for the lease of a name, leads while it is held, and campaigns again. */
 export class Leadership implements Leader {
   private readonly stopping = new AbortController();
-  private readonly campaign: Promise<void>;
+  /** Resolves when it campaigns no more, and has given the lead back. */
+  readonly ended: Promise<void>;
   private lease: LeaseHandle | undefined;
   /** Resolves when `onRevoked` was called for the present lease, or for the last one. */
   private revoked = new Promise<void>(() => undefined);
@@ -52,14 +56,14 @@ export class Leadership implements Leader {
   constructor(
     private readonly name: string,
     private readonly handlers: LeaderHandlers,
-    private readonly options: Omit<AcquireOptions, 'wait' | 'signal'>,
+    private readonly options: Omit<AcquireOptions, 'wait' | 'signal' | 'maxWaiters'>,
     private readonly context: LockContext,
     private readonly warn: (message: string) => void,
   ) {
     checkName(name);
     refuseUnknown(options, LEAD_OPTIONS, name);
     context.settings.request(name, options, 0); // a bad option is the caller's error, not the campaign's
-    this.campaign = this.run();
+    this.ended = this.run();
   }
 
   get leading(): boolean {
@@ -69,12 +73,12 @@ export class Leadership implements Leader {
   /** Like `stop`, but resolves when `onRevoked` was called: how long that takes is the user's. */
   async stepDown(): Promise<void> {
     this.stopping.abort();
-    await Promise.race([this.campaign, this.revoked]);
+    await Promise.race([this.ended, this.revoked]);
   }
 
   async stop(): Promise<void> {
     this.stopping.abort();
-    await this.campaign;
+    await this.ended;
   }
 
   private async run(): Promise<void> {

@@ -1,8 +1,6 @@
-import { LockUsageError } from '../base/lock-usage-error.js';
-import { checkEntry, enter, type NamedLease, type ReleaseTerms } from './lease-handle.js';
-import type { Lease } from './lease.js';
-import type { LockContext } from './lock-context.js';
-import type { EntryOptions } from './lock.js';
+import { LockUsageError } from '../base/errors.js';
+import { checkEntry, enter, type LockContext, type NamedLease, type ReleaseTerms } from './lease-handle.js';
+import type { EntryOptions, Lease } from './lease.js';
 
 /** One lease on several names: held while all of its parts are. */
 export class LeaseBundle implements Lease {

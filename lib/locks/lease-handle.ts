@@ -1,15 +1,16 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { CancelTimer } from '../base/clock.js';
-import { milliseconds, shown } from '../base/duration.js';
-import { LockLostError } from '../base/lock-lost-error.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import type { Clock, CancelTimer } from '../base/clock.js';
+import { shown } from '../base/duration.js';
+import { LockLostError, LockUsageError } from '../base/errors.js';
+import type { Lines } from '../line/lines.js';
 import type { Lease as LineLease } from '../line/lease.js';
-import type { CallOrigin } from './call-origin.js';
-import type { LockMode, OwnLease } from './held-leases.js';
-import type { Lease, WriteLease } from './lease.js';
-import type { LockContext } from './lock-context.js';
-import { abortSignal, checkOptions, ENTRY_OPTIONS, TTL } from './lock-settings.js';
-import type { EntryOptions } from './lock.js';
+import type { HeldLeases, LockMode, OwnLease } from './held-leases.js';
+import type { CallOrigin } from './hidden-options.js';
+import type { EntryOptions, Lease, WriteLease } from './lease.js';
+import { checkOptions } from './checks.js';
+import type { LockSettings } from './lock-settings.js';
+import { namesFor, OPTIONS } from './option-table.js';
+import type { SelfWaitHints } from './self-wait-hints.js';
 import { Turns, type Patience } from './turns.js';
 
 /** How a lease may be given back. Spans are milliseconds; 0 for not. */
@@ -17,6 +18,17 @@ export interface ReleaseTerms {
   readonly keep: number;
   readonly done: number;
 }
+
+/** What the locks of one registration share. Two leases with the same one are of the same registration. */
+export interface LockContext {
+  readonly line: Lines;
+  readonly settings: LockSettings;
+  readonly held: HeldLeases<NamedLease>;
+  readonly clock: Clock;
+  readonly hints: SelfWaitHints;
+}
+
+const ENTRY_OPTIONS = namesFor('entry');
 
 /** The entries that were begun through one lease and have not ended. */
 class Entries {
@@ -33,6 +45,11 @@ class Entries {
     this.open -= 1;
     if (this.open === 0) this.whenOver?.();
   }
+}
+
+/** A lease as the lock that took it gives it back: on terms that no user gives. */
+export interface TakenLease extends Lease {
+  release(terms?: ReleaseTerms): Promise<'released' | 'expired'>;
 }
 
 /** A lease on one name into which more work can be let: the one that was taken, or an entry of it. */
@@ -155,7 +172,7 @@ export class LeaseHandle extends NamedLease {
 
   async renew(ttl?: number): Promise<void> {
     this.assertHeld();
-    await this.tenure.renew(ttl === undefined ? undefined : milliseconds(ttl, TTL));
+    await this.tenure.renew(ttl === undefined ? undefined : OPTIONS.ttl.check(ttl, this.name));
     this.assertHeld();
   }
 
@@ -377,7 +394,7 @@ export async function enter<L extends Lease, T>(
 ): Promise<T> {
   const { held, settings, clock } = context;
   try {
-    abortSignal(signal, plans[0]?.lease.name ?? '');
+    OPTIONS.signal.check(signal, plans[0]?.lease.name ?? '');
     const patience = settings.waitOf({ wait });
     const until = clock.now() + patience;
     for (const each of entered)

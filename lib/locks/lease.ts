@@ -1,4 +1,16 @@
-import type { EntryOptions } from './lock.js';
+import type { Duration } from '../base/duration.js';
+
+/**
+ * How an entry into a lease that is held waits for its turn.
+ *
+ * @publicApi
+ */
+export interface EntryOptions {
+  /** How long to wait while another entry works: 0 … 24 h or Infinity. @default the registration's `wait` */
+  readonly wait?: Duration | undefined;
+  /** Ends the waiting at once, with reason `aborted`. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 /**
  * The time-limited hold of a lock.

@@ -1,7 +1,24 @@
-import type { Duration } from '../base/duration.js';
 import type { RedisOptions } from 'ioredis';
+import type { Duration } from '../base/duration.js';
 import type { ClientLike } from '../store/redis/client-like.js';
-import type { LockLog } from './lock-log.js';
+
+/**
+ * Where the locks say what an operator should know. The `Logger` of Nest is one.
+ *
+ * @publicApi
+ */
+export interface LockLog {
+  /** What an operator should look at. */
+  warn(message: string): void;
+  /** What is good to know, for example that Redis is back. @default `warn` */
+  log?(message: string): void;
+}
+
+/** Says what is good to know, to whatever the log has for it. */
+export function inform(log: LockLog, message: string): void {
+  if (log.log) log.log(message);
+  else log.warn(message);
+}
 
 /**
  * What a registration of locks is made of. Each option is optional and also accepts undefined.
@@ -22,7 +39,7 @@ export interface LockServiceOptions {
   /** How long a lease lasts unless renewed. 100 ms … 24 h. @default 10 s */
   readonly ttl?: Duration | undefined;
   /**
-   * How long to try. 0 … 24 h, or Infinity. A process that is killed keeps others out for ttl + guard; a shorter wait may
+   * How long to try. 0 … 24 h or Infinity. A process that is killed keeps others out for ttl + guard; a shorter wait may
    * end before.
    * @default min(max(10 s, ttl + guard + 1 s), 30 s) by the ttl of the call: 11.5 s with the defaults
    */

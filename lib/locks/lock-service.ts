@@ -3,25 +3,22 @@ import { Lines } from '../line/lines.js';
 import type { LockStore } from '../store/lock-store.js';
 import type { StoreFindings } from '../store/store-findings.js';
 import { AllOf, locksIn } from './all-of.js';
-import type { CountDownLatch, LatchOptions } from './countdown-latch.js';
+import { type CountDownLatch, type LatchOptions, StoreLatch } from './countdown-latch.js';
 import { HeldLeases } from './held-leases.js';
-import { Inspector } from './inspector.js';
+import { Inspector, type LockReport } from './inspector.js';
 import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
 import type { Lease, WriteLease } from './lease.js';
-import type { LockContext } from './lock-context.js';
-import type { LockLog } from './lock-log.js';
-import type { LockReport } from './lock-report.js';
+import type { LockContext } from './lease-handle.js';
+import type { LockLog } from './lock-options.js';
 import type { LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { LossLog } from './loss-log.js';
 import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
-import { orRejected } from './or-rejected.js';
-import { SemaphoreLock } from './semaphore-lock.js';
+import { orRejected } from './checks.js';
+import { SemaphoreLock, type Semaphore } from './semaphore.js';
 import { SelfWaitHints } from './self-wait-hints.js';
-import type { Semaphore } from './semaphore.js';
 import { meetStore } from './start-up.js';
-import { StoreLatch } from './store-latch.js';
 
 /**
  * Everything about locks: take them by name, look at them, take them away.
@@ -37,7 +34,7 @@ export class LockService {
   private graceEnd: number | undefined;
   private closing: Promise<void> | undefined;
 
-  /** Made by `DistributedLockModule` or `createLockService`. */
+  /** Made by `DistributedLockModule` or `createLockService`. @internal */
   constructor(
     private readonly store: LockStore,
     private readonly settings: LockSettings,
@@ -63,7 +60,7 @@ export class LockService {
   readWrite(name: string): { readonly read: Lock; readonly write: Lock<WriteLease> } {
     return {
       read: this.nameLock(name, 'read'),
-      write: new NameLock<WriteLease>(name, 'write', this.context),
+      write: this.nameLock(name, 'write'),
     };
   }
 
@@ -144,10 +141,12 @@ export class LockService {
   lead(
     name: string,
     handlers: LeaderHandlers,
-    options: Omit<AcquireOptions, 'wait' | 'signal'> = {},
+    options: Omit<AcquireOptions, 'wait' | 'signal' | 'maxWaiters'> = {},
   ): Leader {
     const leader = new Leadership(name, handlers, options, this.context, (message) => this.log.warn(message));
     this.leaders.add(leader);
+    const forget = (): unknown => this.leaders.delete(leader);
+    leader.ended.then(forget, forget);
     if (this.steppingDown) void leader.stepDown();
     return leader;
   }

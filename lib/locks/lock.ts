@@ -31,18 +31,11 @@ export interface AcquireOptions {
   readonly renew?: boolean | undefined;
   /** The longest time a lease is renewed; after it the lease is lost with reason `max-hold`. 100 ms … 24 h. @default none */
   readonly maxHold?: Duration | undefined;
-}
-
-/**
- * How an entry into a lease that is held waits for its turn.
- *
- * @publicApi
- */
-export interface EntryOptions {
-  /** How long to wait while another entry works: 0 … 24 h or Infinity. @default the registration's `wait` */
-  readonly wait?: Duration | undefined;
-  /** Ends the waiting at once, with reason `aborted`. */
-  readonly signal?: AbortSignal | undefined;
+  /**
+   * How many callers of this process may stand in line for the name; one more is refused with reason `full`.
+   * 1 … 2³⁰. @default none
+   */
+  readonly maxWaiters?: number | undefined;
 }
 
 /**
@@ -71,11 +64,6 @@ export interface UsingOptions extends AcquireOptions {
    * @default 'throw'
    */
   readonly onStoreError?: 'throw' | 'run' | undefined;
-  /**
-   * How many callers of this process may stand in line for the name; one more is refused with reason `full`.
-   * 1 … 2³⁰. @default none
-   */
-  readonly maxWaiters?: number | undefined;
   /**
    * For how long the name stays taken at least, counted from the grant: work that is done sooner gives it back
    * only then, so that a second replica whose clock is late does not run the same job again. 0 … 24 h. @default none

@@ -1,5 +1,5 @@
 import { wallTime, type CancelTimer, type Clock } from '../base/clock.js';
-import type { LockLostReason } from '../base/lock-lost-error.js';
+import type { LockLostReason } from '../base/errors.js';
 import type { Lease } from '../line/lease.js';
 import type { LockStore } from '../store/lock-store.js';
 

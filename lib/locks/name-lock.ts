@@ -1,17 +1,22 @@
 import { checkName } from '../base/name.js';
 import type { Request } from '../line/request.js';
-import type { Explanation } from '../base/lock-error.js';
+import type { Explanation } from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
 import { BaseLock, leaseWithin } from './base-lock.js';
-import { isSuperCall, ORIGIN, type WithOrigin } from './call-origin.js';
+import { isSuperCall, ORIGIN, type WithOrigin } from './hidden-options.js';
 import type { LockMode } from './held-leases.js';
-import { LeaseHandle, ReadLease, upgrade, type EntryPlan, type NamedLease } from './lease-handle.js';
-import type { Lease } from './lease.js';
-import type { LockContext } from './lock-context.js';
+import {
+  LeaseHandle,
+  ReadLease,
+  upgrade,
+  type EntryPlan,
+  type NamedLease,
+  type LockContext,
+} from './lease-handle.js';
 import type { AcquireOptions, UsingOptions } from './lock.js';
 
 /** One name, locked alone or together with other readers. */
-export class NameLock<L extends Lease = Lease> extends BaseLock<L> {
+export class NameLock extends BaseLock<LeaseHandle> {
   readonly name: string;
   readonly names: readonly [string];
 
@@ -31,16 +36,16 @@ export class NameLock<L extends Lease = Lease> extends BaseLock<L> {
     wait: number | undefined,
     explained?: Explanation,
     by?: Request['by'],
-  ): Promise<L> {
+  ): Promise<LeaseHandle> {
     const { context, mode } = this;
     const share = { units: mode === 'write' ? WHOLE : 1, capacity: WHOLE };
     const request = context.settings.request(this.name, options, wait, share, by);
     const Handle = mode === 'write' ? LeaseHandle : ReadLease;
-    return context.line.acquire(request, (tenure) => new Handle(tenure, context) as Lease as L, explained);
+    return context.line.acquire(request, (tenure) => new Handle(tenure, context), explained);
   }
 
-  leasesIn(lease: L): readonly NamedLease[] {
-    return [lease as Lease as NamedLease];
+  leasesIn(lease: LeaseHandle): readonly NamedLease[] {
+    return [lease];
   }
 
   plansFor(options: UsingOptions & WithOrigin): readonly [EntryPlan | undefined] {

@@ -1,7 +1,7 @@
-import { milliseconds, type Duration } from '../base/duration.js';
-import type { LeaseHandle } from './lease-handle.js';
-import type { LockContext } from './lock-context.js';
-import { ACQUIRE_OPTIONS, DONE_TTL, refuseUnknown, USING_OPTIONS } from './lock-settings.js';
+import type { Duration } from '../base/duration.js';
+import type { LeaseHandle, LockContext } from './lease-handle.js';
+import { refuseUnknown } from './checks.js';
+import { namesFor, OPTIONS } from './option-table.js';
 import type { UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
 
@@ -15,9 +15,9 @@ export interface OnceOptions extends Omit<UsingOptions, 'onStoreError' | 'reentr
   readonly doneTtl: Duration;
 }
 
-const ONCE_OPTIONS: ReadonlySet<string> = new Set([...ACQUIRE_OPTIONS, 'doneTtl']);
+const ONCE_OPTIONS = namesFor('once');
 // With what `once` itself adds.
-const RUN_OPTIONS: ReadonlySet<string> = new Set([...USING_OPTIONS, 'doneTtl']);
+const RUN_OPTIONS = namesFor('using', 'once');
 
 /**
  * Whether this call ran the work, and what it returned.
@@ -27,7 +27,7 @@ const RUN_OPTIONS: ReadonlySet<string> = new Set([...USING_OPTIONS, 'doneTtl']);
 export type OnceOutcome<T> = { readonly ran: true; readonly value: T } | { readonly ran: false };
 
 /** A lock whose work is done once: the release of the one who ran it leaves a mark for the others. */
-export class OnceLock extends NameLock<LeaseHandle> {
+export class OnceLock extends NameLock {
   private readonly done: number;
 
   constructor(
@@ -37,7 +37,7 @@ export class OnceLock extends NameLock<LeaseHandle> {
   ) {
     super(name, 'write', context);
     refuseUnknown(options, ONCE_OPTIONS, name);
-    this.done = Math.ceil(milliseconds(options.doneTtl, DONE_TTL));
+    this.done = Math.ceil(OPTIONS.doneTtl.check(options.doneTtl, name));
   }
 
   run<T>(work: (lease: LeaseHandle) => T | PromiseLike<T>): Promise<OnceOutcome<T>> {

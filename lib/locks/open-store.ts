@@ -5,9 +5,8 @@ import { MemoryStore } from '../store/memory/memory-store.js';
 import { ClientRecipe } from '../store/redis/client-recipe.js';
 import { RedisStore } from '../store/redis/redis-store.js';
 import { newSession } from '../store/session-id.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
-import { inform, type LockLog } from './lock-log.js';
-import type { LockServiceOptions } from './lock-options.js';
+import { LockUsageError } from '../base/errors.js';
+import { inform, type LockLog, type LockServiceOptions } from './lock-options.js';
 import type { LockSettings } from './lock-settings.js';
 
 /** The store that the options ask for: the one place that knows all of them. @throws LockUsageError */

@@ -1,6 +1,6 @@
 import type { LockStore } from '../store/lock-store.js';
 import type { StoreFindings } from '../store/store-findings.js';
-import type { LockLog } from './lock-log.js';
+import type { LockLog } from './lock-options.js';
 
 const PATIENCE = 4_500;
 

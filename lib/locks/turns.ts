@@ -1,5 +1,4 @@
-import { LockBusyError, type LockBusyReason } from '../base/lock-busy-error.js';
-import type { LockLostError } from '../base/lock-lost-error.js';
+import { LockBusyError, type LockBusyReason, type LockLostError } from '../base/errors.js';
 import { Wait, type Waiting } from '../line/wait.js';
 
 /** How long an entry waits for its siblings. */

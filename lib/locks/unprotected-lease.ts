@@ -1,5 +1,4 @@
-import type { LockStoreError } from '../base/lock-store-error.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { type LockStoreError, LockUsageError } from '../base/errors.js';
 import type { Lease } from './lease.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { LockError } from '../base/lock-error.js';
+import type { LockError } from '../base/errors.js';
 
 const SPAN = 1_000;
 /** So many names are told apart in one line; the others are counted. */

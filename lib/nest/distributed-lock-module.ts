@@ -2,20 +2,17 @@ import { ConfigurableModuleBuilder, type DynamicModule, Logger, Module, type Pro
 import { APP_FILTER, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { createLockService } from '../locks/create-lock-service.js';
 import { LockService } from '../locks/lock-service.js';
-import type {
-  DistributedLockAsyncOptions,
-  DistributedLockExtras,
-  DistributedLockOptions,
+import {
+  type DistributedLockAsyncOptions,
+  type DistributedLockExtras,
+  type DistributedLockOptions,
+  checkModuleOptions,
 } from './distributed-lock-options.js';
-import { LockExceptionFilter } from './lock-exception-filter.js';
-import { attachProfiles } from './lock-profiles.js';
-import { LockRegistration } from './lock-registration.js';
-import { LockShutdown } from './lock-shutdown.js';
-import { LockShutdownModule } from './lock-shutdown-module.js';
+import { LockExceptionFilter, NoFilter } from './lock-exception-filter.js';
+import { attachProfiles } from './locked-options.js';
+import { LockRegistration, LockShutdown, LockShutdownModule } from './lock-shutdown.js';
 import { LockedInstances } from './locked-instances.js';
 import { copiesOfLockService, getLocksToken } from './locks-token.js';
-import { checkModuleOptions } from './module-options.js';
-import { NoFilter } from './no-filter.js';
 import { warnOfTwins } from './twin-registrations.js';
 
 const OPTIONS = Symbol('the options of DistributedLockModule');

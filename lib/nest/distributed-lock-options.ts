@@ -1,5 +1,8 @@
 import type { ConfigurableModuleAsyncOptions } from '@nestjs/common';
+import { shown } from '../base/duration.js';
+import { LockUsageError } from '../base/errors.js';
 import type { LockServiceOptions } from '../locks/lock-options.js';
+import { namesFor } from '../locks/option-table.js';
 import type { HttpMappingOptions } from './http-exception.js';
 import type { LockProfile } from './locked-options.js';
 
@@ -52,3 +55,25 @@ export type DistributedLockAsyncOptions = ConfigurableModuleAsyncOptions<
   'createLockOptions'
 > &
   DistributedLockExtras;
+
+const KNOWN: ReadonlySet<string> = new Set([...namesFor('registration'), 'profiles', 'filter']);
+const EXTRAS = ['name', 'isGlobal'];
+
+/**
+ * Checks that the options of a registration are options that there are. What they may be is checked where they are used.
+ *
+ * @throws LockUsageError that names the unknown option and lists the known ones
+ */
+export function checkModuleOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null)
+    throw new LockUsageError(
+      `The options of DistributedLockModule are an object; they were ${shown(options)}.`,
+    );
+  const unknown = Object.keys(options).find((option) => !KNOWN.has(option));
+  if (unknown === undefined) return;
+  throw new LockUsageError(
+    EXTRAS.includes(unknown)
+      ? `A factory cannot choose the option '${unknown}'; write it beside it: forRootAsync({ ${unknown}: …, useFactory }).`
+      : `DistributedLockModule has no option '${unknown}'; there are ${[...KNOWN, ...EXTRAS].join(', ')}.`,
+  );
+}

@@ -1,8 +1,6 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
 import { shown } from '../base/duration.js';
-import type { LockBusyError } from '../base/lock-busy-error.js';
-import type { LockError, LockErrorCode } from '../base/lock-error.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { type LockBusyError, type LockError, type LockErrorCode, LockUsageError } from '../base/errors.js';
 
 /**
  * How lock errors become HTTP answers.
@@ -14,7 +12,11 @@ export interface HttpMappingOptions {
   readonly busyStatus?: number | undefined;
 }
 
-/** The body of an answer. Its message is fixed, so that no name, host or label leaves the service. */
+/**
+ * The body of an answer. Its message is fixed, so that no name, host or label leaves the service.
+ *
+ * @publicApi
+ */
 export interface LockErrorBody {
   readonly statusCode: number;
   readonly code: LockErrorCode;

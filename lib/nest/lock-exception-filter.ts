@@ -6,7 +6,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import type { HttpAdapterHost } from '@nestjs/core';
-import { LockError } from '../base/lock-error.js';
+import { LockError } from '../base/errors.js';
 import { BusyLog } from './busy-log.js';
 import { bodyOf, checkHttpMapping, type HttpMappingOptions } from './http-exception.js';
 
@@ -55,4 +55,15 @@ export class LockExceptionFilter implements ExceptionFilter<LockError>, OnApplic
   onApplicationShutdown(): void {
     this.busy.close();
   }
+}
+
+class NeverThrown {}
+
+/**
+ * What `filter: false` registers: options may come from a factory, when it is too late not to register.
+ * A filter without `@Catch` arguments would catch everything.
+ */
+@Catch(NeverThrown)
+export class NoFilter implements ExceptionFilter {
+  catch(): void {}
 }

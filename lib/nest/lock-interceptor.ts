@@ -8,16 +8,13 @@ import {
 } from '@nestjs/common';
 import { Observable, Subscription } from 'rxjs';
 import { shown } from '../base/duration.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import { LockService } from '../locks/lock-service.js';
-import { orRejected } from '../locks/or-rejected.js';
+import { orRejected } from '../locks/checks.js';
 import { type LockNames, namesOf } from './lock-key.js';
-import { profileOf } from './lock-profiles.js';
+import { profileOf, type LockInterceptorOptions, checkInterceptorOptions } from './locked-options.js';
 import { lockedCall } from './locked-call.js';
-import type { LockInterceptorOptions } from './locked-options.js';
-import { checkInterceptorOptions } from './locked-settings.js';
 import { sharedLocksToken } from './locks-token.js';
-import { whenClientIsGone } from './request-close.js';
 
 const WHERE = 'LockInterceptor';
 const GONE = 'The client closed the connection while its request waited for the lock';
@@ -109,4 +106,37 @@ function whenAborted(signal: AbortSignal, leaving: AbortController): () => void 
   if (signal.aborted) abort();
   signal.addEventListener('abort', abort, { once: true });
   return () => signal.removeEventListener('abort', abort);
+}
+
+/** What the responses of Node's HTTP/1 and HTTP/2 servers have in common here; Fastify keeps it in `raw`. */
+interface Response {
+  readonly destroyed?: boolean;
+  readonly writableEnded?: boolean;
+  once(event: 'close', listener: () => void): unknown;
+  off(event: 'close', listener: () => void): unknown;
+}
+
+/**
+ * Calls `leave` when the connection of an HTTP request closes before it is answered, at once if it has closed already.
+ * Goes by the response: the request's own `close` also comes when its body was read. Returns what ends the watch.
+ */
+export function whenClientIsGone(context: ExecutionContext, leave: () => void): () => void {
+  const response = context.getType() === 'http' ? responseOf(context) : undefined;
+  if (response === undefined) return () => undefined;
+  const closed = (): void => {
+    if (!response.writableEnded) leave();
+  };
+  if (response.destroyed) closed();
+  response.once('close', closed);
+  return () => response.off('close', closed);
+}
+
+function responseOf(context: ExecutionContext): Response | undefined {
+  const given = context
+    .switchToHttp()
+    .getResponse<(Partial<Response> & { raw?: Partial<Response> }) | undefined>();
+  const response = given?.raw ?? given;
+  return typeof response?.once === 'function' && typeof response.off === 'function'
+    ? (response as Response)
+    : undefined;
 }

@@ -1,14 +1,26 @@
 import { shown } from '../base/duration.js';
-import { LockUsageError } from '../base/lock-usage-error.js';
+import { LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 
-/** One name, or several that are locked together, all or none. */
+/**
+ * One name, or several that are locked together, all or none.
+ *
+ * @publicApi
+ */
 export type LockNames = string | readonly string[];
 
-/** What `@Locked` locks: names, or a function of the method's arguments that tells them. */
+/**
+ * What `@Locked` locks: names, or a function of the method's arguments that tells them.
+ *
+ * @publicApi
+ */
 export type LockKey = LockNames | ((...args: never[]) => LockNames);
 
-/** What `@Locked` asks for the signal of a call: a function of the method's arguments, as the key is. */
+/**
+ * What `@Locked` asks for the signal of a call: a function of the method's arguments, as the key is.
+ *
+ * @publicApi
+ */
 export type LockSignal = (...args: never[]) => AbortSignal | undefined;
 
 /** What a method that can be locked returns. */
@@ -49,6 +61,8 @@ export type ParametersFor<F> = F extends (...args: infer P) => unknown
  * and the signal `S` fit. It is a `MethodDecorator` as well, for `applyDecorators` and for factories that are
  * declared to return one; those do not check the parameters. (TypeScript compares a type of two signatures to
  * MethodDecorator without their type parameters. That is what lets it be composed.)
+ *
+ * @publicApi
  */
 export interface LockedDecorator<K, S = undefined> {
   <A extends ParametersFor<K> & ParametersFor<S>, R extends Lockable>(

@@ -1,5 +1,14 @@
-import type { ModulesContainer } from '@nestjs/core';
+import {
+  type BeforeApplicationShutdown,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  Inject,
+  Module,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import type { LockService } from '../locks/lock-service.js';
+import type { LockedInstances } from './locked-instances.js';
 
 const LOOK_AGAIN = 20;
 
@@ -66,4 +75,56 @@ export class LockShutdown {
     if ([...this.registrations].some((locks) => locks.awaited)) setTimeout(() => undefined, LOOK_AGAIN);
     else void this.close();
   };
+}
+
+/**
+ * The life of one registration in an application: from the proof that its store answers to the last release. Its
+ * hooks are the first at a start and the last at a shutdown, see {@link LockShutdown}.
+ */
+export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
+  constructor(
+    private readonly locks: LockService,
+    private readonly instances: LockedInstances,
+    private readonly shutdown: LockShutdown,
+  ) {
+    shutdown.add(locks);
+  }
+
+  async onModuleInit(): Promise<void> {
+    try {
+      this.instances.fillAll(this.locks);
+      this.instances.checkProfiles(this.locks);
+      await this.locks.ready();
+    } catch (error) {
+      await this.locks.close(); // a start that failed is not shut down by everyone
+      throw error;
+    }
+  }
+
+  beforeApplicationShutdown(): void {
+    this.shutdown.hurry();
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.shutdown.end();
+  }
+}
+
+/** Part of every registration, and one in an application: its hook is the first that a shutdown calls. */
+@Module({
+  providers: [
+    {
+      provide: LockShutdown,
+      inject: [ModulesContainer],
+      useFactory: (modules: ModulesContainer) => new LockShutdown(modules, LockShutdown, LockRegistration),
+    },
+  ],
+  exports: [LockShutdown],
+})
+export class LockShutdownModule implements OnModuleDestroy {
+  constructor(@Inject(LockShutdown) private readonly shutdown: LockShutdown) {}
+
+  onModuleDestroy(): Promise<void> {
+    return this.shutdown.begin();
+  }
 }

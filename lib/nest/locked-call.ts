@@ -1,14 +1,17 @@
-import type { LockBusyError } from '../base/lock-busy-error.js';
-import { LockError } from '../base/lock-error.js';
-import { ORIGIN, type CallOrigin, type WithOrigin } from '../locks/call-origin.js';
+import { type LockBusyError, LockError } from '../base/errors.js';
+import {
+  ORIGIN,
+  type CallOrigin,
+  type WithOrigin,
+  LEAVES_AT_SHUTDOWN,
+  type LeavesAtShutdown,
+} from '../locks/hidden-options.js';
 import type { Lease } from '../locks/lease.js';
-import type { UsingOptions } from '../locks/lock.js';
+import type { Lock, UsingOptions } from '../locks/lock.js';
+import type { PermitOptions } from '../locks/semaphore.js';
 import type { LockService } from '../locks/lock-service.js';
-import { LEAVES_AT_SHUTDOWN, type LeavesAtShutdown } from '../locks/leaves-at-shutdown.js';
 import type { LockNames } from './lock-key.js';
-import { profileOf } from './lock-profiles.js';
-import { checkKind, type LockedKind, runLocked } from './locked-kind.js';
-import type { LockedOptions } from './locked-options.js';
+import { checkKind, type LockedKind, type LockedOptions, profileOf } from './locked-options.js';
 
 type Work = (lease: Lease) => unknown;
 
@@ -98,4 +101,20 @@ function isBusy(error: unknown): error is LockBusyError {
   if (!LockError.is(error) || error.code !== 'LOCK_BUSY') return false;
   const { reason } = error as LockBusyError;
   return reason !== 'closed' && reason !== 'aborted';
+}
+
+/** Runs work under the kind of lock that the options choose; several names are taken all or none. */
+export function runLocked<T>(
+  locks: LockService,
+  names: LockNames,
+  work: (lease: Lease) => T | PromiseLike<T>,
+  { mode = 'write', permits, units }: LockedKind,
+  settings: UsingOptions,
+): Promise<T> {
+  if (mode === 'write' && permits === undefined) return locks.using(names, work, settings);
+  const lockOn = (name: string): Lock<Lease, PermitOptions> =>
+    permits === undefined ? locks.readWrite(name)[mode] : locks.semaphore(name, permits);
+  const lock: Lock<Lease, PermitOptions> =
+    typeof names === 'string' ? lockOn(names) : locks.allOf(names.map(lockOn));
+  return lock.using(work, { ...settings, units });
 }

@@ -1,6 +1,6 @@
 import type { ModulesContainer } from '@nestjs/core';
 import type { LockService } from '../locks/lock-service.js';
-import { profileOf } from './lock-profiles.js';
+import { profileOf } from './locked-options.js';
 import { fillSlot, lockSlot } from './lock-slot.js';
 import { lockedOptionsOf } from './locked-method.js';
 

@@ -1,5 +1,10 @@
 import type { ExecutionContext } from '@nestjs/common';
-import type { LockBusyError } from '../base/lock-busy-error.js';
+import { shown } from '../base/duration.js';
+import { type LockBusyError, LockUsageError } from '../base/errors.js';
+import type { LockService } from '../locks/lock-service.js';
+import { wholeNumber } from '../locks/checks.js';
+import { flag, namesFor, OPTIONS, type OptionRow, row, whole, word } from '../locks/option-table.js';
+import { WHOLE } from '../store/lock-state.js';
 import type { UsingOptions } from '../locks/lock.js';
 import type { LockSignal } from './lock-key.js';
 
@@ -70,3 +75,140 @@ export interface LockInterceptorOptions extends Omit<LockedOptions, 'signal'> {
  * @publicApi
  */
 export type LockProfile = Omit<LockedOptions, 'locks' | 'profile' | 'signal'>;
+
+const USING = new Set([...namesFor('using')].filter((name) => name !== 'within' && name !== 'signal'));
+
+/** What a decorator adds to the options of `using`; what belongs to one call has no place on a method. */
+const OF_DECORATORS = {
+  permits: whole('permits', 'none', []),
+  units: OPTIONS.units,
+  mode: word('mode', ['read', 'write'], [], 'write'),
+  onBusy: row("'throw', 'skip' or a function", "'throw'", [], (value) => {
+    if (value === 'throw' || value === 'skip' || typeof value === 'function') return value;
+    throw new LockUsageError(
+      `The option onBusy takes 'throw', 'skip' or a function; it was ${shown(value)}.`,
+    );
+  }),
+  locks: row('a non-empty string', 'the default registration', [], (value) => wordOf(value, 'locks')),
+  profile: row('a non-empty string', 'none', [], (value) => wordOf(value, 'profile')),
+  signal: row('a function', 'none', [], (value) => {
+    if (typeof value === 'function') return value;
+    throw new LockUsageError(
+      `The option signal takes a function of the arguments that returns an AbortSignal; it was ${shown(value)}.`,
+    );
+  }),
+} as const satisfies Partial<Record<keyof LockedOptions, OptionRow>>;
+
+/** All options of `@Locked`. */
+const LOCKED_OPTIONS: ReadonlyMap<string, OptionRow> = new Map<string, OptionRow>([
+  ...Object.entries<OptionRow>(OPTIONS).filter(([name]) => USING.has(name)),
+  ...Object.entries<OptionRow>(OF_DECORATORS),
+]);
+const LEAVE_ON_CLOSE = flag('leaveOnClose', 'true', []);
+
+function wordOf(value: unknown, option: string): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw new LockUsageError(`The option ${option} takes a non-empty string; it was ${shown(value)}.`);
+}
+
+/**
+ * Checks the options of a decorator when the class is defined, and leaves out those that are undefined.
+ *
+ * @throws LockUsageError that names the option, the range and the value
+ */
+export function checkLockedOptions(options: LockedOptions, where: string): LockedOptions {
+  const given: LockedOptions = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  );
+  try {
+    checkGiven(given);
+  } catch (error) {
+    throw new LockUsageError(`${where}: ${(error as Error).message}`);
+  }
+  return given;
+}
+
+/** The same for a LockInterceptor. @throws LockUsageError that names the option, the range and the value */
+export function checkInterceptorOptions(
+  { leaveOnClose, ...options }: LockInterceptorOptions,
+  where: string,
+): LockInterceptorOptions {
+  try {
+    LEAVE_ON_CLOSE.check(leaveOnClose, '');
+  } catch (error) {
+    throw new LockUsageError(`${where}: ${(error as Error).message}`);
+  }
+  const given = checkLockedOptions(options as LockedOptions, where) as LockInterceptorOptions;
+  return leaveOnClose === undefined ? given : { ...given, leaveOnClose };
+}
+
+/** Checks one profile: the options of `@Locked` without those that choose a registration or a profile. */
+export function checkProfile(name: string, profile: LockProfile): void {
+  const where = `The profile '${name}'`;
+  const { locks, profile: other, signal } = profile as LockedOptions;
+  if (locks !== undefined || other !== undefined || signal !== undefined)
+    throw new LockUsageError(`${where} cannot choose a registration, a profile or a signal; @Locked does.`);
+  checkLockedOptions(profile, where);
+}
+
+function checkGiven(given: LockedOptions): void {
+  for (const [option, value] of Object.entries(given)) {
+    const found = LOCKED_OPTIONS.get(option);
+    if (!found)
+      throw new LockUsageError(
+        `There is no option '${option}'; there are ${[...LOCKED_OPTIONS.keys()].join(', ')}.`,
+      );
+    // How many units there may be is a question of the permits, see below.
+    if (option !== 'units' || given.permits === undefined) found.check(value, '');
+  }
+  // What a profile says is known at the call only.
+  if (given.profile === undefined || given.permits !== undefined) checkKind(given);
+}
+
+// A LockService knows no profiles; they belong to the registration that made it and go when it goes.
+const profilesOf = new WeakMap<LockService, Readonly<Record<string, LockProfile>>>();
+
+/**
+ * Attaches the profiles of a registration to its LockService.
+ *
+ * @throws LockUsageError for an option that a profile cannot have
+ */
+export function attachProfiles(locks: LockService, profiles: Readonly<Record<string, LockProfile>>): void {
+  for (const [name, profile] of Object.entries(profiles)) checkProfile(name, profile);
+  profilesOf.set(locks, profiles);
+}
+
+/**
+ * The options of a profile.
+ *
+ * @throws LockUsageError that lists the profiles there are
+ */
+export function profileOf(locks: LockService, name: string): LockProfile {
+  const profiles = profilesOf.get(locks);
+  // A LockService that no module made (a unit test's) has no profiles to be wrong about.
+  if (profiles === undefined) return {};
+  const profile = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
+  if (profile !== undefined) return profile;
+  const known = Object.keys(profiles);
+  throw new LockUsageError(
+    `There is no lock profile '${name}'; ` +
+      (known.length > 0 ? `there are ${known.map((each) => `'${each}'`).join(', ')}.` : 'there are none.') +
+      ` Add it: DistributedLockModule.forRoot({ profiles: { '${name}': { … } } }).`,
+  );
+}
+
+/** The options that choose the kind of lock. */
+export type LockedKind = Pick<LockedOptions, 'mode' | 'permits' | 'units'>;
+
+/** @throws LockUsageError for numbers out of range, and for options of different kinds */
+export function checkKind({ mode, permits, units }: LockedKind): void {
+  if (permits !== undefined) wholeNumber(permits, 'permits', WHOLE, '');
+  if (permits !== undefined && mode !== undefined)
+    throw new LockUsageError(
+      `The options mode: '${mode}' and permits: ${permits} exclude each other: a lock has readers and writers, or permits.`,
+    );
+  if (units === undefined) return;
+  if (permits === undefined)
+    throw new LockUsageError('The option units needs permits: say how many there are in all.');
+  wholeNumber(units, 'units', permits, '');
+}

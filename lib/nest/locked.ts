@@ -1,4 +1,4 @@
-import { orRejected } from '../locks/or-rejected.js';
+import { orRejected } from '../locks/checks.js';
 import { HeldGenerator } from './held-generator.js';
 import { type LockedDecorator, type LockKey, type LockSignal, namesOf } from './lock-key.js';
 import { openSlot, readSlot } from './lock-slot.js';
@@ -10,11 +10,12 @@ import {
   type Method,
   methodOf,
   takePlaceOf,
+  placeOf,
+  promised,
+  refuseStranger,
 } from './locked-method.js';
-import type { LockedOptions } from './locked-options.js';
+import { type LockedOptions, checkLockedOptions } from './locked-options.js';
 import { isQueueJob, requeuedAtShutdown } from './queue-job.js';
-import { placeOf, promised, refuseStranger } from './locked-refusal.js';
-import { checkLockedOptions } from './locked-settings.js';
 
 /**
  * Runs the method under a lock: over all processes, at most one call at a time has the name.

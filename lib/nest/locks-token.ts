@@ -1,6 +1,7 @@
+import { Inject } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { LockUsageError } from '../base/lock-usage-error.js';
 import { shown } from '../base/duration.js';
+import { LockUsageError } from '../base/errors.js';
 import { LockService } from '../locks/lock-service.js';
 
 const COPIES = Symbol.for('nestjs-distributed-lock:copies');
@@ -41,3 +42,13 @@ export function sharedLocksToken(name?: string): typeof LockService | string {
 }
 
 copiesOfLockService(); // so that a module that is registered later knows this copy
+
+/**
+ * Injects the LockService of a named registration: `@InjectLocks('payments') locks: LockService`.
+ * Without a name it is the default registration's, which its type alone injects as well.
+ *
+ * @publicApi
+ */
+export function InjectLocks(name?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(sharedLocksToken(name));
+}

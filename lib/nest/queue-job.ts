@@ -1,4 +1,4 @@
-import { LockBusyError } from '../base/lock-busy-error.js';
+import { LockBusyError } from '../base/errors.js';
 
 // A worker that still runs takes the job again then: not at once, or it would do nothing else.
 const COMES_BACK_IN = 1_000;

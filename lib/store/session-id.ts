@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+// The stack of NestJS has uuid, and its v4 checks and sets the bits of version and variant that a session carries.
 import { v4 } from 'uuid';
 
 const BYTES = 9;

@@ -1,4 +1,9 @@
-import { createLockService, type LockService, type LockServiceOptions } from '../index.js';
+import {
+  connectLocks as connect,
+  createLockService,
+  type LockService,
+  type LockServiceOptions,
+} from '../index.js';
 
 /**
  * Locks in memory, which a test means to have: without the warning that they serialise this process only. Nobody waits
@@ -7,4 +12,15 @@ import { createLockService, type LockService, type LockServiceOptions } from '..
 export function locksInMemory(options: Omit<LockServiceOptions, 'redis' | 'startup'> = {}): LockService {
   const log = { warn: () => undefined };
   return createLockService({ ...options, redis: 'memory', wait: options.wait ?? '10s', log });
+}
+
+/**
+ * Makes the `@Locked` methods of an instance made with `new` work, on `locks` or on locks in memory of their
+ * own; returns the instance: `const stock = connectLocks(new StockService())`.
+ *
+ * @throws LockUsageError when the class of the instance has no `@Locked` method
+ * @publicApi
+ */
+export function connectLocks<T extends object>(instance: T, locks: LockService = locksInMemory()): T {
+  return connect(instance, locks);
 }

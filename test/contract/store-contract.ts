@@ -1,4 +1,4 @@
-import { LockStoreError } from '../../lib/base/lock-store-error.js';
+import { LockStoreError } from '../../lib/base/errors.js';
 import { emptyState, WHOLE } from '../../lib/store/lock-state.js';
 import type { LockStore } from '../../lib/store/lock-store.js';
 import { serverTimeAtLeast } from '../../lib/store/server-clock.js';

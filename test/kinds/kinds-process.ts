@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
-import { LockError } from '../../lib/base/lock-error.js';
+import { LockError } from '../../lib/base/errors.js';
 import type { Lease } from '../../lib/locks/lease.js';
 
 export type KindsCommand =

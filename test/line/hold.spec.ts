@@ -1,4 +1,4 @@
-import { LockStoreError } from '../../lib/base/lock-store-error.js';
+import { LockStoreError } from '../../lib/base/errors.js';
 import { Hold } from '../../lib/line/hold.js';
 import { Lines } from '../../lib/line/lines.js';
 import type { LockOperation } from '../../lib/store/lock-operation.js';

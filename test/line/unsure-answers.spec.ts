@@ -1,5 +1,5 @@
 import { SystemClock } from '../../lib/base/clock.js';
-import { LockStoreError } from '../../lib/base/lock-store-error.js';
+import { LockStoreError } from '../../lib/base/errors.js';
 import { LockService } from '../../lib/locks/lock-service.js';
 import { LockSettings } from '../../lib/locks/lock-settings.js';
 import { MemoryServer } from '../../lib/store/memory/memory-server.js';

@@ -1,6 +1,5 @@
 import { SystemClock } from '../../lib/base/clock.js';
-import type { LockBusyError } from '../../lib/base/lock-busy-error.js';
-import type { LockStoreError } from '../../lib/base/lock-store-error.js';
+import type { LockBusyError, LockStoreError } from '../../lib/base/errors.js';
 import { arenaForTests } from '../support/arena.js';
 import { abortOf, failureOf, pass, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { LockLostError } from '../../lib/base/lock-lost-error.js';
+import type { LockLostError } from '../../lib/base/errors.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { SystemClock } from '../../lib/base/clock.js';

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis-5';
-import type { LockStoreError } from '../../lib/base/lock-store-error.js';
+import type { LockStoreError } from '../../lib/base/errors.js';
 import { startRedis } from '../../tools/redis/start-redis.js';
 import { arenaForTests, portOf } from '../support/arena.js';
 import { abortOf, failureOf, pass, until } from '../support/eventually.js';

@@ -1,4 +1,4 @@
-import type { LockBusyError } from '../../lib/base/lock-busy-error.js';
+import type { LockBusyError } from '../../lib/base/errors.js';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
 import type { LockServiceOptions } from '../../lib/locks/lock-options.js';

@@ -1,6 +1,4 @@
-import { LockBusyError } from '../../lib/base/lock-busy-error.js';
-import { LockError } from '../../lib/base/lock-error.js';
-import { LockStoreError } from '../../lib/base/lock-store-error.js';
+import { LockBusyError, LockError, LockStoreError } from '../../lib/base/errors.js';
 import { Lines } from '../../lib/line/lines.js';
 import type { Lease as LineLease } from '../../lib/line/lease.js';
 import { HeldLeases } from '../../lib/locks/held-leases.js';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../lib/base/clock.js';
-import { LockStoreError } from '../../lib/base/lock-store-error.js';
+import { LockStoreError } from '../../lib/base/errors.js';
 import type { LockOperation } from '../../lib/store/lock-operation.js';
 import type { Answered, LockReading, LockStore, LockStoreListener } from '../../lib/store/lock-store.js';
 import type { StoreFindings } from '../../lib/store/store-findings.js';

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis-5';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
-import type { LockStoreError } from '../../lib/base/lock-store-error.js';
+import type { LockStoreError } from '../../lib/base/errors.js';
 import { codeOf, RedisFailures } from '../../lib/store/redis/redis-failures.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { TcpProxy } from '../faults/harness/tcp-proxy.js';

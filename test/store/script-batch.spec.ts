@@ -1,4 +1,4 @@
-import { LockStoreError } from '../../lib/base/lock-store-error.js';
+import { LockStoreError } from '../../lib/base/errors.js';
 import { PendingCommand } from '../../lib/store/redis/pending-command.js';
 import { ScriptBatch } from '../../lib/store/redis/script-batch.js';
 

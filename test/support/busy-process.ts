@@ -2,7 +2,7 @@
 //   node busy-process.ts URL → ready; a line on standard input starts it → {"ran":n,"LOCK_BUSY":m}
 import { createInterface } from 'node:readline';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
-import type { LockError } from '../../lib/base/lock-error.js';
+import type { LockError } from '../../lib/base/errors.js';
 
 const REQUESTS = 200;
 const AT_A_TIME = 60;

@@ -1,5 +1,5 @@
 import { wallTime, type CancelTimer, type Clock } from '../../base/clock.js';
-import { LockStoreError } from '../../base/lock-store-error.js';
+import { LockStoreError } from '../../base/errors.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import { applyOperation } from '../lock-machine.js';
 import type { AnswerTo, LockNotice, LockOperation } from '../lock-operation.js';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.js';
-import { LockStoreError } from '../../base/lock-store-error.js';
+import { LockStoreError } from '../../base/errors.js';
 import type { LockNotice, LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import {

@@ -1,5 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { LockUsageError } from '../../base/lock-usage-error.js';
+import { LockUsageError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
 import type { ClientLike } from './client-like.js';
 import { addressOf, optionsInUrl } from './redis-address.js';

@@ -1,6 +1,6 @@
 import type { Deadline } from '../../base/deadlines.js';
-import { Link } from '../../base/link.js';
-import type { LockStoreError } from '../../base/lock-store-error.js';
+import { Link } from '../../base/chain.js';
+import type { LockStoreError } from '../../base/errors.js';
 
 /** Who sends commands, and is told how they end. */
 export interface CommandHost {

@@ -1,4 +1,4 @@
-import { LockStoreError } from '../../base/lock-store-error.js';
+import { LockStoreError } from '../../base/errors.js';
 import type { LockReading } from '../lock-store.js';
 import type { RedisConnection } from './redis-connection.js';
 import { decodeState, isRecord, recordIn } from './state-codec.js';

@@ -1,4 +1,4 @@
-import { LockUsageError } from '../../base/lock-usage-error.js';
+import { LockUsageError } from '../../base/errors.js';
 import { shown } from '../../base/duration.js';
 import type { RedisOptions } from 'ioredis';
 import { kindOfOption } from './redis-option-keys.js';

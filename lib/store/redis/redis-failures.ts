@@ -1,4 +1,4 @@
-import { LockStoreError } from '../../base/lock-store-error.js';
+import { LockStoreError } from '../../base/errors.js';
 import { withoutCredentials } from './redis-address.js';
 
 // The code of an error stands at its beginning; of an error inside a script, Redis 6.2 puts it into a sentence of its

@@ -1,5 +1,5 @@
 import { shown } from '../../base/duration.js';
-import { LockUsageError } from '../../base/lock-usage-error.js';
+import { LockUsageError } from '../../base/errors.js';
 import type { ClientLike } from './client-like.js';
 import { kindOfOption } from './redis-option-keys.js';
 

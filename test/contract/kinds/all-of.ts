@@ -1,4 +1,4 @@
-import type { LockBusyError } from '../../../lib/base/lock-busy-error.js';
+import type { LockBusyError } from '../../../lib/base/errors.js';
 import { failureOf, until } from '../../support/eventually.js';
 import type { Stage } from '../locks/stage.js';
 import { Gate, Room } from './gate.js';

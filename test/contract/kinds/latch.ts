@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { failureOf, until } from '../../support/eventually.js';
-import type { LockBusyError } from '../../../lib/base/lock-busy-error.js';
+import type { LockBusyError } from '../../../lib/base/errors.js';
 import type { Stage } from '../locks/stage.js';
 
 export function latchContract(stage: Stage): void {

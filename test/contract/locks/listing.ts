@@ -1,4 +1,4 @@
-import type { LockReport } from '../../../lib/locks/lock-report.js';
+import type { LockReport } from '../../../lib/locks/inspector.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
 import { failureOf } from '../../support/eventually.js';
 import type { Stage } from './stage.js';

@@ -1,4 +1,4 @@
-import type { LockLostError } from '../../../lib/base/lock-lost-error.js';
+import type { LockLostError } from '../../../lib/base/errors.js';
 import { abortOf, failureOf, until } from '../../support/eventually.js';
 import { listed } from './listing.js';
 import type { Stage } from './stage.js';

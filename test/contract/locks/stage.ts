@@ -1,5 +1,5 @@
 import type { LockServiceOptions } from '../../../lib/locks/lock-options.js';
-import type { LockReport } from '../../../lib/locks/lock-report.js';
+import type { LockReport } from '../../../lib/locks/inspector.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
 import { Lag } from '../../support/lag.js';
 import { until } from '../../support/eventually.js';

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { LockBusyError } from '../../../lib/base/lock-busy-error.js';
+import type { LockBusyError } from '../../../lib/base/errors.js';
 import { failureOf, pass, until } from '../../support/eventually.js';
 import type { Stage } from './stage.js';
 

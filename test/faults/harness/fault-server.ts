@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { createLockService } from '../../../lib/locks/create-lock-service.js';
-import type { LockReport } from '../../../lib/locks/lock-report.js';
+import type { LockReport } from '../../../lib/locks/inspector.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
 import { freePort } from '../../../tools/free-port.js';
 import { guardAgainstOrphan } from '../../../tools/orphan-guard.js';

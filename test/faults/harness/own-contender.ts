@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { LockLostError } from '../../../lib/base/lock-lost-error.js';
+import type { LockLostError } from '../../../lib/base/errors.js';
 import { createLockService } from '../../../lib/locks/create-lock-service.js';
 import type { Lease } from '../../../lib/locks/lease.js';
 import type { Lock } from '../../../lib/locks/lock.js';

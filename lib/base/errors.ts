@@ -1,0 +1,246 @@
+/**
+ * The stable machine-readable word of a lock error; `LockError.is` goes by it.
+ *
+ * @publicApi
+ */
+export type LockErrorCode = 'LOCK_BUSY' | 'LOCK_LOST' | 'LOCK_STORE' | 'LOCK_USAGE';
+
+/** Makes the error that a caller is told out of the one that was found. */
+export type Explanation = (error: Error) => Error;
+
+const CODES: ReadonlySet<unknown> = new Set<LockErrorCode>([
+  'LOCK_BUSY',
+  'LOCK_LOST',
+  'LOCK_STORE',
+  'LOCK_USAGE',
+]);
+
+/**
+ * The base of every error this library throws on purpose.
+ *
+ * @publicApi
+ */
+export abstract class LockError extends Error {
+  /** What kind of failure it is; the same in every copy of this package. */
+  abstract readonly code: LockErrorCode;
+
+  constructor(
+    message: string,
+    /** What the user locks; undefined when no one lock is concerned. */
+    readonly lockName?: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+
+  /** Whether `error` is a LockError. Goes by `code`, so two copies of this package agree. */
+  static is(error: unknown): error is LockError {
+    return error instanceof Error && CODES.has((error as Partial<LockError>).code);
+  }
+}
+
+/**
+ * Why the lock was not granted: `held` with wait 0, `timeout` after `wait`, `aborted` by the
+ * caller's signal, `closed` at shutdown, `full` when `maxWaiters` callers stand in line.
+ *
+ * @publicApi
+ */
+export type LockBusyReason = 'held' | 'timeout' | 'aborted' | 'closed' | 'full';
+
+/**
+ * Who held the lock when it was refused, as far as the store told.
+ *
+ * @publicApi
+ */
+export interface LockHolder {
+  readonly host: string;
+  readonly pid: number;
+  readonly label?: string;
+}
+
+/**
+ * The lock was not granted; nothing is held and nothing is left in the queue.
+ *
+ * @publicApi
+ */
+export class LockBusyError extends LockError {
+  readonly code = 'LOCK_BUSY';
+  readonly reason: LockBusyReason;
+  /** How long this call waited, in milliseconds. */
+  readonly waited: number;
+  readonly holder?: LockHolder;
+  /** In how many milliseconds the present lease ends unless it is renewed; undefined when unknown. */
+  readonly retryAfter?: number;
+  /**
+   * In how many milliseconds a new try is likely to find the lock free: the median time for which this process held
+   * locks lately, of the same label when there is one. Undefined before its first release, and when it does not matter.
+   */
+  readonly retryIn?: number;
+
+  constructor(
+    message: string,
+    lockName: string,
+    details: {
+      reason: LockBusyReason;
+      waited: number;
+      holder?: LockHolder | undefined;
+      retryAfter?: number | undefined;
+      retryIn?: number | undefined;
+      cause?: unknown;
+    },
+  ) {
+    super(message, lockName, 'cause' in details ? { cause: details.cause } : undefined);
+    this.reason = details.reason;
+    this.waited = details.waited;
+    if (details.holder) this.holder = details.holder;
+    if (details.retryAfter !== undefined) this.retryAfter = details.retryAfter;
+    if (details.retryIn !== undefined) this.retryIn = details.retryIn;
+  }
+
+  /** The same, for a call that waited for several locks one after another, `waited` ms in all. */
+  amongOthers(waited: number): LockBusyError {
+    const { reason, holder, retryAfter, retryIn, cause, lockName = '' } = this;
+    return new LockBusyError(
+      `${this.message} It was waited for together with others, ${waited} ms in all.`,
+      lockName,
+      { reason: reason === 'held' ? 'timeout' : reason, waited, holder, retryAfter, retryIn, cause },
+    );
+  }
+
+  /** The same, with more about its cause. */
+  explained(more: string): LockBusyError {
+    const { reason, waited, holder, retryAfter, retryIn, cause, lockName = '' } = this;
+    const details = { reason, waited, holder, retryAfter, retryIn, cause };
+    return new LockBusyError(`${this.message} ${more}`, lockName, details);
+  }
+
+  /** The same, with the remedy for calls that hold one lock and wait for another. */
+  whileHolding(names: readonly string[]): LockBusyError {
+    const held = `'${names.join("', '")}'`;
+    return this.explained(
+      `The running call holds ${held} meanwhile: if others take them in another order, they wait ` +
+        `for each other. Take them together: allOf([${held}, '${this.lockName}']).`,
+    );
+  }
+}
+
+/**
+ * Why the lease ended: `expired` its deadline passed unrenewed, `taken` the store no longer knows it,
+ * `revoked` by an operator, `max-hold` its longest allowed time, `closed` released by shutdown, `released` given back by its holder.
+ *
+ * @publicApi
+ */
+export type LockLostReason = 'expired' | 'taken' | 'revoked' | 'max-hold' | 'closed' | 'released';
+
+/**
+ * The lease can no longer be proven: someone else may hold the lock.
+ *
+ * @publicApi
+ */
+export class LockLostError extends LockError {
+  readonly code = 'LOCK_LOST';
+  readonly reason: LockLostReason;
+  /** What the operator gave as the reason of `revoke`, when `reason` is `revoked` and the text is known. */
+  readonly revokeReason?: string;
+  /** The fence of the lost lease; a resource that compares fences rejects its late writes. */
+  readonly fence: number;
+  /** How long the lease was held, in milliseconds. */
+  readonly heldFor: number;
+  /** Whether the work under the lock ran to its end (then `result` or `cause` is its outcome). */
+  readonly completed: boolean;
+  /** What the work returned, when it completed without an error. */
+  readonly result?: unknown;
+
+  constructor(
+    message: string,
+    lockName: string,
+    details: {
+      reason: LockLostReason;
+      fence: number;
+      heldFor: number;
+      revokeReason?: string;
+      completed?: boolean;
+      result?: unknown;
+      cause?: unknown;
+    },
+  ) {
+    super(message, lockName, 'cause' in details ? { cause: details.cause } : undefined);
+    this.reason = details.reason;
+    if (details.revokeReason !== undefined) this.revokeReason = details.revokeReason;
+    this.fence = details.fence;
+    this.heldFor = details.heldFor;
+    this.completed = details.completed ?? false;
+    if ('result' in details) this.result = details.result;
+  }
+
+  /** The same loss with the outcome of the work attached, so that neither masks the other. */
+  withOutcome(outcome: { result: unknown } | { cause: unknown }): LockLostError {
+    const { reason, fence, heldFor, revokeReason } = this;
+    const how = 'cause' in outcome ? 'failed (see cause)' : 'returned (see result)';
+    return new LockLostError(`${this.message} The work under it ${how}.`, this.lockName ?? '', {
+      reason,
+      fence,
+      heldFor,
+      ...(revokeReason === undefined ? {} : { revokeReason }),
+      completed: true,
+      ...outcome,
+    });
+  }
+}
+
+/**
+ * The store failed, refused, or did not answer in time, so the outcome is unknown.
+ * The work does not run on it (fail closed) unless `onStoreError: 'run'` says so.
+ *
+ * @publicApi
+ */
+export class LockStoreError extends LockError {
+  readonly code = 'LOCK_STORE';
+  /**
+   * Whether the store refused with a definite word (no permission, out of memory, a foreign value), so that
+   * nothing was changed and trying again is in vain; otherwise it may be there again in a moment.
+   */
+  readonly refused: boolean;
+
+  /** Whether the key of the lock holds a value of somebody else, so that nothing of ours is there. */
+  readonly foreign: boolean;
+
+  constructor(
+    message: string,
+    lockName?: string,
+    options: ErrorOptions & { refused?: boolean; foreign?: boolean } = {},
+  ) {
+    super(message, lockName, 'cause' in options ? { cause: options.cause } : undefined);
+    this.refused = options.refused ?? false;
+    this.foreign = options.foreign ?? false;
+  }
+
+  /** The same failure, for a call that went on trying for `waited` ms: its commands have shorter times of their own. */
+  afterWaiting(waited: number, lockName: string): LockStoreError {
+    return this.saying(`${this.message} The call for '${lockName}' gave up after ${waited} ms.`, lockName);
+  }
+
+  /** The same failure, of a command for the lock `lockName`. */
+  about(lockName: string, message = this.message): LockStoreError {
+    // Nobody can look for a foreign value without its name.
+    const named = message.replace('The key of this lock', `The key of the lock '${lockName}'`);
+    return this.saying(this.foreign ? named : message, lockName);
+  }
+
+  private saying(message: string, lockName: string | undefined): LockStoreError {
+    const { refused, foreign, cause } = this;
+    const definite = { refused, foreign };
+    return new LockStoreError(message, lockName, cause === undefined ? definite : { ...definite, cause });
+  }
+}
+
+/**
+ * The caller asked for something that can never work: a value out of range, an impossible key,
+ * a lock that would wait for itself. The message names the option, the range and the value.
+ *
+ * @publicApi
+ */
+export class LockUsageError extends LockError {
+  readonly code = 'LOCK_USAGE';
+}

@@ -1,0 +1,135 @@
+import { milliseconds, shown, spelled, type DurationRange } from '../base/duration.js';
+import { LockUsageError } from '../base/errors.js';
+import { WHOLE } from '../store/lock-state.js';
+import { abortSignal, truth, wholeNumber } from './checks.js';
+import type { LockServiceOptions } from './lock-options.js';
+import type { UsingOptions } from './lock.js';
+
+/** Where an option can be given. `permits` stands for the calls of a semaphore, and `entry` for `lease.using`. */
+export type OptionPlace = 'registration' | 'acquire' | 'using' | 'once' | 'lead' | 'entry' | 'permits';
+
+/** What there is to know of one option. */
+export interface OptionRow<T = unknown> {
+  /** The values that it takes, as the README and the docstrings say it. */
+  readonly takes: string;
+  /** Its default, as the README and the docstrings say it. */
+  readonly otherwise: string;
+  readonly places: readonly OptionPlace[];
+  /** Returns the checked value of an option that was given. @throws LockUsageError with the option, range and value */
+  readonly check: (value: unknown, name: string) => T;
+}
+
+const DAY = 24 * 3_600_000;
+const LONGEST_LABEL = 128;
+/** Every way to ask for a lease. */
+const CALLS = ['acquire', 'using', 'once'] as const;
+
+/**
+ * Every option of this library below Nest, once. The service, the decorator, profiles and modules take from here which
+ * options there are and what they may be; a test holds the interfaces with their docstrings, and the README, against it.
+ */
+export const OPTIONS = {
+  redis: row('a URL, options or a client of ioredis, `memory`', 'none', ['registration'], unchecked),
+  namespace: row('`[A-Za-z0-9_.-]{1,64}`', "`'lock'`", ['registration'], namespaceOf),
+  wait: duration(
+    { option: 'wait', min: 0, max: DAY, infinite: true },
+    'min(max(10 s, ttl + guard + 1 s), 30 s)',
+    ['registration', ...CALLS, 'entry'],
+  ),
+  ttl: duration({ option: 'ttl', min: 100, max: DAY }, '10 s', ['registration', ...CALLS, 'lead']),
+  guard: duration({ option: 'guard', min: 0, max: DAY }, 'min(500 ms, ttl/4)', ['registration']),
+  fenceMemory: duration({ option: 'fenceMemory', min: 0, max: DAY }, '60 s', ['registration']),
+  shutdownGrace: duration({ option: 'shutdownGrace', min: 0, max: DAY }, '10 s', ['registration']),
+  startup: word('startup', ['require', 'warn'], ['registration']),
+  maxHold: duration({ option: 'maxHold', min: 100, max: DAY }, 'none', [...CALLS, 'lead']),
+  minHold: duration({ option: 'minHold', min: 0, max: DAY }, 'none', ['using']),
+  maxWaiters: whole('maxWaiters', 'none', CALLS),
+  renew: flag('renew', 'true', [...CALLS, 'lead']),
+  label: row('a text of 1 to 128 bytes', 'none', [...CALLS, 'lead'], labelOf),
+  signal: row('an AbortSignal', 'none', [...CALLS, 'entry'], abortSignal),
+  reentrant: flag('reentrant', 'false', ['registration', 'using']),
+  within: row('a lease', 'none', ['using'], unchecked),
+  onStoreError: word('onStoreError', ['throw', 'run'], ['using']),
+  doneTtl: duration({ option: 'doneTtl', min: 100, max: DAY }, 'none', ['once']),
+  units: row('1 … permits', '1', ['permits'], (value, name) => wholeNumber(value, 'units', WHOLE, name)),
+} as const satisfies Record<keyof UsingOptions | keyof LockServiceOptions, OptionRow> &
+  Record<string, OptionRow>;
+
+/** The names of the options of some places, in the order of the table. */
+export function namesFor(...places: readonly OptionPlace[]): ReadonlySet<string> {
+  const rows = Object.entries<OptionRow>(OPTIONS);
+  return new Set(rows.flatMap(([name, row]) => (row.places.some((at) => places.includes(at)) ? [name] : [])));
+}
+
+/** A row whose values the table says in words. */
+export function row<T>(
+  takes: string,
+  otherwise: string,
+  places: readonly OptionPlace[],
+  check: OptionRow<T>['check'],
+): OptionRow<T> {
+  return { takes, otherwise, places, check };
+}
+
+/** A row that takes one of two words; unless it is said, the first is the default. */
+export function word<const W extends string>(
+  option: string,
+  [first, second]: readonly [W, W],
+  places: readonly OptionPlace[],
+  otherwise: W = first,
+): OptionRow<W> {
+  return row(`\`'${first}'\`, \`'${second}'\``, `\`'${otherwise}'\``, places, (value, name) => {
+    if (value === first || value === second) return value as W;
+    throw new LockUsageError(
+      `The option ${option} takes '${first}' or '${second}'; it was ${shown(value)}.`,
+      name,
+    );
+  });
+}
+
+/** A row that takes true or false. */
+export function flag(
+  option: string,
+  otherwise: 'true' | 'false',
+  places: readonly OptionPlace[],
+): OptionRow<boolean> {
+  return row('true, false', otherwise, places, (value, name) => truth(value, option, name));
+}
+
+/** A row that takes a whole number from 1. */
+export function whole(option: string, otherwise: string, places: readonly OptionPlace[]): OptionRow<number> {
+  return row('1 … 2³⁰', otherwise, places, (value, name) => wholeNumber(value, option, WHOLE, name));
+}
+
+function duration(
+  range: DurationRange,
+  otherwise: string,
+  places: readonly OptionPlace[],
+): OptionRow<number> {
+  const [from, to] = [range.min, range.max].map((ms) =>
+    ms === 0 ? '0' : spelled(ms).replace(/[a-z]+$/, ' $&'),
+  );
+  const takes = `${from} … ${to}${range.infinite ? ' or Infinity' : ''}`;
+  return row(takes, otherwise, places, (value) => milliseconds(value, range));
+}
+
+/** What is checked where it is used, by what only that place knows. */
+function unchecked(value: unknown): unknown {
+  return value;
+}
+
+function labelOf(label: unknown, name: string): string {
+  if (typeof label === 'string' && label !== '' && Buffer.byteLength(label) <= LONGEST_LABEL)
+    return label.replace(/[\r\n]/g, ' '); // who waits has a line in the record
+  throw new LockUsageError(
+    `The option label takes a text of 1 to ${LONGEST_LABEL} bytes; it was ${shown(label)}.`,
+    name,
+  );
+}
+
+function namespaceOf(namespace: unknown): string {
+  if (typeof namespace === 'string' && /^[A-Za-z0-9_.-]{1,64}$/.test(namespace)) return namespace;
+  throw new LockUsageError(
+    `The option namespace takes 1 to 64 of the characters A-Z a-z 0-9 _ . -; it was ${shown(namespace)}.`,
+  );
+}
