@@ -8,7 +8,7 @@ export interface Import {
 }
 
 /** Imports go down only: a floor may import those after it in this list. */
-const FLOORS = ['index', 'nest', 'plain', 'locks', 'line', 'validity', 'store', 'base'];
+const FLOORS = ['index', 'nest', 'plain', 'locks', 'line', 'store', 'base'];
 const WINGS = ['memory', 'redis', 'quorum', 'redisson'];
 const ANNEXES = ['testing', 'cli', 'opentelemetry', 'terminus'];
 

@@ -1,5 +1,6 @@
 import { Chain, type Link } from './chain.js';
-import type { CancelTimer, Clock } from './clock.js';
+import type { Clock } from './clock.js';
+import { SharedTimer } from './shared-timer.js';
 
 /** What has to happen before a point of time. */
 export interface Deadline extends Link<Deadline> {
@@ -12,17 +13,16 @@ export interface Deadline extends Link<Deadline> {
 const LOOK_EVERY = 1_000;
 
 /**
- * Deadlines that nearly all are met, so they share one timer: it is set for the earliest that it knew, but for a second
- * at most, stays when that one is met, and is set again for whatever is open when it fires.
+ * Deadlines that nearly all are met, so the timer they share is not touched when one of them is: it fires, and is set
+ * again for whatever is open then.
  */
-export class Deadlines {
+export class Deadlines extends SharedTimer {
   private readonly open = new Chain<Deadline>();
-  private setFor = Infinity;
-  private setAfterJumps = 0;
-  private cancelTimer: CancelTimer | undefined;
   private closed = false;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(clock: Clock) {
+    super(clock, LOOK_EVERY);
+  }
 
   /** How many are open. */
   get size(): number {
@@ -32,42 +32,29 @@ export class Deadlines {
   /** Tells `deadline` when it passes, unless it is removed before. */
   add(deadline: Deadline): void {
     this.open.add(deadline);
-    const soonest = deadline.deadline < this.setFor;
-    if (!soonest && this.setAfterJumps === this.clock.jumped) return;
-    const now = this.clock.now();
-    this.set(soonest ? deadline.deadline : now, now); // after a jump it would be late: it looks at once
+    this.setBy(deadline.deadline);
   }
 
   delete(deadline: Deadline): void {
     this.open.remove(deadline);
-    if (this.closed) this.endTimer();
+    if (this.closed && this.open.size === 0) this.unset();
   }
 
   /** No timer is left when the last one is met. */
   close(): void {
     this.closed = true;
-    this.endTimer();
+    if (this.open.size === 0) this.unset();
   }
 
-  private set(at: number, now: number): void {
-    this.cancelTimer?.();
-    this.setFor = Math.min(at, now + LOOK_EVERY);
-    this.setAfterJumps = this.clock.jumped;
-    this.cancelTimer = this.clock.after(this.setFor - now, () => this.fire());
-  }
-
-  private fire(): void {
-    this.setFor = Infinity;
-    const now = this.clock.now();
+  protected fire(now: number): void {
     let next = Infinity;
     const missed: Deadline[] = [];
     for (let each = this.open.first; each; each = each.after) {
       if (each.deadline > now) next = Math.min(next, each.deadline);
       else missed.push(each);
     }
+    if (next < Infinity) this.setBy(next, now);
     if (missed.length > 0) this.clock.breathe(() => this.tell(missed));
-    // With a clock of tests, what a missed deadline led to may have set the timer already.
-    if (next < this.setFor) this.set(next, now);
   }
 
   /**
@@ -76,11 +63,5 @@ export class Deadlines {
    */
   private tell(missed: readonly Deadline[]): void {
     for (const each of missed) if (this.open.remove(each)) each.missed();
-  }
-
-  private endTimer(): void {
-    if (this.open.size > 0) return;
-    this.cancelTimer?.();
-    this.setFor = Infinity;
   }
 }

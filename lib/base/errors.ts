@@ -5,6 +5,9 @@
  */
 export type LockErrorCode = 'LOCK_BUSY' | 'LOCK_LOST' | 'LOCK_STORE' | 'LOCK_USAGE';
 
+/** Makes the error that a caller is told out of the one that was found. */
+export type Explanation = (error: Error) => Error;
+
 const CODES: ReadonlySet<unknown> = new Set<LockErrorCode>([
   'LOCK_BUSY',
   'LOCK_LOST',

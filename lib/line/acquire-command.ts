@@ -1,20 +1,17 @@
+/** How an attempt asks the store, and what it knows about a command that was not answered. */
 import { LockStoreError } from '../base/errors.js';
 import type { AcquireOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW, SIGN_OF_LIFE } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
 import { newSeal } from '../store/session-id.js';
-import type { ServerSample } from '../store/server-sample.js';
-import { commandEnd } from '../validity/deadline.js';
-import type { Surroundings } from './surroundings.js';
-import { commandTimeout, micros, type Terms } from './terms.js';
+import { commandEnd, commandTimeout, micros, type ServerSample } from '../store/server-clock.js';
+import type { LineSetup } from './line-setup.js';
+import type { Terms } from './request.js';
 
 // Without an answer for this long, nobody can say whether the lock is busy.
 const SLOW = 25;
 // Of a store that answered while the caller stood in line, more than a busy moment of either process.
 const SILENT = 250;
-
-/** How an acquire went: not at all when nobody waited any more. */
-export type Asked = Answered<AcquireOperation> | LockStoreError | undefined;
 
 /** The acquires of one attempt: one in flight at a time, and what may still be read of those without an answer. */
 export class AcquireCommand {
@@ -32,7 +29,7 @@ export class AcquireCommand {
   private sentAt = 0;
 
   constructor(
-    private readonly around: Surroundings,
+    private readonly setup: LineSetup,
     private readonly name: string,
     private readonly id: string,
     private readonly terms: Terms,
@@ -54,7 +51,7 @@ export class AcquireCommand {
    * what came while the loop was late has been read.
    */
   troubleSince(since: number): LockStoreError | undefined {
-    const { store, clock } = this.around;
+    const { store, clock } = this.setup;
     if (this.failure && !this.failedInSilence) return this.failure;
     if (this.silentSince === undefined) return undefined;
     const heardAt = store.sample(this.name)?.receivedAt ?? -Infinity;
@@ -71,11 +68,15 @@ export class AcquireCommand {
   }
 
   /**
-   * Sends one acquire, and tells `done` how it went. `wanted` is asked again right before it goes out: undefined when
-   * nobody waits any more.
+   * Sends one acquire, and tells `done` how it went. `wanted` is asked again right before it goes out: the outcome is
+   * undefined when nobody waits any more, and nothing was sent.
    */
-  send(wait: number, wanted: () => boolean, done: (outcome: Asked) => void): void {
-    const { store, clock } = this.around;
+  send(
+    wait: number,
+    wanted: () => boolean,
+    done: (outcome: Answered<AcquireOperation> | LockStoreError | undefined) => void,
+  ): void {
+    const { store, clock } = this.setup;
     const timeout = commandTimeout(this.terms.ttl, wait === 0 ? Infinity : wait);
     const now = clock.now();
     this.busy = true;
@@ -101,7 +102,7 @@ export class AcquireCommand {
   ): Promise<Answered<AcquireOperation>> {
     const { id, seal, terms } = this;
     const { units, capacity, ttl, guard, who } = terms;
-    const { store } = this.around;
+    const { store } = this.setup;
     const notAfter = commandEnd(sample, now, timeout);
     this.inFlight = notAfter;
     this.end = now + timeout + ttl + guard + CLAIM_WINDOW / 1_000;
@@ -137,7 +138,7 @@ export class AcquireCommand {
     // A command whose time was that short says nothing of the store.
     if (timeout < SLOW) return error;
     this.failure = error;
-    this.failedInSilence = !error.refused && this.around.clock.now() - this.sentAt >= timeout;
+    this.failedInSilence = !error.refused && this.setup.clock.now() - this.sentAt >= timeout;
     return error;
   }
 

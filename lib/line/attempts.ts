@@ -1,9 +1,9 @@
-import { Attempt } from './attempt.js';
-import type { AttemptOwner } from './attempt-owner.js';
-import { exclusive, sameShare, type CallerQueue, type Share } from './caller-queue.js';
-import type { InTheWay } from './holds.js';
-import type { Surroundings } from './surroundings.js';
-import type { Terms } from './terms.js';
+/** The attempts of one name that wait at the store: how many there are, and for whom. */
+import type { Chain } from '../base/chain.js';
+import { Attempt, type AttemptOwner } from './attempt.js';
+import type { Caller, InTheWay } from './caller.js';
+import type { LineSetup } from './line-setup.js';
+import { exclusive, sameUnits, type Terms } from './request.js';
 
 // How many shared attempts of one name wait at the store at a time.
 const MOST = 16;
@@ -14,7 +14,7 @@ export class Attempts {
 
   constructor(
     private readonly name: string,
-    private readonly around: Surroundings,
+    private readonly setup: LineSetup,
     private readonly owner: AttemptOwner,
   ) {}
 
@@ -26,7 +26,7 @@ export class Attempts {
    * Keeps as many attempts as the head of the line needs, in its order, and gives up the others. An exclusive
    * caller is the last that counts; `handsOn` says that it will have the lock without the store.
    */
-  cover(callers: CallerQueue, handsOn: boolean): void {
+  cover(callers: Chain<Caller>, handsOn: boolean): void {
     if (this.none && !callers.first) return; // as after most grants
     const unused = [...this.waiting];
     let caller = callers.first;
@@ -35,7 +35,7 @@ export class Attempts {
       const alone = exclusive(terms);
       if (alone && handsOn) break;
       const found = unused.findIndex(
-        (attempt) => sameShare(attempt.terms, terms) && attempt.terms.once === terms.once,
+        (attempt) => sameUnits(attempt.terms, terms) && attempt.terms.once === terms.once,
       );
       if (found >= 0) unused.splice(found, 1);
       else this.start(terms);
@@ -48,7 +48,7 @@ export class Attempts {
   }
 
   /** Whether a newcomer finds others before it for whom it has to wait, as far as is known here. */
-  precede(callers: CallerQueue, newcomer: Terms): boolean {
+  precede(callers: Chain<Caller>, newcomer: Terms): boolean {
     if (callers.size === 0) return false;
     if (exclusive(newcomer) || this.waiting.some(({ retryAfter }) => retryAfter !== undefined)) return true;
     for (let caller = callers.first; caller; caller = caller.after)
@@ -56,8 +56,8 @@ export class Attempts {
     return false;
   }
 
-  find(share: Share): Attempt | undefined {
-    return this.waiting.find(({ terms }) => sameShare(terms, share));
+  find(wanted: Terms): Attempt | undefined {
+    return this.waiting.find(({ terms }) => sameUnits(terms, wanted));
   }
 
   withId(id: string): Attempt | undefined {
@@ -69,8 +69,8 @@ export class Attempts {
   }
 
   /** Whom the store named as the holder. */
-  holderFor(share: Share): InTheWay {
-    const attempt = this.find(share);
+  holderFor(wanted: Terms): InTheWay {
+    const attempt = this.find(wanted);
     return { who: attempt?.holder ?? '', left: attempt?.retryAfter };
   }
 
@@ -80,7 +80,7 @@ export class Attempts {
   }
 
   private start(terms: Terms): void {
-    const attempt = new Attempt(this.around, this.name, terms, this.owner);
+    const attempt = new Attempt(this.setup, this.name, terms, this.owner);
     attempt.ask();
     this.waiting.push(attempt);
   }

@@ -1,3 +1,5 @@
+/** A caller who stands in line, what it is told, and how the callers of a line are searched. */
+import type { Chain } from '../base/chain.js';
 import type { Clock } from '../base/clock.js';
 import { Link } from '../base/chain.js';
 import {
@@ -8,46 +10,33 @@ import {
   LockUsageError,
 } from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
-import type { InTheWay } from './holds.js';
-import type { Surroundings } from './surroundings.js';
-import type { Tenure } from './tenure.js';
-import { commandTimeout, type Terms } from './terms.js';
-import { Watch } from './watch.js';
+import { commandTimeout } from '../store/server-clock.js';
+import type { Lease } from './lease.js';
+import { exclusive, sameUnits, type Request, type Terms } from './request.js';
+import { Wait, type Waiting } from './wait.js';
 
 // Who asks once stays for a sample of the server's clock and the question itself, and no longer.
 const ASKING = 2;
 // Timers are some milliseconds late in any process that has something to do.
 const LATE = 25;
 
-/** What one caller asks of the line. Spans are milliseconds. */
-export interface Request {
-  readonly name: string;
-  readonly terms: Terms;
-  readonly wait: number;
-  readonly renews: boolean;
-  readonly maxHold: number;
-  /** How many may stand in line before this one is refused. */
-  readonly maxWaiters: number;
-  readonly signal: AbortSignal | undefined;
-  /** Whether it is for a piece of work that the library runs, or for a lease that the caller keeps. @default 'acquire' */
-  readonly by?: 'acquire' | 'using' | undefined;
-  /** Nobody awaits it: the process need not stay alive for it. @default false */
-  readonly unattended?: boolean | undefined;
-  /** Whether it stops waiting when the servers of a process that shuts down are about to close. */
-  readonly leavesAtShutdown?: boolean;
-  /** Whether it came when they were, and so does not wait. */
-  readonly hurried?: boolean;
+/** Who has the lock, as `host:pid label`, and for how many more milliseconds unless it is renewed; '' for unknown. */
+export interface InTheWay {
+  readonly who: string;
+  readonly left: number | undefined;
+  /** Since when, in local milliseconds, if it is a lease that this process took by `acquire`. */
+  readonly acquiredAt?: number | undefined;
 }
 
 /** One caller of this process who stands in line. */
 export class Caller extends Link<Caller> {
   readonly since: number;
-  private watch: Watch | undefined;
+  private until: Wait | undefined;
 
   constructor(
     readonly request: Request,
     private readonly clock: Clock,
-    private readonly resolve: (tenure: Tenure) => void,
+    private readonly resolve: (lease: Lease) => void,
     private readonly reject: (error: LockError) => void,
   ) {
     super();
@@ -63,19 +52,19 @@ export class Caller extends Link<Caller> {
   }
 
   /** Watches its time and its signal, while the question is on its way; `leave` is called when either is over. */
-  stand(around: Surroundings, leave: (reason: 'timeout' | 'aborted') => void): void {
+  stand(waiting: Waiting, leave: (reason: 'timeout' | 'aborted') => void): void {
     const { wait, signal, terms, unattended } = this.request;
     const patience = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);
-    this.watch = new Watch(around, this.since + patience, signal, !unattended, leave);
+    this.until = new Wait(waiting, this.since + patience, signal, !unattended, leave);
   }
 
-  serve(tenure: Tenure): void {
-    this.watch?.end();
-    this.resolve(tenure);
+  serve(lease: Lease): void {
+    this.until?.end();
+    this.resolve(lease);
   }
 
   fail(error: LockError): void {
-    this.watch?.end();
+    this.until?.end();
     const { wait, name } = this.request;
     const tried = error instanceof LockStoreError && !error.refused && wait > 0;
     this.reject(tried ? error.afterWaiting(Math.round(this.waited), name) : error);
@@ -148,6 +137,26 @@ export class Caller extends Link<Caller> {
       ),
     );
   }
+}
+
+/** The first who wants `wanted`; with `onlyOnce` the first who asks once. */
+export function firstFor(callers: Chain<Caller>, wanted: Terms, onlyOnce = false): Caller | undefined {
+  for (let caller = callers.first; caller; caller = caller.after)
+    if (sameUnits(caller.request.terms, wanted) && (!onlyOnce || caller.request.wait === 0)) return caller;
+  return undefined;
+}
+
+/** Who may have an exclusive hold of these terms without asking the store: the first in line, if it wants the same. */
+export function heirOf({ first }: Chain<Caller>, held: Terms): Caller | undefined {
+  return first && exclusive(held) && sameUnits(first.request.terms, held) ? first : undefined;
+}
+
+/** The longest that anybody waits for `wanted`, in milliseconds. */
+export function waitLeftFor(callers: Chain<Caller>, wanted: Terms): number {
+  let most = 0;
+  for (let caller = callers.first; caller; caller = caller.after)
+    if (sameUnits(caller.request.terms, wanted)) most = Math.max(most, caller.waitLeft);
+  return most;
 }
 
 /** The parts of `host:pid label`. */

@@ -1,3 +1,5 @@
+/** For how long locks are held in this process, by label. */
+
 // Of so many last holds the median is taken; so many labels are told apart.
 const KEPT = 64;
 const MOST_LABELS = 256;

@@ -1,17 +1,13 @@
+/** What the store granted to this process: how long it is proven, its fences, and its renewal. */
 import { Link } from '../base/chain.js';
-import type { LockLostReason } from '../base/errors.js';
-import type { LockNotice } from '../store/lock-operation.js';
+import { type LockLostReason, LockStoreError } from '../base/errors.js';
+import type { Renewable } from '../base/renewal-scheduler.js';
+import type { LockNotice, RenewOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
-import { leaseDeadline } from '../validity/deadline.js';
-import type { Renewable } from '../validity/renewal-scheduler.js';
-import type { Share } from './caller-queue.js';
-import type { Grant } from './grant.js';
-import { sendRenew } from './renew-command.js';
-import type { Surroundings } from './surroundings.js';
-import type { Terms } from './terms.js';
-import type { Wish } from './wish.js';
-
-const FOR_EVER = { renews: true, endsAt: Infinity, endReason: 'expired' } as const;
+import type { Answered } from '../store/lock-store.js';
+import { commandEnd, commandTimeout, leaseDeadline, micros } from '../store/server-clock.js';
+import type { LineSetup } from './line-setup.js';
+import type { Terms } from './request.js';
 
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
 export class Hold extends Link<Renewable> implements Renewable {
@@ -27,31 +23,49 @@ export class Hold extends Link<Renewable> implements Renewable {
   readonly workDone: boolean;
   readonly id: string;
   readonly name: string;
-  private terms: Terms;
+  terms: Terms;
+  /** Whether the lease that it serves is renewed by itself, and when that lease ends whatever is renewed, and why then. */
+  renews = true;
+  endsAt = Infinity;
+  endReason: LockLostReason = 'expired';
   private over = false;
-  used = 0; // the last fence used
+  private used = 0; // the last fence used
   private readonly first: number;
   private last: number;
   private doubt: number;
-  private wish: Pick<Wish, 'renews' | 'endsAt' | 'endReason'> = FOR_EVER;
-  private renewing: Promise<'renewed' | 'lost'> | undefined;
+  /**
+   * What is under way about its renewal. One renewal is in flight at a time, and whoever renews meanwhile shares its
+   * outcome; `again` is set when another one has to follow, and says whether that one prolongs the hold. A grant that
+   * was pushed is for the claim window only: it is unconfirmed until a first renewal is sent.
+   */
+  private renewal:
+    'unconfirmed' | 'idle' | { readonly outcome: Promise<'renewed' | 'lost'>; again: boolean | undefined };
+  /** How many renewals in a row had an unknown outcome. */
   private failures = 0;
   private heardReason: string | undefined; // that of a notice; anybody may publish
-  private claimed: boolean; // to be confirmed before anything else is due
 
   constructor(
-    private readonly around: Surroundings,
-    grant: Grant,
+    private readonly setup: LineSetup,
+    /** `doubt` is the server time until which an acquire without an answer may still be read; 0 for none. */
+    attempt: { readonly id: string; readonly name: string; readonly terms: Terms; readonly doubt: number },
+    /** What the store said: the fences that may be used, whether others wait, whether the work was done before. */
+    grant: {
+      readonly first: number;
+      readonly last: number;
+      readonly waiting: boolean;
+      readonly done: boolean;
+    },
+    /** Local time until which the grant may be believed. */
+    deadline: number,
+    /** Whether it was pushed. */
+    claimed: boolean,
     private readonly onLost: (hold: Hold, reason: LockLostReason) => void,
   ) {
     super();
-    ({ id: this.id, name: this.name, terms: this.terms, first: this.first, last: this.last } = grant);
-    ({ waiting: this.contended, done: this.workDone, deadline: this.deadline, doubt: this.doubt } = grant);
-    ({ claimed: this.claimed } = grant);
-  }
-
-  get share(): Share {
-    return this.terms;
+    ({ id: this.id, name: this.name, terms: this.terms, doubt: this.doubt } = attempt);
+    ({ first: this.first, last: this.last, waiting: this.contended, done: this.workDone } = grant);
+    this.deadline = deadline;
+    this.renewal = claimed ? 'unconfirmed' : 'idle';
   }
 
   /** Whether it may be handed on inside the process: there is a fence and enough time for another caller. */
@@ -68,29 +82,34 @@ export class Hold extends Link<Renewable> implements Renewable {
     return (this.used = this.used === 0 ? this.first : this.used + 1);
   }
 
-  /** From now on the hold is for this caller; `handedOn` when another caller of this process had it before. */
-  serve(wish: Wish, handedOn: boolean): void {
-    const { wish: before } = this;
-    const longer = wish.ttl > this.terms.ttl;
-    const rescheduled =
-      !handedOn || longer || !wish.renews || !before.renews || wish.endsAt !== before.endsAt;
-    if (wish.ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl: wish.ttl };
-    this.wish = wish;
-    if (rescheduled && !this.claimed) this.scheduleNext();
-    if (handedOn && (longer || (!wish.renews && this.deadline < wish.endsAt))) this.confirm();
+  /**
+   * From now on the hold is for a lease of `ttl`, which ends at `endsAt` whatever is renewed; `handedOn` when another
+   * caller of this process had the hold before, or its own lease did.
+   */
+  serve(ttl: number, renews: boolean, endsAt: number, endReason: LockLostReason, handedOn: boolean): void {
+    const longer = ttl > this.terms.ttl;
+    const rescheduled = !handedOn || longer || !renews || !this.renews || endsAt !== this.endsAt;
+    if (ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl };
+    this.renews = renews;
+    this.endsAt = endsAt;
+    this.endReason = endReason;
+    if (rescheduled && this.renewal !== 'unconfirmed') this.scheduleNext();
+    if (handedOn && (longer || (!renews && this.deadline < endsAt))) this.confirm();
   }
 
-  /** Renews in the background, also what is not renewed by itself: a pushed grant is only for the claim window. */
-  confirm(ttl?: number): void {
-    this.claimed = false;
-    const again = (): unknown => this.over || this.send(ttl ?? this.terms.ttl).catch(() => undefined);
-    void (this.renewing?.then(again, again) ?? again()); // what is in flight may know nothing of the reason
+  /**
+   * Asks the store about the hold in the background, and prolongs it unless that is not wanted. A renewal in flight may
+   * have been read before whatever is the reason to ask now, so another one follows it.
+   */
+  confirm(prolongs = true): void {
+    if (typeof this.renewal === 'object') this.renewal.again ||= prolongs;
+    else if (!this.over) this.send(prolongs ? this.terms.ttl : this.left).catch(() => undefined);
   }
 
   /** An acquire for `ttl` (which need not be that of the caller now) found us holding; others may still be read. */
   confirmed(answer: { sentAt: number; last: number }, ttl: number, doubt: number): void {
     this.doubt = doubt;
-    if (this.liveAt(this.around.clock.now())) this.prove(answer, ttl); // what is over stays over
+    if (this.liveAt(this.setup.clock.now())) this.prove(answer, ttl); // what is over stays over
   }
 
   notice(notice: LockNotice): void {
@@ -98,15 +117,15 @@ export class Hold extends Link<Renewable> implements Renewable {
     if (notice.kind !== 'revoked') return;
     this.heardReason = notice.reason;
     // Anybody may publish: only the store's answer counts, and what is not renewed is not prolonged by the question.
-    this.confirm(this.wish.renews ? undefined : Math.max(1, this.deadline - this.around.clock.now()));
+    this.confirm(this.renews);
   }
 
   /** The scheduler's call. */
   renew(): void {
-    const now = this.around.clock.now();
-    if (now >= this.wish.endsAt) return this.lose(this.wish.endReason);
+    const now = this.setup.clock.now();
+    if (now >= this.endsAt) return this.lose(this.endReason);
     if (!this.liveAt(now)) return this.lose('expired');
-    if (this.wish.renews && !this.renewing) this.confirm();
+    if (this.renews && typeof this.renewal !== 'object') this.confirm();
     else this.schedule(Infinity);
   }
 
@@ -114,7 +133,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   async renewNow(ttl = this.terms.ttl): Promise<'renewed' | 'lost'> {
     if (ttl !== this.terms.ttl) {
       this.terms = { ...this.terms, ttl };
-      await this.renewing?.catch(() => undefined); // it was sent with the ttl of before
+      // What is in flight was sent with the ttl of before.
+      if (typeof this.renewal === 'object') await this.renewal.outcome.catch(() => undefined);
     }
     return this.send(ttl);
   }
@@ -124,32 +144,54 @@ export class Hold extends Link<Renewable> implements Renewable {
     this.terms = { ...this.terms, units };
     const { id, name, used, terms } = this;
     const operation = { kind: 'downgrade', id, units, used } as const;
-    return this.around.farewell.downgrade(name, operation, terms.ttl, {
+    return this.setup.pendingReleases.downgrade(name, operation, terms.ttl, {
       over: () => this.over,
-      lost: (revokeReason) => this.loseAtStore(revokeReason, this.liveAt(this.around.clock.now())),
+      lost: (revokeReason) => this.loseAtStore(revokeReason, this.liveAt(this.setup.clock.now())),
     });
   }
 
   /** Gives it back. The rest of the fence block goes with it. */
-  release(keep = 0, done = 0, now = this.around.clock.now()): Promise<'released' | 'expired'> {
+  release(keep = 0, done = 0, now = this.setup.clock.now()): Promise<'released' | 'expired'> {
     const { id, name, used, doubt, terms } = this;
     const end = Math.max(this.deadline, now + terms.ttl) + terms.guard + CLAIM_WINDOW / 1_000;
-    const answer = this.around.farewell.send({ name, id, used, keep, done, ttl: terms.ttl, end, doubt });
+    const answer = this.setup.pendingReleases.send({
+      name,
+      id,
+      used,
+      keep,
+      done,
+      ttl: terms.ttl,
+      end,
+      doubt,
+    });
     this.finish();
     return answer;
   }
 
-  /** One renewal is in flight at a time: who asks meanwhile has its outcome. */
+  /** For how many more milliseconds it is proven. */
+  private get left(): number {
+    return Math.max(1, this.deadline - this.setup.clock.now());
+  }
+
   private send(ttl: number): Promise<'renewed' | 'lost'> {
-    return (this.renewing ??= this.sendRenewal(ttl).finally(() => (this.renewing = undefined)));
+    if (typeof this.renewal === 'object') return this.renewal.outcome;
+    const outcome = this.sendRenewal(ttl).finally(() => this.settled());
+    this.renewal = { outcome, again: undefined };
+    return outcome;
+  }
+
+  private settled(): void {
+    const again = typeof this.renewal === 'object' ? this.renewal.again : undefined;
+    this.renewal = 'idle';
+    if (again !== undefined) this.confirm(again);
   }
 
   private async sendRenewal(ttl: number): Promise<'renewed' | 'lost'> {
     try {
       this.schedule(Infinity); // the deadline may pass before the answer comes
-      const answer = await sendRenew(this.around, this, ttl, this.terms.guard);
+      const answer = await this.askToRenew(ttl);
       if (this.over) return this.lossReason ? 'lost' : 'renewed'; // released meanwhile: no news for anybody
-      const live = this.liveAt(this.around.clock.now()); // what is over stays over, whatever comes after the deadline
+      const live = this.liveAt(this.setup.clock.now()); // what is over stays over, whatever comes after the deadline
       if (answer.outcome === 'renewed' && live) {
         this.failures = 0;
         this.heardReason = undefined;
@@ -169,6 +211,22 @@ export class Hold extends Link<Renewable> implements Renewable {
     }
   }
 
+  /** Rejects with LockStoreError when it came too late, or its outcome is unknown. */
+  private async askToRenew(ttl: number): Promise<Answered<RenewOperation> | { readonly outcome: 'lost' }> {
+    const { id, name, used, terms } = this;
+    const { store, clock } = this.setup;
+    const timeout = commandTimeout(ttl);
+    const sample = store.sample(name) ?? (await store.measure(name, timeout));
+    const notAfter = commandEnd(sample, clock.now(), timeout);
+    const times = { ttl: micros(ttl), guard: micros(terms.guard), block: micros(ttl) };
+    const answer = await store
+      .execute(name, { kind: 'renew', id, ...times, used, notAfter }, timeout)
+      .catch(lostIfForeign);
+    // Too late is unknown, not lost: the server has changed nothing.
+    if (answer.outcome === 'late') throw new LockStoreError('The renewal was read too late.', name);
+    return answer;
+  }
+
   private prove({ sentAt, last }: { sentAt: number; last: number }, ttl: number): void {
     this.deadline = Math.max(this.deadline, leaseDeadline(sentAt, ttl));
     this.last = Math.max(this.last, last);
@@ -176,13 +234,13 @@ export class Hold extends Link<Renewable> implements Renewable {
 
   /** Renewed when a third of the ttl is over; what is not renewed is looked at when it ends. */
   private scheduleNext(): void {
-    const now = this.around.clock.now();
-    this.schedule(this.deadline - now - (this.wish.renews ? (this.terms.ttl * 2) / 3 : 0), now);
+    const now = this.setup.clock.now();
+    this.schedule(this.deadline - now - (this.renews ? (this.terms.ttl * 2) / 3 : 0), now);
   }
 
-  private schedule(ms: number, now = this.around.clock.now()): void {
-    const left = Math.min(this.deadline, this.wish.endsAt) - now;
-    this.around.scheduler.set(this, Math.max(0, Math.min(ms, left)), now);
+  private schedule(ms: number, now = this.setup.clock.now()): void {
+    const left = Math.min(this.deadline, this.endsAt) - now;
+    this.setup.scheduler.set(this, Math.max(0, Math.min(ms, left)), now);
   }
 
   /**
@@ -203,6 +261,12 @@ export class Hold extends Link<Renewable> implements Renewable {
 
   private finish(): void {
     this.over = true;
-    this.around.scheduler.delete(this);
+    this.setup.scheduler.delete(this);
   }
+}
+
+/** Where a value of somebody else is, nothing of ours is left. */
+function lostIfForeign(error: LockStoreError): { readonly outcome: 'lost' } {
+  if (error.foreign) return { outcome: 'lost' };
+  throw error;
 }

@@ -1,197 +1,227 @@
+/** The callers of one name in this process, and what the process does at the store for them. */
+import { Chain } from '../base/chain.js';
 import type { Clock } from '../base/clock.js';
-import { Deadlines } from '../base/deadlines.js';
+import type { LockBusyReason, LockLostReason, LockStoreError } from '../base/errors.js';
 import type { LockNotice } from '../store/lock-operation.js';
-import { CLAIM_WINDOW } from '../store/lock-state.js';
-import type { LockStore } from '../store/lock-store.js';
-import { RenewalScheduler } from '../validity/renewal-scheduler.js';
-import { AbortWatch } from './abort-watch.js';
-import { Agent } from './agent.js';
-import { Caller, type Request } from './caller.js';
-import { Farewell } from './farewell.js';
-import { HoldTimes } from './hold-times.js';
-import type { LossListener, Surroundings } from './surroundings.js';
-import type { Tenure } from './tenure.js';
-import { commandTimeout } from './terms.js';
-import { Waiting } from './waiting.js';
+import type { Attempt, AttemptOwner } from './attempt.js';
+import { Attempts } from './attempts.js';
+import { firstFor, heirOf, waitLeftFor, type Caller, type InTheWay } from './caller.js';
+import type { Hold } from './hold.js';
+import { leaseOf, type Lease, type LeaseOwner } from './lease.js';
+import { Leases } from './leases.js';
+import type { LineSetup } from './line-setup.js';
 
-// How many agents of idle names are kept beside those in use.
-const KEPT_IDLE = 256;
+const RELEASED = Promise.resolve('released' as const);
 
-/** What a caller is told of an error that it is refused with. */
-export type Explanation = (error: Error) => Error;
-
-/** Someone beside the agents whom notices are for. */
-export interface Hearer {
-  readonly id: string;
-  notice(notice: LockNotice): void;
-  /** A connection is back, or notices can be heard now: who waits asks again. */
-  wake(): void;
-  /** The process shuts down: who waits is sent away. */
-  close(): void;
-}
-
-/** All waiting and holding of this process at one store: an agent per name in use. */
-export class Line {
-  readonly around: Surroundings;
-  /** Notices that named nothing alive of this session; anybody may publish, so they change nothing. */
-  ignoredNotices = 0;
-  private readonly agents = new Map<string, Agent>();
-  /** How many of them have something to do. */
-  private busy = 0;
-  private readonly hearers = new Map<string, Hearer>();
-  private hurried = false;
-  private closing = false;
-  private readonly onDrained = new Set<() => void>();
+/**
+ * The line of one name: its callers are served first come first served, and the line alone acquires, renews and
+ * releases for them at the store. An exclusive hold goes from caller to caller without the store, as long as
+ * {@link Leases.mayGoOn} allows it.
+ */
+export class Line implements AttemptOwner, LeaseOwner {
+  /** Whether it has neither callers nor anything at the store; {@link Lines} keeps this. */
+  idle = true;
+  private readonly callers = new Chain<Caller>();
+  private readonly attempts: Attempts;
+  private readonly leases: Leases;
 
   constructor(
-    private readonly store: LockStore,
-    private readonly clock: Clock,
-    random: () => number = Math.random,
-    onLost: LossListener = () => undefined,
+    readonly name: string,
+    private readonly setup: LineSetup,
+    /** Told when it has neither callers nor anything at the store. */
+    private readonly onIdle: (line: Line) => void,
+    private readonly onLost: (lease: Lease, reason: LockLostReason) => void,
   ) {
-    this.around = {
-      store,
-      clock,
-      scheduler: new RenewalScheduler(clock, random),
-      farewell: new Farewell(store, clock),
-      aborts: new AbortWatch(),
-      patience: new Deadlines(clock),
-      waiting: new Waiting(clock),
-      holdTimes: new HoldTimes(),
-      onLost,
-      random,
-    };
-    store.listen({
-      notice: (name, notice) => this.hear(name, notice),
-      wake: () => this.wake(),
-      ignored: () => (this.ignoredNotices += 1),
-    });
+    this.leases = new Leases(setup.clock);
+    this.attempts = new Attempts(name, setup, this);
   }
 
-  /** Waits in line for what `leaseOn` makes of the grant; rejects with LockBusyError, LockStoreError or LockUsageError. */
-  acquire<L>(request: Request, leaseOn: (tenure: Tenure) => L, explained?: Explanation): Promise<L> {
-    // No promise of ours stands between the grant and whoever waits for it: each costs about as much as a hand-off.
-    return new Promise((resolve, reject) => {
-      const refuse = explained ? (error: Error): void => reject(explained(error)) : reject;
-      const asked = this.hurried && request.leavesAtShutdown ? askingOnce(request) : request;
-      this.admit(new Caller(asked, this.around.clock, (tenure) => resolve(leaseOn(tenure)), refuse));
-    });
+  get clock(): Clock {
+    return this.setup.clock;
   }
 
-  private admit(caller: Caller): void {
-    const { signal, name } = caller.request;
-    if (this.closing || signal?.aborted) return caller.refuse(this.closing ? 'closed' : 'aborted');
-    let agent = this.agents.get(name);
-    if (!agent) this.agents.set(name, (agent = new Agent(name, this.around, this.onIdle)));
-    if (agent.idle) {
-      agent.idle = false;
-      this.busy += 1;
-    }
-    agent.admit(caller);
-  }
-
-  /** Whether somebody awaits a lock, or that a latch opens. */
-  get awaited(): boolean {
-    if (this.hearers.size > 0) return true;
-    for (const agent of this.agents.values()) if (agent.waitedFor) return true;
-    return false;
-  }
-
-  /** The servers are about to close: callers that leave then are sent away, and later ones ask once. */
-  hurry(): void {
-    this.hurried = true;
-    for (const agent of [...this.agents.values()]) agent.closeLine(false);
-  }
-
-  /** Whether anybody holds a lock or waits for one. */
-  get inUse(): boolean {
-    return this.busy > 0;
-  }
-
-  /** Grants go on; resolves when nobody holds or waits, or after `grace` ms. */
-  async drain(grace: number): Promise<void> {
-    const end = this.clock.now() + grace;
-    while (this.busy > 0 && this.clock.now() < end) {
-      await this.drained(end - this.clock.now());
-      // Work that takes one lock after another comes back before the event loop turns.
-      await new Promise<void>((turned) => this.clock.breathe(turned));
+  /** Has a caller who just came stand in line, or refuses it. */
+  admit(caller: Caller): void {
+    const { since: now } = caller;
+    const { terms, wait, maxWaiters } = caller.request;
+    const { size } = this.callers;
+    const busy = this.leases.excludes(terms, now) || this.attempts.precede(this.callers, terms);
+    const otherKind = this.leases.otherThan(terms.capacity, now);
+    // A holder that does not hear that others wait would not let them have their turn.
+    if (busy || size > 0) this.setup.store.subscribe();
+    if (otherKind !== undefined) caller.refuseKind(otherKind);
+    else if (wait === 0 && busy) this.turnAway(caller, 'held');
+    else if (size >= maxWaiters) caller.refuse('full', undefined, this.setup.holdTimes.typical(terms.who));
+    else {
+      this.callers.add(caller);
+      this.pump(now);
+      if (!caller.linked) return;
+      caller.stand(this.setup.waiting, (reason) => this.leave(caller, reason));
+      if (busy || size > 0) this.setup.waiting.keep(); // the attempt of one who is alone does so when it has to wait
     }
   }
 
-  /** No new grants; who waits is sent away; who works keeps its lease for `grace` ms; then all is released. */
-  async close(grace: number): Promise<void> {
-    if (this.closing) return;
-    this.closing = true;
-    for (const agent of [...this.agents.values()]) agent.closeLine();
-    for (const hearer of [...this.hearers.values()]) hearer.close();
-    if (this.busy > 0) await this.drained(grace);
-    for (const agent of [...this.agents.values()]) agent.closeTenures();
-    await this.within(commandTimeout(Infinity), this.around.farewell.settled());
-    this.around.farewell.close();
-    this.around.scheduler.close();
-    this.around.patience.close();
-    this.around.waiting.close();
+  /** Whether the notice was for something that is alive here. */
+  notice(notice: LockNotice): boolean {
+    const hearer = this.attempts.withId(notice.id) ?? this.leases.withId(notice.id);
+    hearer?.notice(notice);
+    return hearer !== undefined;
   }
 
-  /** Who can be sent away (`close`) is so at once when the process shuts down already. */
-  register(hearer: Hearer): void {
-    this.hearers.set(hearer.id, hearer);
-    if (this.closing) hearer.close();
+  /** A connection is back, or notices can be heard now: attempts ask again, and holds check whether others wait. */
+  wake(): void {
+    this.attempts.wake();
+    if (this.callers.first) this.leases.checkContended();
   }
 
-  forget(id: string): void {
-    this.hearers.delete(id);
+  /** Whether callers stand in line. */
+  get waitedFor(): boolean {
+    return this.callers.first !== undefined;
   }
 
-  private readonly onIdle = (agent: Agent): void => {
-    if (agent.idle) return;
-    agent.idle = true;
-    this.busy -= 1;
-    if (this.busy === 0 && this.onDrained.size > 0) this.tellDrained();
-    // A name that is used again soon finds its agent; what is idle beside that is little.
-    if (this.agents.size <= 2 * this.busy + KEPT_IDLE) return;
-    for (const each of [...this.agents.values()]) if (each.idle) this.agents.delete(each.name);
+  /** Sends waiting callers away: all of them, or those that leave when the servers are about to close. */
+  sendAway(all = true): void {
+    for (let caller = this.callers.first, after; caller; caller = after) {
+      after = caller.after;
+      if (!all && !caller.request.leavesAtShutdown) continue;
+      this.callers.remove(caller);
+      caller.refuse('closed');
+    }
+    this.pump();
+  }
+
+  /** Takes the lock from whoever still works under it. */
+  closeLeases(): void {
+    for (const lease of [...this.leases.all]) {
+      lease.lose('closed');
+      void this.giveBack(lease.hold);
+    }
+  }
+
+  waitLeft(attempt: Attempt): number {
+    return attempt.terms.once ? 0 : waitLeftFor(this.callers, attempt.terms);
+  }
+
+  granted(attempt: Attempt, hold: Hold, now: number): void {
+    this.attempts.remove(attempt);
+    this.leases.beginHandOffs();
+    const next = firstFor(this.callers, hold.terms);
+    if (next) this.give(hold, next, now, false);
+    else void this.giveBack(hold);
+    this.pump(now);
+  }
+
+  busy(attempt: Attempt, who: string, retryAfter: number): void {
+    const caller = this.endOf(attempt, true);
+    if (caller) this.refuse(caller, 'held', { who, left: retryAfter });
+    this.pump();
+  }
+
+  otherKind(attempt: Attempt, capacity: number): void {
+    this.endOf(attempt)?.refuseKind(capacity);
+    this.pump();
+  }
+
+  failed(attempt: Attempt, error: LockStoreError): void {
+    this.endOf(attempt)?.fail(error);
+    this.pump();
+  }
+
+  spent(attempt: Attempt): void {
+    this.attempts.remove(attempt);
+    this.pump();
+  }
+
+  readonly lost = (hold: Hold, reason: LockLostReason): void => {
+    this.leases.get(hold)?.lose(reason);
+    this.leases.delete(hold);
+    // A revoked hold stays taken until the work gives it back, or until its deadline.
+    if (reason !== 'revoked' && reason !== 'taken') void hold.release();
+    this.pump();
   };
 
-  private drained(grace: number): Promise<void> {
-    return this.within(grace, new Promise<void>((drained) => this.onDrained.add(drained)));
+  /** The caller is done: the next of this process has the lock at once, or the store has it back. */
+  released(lease: Lease, keep: number, done: number, now: number): Promise<'released' | 'expired'> {
+    const { hold } = lease;
+    if (this.leases.get(hold) !== lease) return hold.release(keep, done, now);
+    this.setup.holdTimes.add(lease.who, now - lease.since);
+    const next = keep > 0 || done > 0 ? undefined : this.nextFor(hold, now);
+    if (!next) return this.giveBack(hold, keep, done, now);
+    if (this.leases.handOff(now)) this.give(hold, next, now, true);
+    else this.leases.breathe(hold, () => this.handOn(hold));
+    return RELEASED;
   }
 
-  private tellDrained(): void {
-    for (const drained of this.onDrained) drained();
-    this.onDrained.clear();
+  leaseLost(lease: Lease, reason: LockLostReason): void {
+    this.onLost(lease, reason);
   }
 
-  private wake(): void {
-    for (const hearer of [...this.hearers.values()]) hearer.wake();
-    for (const agent of this.agents.values()) agent.wake();
+  downgraded(reading: Lease): void {
+    this.leases.set(reading);
+    this.pump();
   }
 
-  private hear(name: string, notice: LockNotice): void {
-    if (this.agents.get(name)?.notice(notice)) return;
-    const hearer = this.hearers.get(notice.id);
-    if (hearer) return hearer.notice(notice);
-    this.ignoredNotices += 1;
-    if (notice.kind !== 'granted') return;
-    // A grant for an attempt that nobody waits for any more is given back; for a forged one this is nothing.
-    const ttl = Math.min(notice.span, CLAIM_WINDOW) / 1_000;
-    const end = this.clock.now() + ttl;
-    void this.around.farewell.send({ name, id: notice.id, used: 0, keep: 0, done: 0, ttl, end, doubt: 0 });
+  /** After the event loop has turned: the caller who was next may be gone, and the hold too. */
+  private handOn(hold: Hold): void {
+    const now = this.clock.now();
+    const next = this.nextFor(hold, now);
+    if (next) this.give(hold, next, now, true);
+    else void this.giveBack(hold);
+    this.pump();
   }
 
-  /** Waits for `work`, up to `ms`; leaves no timer. */
-  private within(ms: number, work: Promise<unknown>): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.clock.after(ms, resolve);
-      void work.then(() => {
-        cancel();
-        resolve();
-      });
-    });
+  private give(hold: Hold, caller: Caller, now: number, handedOn: boolean): void {
+    this.callers.remove(caller);
+    const lease = leaseOf(hold, caller.request, now, handedOn, this);
+    this.leases.set(lease);
+    caller.serve(lease);
   }
-}
 
-/** The same request of a caller that does not wait. */
-function askingOnce(request: Request): Request {
-  return { ...request, hurried: true, wait: 0, terms: { ...request.terms, once: true } };
+  private giveBack(hold: Hold, keep?: number, done?: number, now?: number): Promise<'released' | 'expired'> {
+    const answer = hold.release(keep, done, now); // what follows is done while it is on its way
+    this.leases.delete(hold);
+    this.pump();
+    return answer;
+  }
+
+  /** Who may have the hold now without asking the store. */
+  private nextFor(hold: Hold, now: number): Caller | undefined {
+    const heir = heirOf(this.callers, hold.terms);
+    return heir && this.leases.mayGoOn(hold, now) ? heir : undefined;
+  }
+
+  private pump(now = this.clock.now()): void {
+    this.attempts.cover(this.callers, this.leases.handsOnAt(now));
+    if (this.callers.first === undefined && this.attempts.none && this.leases.none) this.onIdle(this);
+  }
+
+  /** The attempt ended without a grant: the caller who is told of it, out of the line. */
+  private endOf(attempt: Attempt, onlyOnce = false): Caller | undefined {
+    this.attempts.remove(attempt);
+    const caller = firstFor(this.callers, attempt.terms, onlyOnce);
+    if (caller) this.callers.remove(caller);
+    return caller;
+  }
+
+  private leave(caller: Caller, reason: 'timeout' | 'aborted'): void {
+    if (!this.callers.remove(caller)) return;
+    const { terms, wait } = caller.request;
+    const command = reason === 'timeout' ? this.attempts.find(terms)?.command : undefined;
+    const trouble = command?.troubleSince(caller.since);
+    if (trouble) caller.fail(trouble);
+    else this.turnAway(caller, reason === 'timeout' && wait === 0 ? 'held' : reason);
+    this.pump();
+  }
+
+  /** Says who is in the way: somebody of this process, or whom the store named. */
+  private turnAway(caller: Caller, reason: LockBusyReason): void {
+    const ours = this.leases.holderAt(this.clock.now());
+    this.refuse(caller, reason, ours ?? this.attempts.holderFor(caller.request.terms));
+  }
+
+  private refuse(caller: Caller, reason: LockBusyReason, inTheWay: InTheWay): void {
+    // The work of the holder is what a new try waits for, if this process knows such work.
+    const typical = this.setup.holdTimes.typical(inTheWay.who, caller.request.terms.who);
+    caller.refuse(reason, inTheWay, typical);
+  }
 }

@@ -1,7 +1,6 @@
 import { shown } from '../base/duration.js';
-import { LockBusyError, LockUsageError } from '../base/errors.js';
-import type { Request } from '../line/caller.js';
-import type { Explanation } from '../line/line.js';
+import { type Explanation, LockBusyError, LockUsageError } from '../base/errors.js';
+import type { Request } from '../line/request.js';
 import { BaseLock } from './base-lock.js';
 import { ORIGIN, type WithOrigin } from './hidden-options.js';
 import {

@@ -1,8 +1,7 @@
 import { shown } from '../base/duration.js';
-import { LockBusyError, LockStoreError, LockUsageError } from '../base/errors.js';
+import { type Explanation, LockBusyError, LockStoreError, LockUsageError } from '../base/errors.js';
 import type { Clock, CancelTimer } from '../base/clock.js';
-import type { Request } from '../line/caller.js';
-import type { Explanation } from '../line/line.js';
+import type { Request } from '../line/request.js';
 import { ORIGIN, type WithOrigin } from './hidden-options.js';
 import {
   LeaseBundle,

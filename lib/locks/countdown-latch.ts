@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type Duration, shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
-import { LatchWatch, otherRound } from '../line/latch-watch.js';
-import { micros } from '../line/terms.js';
+import { otherRound } from '../line/latch-wait.js';
+import { micros } from '../store/server-clock.js';
 import type { LatchAnswer, LatchOperation } from '../store/latch-machine.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { LockContext } from './lease-handle.js';
@@ -122,12 +122,11 @@ export class StoreLatch implements CountDownLatch {
     const { line, settings } = this.context;
     const wait = settings.waitOf(options as UsingOptions);
     const signal = abortSignal(options.signal, this.name);
-    const watch = new LatchWatch(line, this.name, this.round, wait, signal);
-    return watch.opened;
+    return line.opened(this.name, this.round, wait, signal);
   }
 
   private ask(operation: LatchOperation): Promise<LatchAnswer> {
-    return this.context.line.around.store.latch(this.name, operation, PATIENCE);
+    return this.context.line.setup.store.latch(this.name, operation, PATIENCE);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type LockLostReason, LockBusyError, LockLostError } from '../base/errors.js';
+import { LockBusyError, LockLostError, type LockLostReason } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import { LeaseHandle, type LockContext } from './lease-handle.js';
 import type { Lease } from './lease.js';

@@ -2,8 +2,8 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Clock, CancelTimer } from '../base/clock.js';
 import { shown } from '../base/duration.js';
 import { LockLostError, LockUsageError, type LockStoreError } from '../base/errors.js';
-import type { Line } from '../line/line.js';
-import type { ReleaseTerms, Tenure } from '../line/tenure.js';
+import type { Lease as LineLease } from '../line/lease.js';
+import type { Lines } from '../line/lines.js';
 import { checkOptions } from './checks.js';
 import type { HeldLeases, LockMode, OwnLease } from './held-leases.js';
 import type { CallOrigin } from './hidden-options.js';
@@ -13,9 +13,15 @@ import { namesFor, OPTIONS } from './option-table.js';
 import type { SelfWaitHints } from './self-wait-hints.js';
 import { Turns, type Patience } from './turns.js';
 
+/** How a lease may be given back. Spans are milliseconds; 0 for not. */
+export interface ReleaseTerms {
+  readonly keep: number;
+  readonly done: number;
+}
+
 /** What the locks of one registration share. Two leases with the same one are of the same registration. */
 export interface LockContext {
-  readonly line: Line;
+  readonly line: Lines;
   readonly settings: LockSettings;
   readonly held: HeldLeases<NamedLease>;
   readonly clock: Clock;
@@ -32,7 +38,7 @@ class Entries {
   whenOver: (() => void) | undefined;
 
   constructor(name: string, context: LockContext) {
-    this.turns = new Turns(name, context.line.around);
+    this.turns = new Turns(name, context.line.setup.waiting);
   }
 
   end(): void {
@@ -116,7 +122,7 @@ export class LeaseHandle extends NamedLease {
   private leaving: Promise<'released' | 'expired'> | undefined;
 
   constructor(
-    readonly tenure: Tenure,
+    readonly tenure: LineLease,
     readonly context: LockContext,
   ) {
     super();
@@ -202,7 +208,7 @@ export class LeaseHandle extends NamedLease {
         `The lease of '${this.name}' is not a writer's: there is nothing to downgrade.`,
       );
     this.assertHeld();
-    const { tenure, done } = this.tenure.downgrade(1);
+    const { lease: tenure, done } = this.tenure.downgrade(1);
     this.reading = new ReadLease(tenure, this.context);
     this.reading.entries = this.entries; // those who were let in go on as readers
     this.reading.leaving = this.leaving; // and when they have ended, a release that was asked for takes place
@@ -214,7 +220,7 @@ export class LeaseHandle extends NamedLease {
 
   private giveBack(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
     this.cancelTimer?.();
-    return this.tenure.release(terms);
+    return this.tenure.release(terms?.keep, terms?.done);
   }
 
   /** The deadline may move: looks again when it was to pass. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import { Line } from '../line/line.js';
+import { Lines } from '../line/lines.js';
 import type { LockStore } from '../store/lock-store.js';
 import type { StoreFindings } from '../store/store-findings.js';
 import { AllOf, locksIn } from './all-of.js';
@@ -43,7 +43,7 @@ export class LockService {
     private readonly log: LockLog,
   ) {
     this.losses = new LossLog(store, clock, log);
-    const line = new Line(store, clock, Math.random, this.losses.lost);
+    const line = new Lines(store, clock, Math.random, this.losses.lost);
     const hints = new SelfWaitHints(clock, (message) => log.warn(message));
     this.context = { line, settings, held: new HeldLeases(), clock, hints };
     this.inspector = new Inspector(store, log);

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
-import type { Request } from '../line/caller.js';
+import type { Request } from '../line/request.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { UsingOptions } from './lock.js';
 import type { LockServiceOptions } from './lock-options.js';

@@ -1,6 +1,6 @@
 import { wallTime, type CancelTimer, type Clock } from '../base/clock.js';
 import type { LockLostReason } from '../base/errors.js';
-import type { Tenure } from '../line/tenure.js';
+import type { Lease } from '../line/lease.js';
 import type { LockStore } from '../store/lock-store.js';
 
 // A thousand leases may be lost in one moment, by a failover. The log is for people.
@@ -22,7 +22,7 @@ export class LossLog {
   ) {}
 
   /** A lease was lost: what a line calls. It never throws, whatever the log does. */
-  readonly lost = (tenure: Tenure, reason: LockLostReason): void => {
+  readonly lost = (lease: Lease, reason: LockLostReason): void => {
     const now = this.clock.now();
     if (now - this.windowBegan >= WINDOW && !this.cancelSummary) {
       this.windowBegan = now;
@@ -30,7 +30,7 @@ export class LossLog {
     }
     if (this.said < MOST) {
       this.said += 1;
-      void this.say(tenure, reason).catch(() => undefined);
+      void this.say(lease, reason).catch(() => undefined);
       return;
     }
     this.unsaid.set(reason, (this.unsaid.get(reason) ?? 0) + 1);
@@ -42,18 +42,18 @@ export class LossLog {
     if (this.cancelSummary) this.summarize();
   }
 
-  private async say(tenure: Tenure, reason: LockLostReason): Promise<void> {
-    const since = new Date(wallTime() - tenure.age).toISOString();
-    const text = `${tenure.lossText(reason)} It was held by ${tenure.wish.who} since ${since}.`;
-    this.log.warn(`${text}${await this.epilogue(tenure, reason)}`);
+  private async say(lease: Lease, reason: LockLostReason): Promise<void> {
+    const since = new Date(wallTime() - lease.age).toISOString();
+    const text = `${lease.lossText(reason)} It was held by ${lease.who} since ${since}.`;
+    this.log.warn(`${text}${await this.epilogue(lease, reason)}`);
   }
 
   /** What follows from the loss, or who has the lock now, as far as the store tells. */
-  private async epilogue(tenure: Tenure, reason: LockLostReason): Promise<string> {
+  private async epilogue(lease: Lease, reason: LockLostReason): Promise<string> {
     if (reason === 'closed')
       return ' Its work was still running: raise shutdownGrace, or let the work end when its lease is lost.';
     if (reason !== 'taken' && reason !== 'expired') return '';
-    const { name, hold } = tenure;
+    const { name, hold } = lease;
     const reading = await this.store.read(name, ASK_PATIENCE).catch(() => undefined);
     if (!reading) return ' Who has the lock now is not known: the store did not answer.';
     const { state, now } = reading;

@@ -1,6 +1,6 @@
 import { checkName } from '../base/name.js';
-import type { Request } from '../line/caller.js';
-import type { Explanation } from '../line/line.js';
+import type { Request } from '../line/request.js';
+import type { Explanation } from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { LockStore } from '../store/lock-store.js';
 import { BaseLock } from './base-lock.js';

@@ -1,6 +1,5 @@
 import { LockBusyError, type LockBusyReason, type LockLostError } from '../base/errors.js';
-import type { Surroundings } from '../line/surroundings.js';
-import { Watch } from '../line/watch.js';
+import { Wait, type Waiting } from '../line/wait.js';
 
 /** How long an entry waits for its siblings. */
 export interface Patience {
@@ -21,7 +20,7 @@ export class Turns {
 
   constructor(
     private readonly name: string,
-    private readonly around: Surroundings,
+    private readonly waits: Waiting,
   ) {}
 
   /** Whether somebody has the turn. */
@@ -34,7 +33,7 @@ export class Turns {
    * what `loss` tells of the lease meanwhile, since the sibling at work may never end.
    */
   take({ wait, signal }: Patience, loss: Loss): Promise<() => void> {
-    const { clock } = this.around;
+    const { clock } = this.waits;
     const end = (): void => this.next();
     const since = clock.now();
     return new Promise((resolve, reject) => {
@@ -48,8 +47,8 @@ export class Turns {
         reject(this.busy(reason, Math.round(clock.now() - since), signal));
       };
       if (wait === 0) return reject(this.busy('held', 0, signal));
-      const watch = new Watch(this.around, since + wait, signal, true, leave);
-      this.around.waiting.keep();
+      const watch = new Wait(this.waits, since + wait, signal, true, leave);
+      this.waits.keep();
       const forget = loss.onLoss(() => {
         if (!loss.loss) return;
         finish();

@@ -2,7 +2,7 @@ import type { AnswerTo, LockNotice, LockOperation } from './lock-operation.js';
 import type { LatchAnswer, LatchOperation } from './latch-machine.js';
 import type { LockState } from './lock-state.js';
 import type { StoreFindings } from './store-findings.js';
-import type { ServerSample } from './server-sample.js';
+import type { ServerSample } from './server-clock.js';
 
 /** An answer with the local points of time that bracket it (milliseconds of the injected clock). */
 export type Answered<O extends LockOperation> = AnswerTo<O> & {
@@ -73,4 +73,16 @@ export interface LockStore {
   keepAlive(on: boolean): void;
   /** Closes the connections it opened, and only those. */
   close(): Promise<void>;
+}
+
+/** Completes a store's answer, which is its own and new, in place: a copy costs more than the machine itself. */
+export function answeredAt<O extends LockOperation>(
+  answer: AnswerTo<O>,
+  sentAt: number,
+  receivedAt: number,
+): Answered<O> {
+  const answered = answer as { sentAt?: number; receivedAt?: number };
+  answered.sentAt = sentAt;
+  answered.receivedAt = receivedAt;
+  return answer as Answered<O>;
 }

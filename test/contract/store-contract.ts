@@ -1,7 +1,7 @@
 import { LockStoreError } from '../../lib/base/errors.js';
 import { emptyState, WHOLE } from '../../lib/store/lock-state.js';
 import type { LockStore } from '../../lib/store/lock-store.js';
-import { serverTimeAtLeast } from '../../lib/store/server-sample.js';
+import { serverTimeAtLeast } from '../../lib/store/server-clock.js';
 import { Ear } from './ear.js';
 import { MS, Peer } from './peer.js';
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { SystemClock } from '../../lib/base/clock.js';
-import { Line } from '../../lib/line/line.js';
-import type { Tenure } from '../../lib/line/tenure.js';
+import { Lines } from '../../lib/line/lines.js';
+import type { Lease } from '../../lib/line/lease.js';
 import { WHOLE, type LockState } from '../../lib/store/lock-state.js';
 import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
@@ -17,16 +17,16 @@ const TTL = 10_000;
 /** One process: its line, at a store of its own. */
 class Party {
   readonly store: RedisStore;
-  readonly line: Line;
+  readonly line: Lines;
 
   constructor(url: string, namespace: string) {
     const clock = new SystemClock();
     const settings = { namespace, fenceMemory: 60_000, process: 'test:1', clock };
     this.store = new RedisStore(new ClientRecipe(url), settings);
-    this.line = new Line(this.store, clock);
+    this.line = new Lines(this.store, clock);
   }
 
-  acquire(name: string, renews = true): Promise<Tenure> {
+  acquire(name: string, renews = true): Promise<Lease> {
     const terms = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 500, once: false, who: 'test:1' };
     const patience = { wait: TTL, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
     return this.line.acquire({ name, terms, renews, ...patience }, (tenure) => tenure);
@@ -44,8 +44,8 @@ describeWithRealRedis('a forged notice', () => {
   let redis: RunningRedis, forger: Redis;
   let name: string;
   let holder: Party, waiter: Party;
-  let held: Tenure;
-  let waiting: Promise<Tenure>;
+  let held: Lease;
+  let waiting: Promise<Lease>;
   let granted: boolean;
 
   beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { SystemClock } from '../../lib/base/clock.js';
-import { Line } from '../../lib/line/line.js';
-import type { Tenure } from '../../lib/line/tenure.js';
+import { Lines } from '../../lib/line/lines.js';
+import type { Lease } from '../../lib/line/lease.js';
 import { WHOLE } from '../../lib/store/lock-state.js';
 import { MemoryServer } from '../../lib/store/memory/memory-server.js';
 import { newSession } from '../../lib/store/session-id.js';
@@ -13,27 +13,27 @@ const CLAIM = 2_000;
 describe('a pushed grant', () => {
   const clock = new SystemClock();
   let stores: [WaywardStore, WaywardStore];
-  let lines: [Line, Line];
+  let lines: [Lines, Lines];
 
   beforeEach(() => {
     const server = new MemoryServer(clock);
     const open = () => new WaywardStore(server, newSession(), clock);
     stores = [open(), open()];
-    lines = [new Line(stores[0], clock), new Line(stores[1], clock)];
+    lines = [new Lines(stores[0], clock), new Lines(stores[1], clock)];
   });
   afterEach(async () => {
     await Promise.all(lines.map((line) => line.close(0)));
     await Promise.all(stores.map((store) => store.close()));
   });
 
-  function acquire(line: Line): Promise<Tenure> {
+  function acquire(line: Lines): Promise<Lease> {
     const terms = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 500, once: false, who: 'test:1' };
     const patience = { wait: 5_000, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
     return line.acquire({ name: 'name', terms, renews: true, ...patience }, (tenure) => tenure);
   }
 
   /** What the second process sent after it was pushed the lock; `work` begins as soon as it has it. */
-  async function sentAfterPush(work: (tenure: Tenure) => unknown): Promise<string[]> {
+  async function sentAfterPush(work: (tenure: Lease) => unknown): Promise<string[]> {
     const [[, store], [one, two]] = [stores, lines];
     const held = await acquire(one);
     const waiting = acquire(two);
@@ -49,7 +49,7 @@ describe('a pushed grant', () => {
   }
 
   it('is confirmed when the work has begun', async () => {
-    let tenure: Tenure | undefined;
+    let tenure: Lease | undefined;
     let sentAtOnce = -1;
     const [, store] = stores;
     const sent = await sentAfterPush((granted) => {
@@ -71,7 +71,7 @@ describe('a pushed grant', () => {
   });
 
   it('is confirmed for the caller to whom it was handed on in the same moment', async () => {
-    const next = new Promise<Tenure>((resolve, reject) => {
+    const next = new Promise<Lease>((resolve, reject) => {
       void sentAfterPush((tenure) => {
         const following = acquire(lines[1]);
         void tenure.release();

@@ -1,5 +1,5 @@
 import { SystemClock } from '../../lib/base/clock.js';
-import { Line } from '../../lib/line/line.js';
+import { Lines } from '../../lib/line/lines.js';
 import { WHOLE } from '../../lib/store/lock-state.js';
 import type { Answered } from '../../lib/store/lock-store.js';
 import type { RenewOperation } from '../../lib/store/lock-operation.js';
@@ -11,20 +11,20 @@ import { WaywardStore } from '../support/wayward-store.js';
 describe('the news that others wait', () => {
   const clock = new SystemClock();
   let stores: [WaywardStore, WaywardStore];
-  let lines: [Line, Line];
+  let lines: [Lines, Lines];
 
   beforeEach(() => {
     const server = new MemoryServer(clock);
     const open = () => new WaywardStore(server, newSession(), clock);
     stores = [open(), open()];
-    lines = [new Line(stores[0], clock), new Line(stores[1], clock)];
+    lines = [new Lines(stores[0], clock), new Lines(stores[1], clock)];
   });
   afterEach(async () => {
     await Promise.all(lines.map((line) => line.close(0)));
     await Promise.all(stores.map((store) => store.close()));
   });
 
-  function acquire(line: Line) {
+  function acquire(line: Lines) {
     const terms = { units: WHOLE, capacity: WHOLE, ttl: 10_000, guard: 500, once: false, who: 'test:1' };
     const patience = { wait: 5_000, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
     return line.acquire({ name: 'name', terms, renews: true, ...patience }, (tenure) => tenure);

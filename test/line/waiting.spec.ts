@@ -1,8 +1,7 @@
 import { getEventListeners } from 'node:events';
-import { Line } from '../../lib/line/line.js';
-import { LatchWatch } from '../../lib/line/latch-watch.js';
-import type { Request } from '../../lib/line/caller.js';
-import type { Tenure } from '../../lib/line/tenure.js';
+import { Lines } from '../../lib/line/lines.js';
+import type { Request } from '../../lib/line/request.js';
+import type { Lease } from '../../lib/line/lease.js';
 import { LockSettings } from '../../lib/locks/lock-settings.js';
 import { MemoryServer } from '../../lib/store/memory/memory-server.js';
 import { MemoryStore } from '../../lib/store/memory/memory-store.js';
@@ -11,15 +10,15 @@ import { failureOf } from '../support/eventually.js';
 import { HandClock } from '../support/hand-clock.js';
 
 describe('callers who wait', () => {
-  let clock: HandClock, line: Line;
+  let clock: HandClock, line: Lines;
   const settings = new LockSettings({});
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   const take = (more: Partial<Request> = {}) =>
-    line.acquire<Tenure>({ ...settings.request('name', {}, undefined), ...more }, (tenure) => tenure);
+    line.acquire<Lease>({ ...settings.request('name', {}, undefined), ...more }, (tenure) => tenure);
 
   beforeEach(() => {
     clock = new HandClock();
-    line = new Line(new MemoryStore(new MemoryServer(clock), newSession(), clock), clock);
+    line = new Lines(new MemoryStore(new MemoryServer(clock), newSession(), clock), clock);
   });
   afterEach(() => line.close(0));
 
@@ -91,12 +90,12 @@ describe('callers who wait', () => {
   });
 
   it('at a latch do so too, and share one listener of one signal', async () => {
-    await line.around.store.latch('gate', { kind: 'set', round: '', count: 1, ttl: 60_000_000 }, 1_000);
+    await line.setup.store.latch('gate', { kind: 'set', round: '', count: 1, ttl: 60_000_000 }, 1_000);
     const { signal } = new AbortController();
-    const waiting = Array.from({ length: 20 }, () => new LatchWatch(line, 'gate', '', 5_000, signal).opened);
+    const waiting = Array.from({ length: 20 }, () => line.opened('gate', '', 5_000, signal));
     await turn();
     expect([clock.alive, getEventListeners(signal, 'abort').length]).toEqual([true, 1]);
-    await line.around.store.latch('gate', { kind: 'down', round: '', id: '1' }, 1_000);
+    await line.setup.store.latch('gate', { kind: 'down', round: '', id: '1' }, 1_000);
     await Promise.all(waiting);
     expect([clock.alive, getEventListeners(signal, 'abort').length]).toEqual([false, 0]);
   });

@@ -22,7 +22,7 @@ export const lineMutants: readonly Mutant[] = [
     file: 'lib/line/hold.ts',
     text: '// Unknown is neither',
     becomes:
-      'this.deadline = Math.max(this.deadline, leaseDeadline(this.around.clock.now(), ttl));\n      // Unknown is neither',
+      'this.deadline = Math.max(this.deadline, leaseDeadline(this.setup.clock.now(), ttl));\n      // Unknown is neither',
     specs: SIMULATION,
   },
   {
@@ -41,10 +41,10 @@ export const lineMutants: readonly Mutant[] = [
   },
   {
     bug: 'a push is believed without a sample of the server’s clock',
-    file: 'lib/validity/deadline.ts',
+    file: 'lib/store/server-clock.ts',
     text: 'if (!sample) return undefined;',
     becomes: 'if (!sample) return leaseDeadline(receivedAt, notice.span / 1_000);',
-    specs: ['test/validity/deadline.spec.ts'],
+    specs: ['test/store/server-clock.spec.ts'],
   },
   {
     bug: 'a push is believed without the seal of its attempt',
@@ -69,11 +69,11 @@ export const lineMutants: readonly Mutant[] = [
   },
   {
     bug: 'a downgraded lease stops being exclusive only at the answer',
-    file: 'lib/line/tenure.ts',
-    text: "this.ended ??= { at: this.clock.now(), reason: 'released' };\n    const { hold, wish",
+    file: 'lib/line/lease.ts',
+    text: "    this.ended ??= { at: owner.clock.now(), reason: 'released' };\n    const lease",
     becomes:
-      "const end = () => (this.ended ??= { at: this.clock.now(), reason: 'released' });\n" +
-      '    queueMicrotask(() => void done.then(end));\n    const { hold, wish',
+      "    const end = () => (this.ended ??= { at: owner.clock.now(), reason: 'released' });\n" +
+      '    queueMicrotask(() => void done.then(end));\n    const lease',
     specs: UNSURE,
   },
   {
@@ -85,14 +85,14 @@ export const lineMutants: readonly Mutant[] = [
   },
   {
     bug: '`late` is taken for lost',
-    file: 'lib/line/renew-command.ts',
+    file: 'lib/line/hold.ts',
     text: "if (answer.outcome === 'late') throw new",
-    becomes: "if (answer.outcome === 'late') return { outcome: 'lost' };\n  if (ttl < 0) throw new",
+    becomes: "if (answer.outcome === 'late') return { outcome: 'lost' };\n    if (ttl < 0) throw new",
     specs: UNSURE,
   },
   {
     bug: 'an id whose acquire was not answered is released only once',
-    file: 'lib/line/farewell.ts',
+    file: 'lib/line/pending-releases.ts',
     text: 'if (now > doubt || this.closed) return this.over();',
     becomes: 'if (now > 0) return this.over();',
     specs: UNSURE,

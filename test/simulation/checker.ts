@@ -1,4 +1,4 @@
-import type { Tenure } from '../../lib/line/tenure.js';
+import type { Lease } from '../../lib/line/lease.js';
 import { FenceLedger } from './fence-ledger.js';
 import type { CallerPlan, Schedule } from './schedule.js';
 import { guardOf } from './schedule.js';
@@ -16,7 +16,7 @@ export interface Ask {
 
 interface Held {
   readonly ask: Ask;
-  tenure: Tenure;
+  tenure: Lease;
   units: number;
   readonly epoch: number;
   /** The API said that it is over. */
@@ -76,7 +76,7 @@ export class Checker {
     this.timeline.note(() => `${ask.label} is refused: ${why}`);
   }
 
-  granted(ask: Ask, tenure: Tenure): Held {
+  granted(ask: Ask, tenure: Lease): Held {
     this.grants += 1;
     const place = this.waiting.indexOf(ask);
     const overtaken = this.waiting.slice(0, place).find((other) => sameLine(ask, other));
@@ -92,7 +92,7 @@ export class Checker {
     return held;
   }
 
-  downgraded(held: Held, tenure: Tenure): void {
+  downgraded(held: Held, tenure: Lease): void {
     held.tenure = tenure;
     held.units = 1;
     this.timeline.note(() => `${held.ask.label} goes on with one unit`);

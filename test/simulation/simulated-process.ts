@@ -1,6 +1,6 @@
 import { LockBusyError, LockError, LockStoreError } from '../../lib/base/errors.js';
-import { Line } from '../../lib/line/line.js';
-import type { Tenure } from '../../lib/line/tenure.js';
+import { Lines } from '../../lib/line/lines.js';
+import type { Lease as LineLease } from '../../lib/line/lease.js';
 import { HeldLeases } from '../../lib/locks/held-leases.js';
 import { LeaseHandle, ReadLease } from '../../lib/locks/lease-handle.js';
 import { LockSettings } from '../../lib/locks/lock-settings.js';
@@ -29,7 +29,7 @@ export class SimulatedProcess {
   readonly store: SimulatedStore;
   /** What was promised to callers and is not settled yet. */
   open = 0;
-  private readonly line: Line;
+  private readonly line: Lines;
   /** It shuts down, and may leave what it could not give back in time. */
   closing = false;
   /** It was stopped, or its clock jumped: it cannot be held to its timers. */
@@ -47,7 +47,7 @@ export class SimulatedProcess {
     this.clock = new VirtualClock(timeline, this.life, schedule.drifts[index] ?? 0, random.fork());
     const world = { timeline, server, life: this.life, random: random.fork(), latency: schedule.latency };
     this.store = new SimulatedStore(world, `p${index}`, this.clock, schedule.deaf.includes(index));
-    this.line = new Line(this.store, this.clock, random.fork().next);
+    this.line = new Lines(this.store, this.clock, random.fork().next);
   }
 
   call(plan: CallerPlan, number: number): void {
@@ -113,7 +113,7 @@ export class SimulatedProcess {
     });
   }
 
-  private work(ask: Ask, tenure: Tenure): void {
+  private work(ask: Ask, tenure: LineLease): void {
     const held = this.checker.granted(ask, tenure);
     const { hold, keep, renewAfter, downgradeAfter, entries } = ask.plan;
     this.open += 1;
@@ -123,7 +123,7 @@ export class SimulatedProcess {
     const release = (): void => {
       if (entries.length > 0) return this.releaseAfterEntries(held);
       this.checker.released(held);
-      void held.tenure.release({ keep, done: 0 }).finally(() => (this.open -= 1));
+      void held.tenure.release(keep).finally(() => (this.open -= 1));
     };
     if (hold > 0) this.later(hold, release);
     else release();
@@ -174,8 +174,8 @@ export class SimulatedProcess {
   /** As the API does: what is over is not made less. */
   private downgrade(held: Held): void {
     if (held.tenure.over !== undefined) return;
-    const { tenure, done } = held.tenure.downgrade(1);
-    this.checker.downgraded(held, tenure);
+    const { lease, done } = held.tenure.downgrade(1);
+    this.checker.downgraded(held, lease);
     this.open += 1;
     void done.finally(() => (this.open -= 1));
   }

@@ -1,11 +1,16 @@
 import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/errors.js';
 import type { LockNotice, LockOperation } from '../lock-operation.js';
-import { answeredAt } from '../answered-at.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
-import type { Answered, LockReading, LockStore, LockStoreListener } from '../lock-store.js';
+import {
+  answeredAt,
+  type Answered,
+  type LockReading,
+  type LockStore,
+  type LockStoreListener,
+} from '../lock-store.js';
 import type { StoreFindings } from '../store-findings.js';
-import type { ServerSample } from '../server-sample.js';
+import type { ServerSample } from '../server-clock.js';
 import type { MemoryServer } from './memory-server.js';
 
 const NAMES_A_STEP = 256;

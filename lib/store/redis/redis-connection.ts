@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import { Deadlines } from '../../base/deadlines.js';
 import { LockStoreError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
-import type { ServerSample } from '../server-sample.js';
+import type { ServerSample } from '../server-clock.js';
 import type { ScriptName } from './lock-scripts.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
 import { codeOf, isLost, isUnsent, RedisFailures } from './redis-failures.js';

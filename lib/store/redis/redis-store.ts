@@ -1,10 +1,15 @@
 import type { Clock } from '../../base/clock.js';
-import { answeredAt } from '../answered-at.js';
 import type { LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
-import type { Answered, LockReading, LockStore, LockStoreListener } from '../lock-store.js';
+import {
+  answeredAt,
+  type Answered,
+  type LockReading,
+  type LockStore,
+  type LockStoreListener,
+} from '../lock-store.js';
 import type { StoreFindings } from '../store-findings.js';
-import type { ServerSample } from '../server-sample.js';
+import type { ServerSample } from '../server-clock.js';
 import { newSession } from '../session-id.js';
 import type { ClientRecipe } from './client-recipe.js';
 import {

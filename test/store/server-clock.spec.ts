@@ -1,4 +1,4 @@
-import { claimDeadline, leaseDeadline } from '../../lib/validity/deadline.js';
+import { claimDeadline, leaseDeadline } from '../../lib/store/server-clock.js';
 
 const SECOND = 1_000_000;
 

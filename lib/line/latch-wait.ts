@@ -1,17 +1,18 @@
+/** How a caller waits for a latch to open. Latches have no lines: each caller asks the store for itself. */
 import type { CancelTimer } from '../base/clock.js';
 import { LockBusyError, type LockError, type LockStoreError, LockUsageError } from '../base/errors.js';
 import type { LatchAnswer } from '../store/latch-machine.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { newAttemptId } from '../store/session-id.js';
-import type { Hearer, Line } from './line.js';
-import { commandTimeout } from './terms.js';
-import { Watch } from './watch.js';
+import { commandTimeout } from '../store/server-clock.js';
+import type { LineSetup } from './line-setup.js';
+import { Wait } from './wait.js';
 
 const SIGN_OF_LIFE_EVERY = 5_000;
 const UNHEARD_POLL = 100;
 
 /** Waits for a latch to open: hears the notice, and asks now and then, so that a lost one costs only time. */
-export class LatchWatch implements Hearer {
+export class LatchWait {
   readonly id: string;
   readonly opened: Promise<void>;
   private settle!: (error?: LockError) => void;
@@ -21,34 +22,35 @@ export class LatchWatch implements Hearer {
   private over = false;
   private lastError: LockStoreError | undefined;
   private cancelPoll: CancelTimer | undefined;
-  private watch: Watch | undefined;
+  private until: Wait | undefined;
 
   constructor(
-    private readonly line: Line,
+    private readonly setup: LineSetup,
     private readonly name: string,
     /** The round that is meant; '' for the current one. */
     private readonly round: string,
     private readonly wait: number,
     private readonly signal: AbortSignal | undefined,
+    /** Called once, when it is over. */
+    private readonly onEnd: (wait: LatchWait) => void,
   ) {
-    const { store, clock } = line.around;
+    const { store, clock } = setup;
     this.id = newAttemptId(store.session);
     this.since = clock.now();
     this.opened = new Promise((resolve, reject) => {
       this.settle = (error) => (error ? reject(error) : resolve());
     });
-    line.register(this);
-    if (signal?.aborted) this.abort();
-    else if (!this.over) this.begin();
   }
 
-  private begin(): void {
-    const { store } = this.line.around;
-    const until = this.wait > 0 ? this.since + this.wait : Infinity;
-    this.watch = new Watch(this.line.around, until, this.signal, true, (reason) =>
+  /** Asks for the first time. */
+  begin(): void {
+    if (this.signal?.aborted) return this.abort();
+    const { store, waiting } = this.setup;
+    const deadline = this.wait > 0 ? this.since + this.wait : Infinity;
+    this.until = new Wait(waiting, deadline, this.signal, true, (reason) =>
       reason === 'timeout' ? this.timeout() : this.abort(),
     );
-    this.line.around.waiting.keep();
+    waiting.keep();
     store.subscribe();
     void this.ask();
   }
@@ -58,6 +60,7 @@ export class LatchWatch implements Hearer {
     if (notice.kind === 'opened') this.wake();
   }
 
+  /** A connection is back, or notices can be heard now: asks again. */
   wake(): void {
     if (this.asking) this.askAgain = true;
     else void this.ask();
@@ -70,7 +73,7 @@ export class LatchWatch implements Hearer {
 
   private async ask(): Promise<void> {
     if (this.over) return;
-    const { store, clock, random } = this.line.around;
+    const { store, clock, random } = this.setup;
     this.asking = true;
     this.cancelPoll?.();
     let pause = UNHEARD_POLL;
@@ -102,7 +105,7 @@ export class LatchWatch implements Hearer {
   }
 
   private busy(reason: 'aborted' | 'timeout' | 'closed', why: string, cause?: unknown): LockBusyError {
-    const elapsed = this.line.around.clock.now() - this.since;
+    const elapsed = this.setup.clock.now() - this.since;
     // Fake timers may have passed the wait in no time.
     const waited = Math.round(reason === 'timeout' ? Math.max(elapsed, this.wait) : elapsed);
     const what = this.round === '' ? '' : `round '${this.round}' of `;
@@ -118,10 +121,10 @@ export class LatchWatch implements Hearer {
     if (this.over) return;
     this.over = true;
     this.cancelPoll?.();
-    this.watch?.end();
-    this.line.forget(this.id);
+    this.until?.end();
+    this.onEnd(this);
     if (error)
-      this.line.around.store
+      this.setup.store
         .latch(this.name, { kind: 'unwatch', round: this.round, id: this.id }, commandTimeout(Infinity))
         .catch(() => undefined);
     this.settle(error);

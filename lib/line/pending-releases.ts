@@ -1,11 +1,12 @@
+/** The releases that are on their way to the store, and how long each is repeated. */
 import type { Clock } from '../base/clock.js';
 import type { LockStoreError } from '../base/errors.js';
 import type { DowngradeOperation, ReleaseOperation } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
-import { commandTimeout } from './terms.js';
+import { commandTimeout } from '../store/server-clock.js';
 
 /** An id that is to be free at the store, whatever was sent for it before. */
-export interface Departure {
+export interface PendingRelease {
   readonly name: string;
   readonly id: string;
   /** The last fence used; 0 for none. */
@@ -20,14 +21,6 @@ export interface Departure {
   readonly doubt: number;
 }
 
-/** A hold that gives some of its units back. */
-export interface Downgraded {
-  /** Whether there is nothing left to give back from. */
-  over(): boolean;
-  /** The store does not know it; `revokeReason` when an operator took it away by force. */
-  lost(revokeReason?: string): void;
-}
-
 const RETRY = 50;
 const SLOWEST_RETRY = 500;
 
@@ -37,7 +30,7 @@ const SLOWEST_RETRY = 500;
  * An id whose acquire was not answered is released once more when the server's clock has passed the last
  * moment at which a late copy of that acquire could have an effect.
  */
-export class Farewell {
+export class PendingReleases {
   private open = 0;
   private allOver: (() => void) | undefined;
   private closed = false;
@@ -48,15 +41,25 @@ export class Farewell {
   ) {}
 
   /** Resolves with whether the store still knew the lease at the first answer. */
-  send(departure: Departure): Promise<'released' | 'expired'> {
-    const { id, used, keep, done } = departure;
+  send(release: PendingRelease): Promise<'released' | 'expired'> {
+    const { id, used, keep, done } = release;
     const operation = { kind: 'release', id, used, keep: keep * 1_000, done: done * 1_000 } as const;
     this.open += 1;
-    return new Promise((answered) => this.ask(departure, operation, answered));
+    return new Promise((answered) => this.ask(release, operation, answered));
   }
 
   /** Gives units back, again and again until it is answered or `over`; resolves at the first answer or failure. */
-  downgrade(name: string, operation: DowngradeOperation, ttl: number, hold: Downgraded): Promise<void> {
+  downgrade(
+    name: string,
+    operation: DowngradeOperation,
+    ttl: number,
+    hold: {
+      /** Whether there is nothing left to give back from. */
+      over(): boolean;
+      /** The store does not know it; `revokeReason` when an operator took it away by force. */
+      lost(revokeReason?: string): void;
+    },
+  ): Promise<void> {
     return new Promise((answered) => {
       let refusals = 0;
       const ask = (): void => {
@@ -94,20 +97,20 @@ export class Farewell {
 
   // Callbacks, not await: every lease ends here, and each promise counts.
   private ask(
-    departure: Departure,
+    release: PendingRelease,
     operation: ReleaseOperation,
     answered: (outcome: 'released' | 'expired') => void,
     repeat = false,
     refusals = 0,
   ): void {
-    const { name, ttl, end } = departure;
+    const { name, ttl, end } = release;
     const again = (ms: number, refused = refusals): unknown =>
-      this.clock.after(ms, () => this.ask(departure, operation, answered, true, refused));
+      this.clock.after(ms, () => this.ask(release, operation, answered, true, refused));
     this.store.execute(name, operation, commandTimeout(ttl)).then(
       ({ outcome, now }) => {
         // A repeat that finds nothing: the first one did it, and only its answer was lost.
         answered(outcome === 'released' || (outcome === 'gone' && repeat) ? 'released' : 'expired');
-        const { doubt } = departure;
+        const { doubt } = release;
         if (now > doubt || this.closed) return this.over();
         const left = end - this.clock.now();
         if (left <= 0) return this.over();
@@ -116,7 +119,7 @@ export class Farewell {
       },
       ({ foreign, refused }: LockStoreError) => {
         if (foreign) answered('expired');
-        const futile = foreign && departure.doubt === 0; // else an acquire may still be read when the value is gone
+        const futile = foreign && release.doubt === 0; // else an acquire may still be read when the value is gone
         if (futile || this.closed || this.clock.now() >= end) {
           answered('expired');
           return this.over();

@@ -1,5 +1,6 @@
-import { Chain, type Link } from '../base/chain.js';
-import type { CancelTimer, Clock } from '../base/clock.js';
+import { Chain, type Link } from './chain.js';
+import type { Clock } from './clock.js';
+import { SharedTimer } from './shared-timer.js';
 
 /** Something that renews itself when told. */
 export interface Renewable extends Link<Renewable> {
@@ -16,17 +17,16 @@ const MOST_SLOTS = 2_000;
 const JITTER = 0.1;
 
 /** The one timer behind all renewals of a store. */
-export class RenewalScheduler {
+export class RenewalScheduler extends SharedTimer {
   /** An empty one stays until its time, if they are few: most leases end soon, and another falls into the same slot. */
   private readonly slots = new Map<number, Chain<Renewable>>();
-  private next = Infinity;
-  private armedAfterJumps = 0;
-  private cancel: CancelTimer | undefined;
 
   constructor(
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly random: () => number = Math.random,
-  ) {}
+  ) {
+    super(clock);
+  }
 
   /** Tells `item` to renew in about `ms` milliseconds (up to a tenth earlier) after `now`, instead of when it was set before. */
   set(item: Renewable, ms: number, now = this.clock.now()): void {
@@ -37,8 +37,7 @@ export class RenewalScheduler {
     let items = this.slots.get(slot);
     if (!items) this.slots.set(slot, (items = new Chain()));
     items.add(item);
-    // After a jump of the clock the timer would be late, for whom it is set and for all later ones.
-    if (slot < this.next || this.armedAfterJumps !== this.clock.jumped) this.arm(Math.min(slot, this.next));
+    this.setBy(slot * SLOT, now);
   }
 
   delete(item: Renewable): void {
@@ -50,25 +49,17 @@ export class RenewalScheduler {
   }
 
   close(): void {
-    this.cancel?.();
+    this.unset();
     for (const items of this.slots.values())
       for (let item = items.first; item; item = items.first) this.delete(item);
     this.slots.clear();
   }
 
-  private arm(slot: number): void {
-    this.cancel?.();
-    this.next = slot;
-    this.armedAfterJumps = this.clock.jumped;
-    this.cancel = this.clock.after(slot * SLOT - this.clock.now(), () => this.fire());
-  }
-
-  private fire(): void {
-    const now = this.clock.now() / SLOT;
+  protected fire(now: number): void {
     let next = Infinity;
     const due: Renewable[] = [];
     for (const [slot, items] of this.slots) {
-      if (slot > now && items.size > 0) {
+      if (slot * SLOT > now && items.size > 0) {
         next = Math.min(next, slot);
         continue;
       }
@@ -79,8 +70,7 @@ export class RenewalScheduler {
         due.push(item);
       }
     }
-    this.next = Infinity;
-    if (next < Infinity) this.arm(next);
+    if (next < Infinity) this.setBy(next * SLOT, now);
     for (const item of due) item.renew();
   }
 }

@@ -1,0 +1,177 @@
+/** What one caller of this process has of a hold: a fence of its own, and a time of its own. */
+import type { Clock } from '../base/clock.js';
+import { LockLostError, type LockLostReason } from '../base/errors.js';
+import { leaseDeadline } from '../store/server-clock.js';
+import type { Hold } from './hold.js';
+import type { Request } from './request.js';
+
+/** Whom a lease tells how it ended: the line of its name. */
+export interface LeaseOwner {
+  readonly clock: Clock;
+  /** Its caller gives it back; `now` is the local time. Spans are milliseconds; 0 for not. */
+  released(lease: Lease, keep: number, done: number, now: number): Promise<'released' | 'expired'>;
+  /** It ended otherwise, and this is known since now. */
+  leaseLost(lease: Lease, reason: LockLostReason): void;
+  /** In place of the one that had all units. */
+  downgraded(reading: Lease): void;
+}
+
+/** The lease of one caller: the part of a hold in which the caller has the lock. */
+export class Lease {
+  private ended: { readonly at: number; readonly reason: LockLostReason } | undefined;
+  private listeners: Set<() => void> | undefined;
+  private releasing: Promise<'released' | 'expired'> | undefined;
+
+  constructor(
+    readonly hold: Hold,
+    private readonly owner: LeaseOwner,
+    readonly fence: number,
+    /** `host:pid label` of the caller. */
+    readonly who: string,
+    /** Whether it has the lock for a piece of work, or by `acquire`. */
+    readonly by: NonNullable<Request['by']>,
+    /** When it was granted. */
+    readonly since: number,
+    private ttl: number,
+    /** When maxHold ends it. */
+    private readonly longest: number,
+  ) {}
+
+  get name(): string {
+    return this.hold.name;
+  }
+
+  /** Local time until which the lease is proven. A lease that has not ended is the one its hold serves. */
+  get deadline(): number {
+    return Math.min(this.hold.deadline, this.hold.endsAt);
+  }
+
+  get remaining(): number {
+    return this.ended ? 0 : Math.max(0, this.deadline - this.owner.clock.now());
+  }
+
+  /** Why the lease is no more, released included; undefined while it is proven. */
+  get over(): LockLostReason | undefined {
+    return this.overAt(this.owner.clock.now());
+  }
+
+  private overAt(now: number): LockLostReason | undefined {
+    if (this.ended) return this.ended.reason;
+    if (now < this.deadline) return undefined;
+    return this.hold.endsAt <= this.hold.deadline ? this.hold.endReason : 'expired';
+  }
+
+  /** The loss as an error; undefined while the lease is proven, or released in time. */
+  get loss(): LockLostError | undefined {
+    const reason = this.over;
+    return reason === undefined || reason === 'released' ? undefined : this.lostError(reason);
+  }
+
+  /** Calls `listener` once when the store or shutdown ends the lease; the passing of time tells nobody. */
+  onLoss(listener: () => void): () => void {
+    (this.listeners ??= new Set()).add(listener);
+    return () => this.listeners?.delete(listener);
+  }
+
+  /** The hold is gone, or was taken from this caller. */
+  lose(reason: LockLostReason): void {
+    if (this.ended) return;
+    this.ended = { at: this.owner.clock.now(), reason };
+    this.owner.leaseLost(this, reason);
+    for (const listener of this.listeners ?? []) listener();
+  }
+
+  /** Renews for `ttl` ms; rejects with LockStoreError when the outcome is unknown, which changes nothing. */
+  async renew(ttl = this.ttl): Promise<void> {
+    const { hold, longest } = this;
+    const sentAt = this.owner.clock.now();
+    if ((await hold.renewNow(ttl)) === 'lost' || this.ended) return;
+    this.ttl = ttl;
+    // A lease that was handed on and is not renewed by itself ends at a time of its own, which moves too.
+    const own = Math.max(hold.endsAt, leaseDeadline(sentAt, ttl));
+    const endsAt = Math.min(own, longest);
+    if (endsAt !== hold.endsAt)
+      hold.serve(ttl, hold.renews, endsAt, longest < own ? 'max-hold' : hold.endReason, true);
+  }
+
+  /** Gives the lock on, once; every call has the same answer. Spans are milliseconds; 0 for not. */
+  release(keep = 0, done = 0): Promise<'released' | 'expired'> {
+    if (this.releasing) return this.releasing;
+    const now = this.owner.clock.now();
+    const lost = this.overAt(now);
+    if (!this.ended) {
+      this.ended = { at: lost ? this.deadline : now, reason: lost ?? 'released' };
+      if (lost) this.owner.leaseLost(this, lost); // before any timer could find it out
+    }
+    const answer = this.owner.released(this, keep, done, now);
+    return (this.releasing = lost ? answer.then(() => 'expired' as const) : answer);
+  }
+
+  /** Goes on with fewer units, without a gap and with the same fence; this lease is over at once. */
+  downgrade(units: number): { lease: Lease; done: Promise<void> } {
+    const { hold, owner, fence, who, by, since, ttl, longest } = this;
+    this.ended ??= { at: owner.clock.now(), reason: 'released' };
+    const lease = new Lease(hold, owner, fence, who, by, since, ttl, longest);
+    const done = hold.downgrade(units);
+    owner.downgraded(lease);
+    return { lease, done };
+  }
+
+  /** For how many milliseconds it was held, when it is over. */
+  get heldFor(): number {
+    return Math.round((this.ended?.at ?? this.deadline) - this.since);
+  }
+
+  /** How many milliseconds ago it was granted. */
+  get age(): number {
+    return this.owner.clock.now() - this.since;
+  }
+
+  /** What became of it, as a sentence. */
+  lossText(reason: LockLostReason): string {
+    const { revokeReason } = this.hold;
+    const what = {
+      expired: 'expired: it could not be renewed in time',
+      taken: 'is gone: the store no longer knows it',
+      revoked: `was revoked by an operator${revokeReason ? ` ('${revokeReason}')` : ''}`,
+      'max-hold': 'reached its longest allowed time (maxHold)',
+      closed: 'was released by shutdown',
+      released: 'was released',
+    }[reason];
+    return `The lease of '${this.name}' (fence ${this.fence}) ${what}, ${this.heldFor} ms after it was granted.`;
+  }
+
+  lostError(reason: LockLostReason): LockLostError {
+    const { revokeReason } = this.hold;
+    return new LockLostError(
+      `${this.lossText(reason)} ` +
+        (reason === 'released'
+          ? 'Use it only before its release.'
+          : 'Somebody else may hold the lock now: stop writing, and let the resource compare fences.'),
+      this.name,
+      {
+        reason,
+        fence: this.fence,
+        heldFor: this.heldFor,
+        ...(reason === 'revoked' && revokeReason ? { revokeReason } : {}),
+      },
+    );
+  }
+}
+
+/** Serves a caller with a hold; `handedOn` when another caller of this process held it before. */
+export function leaseOf(
+  hold: Hold,
+  { terms, renews, maxHold, by = 'acquire' }: Request,
+  now: number,
+  handedOn: boolean,
+  owner: LeaseOwner,
+): Lease {
+  const { ttl, who } = terms;
+  const longest = now + maxHold;
+  // A hold that is handed on may be proven for longer than this caller's ttl, by renewals it did not ask for.
+  const own = handedOn && !renews ? leaseDeadline(now, ttl) : Infinity;
+  const lease = new Lease(hold, owner, hold.nextFence(), who, by, now, ttl, longest);
+  hold.serve(ttl, renews, Math.min(own, longest), longest < own ? 'max-hold' : 'expired', handedOn);
+  return lease;
+}
