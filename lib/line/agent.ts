@@ -6,6 +6,7 @@ import type { Attempt } from './attempt.js';
 import { Attempts } from './attempts.js';
 import { CallerQueue, exclusive } from './caller-queue.js';
 import type { Caller } from './caller.js';
+import type { Departure } from './farewell.js';
 import type { Hold } from './hold.js';
 import { Holds, type InTheWay } from './holds.js';
 import type { Surroundings } from './surroundings.js';
@@ -23,6 +24,8 @@ const RELEASED = Promise.resolve('released' as const);
 export class Agent implements AttemptOwner, TenureOwner {
   /** Whether it has neither callers nor anything at the store; the line keeps this. */
   idle = true;
+  /** What was given back last; another server may not have heard of it. */
+  lastRelease: Departure | undefined;
   private readonly callers = new CallerQueue();
   private readonly attempts: Attempts;
   private readonly tenures = new Holds();
@@ -62,11 +65,16 @@ export class Agent implements AttemptOwner, TenureOwner {
   /** Whether the notice was for something that is alive here. */
   notice(notice: LockNotice): boolean {
     const { id } = notice;
-    const { passing } = this.turn; // nobody holds it until the event loop has turned
-    const ours = this.attempts.withId(id) ?? this.tenures.withId(id);
-    const hearer = ours ?? (passing?.id === id ? passing : undefined);
+    const hearer = this.withId(id);
     hearer?.notice(notice);
     return hearer !== undefined;
+  }
+
+  /** What is alive here under this id. */
+  withId(id: string): Attempt | Hold | undefined {
+    const { passing } = this.turn; // nobody holds it until the event loop has turned
+    const ours = this.attempts.withId(id) ?? this.tenures.withId(id);
+    return ours ?? (passing?.id === id ? passing : undefined);
   }
 
   /** A connection is back, or notices can be heard now: who waits asks again, and who hands on asks if others wait. */
@@ -75,6 +83,12 @@ export class Agent implements AttemptOwner, TenureOwner {
     if (!this.callers.first) return;
     this.turn.passing?.confirm();
     for (const { hold } of this.tenures.all) if (exclusive(hold.share)) hold.confirm();
+  }
+
+  /** Adds what it holds at the store. */
+  addHolds(holds: Hold[]): void {
+    for (const { hold } of this.tenures.all) holds.push(hold);
+    if (this.turn.passing) holds.push(this.turn.passing);
   }
 
   /** Whether callers stand in line. */
@@ -179,6 +193,7 @@ export class Agent implements AttemptOwner, TenureOwner {
 
   private giveBack(hold: Hold, terms?: ReleaseTerms, now?: number): Promise<'released' | 'expired'> {
     const answer = hold.release(terms?.keep, terms?.done, now); // what follows is done while it is on its way
+    this.lastRelease = hold.departure;
     this.tenures.delete(hold);
     this.pump();
     return answer;

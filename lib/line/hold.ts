@@ -5,6 +5,7 @@ import { CLAIM_WINDOW } from '../store/lock-state.js';
 import { leaseDeadline } from '../validity/deadline.js';
 import type { Renewable } from '../validity/renewal-scheduler.js';
 import type { Share } from './caller-queue.js';
+import type { Departure } from './farewell.js';
 import type { Grant } from './grant.js';
 import { sendRenew } from './renew-command.js';
 import type { Surroundings } from './surroundings.js';
@@ -27,6 +28,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   readonly workDone: boolean;
   readonly id: string;
   readonly name: string;
+  /** How it was given back. */
+  departure: Departure | undefined;
   private terms: Terms;
   private over = false;
   used = 0; // the last fence used
@@ -134,9 +137,23 @@ export class Hold extends Link<Renewable> implements Renewable {
   release(keep = 0, done = 0, now = this.around.clock.now()): Promise<'released' | 'expired'> {
     const { id, name, used, doubt, terms } = this;
     const end = Math.max(this.deadline, now + terms.ttl) + terms.guard + CLAIM_WINDOW / 1_000;
-    const answer = this.around.farewell.send({ name, id, used, keep, done, ttl: terms.ttl, end, doubt });
+    const { ttl } = terms;
+    const at = now;
+    this.departure = { name, id, used, keep, done, ttl, end, doubt, at };
+    const answer = this.around.farewell.send(this.departure);
     this.finish();
     return answer;
+  }
+
+  /** Asks a store that may not know it; what is not renewed by itself is not prolonged. Rejects as `renewNow`. */
+  ask(): Promise<'renewed' | 'lost'> {
+    this.claimed = false;
+    const { renews } = this.wish;
+    const send = (): Promise<'renewed' | 'lost'> => {
+      const left = this.deadline - this.around.clock.now();
+      return this.over ? Promise.resolve('lost') : this.send(renews ? this.terms.ttl : Math.max(1, left));
+    };
+    return this.renewing?.then(send, send) ?? send(); // what is in flight may have been read by the server of before
   }
 
   /** One renewal is in flight at a time: who asks meanwhile has its outcome. */

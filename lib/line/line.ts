@@ -8,7 +8,9 @@ import { AbortWatch } from './abort-watch.js';
 import { Agent } from './agent.js';
 import { Caller, type Request } from './caller.js';
 import { Farewell } from './farewell.js';
+import type { Hold } from './hold.js';
 import { HoldTimes } from './hold-times.js';
+import { settleAtOther, SweptReleases } from './other-server.js';
 import type { LossListener, Surroundings } from './surroundings.js';
 import type { Tenure } from './tenure.js';
 import { commandTimeout } from './terms.js';
@@ -39,6 +41,8 @@ export class Line {
   /** How many of them have something to do. */
   private busy = 0;
   private readonly hearers = new Map<string, Hearer>();
+  /** The last releases of agents that are kept no more. */
+  private readonly sweptReleases = new SweptReleases();
   private hurried = false;
   private closing = false;
   private readonly onDrained = new Set<() => void>();
@@ -48,6 +52,7 @@ export class Line {
     private readonly clock: Clock,
     random: () => number = Math.random,
     onLost: LossListener = () => undefined,
+    private readonly onMoved: (message: string) => void = () => undefined,
   ) {
     this.around = {
       store,
@@ -64,6 +69,7 @@ export class Line {
     store.listen({
       notice: (name, notice) => this.hear(name, notice),
       wake: () => this.wake(),
+      moved: (what) => void this.settleAtOther(what),
       ignored: () => (this.ignoredNotices += 1),
     });
   }
@@ -150,7 +156,11 @@ export class Line {
     if (this.busy === 0 && this.onDrained.size > 0) this.tellDrained();
     // A name that is used again soon finds its agent; what is idle beside that is little.
     if (this.agents.size <= 2 * this.busy + KEPT_IDLE) return;
-    for (const each of [...this.agents.values()]) if (each.idle) this.agents.delete(each.name);
+    for (const each of [...this.agents.values()]) {
+      if (!each.idle) continue;
+      this.sweptReleases.keep(each.lastRelease);
+      this.agents.delete(each.name);
+    }
   };
 
   private drained(grace: number): Promise<void> {
@@ -160,6 +170,18 @@ export class Line {
   private tellDrained(): void {
     for (const drained of this.onDrained) drained();
     this.onDrained.clear();
+  }
+
+  /** Another server answers: it is asked for all leases, and told again what was given back lately. */
+  private async settleAtOther(what: string): Promise<void> {
+    const holds: Hold[] = [];
+    const releases = this.sweptReleases.all();
+    for (const agent of this.agents.values()) {
+      agent.addHolds(holds);
+      if (agent.lastRelease) releases.set(agent.name, agent.lastRelease);
+    }
+    const isAlive = (name: string, id: string): boolean => this.agents.get(name)?.withId(id) !== undefined;
+    this.onMoved(`${what}: ${await settleAtOther(this.around, holds, [...releases.values()], isAlive)}`);
   }
 
   private wake(): void {

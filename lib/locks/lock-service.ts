@@ -45,7 +45,7 @@ export class LockService {
     private readonly log: LockLog,
   ) {
     this.losses = new LossLog(store, clock, log);
-    const line = new Line(store, clock, Math.random, this.losses.lost);
+    const line = new Line(store, clock, Math.random, this.losses.lost, (message) => log.warn(message));
     const hints = new SelfWaitHints(clock, (message) => log.warn(message));
     this.context = { line, settings, held: new HeldLeases(), clock, hints };
     this.inspector = new Inspector(store, log);

@@ -4,6 +4,7 @@ import { outsideContext } from '../../base/outside-context.js';
 import type { ClientLike } from './client-like.js';
 import { addressOf, optionsInUrl } from './redis-address.js';
 import { checkOptionKeys, isClient, refusalOf } from './redis-source.js';
+import { refusalOfSentinels, sentinelSettings } from './sentinel-settings.js';
 
 /** Every way to say which Redis. */
 export type RedisSource = string | RedisOptions | ClientLike;
@@ -55,8 +56,14 @@ export class ClientRecipe {
       : typeof source === 'string'
         ? optionsInUrl(source)
         : source;
+    const wrong = refusalOfSentinels(given);
+    if (wrong !== undefined) throw new LockUsageError(wrong);
     // Whether the server may be asked if it is ready is what the user may know better.
-    const ours = { ...OURS, enableReadyCheck: given.enableReadyCheck ?? true };
+    const ours = {
+      ...OURS,
+      enableReadyCheck: given.enableReadyCheck ?? true,
+      ...sentinelSettings(given, source),
+    };
     if (isClient(source)) {
       const db = presentDb(source);
       this.make = (name) => source.duplicate(...([{ ...ours, ...name, db }] as never[])) as Redis;
