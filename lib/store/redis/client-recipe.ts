@@ -4,7 +4,7 @@ import { outsideContext } from '../../base/outside-context.js';
 import type { ClientLike } from './client-like.js';
 import { addressOf, optionsInUrl } from './redis-address.js';
 import { checkOptionKeys, isClient, refusalOf } from './redis-source.js';
-import { refusalOfSentinels, sentinelSettings } from './sentinel-settings.js';
+import { quietSentinels, refusalOfSentinels, sentinelSettings } from './sentinel-settings.js';
 
 /** Every way to say which Redis. */
 export type RedisSource = string | RedisOptions | ClientLike;
@@ -86,6 +86,7 @@ export class ClientRecipe {
   /** A new connection, not connected yet. */
   open(connectionName: string): Redis {
     const client = this.make({ connectionName });
+    quietSentinels(client);
     // An unheard 'error' is printed by ioredis; we report per call.
     client.on('error', (error: Error) => {
       if (NO_INFO.test(error.message)) client.options.enableReadyCheck = false;

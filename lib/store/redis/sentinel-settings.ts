@@ -1,4 +1,4 @@
-import type { RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import { shown } from '../../base/duration.js';
 import { isClient } from './redis-source.js';
 
@@ -11,6 +11,14 @@ const OURS = {
   sentinelReconnectStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 5), 2_000),
 } as const satisfies RedisOptions;
 
+// Whether an option of a client is what ioredis puts there by itself.
+const THEIRS: Record<keyof typeof OURS, (value: unknown) => boolean> = {
+  failoverDetector: (value) => value === false,
+  sentinelCommandTimeout: () => false,
+  connectTimeout: (value) => value === 10_000,
+  sentinelReconnectStrategy: (value) => typeof value === 'function' && value.length === 0, // it says 60 s each time
+};
+
 type SentinelSettings = { [K in keyof typeof OURS]: NonNullable<RedisOptions[K]> };
 
 /**
@@ -19,13 +27,11 @@ type SentinelSettings = { [K in keyof typeof OURS]: NonNullable<RedisOptions[K]>
  */
 export function sentinelSettings(given: RedisOptions, source: unknown): Partial<SentinelSettings> {
   if (!given.sentinels) return {};
-  const { defaultOptions = {} } = isClient(source)
-    ? (source.constructor as { defaultOptions?: RedisOptions })
-    : {};
   const settings: Record<string, unknown> = {};
   for (const key of Object.keys(OURS) as (keyof typeof OURS)[]) {
     const chosen = given[key] ?? undefined;
-    settings[key] = chosen === undefined || chosen === defaultOptions[key] ? OURS[key] : chosen;
+    const byItself = isClient(source) && THEIRS[key](chosen);
+    settings[key] = chosen === undefined || byItself ? OURS[key] : chosen;
   }
   return settings;
 }
@@ -44,4 +50,22 @@ export function refusalOfSentinels({ sentinels, name, role }: RedisOptions): str
   return role === 'slave'
     ? "The option redis asks the sentinels for a replica (role: 'slave'): locks need the master. Leave role out."
     : undefined;
+}
+
+/**
+ * A sentinel that does not answer is nothing that anybody has to know while another one does. ioredis prints the errors
+ * of the connections over which it hears of failovers, since nobody listens to them.
+ */
+export function quietSentinels(client: Redis): void {
+  type Listening = { on(event: 'error', listener: () => void): void };
+  const { connector } = client as unknown as {
+    connector?: { connectToSentinel?: (...args: unknown[]) => Listening };
+  };
+  const connect = connector?.connectToSentinel?.bind(connector);
+  if (!connector || !connect) return;
+  connector.connectToSentinel = (...args) => {
+    const sentinel = connect(...args);
+    sentinel.on('error', () => undefined);
+    return sentinel;
+  };
 }
