@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis-5';
-import { ClientRecipe, type RedisSource } from '../../lib/store/redis/client-recipe.js';
+import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 
 const SENTINELS = { sentinels: [{ host: '127.0.0.1', port: 1 }], name: 'mymaster', lazyConnect: true };
 
