@@ -40,12 +40,22 @@ export class Load {
   private readonly stopped = new AbortController();
   private readonly callers: Promise<void>[] = [];
 
-  constructor(redis: RedisOptions) {
-    this.services = ['a', 'b'].map((label) => {
-      const warn = (message: string): void => void this.warnings.push(message);
-      const contender = new OwnContender(redis, {}, warn);
-      return { contender, book: new Book(this.history, label, contender) };
-    });
+  constructor(private readonly redis: RedisOptions) {
+    this.services = ['a', 'b'].map((label) => this.open(label));
+  }
+
+  /** One more service takes part: sentinels lead newcomers to the new master, wherever the others are. */
+  async join(): Promise<void> {
+    const service = this.open('newcomer');
+    this.services.push(service);
+    await service.contender.ready();
+    for (const name of NAMES) this.callers.push(this.call(service.book, name));
+  }
+
+  private open(label: string): { book: Book; contender: OwnContender } {
+    const warn = (message: string): void => void this.warnings.push(message);
+    const contender = new OwnContender(this.redis, {}, warn);
+    return { contender, book: new Book(this.history, label, contender) };
   }
 
   /** Resolves when all names were granted. */

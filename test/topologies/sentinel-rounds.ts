@@ -27,6 +27,7 @@ const planned: SentinelRound = {
   run: async (servers, load) => {
     load.fault('planned failover');
     await servers.plannedFailover();
+    await load.join();
     await pass(UNTIL_DEMOTED);
   },
 };
@@ -74,7 +75,7 @@ export const sentinelRounds: readonly SentinelRound[] = [
 ];
 
 /** As ioredis does it by itself: its users see two holders. */
-export const control: SentinelRound = { ...planned, redis: { failoverDetector: false } };
+export const control: SentinelRound = { ...planned, fault: 'control', redis: { failoverDetector: false } };
 
 /** One round on servers of its own. */
 export async function runRound(round: SentinelRound): Promise<LoadVerdict & { connected: number }> {
