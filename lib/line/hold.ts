@@ -7,6 +7,7 @@ import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
 import { commandEnd, commandTimeout, leaseDeadline, micros } from '../store/server-clock.js';
 import type { LineSetup } from './line-setup.js';
+import type { PendingRelease } from './pending-releases.js';
 import type { Terms } from './request.js';
 
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
@@ -23,6 +24,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   readonly workDone: boolean;
   readonly id: string;
   readonly name: string;
+  /** How it was given back. */
+  departure: PendingRelease | undefined;
   terms: Terms;
   /** Whether the lease that it serves is renewed by itself, and when that lease ends whatever is renewed, and why then. */
   renews = true;
@@ -154,16 +157,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   release(keep = 0, done = 0, now = this.setup.clock.now()): Promise<'released' | 'expired'> {
     const { id, name, used, doubt, terms } = this;
     const end = Math.max(this.deadline, now + terms.ttl) + terms.guard + CLAIM_WINDOW / 1_000;
-    const answer = this.setup.pendingReleases.send({
-      name,
-      id,
-      used,
-      keep,
-      done,
-      ttl: terms.ttl,
-      end,
-      doubt,
-    });
+    this.departure = { name, id, used, keep, done, ttl: terms.ttl, end, doubt, at: now };
+    const answer = this.setup.pendingReleases.send(this.departure);
     this.finish();
     return answer;
   }
@@ -171,6 +166,14 @@ export class Hold extends Link<Renewable> implements Renewable {
   /** For how many more milliseconds it is proven. */
   private get left(): number {
     return Math.max(1, this.deadline - this.setup.clock.now());
+  }
+
+  /** Asks a store that may not know it; what is not renewed by itself is not prolonged. Rejects as `renewNow`. */
+  ask(): Promise<'renewed' | 'lost'> {
+    const send = (): Promise<'renewed' | 'lost'> =>
+      this.over ? Promise.resolve('lost') : this.send(this.renews ? this.terms.ttl : this.left);
+    // What is in flight may have been read by the server of before.
+    return typeof this.renewal === 'object' ? this.renewal.outcome.then(send, send) : send();
   }
 
   private send(ttl: number): Promise<'renewed' | 'lost'> {

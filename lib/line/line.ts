@@ -10,6 +10,7 @@ import type { Hold } from './hold.js';
 import { leaseOf, type Lease, type LeaseOwner } from './lease.js';
 import { Leases } from './leases.js';
 import type { LineSetup } from './line-setup.js';
+import type { PendingRelease } from './pending-releases.js';
 
 const RELEASED = Promise.resolve('released' as const);
 
@@ -21,6 +22,8 @@ const RELEASED = Promise.resolve('released' as const);
 export class Line implements AttemptOwner, LeaseOwner {
   /** Whether it has neither callers nor anything at the store; {@link Lines} keeps this. */
   idle = true;
+  /** What was given back last; another server may not have heard of it. */
+  lastRelease: PendingRelease | undefined;
   private readonly callers = new Chain<Caller>();
   private readonly attempts: Attempts;
   private readonly leases: Leases;
@@ -63,9 +66,20 @@ export class Line implements AttemptOwner, LeaseOwner {
 
   /** Whether the notice was for something that is alive here. */
   notice(notice: LockNotice): boolean {
-    const hearer = this.attempts.withId(notice.id) ?? this.leases.withId(notice.id);
+    const hearer = this.withId(notice.id);
     hearer?.notice(notice);
     return hearer !== undefined;
+  }
+
+  /** What is alive here under this id. */
+  withId(id: string): Attempt | Hold | undefined {
+    return this.attempts.withId(id) ?? this.leases.withId(id);
+  }
+
+  /** Adds what it holds at the store. */
+  addHolds(holds: Hold[]): void {
+    for (const { hold } of this.leases.all) holds.push(hold);
+    if (this.leases.passing) holds.push(this.leases.passing);
   }
 
   /** A connection is back, or notices can be heard now: attempts ask again, and holds check whether others wait. */
@@ -179,6 +193,7 @@ export class Line implements AttemptOwner, LeaseOwner {
 
   private giveBack(hold: Hold, keep?: number, done?: number, now?: number): Promise<'released' | 'expired'> {
     const answer = hold.release(keep, done, now); // what follows is done while it is on its way
+    this.lastRelease = hold.departure;
     this.leases.delete(hold);
     this.pump();
     return answer;

@@ -7,11 +7,13 @@ import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { LockStore } from '../store/lock-store.js';
 import { commandTimeout } from '../store/server-clock.js';
 import { Caller } from './caller.js';
+import type { Hold } from './hold.js';
 import { HoldTimes } from './hold-times.js';
 import { LatchWait } from './latch-wait.js';
 import type { Lease } from './lease.js';
 import type { LineSetup } from './line-setup.js';
 import { Line } from './line.js';
+import { settleAtOther, SweptReleases } from './other-server.js';
 import { PendingReleases } from './pending-releases.js';
 import type { Request } from './request.js';
 import { Waiting } from './wait.js';
@@ -28,6 +30,8 @@ export class Lines {
   /** How many of them have something to do. */
   private busy = 0;
   private readonly latchWaits = new Map<string, LatchWait>();
+  /** The last releases of lines that are kept no more. */
+  private readonly sweptReleases = new SweptReleases();
   private hurried = false;
   private closing = false;
   private readonly onDrained = new Set<() => void>();
@@ -38,6 +42,8 @@ export class Lines {
     random: () => number = Math.random,
     /** Told of every lease that was lost, at the moment in which that is found out. */
     private readonly onLost: (lease: Lease, reason: LockLostReason) => void = () => undefined,
+    /** Told in one sentence what came of the leases when another server took the place of ours. */
+    private readonly onMoved: (message: string) => void = () => undefined,
   ) {
     this.setup = {
       store,
@@ -51,6 +57,7 @@ export class Lines {
     store.listen({
       notice: (name, notice) => this.hear(name, notice),
       wake: () => this.wake(),
+      moved: (what) => void this.settleAtOther(what),
       ignored: () => (this.ignoredNotices += 1),
     });
   }
@@ -138,8 +145,24 @@ export class Lines {
     if (this.busy === 0 && this.onDrained.size > 0) this.tellDrained();
     // A name that is used again soon finds its line; what is idle beside that is little.
     if (this.lines.size <= 2 * this.busy + KEPT_IDLE) return;
-    for (const each of [...this.lines.values()]) if (each.idle) this.lines.delete(each.name);
+    for (const each of [...this.lines.values()]) {
+      if (!each.idle) continue;
+      this.sweptReleases.keep(each.lastRelease);
+      this.lines.delete(each.name);
+    }
   };
+
+  /** Another server answers: it is asked for all leases, and told again what was given back lately. */
+  private async settleAtOther(what: string): Promise<void> {
+    const holds: Hold[] = [];
+    const releases = this.sweptReleases.all();
+    for (const line of this.lines.values()) {
+      line.addHolds(holds);
+      if (line.lastRelease) releases.set(line.name, line.lastRelease);
+    }
+    const isAlive = (name: string, id: string): boolean => this.lines.get(name)?.withId(id) !== undefined;
+    this.onMoved(`${what}: ${await settleAtOther(this.setup, holds, [...releases.values()], isAlive)}`);
+  }
 
   private drained(grace: number): Promise<void> {
     return this.within(grace, new Promise<void>((drained) => this.onDrained.add(drained)));

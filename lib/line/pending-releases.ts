@@ -19,6 +19,8 @@ export interface PendingRelease {
   readonly end: number;
   /** Server time up to which an unanswered acquire of this id may still be read, as far as is known now; 0 for none. */
   readonly doubt: number;
+  /** Local time at which the hold was given back; what was never held has none. */
+  readonly at?: number;
 }
 
 const RETRY = 50;

@@ -43,7 +43,8 @@ export class LockService {
     private readonly log: LockLog,
   ) {
     this.losses = new LossLog(store, clock, log);
-    const line = new Lines(store, clock, Math.random, this.losses.lost);
+    const moved = (message: string): void => log.warn(message);
+    const line = new Lines(store, clock, Math.random, this.losses.lost, moved);
     const hints = new SelfWaitHints(clock, (message) => log.warn(message));
     this.context = { line, settings, held: new HeldLeases(), clock, hints };
     this.inspector = new Inspector(store, log);

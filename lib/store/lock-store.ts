@@ -25,6 +25,11 @@ export interface LockStoreListener {
   notice(name: string, notice: LockNotice): void;
   /** A connection is back, or the session just became able to hear notices: every waiter asks now. */
   wake(): void;
+  /**
+   * Another server answers than before, or the same with other data: leases and releases that it does not know are
+   * possible. `what` says which, as the beginning of a sentence. Told before `wake`.
+   */
+  moved?(what: string): void;
   /** Something came over the session's channel that is no notice for this session: anybody may publish. */
   ignored?(): void;
 }

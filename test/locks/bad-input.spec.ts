@@ -67,6 +67,10 @@ describe('bad options of a registration', () => {
     ['redis://localhost?db=one', /In the URL of the option redis, db takes a whole number/],
     ['redis://localhost?enableReadyCheck=yes', /enableReadyCheck takes true or false/],
     ['redis://localhost?sentinels=a', /sentinels takes no text/],
+    [{ sentinels: [{ port: 26379 }] }, /has sentinels but no name: .*name: 'mymaster'/],
+    [{ sentinels: [{ port: 26379 }], name: '' }, /has sentinels but no name/],
+    [{ sentinels: [], name: 'a' }, /takes the addresses of the sentinels as sentinels, .*it was an array/],
+    [{ sentinels: [{ port: 26379 }], name: 'a', role: 'slave' }, /locks need the master\. Leave role out/],
     [Redis, /was the class or function 'Redis' itself\. Give a URL, the options of ioredis/],
     [Promise.resolve(), /was a promise: await it first/],
     [

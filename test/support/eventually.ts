@@ -1,10 +1,15 @@
 const PATIENCE = 5_000;
 
 /** Resolves when `met` is true, looking every other millisecond; rejects with `what` after five seconds. */
-export async function until(what: string, met: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + PATIENCE; !(await met());) {
-    if (performance.now() > end) throw new Error(`Waited in vain for ${PATIENCE} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+export async function until(
+  what: string,
+  met: () => boolean | Promise<boolean>,
+  patience = PATIENCE,
+  every = 2,
+): Promise<void> {
+  for (const end = performance.now() + patience; !(await met());) {
+    if (performance.now() > end) throw new Error(`Waited in vain for ${patience} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, every));
   }
 }
 

@@ -4,6 +4,7 @@ import { outsideContext } from '../../base/outside-context.js';
 import type { ClientLike } from './client-like.js';
 import { addressOf, optionsInUrl } from './redis-address.js';
 import { checkOptionKeys, isClient, refusalOf } from './redis-source.js';
+import { quietSentinels, refusalOfSentinels, sentinelSettings } from './sentinel-settings.js';
 
 /** Every way to say which Redis. */
 export type RedisSource = string | RedisOptions | ClientLike;
@@ -55,8 +56,14 @@ export class ClientRecipe {
       : typeof source === 'string'
         ? optionsInUrl(source)
         : source;
+    const wrong = refusalOfSentinels(given);
+    if (wrong !== undefined) throw new LockUsageError(wrong);
     // Whether the server may be asked if it is ready is what the user may know better.
-    const ours = { ...OURS, enableReadyCheck: given.enableReadyCheck ?? true };
+    const ours = {
+      ...OURS,
+      enableReadyCheck: given.enableReadyCheck ?? true,
+      ...sentinelSettings(given, source),
+    };
     if (isClient(source)) {
       const db = presentDb(source);
       this.make = (name) => source.duplicate(...([{ ...ours, ...name, db }] as never[])) as Redis;
@@ -79,6 +86,7 @@ export class ClientRecipe {
   /** A new connection, not connected yet. */
   open(connectionName: string): Redis {
     const client = this.make({ connectionName });
+    quietSentinels(client);
     // An unheard 'error' is printed by ioredis; we report per call.
     client.on('error', (error: Error) => {
       if (NO_INFO.test(error.message)) client.options.enableReadyCheck = false;

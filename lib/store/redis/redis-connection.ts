@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
 import { Deadlines } from '../../base/deadlines.js';
@@ -6,7 +7,7 @@ import { outsideContext } from '../../base/outside-context.js';
 import type { ServerSample } from '../server-clock.js';
 import type { ScriptName } from './lock-scripts.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
-import { codeOf, isLost, isUnsent, RedisFailures } from './redis-failures.js';
+import { codeOf, isLost, isUnsent, REPLICA, RedisFailures } from './redis-failures.js';
 import { loadScripts, runForMany, runScript, type ScriptArguments, type ScriptHost } from './run-script.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 
@@ -17,11 +18,19 @@ const SILENCE = 2_000;
 
 // The server's word that it does not let us in.
 const DENIED = /\b(WRONGPASS|NOAUTH)\b|\bERR invalid password/;
+// How soon a server that is a replica is left for a new connection: longer each time, up to a second.
+const REPLICA_PATIENCE = 50;
+const MOST_REPLICA_PATIENCE = 1_000;
 // What has the same effect however often the server reads it: it carries its id, and the time after which it does nothing.
 const REPEATABLE: ReadonlySet<ScriptName> = new Set<ScriptName>(['acquire', 'renew']);
 
+// The run id of a server that does not say it.
+const UNKNOWN = '?';
+
 /** Who is told of the connection. */
 export interface ConnectionListener {
+  /** Another server than before answers, or the same after it was a replica: it may not know what was granted. */
+  moved(what: string): void;
   /** It is up, for the first time or again. */
   up(): void;
   /** It was up and is not; not when it is closed. */
@@ -56,6 +65,12 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private oneKeyACall = false;
   /** It has the only shard of its cluster: what has moved is on the way to another master of that shard. */
   private onlyShard = false;
+  /** Which server process answered over the connection before, and where. */
+  private last = { runId: '', place: '' };
+  /** The server said that it is a replica, which has the data of another server. */
+  private demoted = false;
+  /** How often in a row a new connection led to a replica. */
+  private replicas = 0;
   private terms: string;
   private learning: Promise<void> | undefined;
   /** The question for the server's clock that is on its way. */
@@ -284,10 +299,43 @@ export class RedisConnection implements CommandHost, ScriptHost {
   /** After a failover the address may lead to a replica; a new connection finds the new master. */
   private leaveReplica(): void {
     if (this.up) {
-      this.lastError = 'it is a replica now';
+      this.lastError = REPLICA;
       this.client.disconnect(true);
     }
     this.up = false;
+    this.demoted = true;
+  }
+
+  /** The connection leads to a replica: nobody is served over it, and another one may find the master. */
+  private refuseReplica(): void {
+    const error = this.failures.replica();
+    this.lastError = REPLICA;
+    this.demoted = true;
+    // Before the first master was found, the address is wrong rather than late.
+    if (this.last.runId === '') for (const settle of [...this.waiting]) settle(error);
+    const { connections, client } = this;
+    const patience = Math.min(REPLICA_PATIENCE * 2 ** this.replicas, MOST_REPLICA_PATIENCE);
+    this.replicas += 1;
+    this.clock.after(patience, () => {
+      if (!this.closed && connections === this.connections && client.status === 'ready')
+        client.disconnect(true);
+    });
+  }
+
+  /** What is to be said of a server that is not the one before; undefined when it is. */
+  private movedTo(runId: string): string | undefined {
+    const { last, client, demoted } = this;
+    const socket = client.stream as Partial<Socket> | undefined;
+    const place = socket?.remoteAddress ? ` (${socket.remoteAddress}:${socket.remotePort})` : '';
+    this.last = { runId, place };
+    this.demoted = false;
+    this.replicas = 0;
+    if (last.runId === '' || (runId === last.runId && !demoted)) return undefined;
+    return runId === last.runId
+      ? `Redis at ${this.address} was a replica for a while`
+      : last.place === place
+        ? `Redis at ${this.address} is another server process than before${place}`
+        : `Redis at ${this.address} is another server now${place}, instead of the one before${last.place}`;
   }
 
   private hearError(error: Error): void {
@@ -312,18 +360,25 @@ export class RedisConnection implements CommandHost, ScriptHost {
     const { client } = this;
     const connection = (this.connections += 1);
     // Together: a server far away is asked once.
-    const [info] = await Promise.all([client.info('server').catch(() => ''), loadScripts(client)]);
+    const [info, replication] = await Promise.all([
+      client.info('server').catch(() => ''),
+      client.info('replication').catch(() => ''),
+      loadScripts(client),
+    ]);
     this.runId = runIdIn(info);
     await this.learnTopology(info);
     if (this.closed || connection !== this.connections || client.status !== 'ready') return;
+    if (/^role:slave/m.test(replication)) return this.refuseReplica();
     this.denied = undefined;
     this.up = this.useless === undefined;
     for (const settle of [...this.waiting]) settle(this.useless);
     if (!this.up) return client.disconnect();
     this.serving = true;
     this.lastError = 'the connection was closed';
+    const moved = this.movedTo(this.runId || UNKNOWN);
     if (this.lostAt !== undefined) this.on.back(this.clock.now() - this.lostAt);
     this.lostAt = undefined;
+    if (moved !== undefined) this.on.moved(moved); // who holds asks before those who wait
     this.on.up();
   }
 
@@ -331,6 +386,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private async learnTopology(info: string): Promise<void> {
     const mode = /^redis_mode:(\w+)/m.exec(info)?.[1];
     const asked = mode === undefined ? await this.client.cluster('INFO').catch(() => '') : '';
+    if (mode === 'sentinel') this.useless = this.failures.sentinel();
     const clustered = mode === 'cluster' || /^cluster_state:/m.test(asked);
     this.oneKeyACall ||= clustered;
     this.terms = this.termsFor(!clustered);

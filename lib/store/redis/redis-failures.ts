@@ -16,6 +16,10 @@ const OUR_WORDS: readonly (readonly [known: RegExp, ours: string])[] = [
   [LOST, 'the connection was lost before the answer came; its outcome is unknown'],
 ];
 
+/** What a server is that takes no writes. */
+export const REPLICA = 'READONLY: it is a replica';
+const SENTINELS = "{ sentinels: [{ host, port }, …], name: 'mymaster' }";
+
 const ONE_SHARD =
   'Locks take one server, by itself or behind Sentinel, or a cluster of one shard by the address of its master.';
 
@@ -108,6 +112,16 @@ export class RedisFailures {
         '',
       ),
     );
+  }
+
+  /** The error of a server that copies another one. */
+  replica(): LockStoreError {
+    return this.useless(`${REPLICA}; connect to its master, or name its sentinels as ${SENTINELS}`);
+  }
+
+  /** The error of a server that only knows where others are. */
+  sentinel(): LockStoreError {
+    return this.useless(`it is a sentinel; give the sentinels as options, as in redis: ${SENTINELS}`);
   }
 
   /** The error of a server that could not be asked. */

@@ -70,7 +70,12 @@ export class RedisStore implements LockStore {
       recipe.open(connectionName),
       recipe.address,
       clock,
-      { up: () => this.wake(), lost: settings.lost ?? nothing, back: settings.back ?? nothing },
+      {
+        moved: (what) => this.moved(what),
+        up: () => this.wake(),
+        lost: settings.lost ?? nothing,
+        back: settings.back ?? nothing,
+      },
       (countable) => encodeTerms(this.fenceMemory, channelPrefix, countable),
     );
     this.records = new RecordReader(this.connection, this.prefix, recipe.address);
@@ -189,6 +194,13 @@ export class RedisStore implements LockStore {
       else this.channel.reset();
     }
     return answeredAt(answer, sentAt, receivedAt);
+  }
+
+  /** Another server answers: what was told of the one before may be wrong, also whether it publishes to us. */
+  private moved(what: string): void {
+    const { channel, connection } = this;
+    if (channel.subscribed && channel.runId !== connection.runId) channel.reset();
+    for (const listener of this.listeners) listener.moved?.(what);
   }
 
   private wake(): void {

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import type { LockLostError } from '../../../lib/base/errors.js';
 import { createLockService } from '../../../lib/locks/create-lock-service.js';
 import type { Lease } from '../../../lib/locks/lease.js';
@@ -12,13 +12,13 @@ export class OwnContender implements Contender {
   private readonly client: Redis | undefined;
 
   constructor(
-    url: string,
+    redis: string | RedisOptions,
     options: { guard?: number; shutdownGrace?: number; givenClient?: boolean },
     warn: (message: string) => void,
   ) {
     const { guard, shutdownGrace } = options;
-    this.client = options.givenClient ? new Redis(url) : undefined;
-    this.locks = createLockService({ redis: this.client ?? url, guard, shutdownGrace, log: { warn } });
+    this.client = options.givenClient ? new Redis(redis as string) : undefined;
+    this.locks = createLockService({ redis: this.client ?? redis, guard, shutdownGrace, log: { warn } });
   }
 
   ready(): Promise<unknown> {

@@ -1,0 +1,109 @@
+/** What the process does when another server takes the place of the one that granted its leases. */
+import { commandTimeout } from '../store/server-clock.js';
+import type { Hold } from './hold.js';
+import type { LineSetup } from './line-setup.js';
+import type { PendingRelease } from './pending-releases.js';
+
+// So many renewals are on their way at a time: what is asked of a new server must be answered within its deadline.
+const RENEWALS = 1_024;
+// So many names are looked at, at a time.
+const READINGS = 64;
+// Releases of names that are not in use any more.
+const MOST_SWEPT = 4_096;
+
+/**
+ * A server took the place of the one that granted our leases: a replica that was promoted, or a process that started
+ * again. It may lack the last writes. So it is asked for every lease now, those with the least time left first, rather
+ * than a third of the ttl later: meanwhile others may be granted what it does not know. And what only the server of
+ * before has read is released again, or names would stay taken by nobody until those leases end.
+ *
+ * Resolves with what came of the leases.
+ */
+export async function settleAtOther(
+  setup: LineSetup,
+  holds: readonly Hold[],
+  releases: readonly PendingRelease[],
+  isAlive: (name: string, id: string) => boolean,
+): Promise<string> {
+  const now = setup.clock.now();
+  const live = holds.filter((hold) => hold.liveAt(now)).sort((a, b) => a.deadline - b.deadline);
+  const outcomes = { renewed: 0, lost: 0, unknown: 0 };
+  const ask = (hold: Hold): Promise<unknown> =>
+    hold.ask().then(
+      (outcome) => (outcomes[hold.departure ? 'renewed' : outcome] += 1), // released meanwhile: it was not lost
+      () => (outcomes.unknown += 1),
+    );
+  const asked = inParts(live, RENEWALS, ask);
+  const recent = releases.filter(({ end }) => end > now); // other leases are over anyway
+  for (const departure of recent) giveAgain(setup, departure, now);
+  void inParts(recent, READINGS, ({ name }) => releaseGhosts(setup, name, isAlive));
+  await asked;
+  const { renewed, lost, unknown } = outcomes;
+  const open = unknown > 0 ? `, and ${unknown} could not be asked yet` : '';
+  return `of ${live.length} leases of this process, it kept ${renewed} and lost ${lost}${open}.`;
+}
+
+/** Sends a release again, as it was: what is to be kept ends when it would have ended. */
+function giveAgain({ pendingReleases }: LineSetup, departure: PendingRelease, now: number): void {
+  const ago = now - (departure.at ?? now);
+  const [keep, done] = [Math.max(0, departure.keep - ago), Math.max(0, departure.done - ago)];
+  void pendingReleases.send({ ...departure, keep, done, doubt: 0 });
+}
+
+/**
+ * Releases what the server has of this session although nothing here knows it: an attempt that ended while only the
+ * server of before was asked. It need not be the last one: a busy name may have changed hands often since.
+ */
+async function releaseGhosts(
+  { store, pendingReleases, clock }: LineSetup,
+  name: string,
+  isAlive: (name: string, id: string) => boolean,
+): Promise<void> {
+  const reading = await store.read(name, commandTimeout(Infinity)).catch(() => undefined);
+  if (!reading) return; // what it has ends by itself
+  const { state, now } = reading;
+  const ours = (id: string): boolean => id.startsWith(`${store.session}.`) && !isAlive(name, id);
+  const ghosts = [
+    // All of its fences may have been used.
+    ...state.holders
+      .filter(({ kept }) => !kept)
+      .map(({ id, deadline, last }) => ({ id, until: deadline, used: last })),
+    ...state.queue.map(({ id, until }) => ({ id, until, used: 0 })),
+  ];
+  for (const { id, until, used } of ghosts.filter((each) => ours(each.id))) {
+    const left = Math.max(0, (until - now) / 1_000);
+    const times = { ttl: left, end: clock.now() + left };
+    void pendingReleases.send({ name, id, used, keep: 0, done: 0, ...times, doubt: 0 });
+  }
+}
+
+/** Runs `task` for all items in their order, for so many at a time. */
+async function inParts<T>(
+  items: readonly T[],
+  size: number,
+  task: (item: T) => Promise<unknown>,
+): Promise<void> {
+  for (let begin = 0; begin < items.length; begin += size)
+    await Promise.all(items.slice(begin, begin + size).map(task));
+}
+
+/** The last releases of names that are not in use any more; of too many the oldest go. */
+export class SweptReleases {
+  private readonly releases: PendingRelease[] = [];
+  private next = 0;
+
+  keep(departure: PendingRelease | undefined): void {
+    if (!departure) return;
+    this.releases[this.next] = departure;
+    this.next = (this.next + 1) % MOST_SWEPT;
+  }
+
+  /** The latest of each name. */
+  all(): Map<string, PendingRelease> {
+    const latest = new Map<string, PendingRelease>();
+    const { releases, next } = this;
+    for (const departure of [...releases.slice(next), ...releases.slice(0, next)])
+      latest.set(departure.name, departure);
+    return latest;
+  }
+}

@@ -1,0 +1,71 @@
+import type { Redis, RedisOptions } from 'ioredis';
+import { shown } from '../../base/duration.js';
+import { isClient } from './redis-source.js';
+
+// By itself, ioredis stays with a master that was replaced for as long as that master keeps the connection, which is
+// nine seconds after a planned failover; and it waits for ever for a sentinel that does not answer.
+const OURS = {
+  failoverDetector: true,
+  sentinelCommandTimeout: 500,
+  connectTimeout: 2_000, // of the sentinels and of the master that they name
+  sentinelReconnectStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 5), 2_000),
+} as const satisfies RedisOptions;
+
+// Whether an option of a client is what ioredis puts there by itself.
+const THEIRS: Record<keyof typeof OURS, (value: unknown) => boolean> = {
+  failoverDetector: (value) => value === false,
+  sentinelCommandTimeout: () => false,
+  connectTimeout: (value) => value === 10_000,
+  sentinelReconnectStrategy: (value) => typeof value === 'function' && value.length === 0, // it says 60 s each time
+};
+
+type SentinelSettings = { [K in keyof typeof OURS]: NonNullable<RedisOptions[K]> };
+
+/**
+ * Our settings where sentinels lead to the server, and none elsewhere. What the user chose stands. A client carries the
+ * defaults of ioredis among its options, and those count as not chosen.
+ */
+export function sentinelSettings(given: RedisOptions, source: unknown): Partial<SentinelSettings> {
+  if (!given.sentinels) return {};
+  const settings: Record<string, unknown> = {};
+  for (const key of Object.keys(OURS) as (keyof typeof OURS)[]) {
+    const chosen = given[key] ?? undefined;
+    const byItself = isClient(source) && THEIRS[key](chosen);
+    settings[key] = chosen === undefined || byItself ? OURS[key] : chosen;
+  }
+  return settings;
+}
+
+/** Why options of Sentinel lead to no master, with what to write instead; undefined when they may lead to one. */
+export function refusalOfSentinels({ sentinels, name, role }: RedisOptions): string | undefined {
+  const example = "{ sentinels: [{ host: 'sentinel-1', port: 26379 }, …], name: 'mymaster' }";
+  if (sentinels === undefined || sentinels === null) return undefined;
+  if (!Array.isArray(sentinels) || sentinels.length === 0)
+    return `The option redis takes the addresses of the sentinels as sentinels, as in ${example}; it was ${shown(sentinels)}.`;
+  if (typeof name !== 'string' || name === '')
+    return (
+      'The option redis has sentinels but no name: they may watch several masters. Add the name that the sentinels give ' +
+      `to the master, as in ${example}.`
+    );
+  return role === 'slave'
+    ? "The option redis asks the sentinels for a replica (role: 'slave'): locks need the master. Leave role out."
+    : undefined;
+}
+
+/**
+ * A sentinel that does not answer is nothing that anybody has to know while another one does. ioredis prints the errors
+ * of the connections over which it hears of failovers, since nobody listens to them.
+ */
+export function quietSentinels(client: Redis): void {
+  type Listening = { on(event: 'error', listener: () => void): void };
+  const { connector } = client as unknown as {
+    connector?: { connectToSentinel?: (...args: unknown[]) => Listening };
+  };
+  const connect = connector?.connectToSentinel?.bind(connector);
+  if (!connector || !connect) return;
+  connector.connectToSentinel = (...args) => {
+    const sentinel = connect(...args);
+    sentinel.on('error', () => undefined);
+    return sentinel;
+  };
+}

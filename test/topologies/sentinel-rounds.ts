@@ -1,0 +1,113 @@
+import type { RedisOptions } from 'ioredis';
+import { createLockService } from '../../lib/locks/create-lock-service.js';
+import { pass } from '../support/eventually.js';
+import { Load, type LoadVerdict } from './load.js';
+import { SentinelServers } from './sentinel-servers.js';
+
+// The old master learns 8 to 10 s after a planned failover that it is none.
+const UNTIL_DEMOTED = 11_000;
+
+/** A fault behind Sentinel: what is done, and what is required of a round. */
+export interface SentinelRound {
+  readonly fault: string;
+  /** Milliseconds; a lag of the event loop comes on top. */
+  readonly interruption: number;
+  readonly blocked: number;
+  readonly redis?: RedisOptions;
+  /** Begins when the load is on; resolves when nothing more is to happen. */
+  run(servers: SentinelServers, load: Load): Promise<void>;
+  /** Whether the load is started although one sentinel is frozen. */
+  readonly frozenAtStart?: boolean;
+}
+
+const planned: SentinelRound = {
+  fault: 'planned failover',
+  interruption: 500,
+  blocked: 2_500,
+  run: async (servers, load) => {
+    load.fault('planned failover');
+    await servers.plannedFailover();
+    await load.join();
+    await pass(UNTIL_DEMOTED);
+  },
+};
+
+export const sentinelRounds: readonly SentinelRound[] = [
+  planned,
+  {
+    fault: 'the master is killed',
+    interruption: 1_000 + 2_500,
+    blocked: 1_000 + 2_500 + 2_500,
+    run: async (servers, load) => {
+      const master = await servers.master();
+      load.fault('kill');
+      master.signal('SIGKILL');
+      await servers.switched(master.port);
+      await pass(2_000);
+    },
+  },
+  {
+    fault: 'the master is frozen for 3.5 s, and wakes',
+    interruption: 1_000 + 2_500,
+    blocked: 1_000 + 2_500 + 2_500,
+    run: async (servers, load) => {
+      const master = await servers.master();
+      load.fault('freeze');
+      master.signal('SIGSTOP');
+      await Promise.all([servers.switched(master.port), pass(3_500)]);
+      load.fault('thaw');
+      master.signal('SIGCONT');
+      await pass(3_000);
+    },
+  },
+  {
+    ...planned,
+    fault: 'one sentinel is frozen at the start and during a planned failover',
+    frozenAtStart: true,
+    run: async (servers, load) => {
+      const { port } = await servers.masterNamedBy(servers.sentinels[1]!);
+      load.fault('planned failover with a frozen sentinel');
+      await servers.sentinels[1]!.admin.call('SENTINEL', 'FAILOVER', 'mymaster');
+      await servers.switched(port, servers.sentinels.slice(1));
+      await pass(UNTIL_DEMOTED);
+    },
+  },
+];
+
+/** As ioredis does it by itself: its users see two holders. */
+export const control: SentinelRound = { ...planned, fault: 'control', redis: { failoverDetector: false } };
+
+/** One round on servers of its own. */
+export async function runRound(round: SentinelRound): Promise<LoadVerdict & { connected: number }> {
+  const servers = await SentinelServers.start();
+  try {
+    const frozen = round.frozenAtStart ? servers.sentinels[0] : undefined;
+    frozen?.signal('SIGSTOP');
+    const began = performance.now();
+    const first = createLockService({ redis: servers.addresses, log: { warn: () => undefined } });
+    await first.ready();
+    const connected = performance.now() - began;
+    await first.close();
+    const load = new Load({ ...servers.addresses, ...round.redis });
+    await load.begin();
+    await pass(500);
+    await round.run(servers, load);
+    frozen?.signal('SIGCONT');
+    return { ...(await load.end()), connected };
+  } finally {
+    await servers.stop();
+  }
+}
+
+/** What a round did not keep to. */
+export function complaints(round: SentinelRound, verdict: LoadVerdict & { connected: number }): string[] {
+  const bound = (what: string, ms: number, most: number): string[] =>
+    ms > most + verdict.lag ? [`${what}: ${ms.toFixed(0)} ms, allowed are ${most} ms and the lag`] : [];
+  return [
+    ...verdict.violations,
+    ...verdict.refusals,
+    ...bound('the interruption', verdict.interruption, round.interruption),
+    ...bound('a name was blocked', verdict.blocked, round.blocked),
+    ...bound('the connection', verdict.connected, 1_000),
+  ];
+}

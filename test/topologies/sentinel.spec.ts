@@ -1,0 +1,62 @@
+import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis-5';
+import { createLockService } from '../../lib/locks/create-lock-service.js';
+import type { RedisSource } from '../../lib/store/redis/client-recipe.js';
+import { pass } from '../support/eventually.js';
+import { Lag } from '../support/lag.js';
+import { describeWithRealRedis } from '../support/real-redis.js';
+import { Load } from './load.js';
+import { SentinelServers } from './sentinel-servers.js';
+
+const QUIET = { warn: () => undefined };
+
+/** How long a service takes until it is connected. */
+async function connecting(redis: RedisSource): Promise<number> {
+  const locks = createLockService({ redis, log: QUIET });
+  const began = performance.now();
+  try {
+    await locks.ready();
+    return performance.now() - began;
+  } finally {
+    await locks.close();
+  }
+}
+
+describeWithRealRedis('Sentinel', () => {
+  let servers: SentinelServers;
+  beforeAll(async () => (servers = await SentinelServers.start()), 60_000);
+  afterAll(() => servers.stop());
+
+  it('is asked further when one sentinel is frozen, by options and by clients of ioredis 5 and 6', async () => {
+    using lag = new Lag();
+    const [frozen] = servers.sentinels;
+    frozen!.signal('SIGSTOP');
+    const options = { ...servers.addresses, lazyConnect: true };
+    const clients = [new Redis(options), new Redis5(options)];
+    for (const source of [servers.addresses, ...clients])
+      expect(await connecting(source as RedisSource)).toBeLessThan(1_000 + lag.max);
+    frozen!.signal('SIGCONT');
+    for (const client of clients) client.disconnect();
+  }, 20_000);
+
+  it('is refused by its URL, with what to write instead', async () => {
+    const { port } = servers.addresses.sentinels[0]!;
+    await expect(connecting(`redis://127.0.0.1:${port}`)).rejects.toThrow(
+      /cannot be used: it is a sentinel; give the sentinels as options, as in redis: \{ sentinels:/,
+    );
+  });
+
+  it('is followed at a planned failover: no two hold a name, and fences grow', async () => {
+    await servers.settled();
+    const load = new Load(servers.addresses);
+    await load.begin();
+    await servers.plannedFailover();
+    await pass(3_000); // the old master is still one for 8 s
+    const verdict = await load.end();
+    expect(verdict.violations).toEqual([]);
+    expect(verdict.refusals).toEqual([]);
+    expect(verdict.interruption).toBeLessThan(500 + verdict.lag);
+    expect(verdict.blocked).toBeLessThan(2_500 + verdict.lag);
+    expect(verdict.warnings.filter((warning) => /is another server now/.test(warning))).toHaveLength(2);
+  }, 60_000);
+});
