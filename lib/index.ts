@@ -22,7 +22,7 @@ export { type LockLog, type LockOptionsWithLog, type LockServiceOptions } from '
 export { type LockKind, type LockReport } from './locks/inspector.js';
 export { createLockService } from './locks/create-lock-service.js';
 export { LockService } from './locks/lock-service.js';
-export { connectLocks } from './nest/lock-slot.js';
+export { withLocks } from './nest/lock-slot.js';
 export { DistributedLockModule } from './nest/distributed-lock-module.js';
 export {
   type DistributedLockAsyncOptions,

@@ -85,7 +85,7 @@ function keep(instance: object, slot: symbol, locks: LockService): boolean {
  * @throws LockUsageError when the class of the instance has no `@Locked` method
  * @publicApi
  */
-export function connectLocks<T extends object>(instance: T, locks: LockService): T {
+export function withLocks<T extends object>(instance: T, locks: LockService): T {
   const slots = slotsOf(instance);
   if (slots.length === 0)
     throw new LockUsageError(

@@ -113,8 +113,8 @@ export function refuseStranger(self: unknown, where: string, registration?: stri
     self === undefined || self === null
       ? `${where} was called without its instance; call it on the instance, or bind it.`
       : `${where} has no LockService: no application that imports ${module} has made this ${name}. ` +
-          `If it was made with new, let Nest provide it, or call connectLocks(instance, locks); in a unit test, ` +
-          `connectLocks(new ${name}(…)) from nestjs-distributed-lock/testing. If a factory of a module made it, it is ` +
+          `If it was made with new, let Nest provide it, or call withLocks(instance, locks); in a unit test, ` +
+          `withLocks(new ${name}(…)) from nestjs-distributed-lock/testing. If a factory of a module made it, it is ` +
           'used before the LockService exists: inject LockService into that factory, too. If Nest provides it, there ' +
           'are two copies of NestJS or two versions of this package: npm ls @nestjs/core nestjs-distributed-lock.',
   );

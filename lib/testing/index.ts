@@ -3,4 +3,4 @@ export {
   DistributedLockTestingModule,
   type DistributedLockTestingOptions,
 } from './distributed-lock-testing-module.js';
-export { connectLocks } from './locks-in-memory.js';
+export { withLocks } from './locks-in-memory.js';

@@ -1,5 +1,5 @@
 import {
-  connectLocks as connect,
+  withLocks as connect,
   createLockService,
   type LockService,
   type LockServiceOptions,
@@ -16,11 +16,11 @@ export function locksInMemory(options: Omit<LockServiceOptions, 'redis' | 'start
 
 /**
  * Makes the `@Locked` methods of an instance made with `new` work, on `locks` or on locks in memory of their
- * own; returns the instance: `const stock = connectLocks(new StockService())`.
+ * own; returns the instance: `const stock = withLocks(new StockService())`.
  *
  * @throws LockUsageError when the class of the instance has no `@Locked` method
  * @publicApi
  */
-export function connectLocks<T extends object>(instance: T, locks: LockService = locksInMemory()): T {
+export function withLocks<T extends object>(instance: T, locks: LockService = locksInMemory()): T {
   return connect(instance, locks);
 }

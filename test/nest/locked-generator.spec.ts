@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { createLockService, Locked, LockService } from '../../lib/index.js';
-import { connectLocks } from '../../lib/testing/index.js';
+import { withLocks } from '../../lib/testing/index.js';
 import { errorOf } from './door.js';
 
 const log: string[] = [];
@@ -48,7 +48,7 @@ let service: Export;
 beforeEach(() => {
   log.length = 0;
   locks = createLockService();
-  service = connectLocks(new Export(), locks);
+  service = withLocks(new Export(), locks);
 });
 afterEach(() => locks.close());
 

@@ -188,7 +188,7 @@ describe('an instance', () => {
 
   it('without locks is refused with all that may be the cause', async () => {
     const { message } = await errorOf(new Stock().reserve());
-    for (const cause of [/made with new/, /connectLocks/, /connectLocks\(new Stock/, /a factory/, /npm ls/])
+    for (const cause of [/made with new/, /withLocks/, /withLocks\(new Stock/, /a factory/, /npm ls/])
       expect(message).toMatch(cause);
   });
 });

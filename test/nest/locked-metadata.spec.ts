@@ -15,7 +15,7 @@ import { CronExpression, Cron, ScheduleModule, SchedulerRegistry } from '@nestjs
 import { Test } from '@nestjs/testing';
 import request from 'supertest';
 import { Locked, LockService } from '../../lib/index.js';
-import { DistributedLockTestingModule, connectLocks } from '../../lib/testing/index.js';
+import { DistributedLockTestingModule, withLocks } from '../../lib/testing/index.js';
 import { sleep } from './door.js';
 
 let guarded = 0;
@@ -136,7 +136,7 @@ describe('@Locked among other decorators', () => {
       }
     }
     // As the scanners of those packages find it: by the name of the method, on the prototype of the instance.
-    const sums = connectLocks(new Sums(), app.get(LockService));
+    const sums = withLocks(new Sums(), app.get(LockService));
     expect(new MetadataScanner().getAllMethodNames(Sums.prototype)).toContain(place);
     const found = (Object.getPrototypeOf(sums) as Sums)[place];
     expect(Reflect.getMetadata('microservices:pattern', found)).toEqual([place]);

@@ -1,6 +1,6 @@
 import { of, type Observable } from 'rxjs';
 import { Locked, type LockedOptions, LockUsageError } from '../../lib/index.js';
-import { connectLocks } from '../../lib/testing/index.js';
+import { withLocks } from '../../lib/testing/index.js';
 import { errorOf } from './door.js';
 
 /** Applies the decorator as a caller without types could. */
@@ -93,7 +93,7 @@ describe('a @Locked call rejects', () => {
       'work',
       decorate({ on: { value: method }, target: Service.prototype }),
     );
-    const instance = connectLocks(new Service()) as { work(): Promise<unknown> };
+    const instance = withLocks(new Service()) as { work(): Promise<unknown> };
     const error = await errorOf(instance.work());
     expect(error).toBeInstanceOf(LockUsageError);
     return error.message;

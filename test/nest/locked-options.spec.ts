@@ -9,7 +9,7 @@ import {
   type LockProfile,
   LockService,
 } from '../../lib/index.js';
-import { connectLocks } from '../../lib/testing/index.js';
+import { withLocks } from '../../lib/testing/index.js';
 import { Door, errorOf } from './door.js';
 
 const door = new Door();
@@ -191,7 +191,7 @@ describe('the signal of a call', () => {
 
   it('comes from its arguments or its instance, and ends its waiting', async () => {
     const locks = createLockService({ log: { warn: () => undefined } });
-    const jobs = connectLocks(new Jobs(), locks);
+    const jobs = withLocks(new Jobs(), locks);
     const leaving = new AbortController();
     const lease = await locks.acquire('job');
     const waiting = [jobs.run('a', leaving.signal), jobs.steps().next(), jobs.skipped(leaving.signal)].map(
@@ -234,7 +234,7 @@ describe('a query that begins when it is awaited', () => {
         return query();
       }
     }
-    const rows = connectLocks(new Rows(), locks);
+    const rows = withLocks(new Rows(), locks);
     expect([await rows.save(), await rows.saveLater()]).toEqual(['saved', 'saved']);
     expect(seen).toEqual([true, true]);
     await locks.close();

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { createLockService, Locked, type LockService } from 'nestjs-distributed-lock';
-import { connectLocks } from 'nestjs-distributed-lock/testing';
+import { withLocks } from 'nestjs-distributed-lock/testing';
 import { failureOf, pass } from '../support/eventually.js';
 
 @Injectable()
@@ -61,7 +61,7 @@ describe('a locked method that overrides a locked method and calls it', () => {
   beforeEach(() => (locks = createLockService({ redis: undefined, log: { warn: () => undefined } })));
   afterEach(() => locks.close());
   const make = <T extends Account>(type: new (locks: () => LockService) => T): T =>
-    connectLocks(new type(() => locks), locks);
+    withLocks(new type(() => locks), locks);
 
   it('enters it, with the same fence', async () => {
     const account = make(Savings);

@@ -285,7 +285,7 @@ describe('@Locked', () => {
     const error = await errorOf(stranger.restock());
     expect(error).toBeInstanceOf(LockUsageError);
     expect(error.message).toMatch(
-      /StockService\.restock .*DistributedLockModule\.forRoot\(\).*connectLocks\(new StockService/,
+      /StockService\.restock .*DistributedLockModule\.forRoot\(\).*withLocks\(new StockService/,
     );
     const stock = (await moduleOf(StockService)).get(StockService);
     const { restock } = stock;

@@ -512,8 +512,8 @@ describe('a job of BullMQ', () => {
     const closed = await start([]);
     await closed.module.close();
     const orders = new Orders(closed.locks);
-    const { connectLocks } = await import('../../lib/index.js');
-    connectLocks(orders, locks);
+    const { withLocks } = await import('../../lib/index.js');
+    withLocks(orders, locks);
     expect(await errorOf(orders.process(job(), 'token'))).toMatchObject<Partial<LockBusyError>>({
       name: 'LockBusyError',
       reason: 'closed',

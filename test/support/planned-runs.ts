@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { Locked } from '../../lib/nest/locked.js';
-import { connectLocks } from '../../lib/testing/locks-in-memory.js';
+import { withLocks } from '../../lib/testing/locks-in-memory.js';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -45,7 +45,7 @@ const median = (from: number, to: number): number => {
 };
 let poller!: Poller;
 await new Promise<void>((resolve, reject) => {
-  poller = connectLocks(
+  poller = withLocks(
     new Poller((error) => (error === undefined ? resolve() : reject(error as Error))),
     locks,
   );

@@ -1,7 +1,7 @@
 import { Injectable, type LoggerService } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { createLockService, getLocksToken, Locked, LockService, LockUsageError } from '../../lib/index.js';
-import { DistributedLockTestingModule, connectLocks } from '../../lib/testing/index.js';
+import { DistributedLockTestingModule, withLocks } from '../../lib/testing/index.js';
 import { errorOf } from '../nest/door.js';
 
 @Injectable()
@@ -76,9 +76,9 @@ describe('DistributedLockTestingModule', () => {
   });
 });
 
-describe('connectLocks', () => {
+describe('withLocks', () => {
   it('makes an instance made with new lock, for every registration and profile it names', async () => {
-    const account = connectLocks(new Account());
+    const account = withLocks(new Account());
     await Promise.all([account.pay('a'), account.pay('a')]);
     expect(account.most).toBe(1);
     expect([await account.audit(), await account.report()]).toEqual(['audited', 'reported']);
@@ -86,7 +86,7 @@ describe('connectLocks', () => {
 
   it('makes instances share locks that they are given', async () => {
     const locks = createLockService();
-    const [one, two] = [connectLocks(new Account(), locks), connectLocks(new Account(), locks)];
+    const [one, two] = [withLocks(new Account(), locks), withLocks(new Account(), locks)];
     const lease = await locks.acquire('audit');
     expect(await errorOf(one.audit())).toMatchObject({ code: 'LOCK_BUSY' });
     expect(await errorOf(two.audit())).toMatchObject({ code: 'LOCK_BUSY' });
@@ -96,6 +96,6 @@ describe('connectLocks', () => {
   });
 
   it('refuses an instance whose class has no @Locked method', () => {
-    expect(() => connectLocks(new Date())).toThrow(/Date has no @Locked method/);
+    expect(() => withLocks(new Date())).toThrow(/Date has no @Locked method/);
   });
 });

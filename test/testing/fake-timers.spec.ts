@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { Locked } from '../../lib/index.js';
-import { connectLocks } from '../../lib/testing/index.js';
+import { withLocks } from '../../lib/testing/index.js';
 import { Child } from '../support/child.js';
 
 class Till {
@@ -22,9 +22,9 @@ describe('locks under the fake timers of jest', () => {
   describe.each(['before', 'after'])('made %s the timers', (when) => {
     let till: Till;
     beforeEach(() => {
-      if (when === 'before') till = connectLocks(new Till());
+      if (when === 'before') till = withLocks(new Till());
       jest.useFakeTimers();
-      if (when === 'after') till = connectLocks(new Till());
+      if (when === 'after') till = withLocks(new Till());
     });
 
     it('serve callers who come together, though no timer is advanced', async () => {

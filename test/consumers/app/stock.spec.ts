@@ -1,5 +1,5 @@
 import { Test } from '@nestjs/testing';
-import { DistributedLockTestingModule, connectLocks } from 'nestjs-distributed-lock/testing';
+import { DistributedLockTestingModule, withLocks } from 'nestjs-distributed-lock/testing';
 import { LockService } from 'nestjs-distributed-lock';
 import { StockService } from './stock.service.js';
 
@@ -17,7 +17,7 @@ describe('a locked service in the tests of a user', () => {
   });
 
   it('locks when it is made by hand', async () => {
-    const stock = connectLocks(new StockService({} as LockService));
+    const stock = withLocks(new StockService({} as LockService));
     await expect(stock.buy('book')).resolves.toBe(false);
   });
 });
