@@ -109,7 +109,7 @@ export const BOUNDS: readonly Bound[] = [
     table: 'processes-rmw',
     column: 'total',
     atLeast: 20_000,
-    quick: 2_000, // four seconds are all there is
+    quick: 500, // four seconds are all there is, on a machine that may be slow
   },
   { says: 'hot name, 4 × 8 (rmw): lost updates', table: 'processes-rmw', column: 'lost', atMost: 0 },
   { says: 'commands a second of 200 waiting sessions', table: 'waiting', column: 'commands', atMost: 60 },
@@ -127,14 +127,14 @@ export const BOUNDS: readonly Bound[] = [
     table: 'many-leases',
     column: 'client',
     atMost: 60,
-    quick: 80,
+    quick: 160, // no ratio, so it says as much about the machine: half as fast at times
   },
   {
     says: 'leases held: server, % of a core for 100 000',
     table: 'many-leases',
     column: 'server',
     atMost: 60,
-    quick: 80,
+    quick: 120,
   },
   {
     says: 'leases held: bytes of heap each',
