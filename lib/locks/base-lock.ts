@@ -58,8 +58,9 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     checkEntry(work, options, name, this.optionsOf('using'));
     const { within } = options;
     if (options.reentrant !== undefined) OPTIONS.reentrant.check(options.reentrant, name);
-    const { onStoreError = 'throw' } = options;
-    const runsWithout = OPTIONS.onStoreError.check(onStoreError, name) === 'run';
+    const { onStoreError } = options;
+    const runsWithout =
+      onStoreError !== undefined && OPTIONS.onStoreError.check(onStoreError, name) === 'run';
     const minHold = options.minHold === undefined ? 0 : OPTIONS.minHold.check(options.minHold, name);
     const { clock, held, settings } = this.context;
     if (within !== undefined) {

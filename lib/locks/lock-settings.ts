@@ -71,7 +71,7 @@ export class LockSettings {
     const ttl = options.ttl === undefined ? this.ttl : OPTIONS.ttl.check(options.ttl, name);
     const { signal, label, maxWaiters = Infinity } = options;
     if (maxWaiters !== Infinity) OPTIONS.maxWaiters.check(maxWaiters, name);
-    OPTIONS.signal.check(signal, name);
+    if (signal !== undefined) OPTIONS.signal.check(signal, name);
     const wait =
       options.wait === undefined
         ? (otherwise ?? this.defaultWait(ttl))
@@ -87,7 +87,7 @@ export class LockSettings {
         who: label === undefined ? this.process : `${this.process} ${OPTIONS.label.check(label, name)}`,
       },
       wait,
-      renews: OPTIONS.renew.check(options.renew, name),
+      renews: options.renew === undefined || OPTIONS.renew.check(options.renew, name),
       maxHold: options.maxHold === undefined ? Infinity : OPTIONS.maxHold.check(options.maxHold, name),
       maxWaiters,
       signal,
