@@ -101,7 +101,7 @@ export class AcquireCommand {
     timeout: number,
   ): Promise<Answered<AcquireOperation>> {
     const { id, seal, terms } = this;
-    const { units, capacity, ttl, guard, who } = terms;
+    const { units, capacity, ttl, guard, identity } = terms;
     const { store } = this.setup;
     const notAfter = commandEnd(sample, now, timeout);
     this.inFlight = notAfter;
@@ -119,7 +119,7 @@ export class AcquireCommand {
       notAfter,
       subscribed: store.subscribed,
       seal,
-      who,
+      who: identity,
     } as const;
     return store.execute(this.name, operation, timeout);
   }

@@ -28,7 +28,7 @@ export interface AttemptOwner {
   waitLeft(attempt: Attempt): number;
   granted(attempt: Attempt, hold: Hold, now: number): void;
   /** Asked once, and `who` has the lock, for `retryAfter` milliseconds unless it is renewed. */
-  busy(attempt: Attempt, who: string, retryAfter: number): void;
+  busy(attempt: Attempt, identity: string, retryAfter: number): void;
   /** The name is in use as a lock of another capacity. */
   otherKind(attempt: Attempt, capacity: number): void;
   failed(attempt: Attempt, error: LockStoreError): void;
@@ -42,7 +42,7 @@ export interface AttemptOwner {
 export class Attempt {
   readonly id: string;
   /** Who held the lock, by the last answer. */
-  holder = '';
+  holderIdentity = '';
   private due = Infinity;
   readonly command: AcquireCommand;
   private phase: 'waiting' | 'held' | 'over' = 'waiting';
@@ -120,7 +120,7 @@ export class Attempt {
     else if (answer.outcome === 'granted') {
       // Held by a notice meanwhile: the answer confirms it. Given up meanwhile: it is given back again.
       if (this.phase === 'held') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
-      else this.depart();
+      else this.releaseAtStore();
     }
   };
 
@@ -153,7 +153,7 @@ export class Attempt {
     const { store, clock, random } = this.setup;
     store.subscribe();
     const dueIn = (answer.due - answer.now) / 1_000;
-    this.holder = answer.who;
+    this.holderIdentity = answer.who;
     this.due = clock.now() + dueIn;
     if (this.askAgain) {
       this.askAgain = false;
@@ -206,17 +206,17 @@ export class Attempt {
   private leave(): void {
     const sent = this.command.doubt === 0 && this.command.end > 0;
     this.finish();
-    if (sent) this.depart();
+    if (sent) this.releaseAtStore();
   }
 
   /** Over, without anything of it at the store; unless a copy that was not answered may still be read. */
   private finish(): void {
     this.phase = 'over';
     this.cancelTimer?.();
-    if (this.command.doubt > 0) this.depart();
+    if (this.command.doubt > 0) this.releaseAtStore();
   }
 
-  private depart(): void {
+  private releaseAtStore(): void {
     const { name, id, terms, command } = this;
     void this.setup.pendingReleases.send({
       ...{ name, id, used: 0, keep: 0, done: 0, ttl: terms.ttl, end: command.end },

@@ -26,14 +26,14 @@ export class Attempts {
    * Keeps as many attempts as the head of the line needs, in its order, and gives up the others. An exclusive
    * caller is the last that counts; `handsOn` says that it will have the lock without the store.
    */
-  cover(callers: Chain<Caller>, handsOn: boolean): void {
+  cover(callers: Chain<Caller>, willHandOff: boolean): void {
     if (this.none && !callers.first) return; // as after most grants
     const unused = [...this.waiting];
     let caller = callers.first;
     for (let room = MOST; caller && room > 0; caller = caller.after, room -= 1) {
       const { terms } = caller.request;
       const alone = exclusive(terms);
-      if (alone && handsOn) break;
+      if (alone && willHandOff) break;
       const found = unused.findIndex(
         (attempt) => sameUnits(attempt.terms, terms) && attempt.terms.once === terms.once,
       );
@@ -71,7 +71,7 @@ export class Attempts {
   /** Whom the store named as the holder. */
   holderFor(wanted: Terms): InTheWay {
     const attempt = this.find(wanted);
-    return { who: attempt?.holder ?? '', left: attempt?.retryAfter };
+    return { identity: attempt?.holderIdentity ?? '', left: attempt?.retryAfter };
   }
 
   remove(attempt: Attempt): void {

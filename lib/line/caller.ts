@@ -11,7 +11,7 @@ import {
 } from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
 import { commandTimeout } from '../store/server-clock.js';
-import type { Lease } from './lease.js';
+import type { LineLease } from './line-lease.js';
 import { exclusive, sameUnits, type Request, type Terms } from './request.js';
 import { Wait, type Waiting } from './wait.js';
 
@@ -22,7 +22,7 @@ const LATE = 25;
 
 /** Who has the lock, as `host:pid label`, and for how many more milliseconds unless it is renewed; '' for unknown. */
 export interface InTheWay {
-  readonly who: string;
+  readonly identity: string;
   readonly left: number | undefined;
   /** Since when, in local milliseconds, if it is a lease that this process took by `acquire`. */
   readonly acquiredAt?: number | undefined;
@@ -36,7 +36,7 @@ export class Caller extends Link<Caller> {
   constructor(
     readonly request: Request,
     private readonly clock: Clock,
-    private readonly resolve: (lease: Lease) => void,
+    private readonly resolve: (lease: LineLease) => void,
     private readonly reject: (error: LockError) => void,
   ) {
     super();
@@ -54,11 +54,11 @@ export class Caller extends Link<Caller> {
   /** Watches its time and its signal, while the question is on its way; `leave` is called when either is over. */
   stand(waiting: Waiting, leave: (reason: 'timeout' | 'aborted') => void): void {
     const { wait, signal, terms, unattended } = this.request;
-    const patience = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);
-    this.until = new Wait(waiting, this.since + patience, signal, !unattended, leave);
+    const timeout = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);
+    this.until = new Wait(waiting, this.since + timeout, signal, !unattended, leave);
   }
 
-  serve(lease: Lease): void {
+  serve(lease: LineLease): void {
     this.until?.end();
     this.resolve(lease);
   }
@@ -97,7 +97,7 @@ export class Caller extends Link<Caller> {
       new LockBusyError(what, name, {
         reason,
         waited,
-        holder: holderOf(inTheWay?.who ?? ''),
+        holder: holderOf(inTheWay?.identity ?? ''),
         retryAfter: inTheWay?.left,
         retryIn,
         ...(reason === 'aborted' ? { cause: signal?.reason as unknown } : {}),
@@ -106,7 +106,7 @@ export class Caller extends Link<Caller> {
   }
 
   /** Who holds the lock and for how long, and what to do about it. */
-  private wordsFor({ who, left, acquiredAt }: InTheWay = { who: '', left: undefined }): {
+  private wordsFor({ identity, left, acquiredAt }: InTheWay = { identity: '', left: undefined }): {
     text: string;
     advice: string;
   } {
@@ -114,12 +114,12 @@ export class Caller extends Link<Caller> {
       left === undefined ? '' : `, free in at most ${Math.ceil(left)} ms more unless its holder renews it`;
     if (acquiredAt === undefined)
       return {
-        text: who === '' ? '' : ` It is held by ${who}${free}.`,
+        text: identity === '' ? '' : ` It is held by ${identity}${free}.`,
         advice: 'Raise wait, or hold it for less time.',
       };
     const since = Math.round(this.clock.now() - acquiredAt);
     return {
-      text: ` It is held by a lease that this process (${who}) took by acquire() ${since} ms ago${free}.`,
+      text: ` It is held by a lease that this process (${identity}) took by acquire() ${since} ms ago${free}.`,
       advice:
         'If this call was made under that lease, it waits for itself: enter the lease with lease.using(work), or ' +
         'pass { within: lease }. If not, raise wait, or release the lease sooner.',
@@ -147,7 +147,7 @@ export function firstFor(callers: Chain<Caller>, wanted: Terms, onlyOnce = false
 }
 
 /** Who may have an exclusive hold of these terms without asking the store: the first in line, if it wants the same. */
-export function heirOf({ first }: Chain<Caller>, held: Terms): Caller | undefined {
+export function successorOf({ first }: Chain<Caller>, held: Terms): Caller | undefined {
   return first && exclusive(held) && sameUnits(first.request.terms, held) ? first : undefined;
 }
 
@@ -160,8 +160,8 @@ export function waitLeftFor(callers: Chain<Caller>, wanted: Terms): number {
 }
 
 /** The parts of `host:pid label`. */
-export function holderOf(who: string): { host: string; pid: number; label?: string } | undefined {
-  const [, host, pid, label] = /^(.*?):(\d+)(?: ([^]*))?$/.exec(who) ?? [];
+export function holderOf(identity: string): { host: string; pid: number; label?: string } | undefined {
+  const [, host, pid, label] = /^(.*?):(\d+)(?: ([^]*))?$/.exec(identity) ?? [];
   if (host === undefined) return undefined;
   return { host, pid: Number(pid), ...(label ? { label } : {}) };
 }

@@ -37,23 +37,23 @@ class Ring {
 export class HoldTimes {
   private readonly all = new Ring();
   private readonly byLabel = new Map<string, Ring>();
-  private lastWho = '';
+  private lastIdentity = '';
   private last: Ring | undefined;
 
   /** `who` is `host:pid label`. */
-  add(who: string, ms: number): void {
+  add(identity: string, ms: number): void {
     this.all.add(ms);
-    if (who !== this.lastWho) {
-      this.lastWho = who;
-      const label = labelOf(who);
+    if (identity !== this.lastIdentity) {
+      this.lastIdentity = identity;
+      const label = labelOf(identity);
       this.last = label === '' ? undefined : (this.byLabel.get(label) ?? this.ringFor(label));
     }
     this.last?.add(ms);
   }
 
   /** The median of the last holds with the label of the first of them who has one that is known here; else of all. */
-  typical(...who: readonly string[]): number | undefined {
-    for (const each of who) {
+  typical(...identities: readonly string[]): number | undefined {
+    for (const each of identities) {
       const median = this.byLabel.get(labelOf(each))?.median;
       if (median !== undefined) return median;
     }
@@ -75,7 +75,7 @@ export class HoldTimes {
 }
 
 /** The label of `host:pid label`; '' for none. */
-function labelOf(who: string): string {
-  const space = who.indexOf(' ');
-  return space < 0 ? '' : who.slice(space + 1);
+function labelOf(identity: string): string {
+  const space = identity.indexOf(' ');
+  return space < 0 ? '' : identity.slice(space + 1);
 }

@@ -25,7 +25,7 @@ export class Hold extends Link<Renewable> implements Renewable {
   readonly id: string;
   readonly name: string;
   /** How it was given back. */
-  departure: PendingRelease | undefined;
+  pendingRelease: PendingRelease | undefined;
   terms: Terms;
   /** Whether the lease that it serves is renewed by itself, and when that lease ends whatever is renewed, and why then. */
   renews = true;
@@ -89,15 +89,15 @@ export class Hold extends Link<Renewable> implements Renewable {
    * From now on the hold is for a lease of `ttl`, which ends at `endsAt` whatever is renewed; `handedOn` when another
    * caller of this process had the hold before, or its own lease did.
    */
-  serve(ttl: number, renews: boolean, endsAt: number, endReason: LockLostReason, handedOn: boolean): void {
+  serve(ttl: number, renews: boolean, endsAt: number, endReason: LockLostReason, handedOff: boolean): void {
     const longer = ttl > this.terms.ttl;
-    const rescheduled = !handedOn || longer || !renews || !this.renews || endsAt !== this.endsAt;
+    const rescheduled = !handedOff || longer || !renews || !this.renews || endsAt !== this.endsAt;
     if (ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl };
     this.renews = renews;
     this.endsAt = endsAt;
     this.endReason = endReason;
     if (rescheduled && this.renewal !== 'unconfirmed') this.scheduleNext();
-    if (handedOn && (longer || (!renews && this.deadline < endsAt))) this.confirm();
+    if (handedOff && (longer || (!renews && this.deadline < endsAt))) this.confirm();
   }
 
   /**
@@ -157,8 +157,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   release(keep = 0, done = 0, now = this.setup.clock.now()): Promise<'released' | 'expired'> {
     const { id, name, used, doubt, terms } = this;
     const end = Math.max(this.deadline, now + terms.ttl) + terms.guard + CLAIM_WINDOW / 1_000;
-    this.departure = { name, id, used, keep, done, ttl: terms.ttl, end, doubt, at: now };
-    const answer = this.setup.pendingReleases.send(this.departure);
+    this.pendingRelease = { name, id, used, keep, done, ttl: terms.ttl, end, doubt, at: now };
+    const answer = this.setup.pendingReleases.send(this.pendingRelease);
     this.finish();
     return answer;
   }

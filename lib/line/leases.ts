@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.js';
 import type { InTheWay } from './caller.js';
 import type { Hold } from './hold.js';
-import type { Lease } from './lease.js';
+import type { LineLease } from './line-lease.js';
 import { exclusive, type Terms } from './request.js';
 
 // Processes that wait have their turn after so many milliseconds, or so many hand-offs, in order of arrival.
@@ -19,14 +19,14 @@ export class Leases {
   /** A hold between two callers: nobody has it until the event loop has turned. */
   passing: Hold | undefined;
   // Few, and new ones with every grant: see Chain for why this is no Map.
-  private readonly leases: Lease[] = [];
+  private readonly leases: LineLease[] = [];
   private contendedSince: number | undefined;
   private handOffs = 0;
   private breathedAt = -Infinity;
 
   constructor(private readonly clock: Clock) {}
 
-  get all(): readonly Lease[] {
+  get all(): readonly LineLease[] {
     return this.leases;
   }
 
@@ -35,7 +35,7 @@ export class Leases {
     return this.leases.length === 0 && this.passing === undefined;
   }
 
-  get(hold: Hold): Lease | undefined {
+  get(hold: Hold): LineLease | undefined {
     return this.leases[this.placeOf(hold)];
   }
 
@@ -45,7 +45,7 @@ export class Leases {
   }
 
   /** In place of whoever worked under the same hold. */
-  set(lease: Lease): void {
+  set(lease: LineLease): void {
     const place = this.placeOf(lease.hold);
     if (place < 0) this.leases.push(lease);
     else this.leases[place] = lease;
@@ -63,7 +63,7 @@ export class Leases {
   }
 
   /** Whether a hold that excludes all others will go from caller to caller here. */
-  handsOnAt(now: number): boolean {
+  willHandOffAt(now: number): boolean {
     if (this.passing) return true;
     return this.leases.some(({ hold }) => exclusive(hold.terms) && hold.liveAt(now));
   }
@@ -72,8 +72,8 @@ export class Leases {
   holderAt(now: number): InTheWay | undefined {
     const lease = this.leases.find(({ hold }) => hold.liveAt(now));
     if (!lease) return undefined;
-    const { who, by, since, remaining } = lease;
-    return { who, left: remaining, acquiredAt: by === 'acquire' ? since : undefined };
+    const { identity, by, since, remaining } = lease;
+    return { identity, left: remaining, acquiredAt: by === 'acquire' ? since : undefined };
   }
 
   /** The capacity in use here, when it is another. */
@@ -102,7 +102,7 @@ export class Leases {
   }
 
   /** Counts a hand-off. False when the event loop has to turn first: then `breathe`, and look again. */
-  handOff(now: number): boolean {
+  countHandOff(now: number): boolean {
     this.handOffs += 1;
     return now - this.breathedAt < BREATH;
   }

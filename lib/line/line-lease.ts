@@ -9,15 +9,15 @@ import type { Request } from './request.js';
 export interface LeaseOwner {
   readonly clock: Clock;
   /** Its caller gives it back; `now` is the local time. Spans are milliseconds; 0 for not. */
-  released(lease: Lease, keep: number, done: number, now: number): Promise<'released' | 'expired'>;
+  released(lease: LineLease, keep: number, done: number, now: number): Promise<'released' | 'expired'>;
   /** It ended otherwise, and this is known since now. */
-  leaseLost(lease: Lease, reason: LockLostReason): void;
+  leaseLost(lease: LineLease, reason: LockLostReason): void;
   /** In place of the one that had all units. */
-  downgraded(reading: Lease): void;
+  downgraded(lease: LineLease): void;
 }
 
 /** The lease of one caller: the part of a hold in which the caller has the lock. */
-export class Lease {
+export class LineLease {
   private ended: { readonly at: number; readonly reason: LockLostReason } | undefined;
   private listeners: Set<() => void> | undefined;
   private releasing: Promise<'released' | 'expired'> | undefined;
@@ -27,7 +27,7 @@ export class Lease {
     private readonly owner: LeaseOwner,
     readonly fence: number,
     /** `host:pid label` of the caller. */
-    readonly who: string,
+    readonly identity: string,
     /** Whether it has the lock for a piece of work, or by `acquire`. */
     readonly by: NonNullable<Request['by']>,
     /** When it was granted. */
@@ -108,10 +108,10 @@ export class Lease {
   }
 
   /** Goes on with fewer units, without a gap and with the same fence; this lease is over at once. */
-  downgrade(units: number): { lease: Lease; done: Promise<void> } {
-    const { hold, owner, fence, who, by, since, ttl, longest } = this;
+  downgrade(units: number): { lease: LineLease; done: Promise<void> } {
+    const { hold, owner, fence, identity, by, since, ttl, longest } = this;
     this.ended ??= { at: owner.clock.now(), reason: 'released' };
-    const lease = new Lease(hold, owner, fence, who, by, since, ttl, longest);
+    const lease = new LineLease(hold, owner, fence, identity, by, since, ttl, longest);
     const done = hold.downgrade(units);
     owner.downgraded(lease);
     return { lease, done };
@@ -164,14 +164,14 @@ export function leaseOf(
   hold: Hold,
   { terms, renews, maxHold, by = 'acquire' }: Request,
   now: number,
-  handedOn: boolean,
+  handedOff: boolean,
   owner: LeaseOwner,
-): Lease {
-  const { ttl, who } = terms;
+): LineLease {
+  const { ttl, identity } = terms;
   const longest = now + maxHold;
   // A hold that is handed on may be proven for longer than this caller's ttl, by renewals it did not ask for.
-  const own = handedOn && !renews ? leaseDeadline(now, ttl) : Infinity;
-  const lease = new Lease(hold, owner, hold.nextFence(), who, by, now, ttl, longest);
-  hold.serve(ttl, renews, Math.min(own, longest), longest < own ? 'max-hold' : 'expired', handedOn);
+  const own = handedOff && !renews ? leaseDeadline(now, ttl) : Infinity;
+  const lease = new LineLease(hold, owner, hold.nextFence(), identity, by, now, ttl, longest);
+  hold.serve(ttl, renews, Math.min(own, longest), longest < own ? 'max-hold' : 'expired', handedOff);
   return lease;
 }

@@ -5,9 +5,9 @@ import type { LockBusyReason, LockLostReason, LockStoreError } from '../base/err
 import type { LockNotice } from '../store/lock-operation.js';
 import type { Attempt, AttemptOwner } from './attempt.js';
 import { Attempts } from './attempts.js';
-import { firstFor, heirOf, waitLeftFor, type Caller, type InTheWay } from './caller.js';
+import { firstFor, successorOf, waitLeftFor, type Caller, type InTheWay } from './caller.js';
 import type { Hold } from './hold.js';
-import { leaseOf, type Lease, type LeaseOwner } from './lease.js';
+import { leaseOf, type LineLease, type LeaseOwner } from './line-lease.js';
 import { Leases } from './leases.js';
 import type { LineSetup } from './line-setup.js';
 import type { PendingRelease } from './pending-releases.js';
@@ -33,7 +33,7 @@ export class Line implements AttemptOwner, LeaseOwner {
     private readonly setup: LineSetup,
     /** Told when it has neither callers nor anything at the store. */
     private readonly onIdle: (line: Line) => void,
-    private readonly onLost: (lease: Lease, reason: LockLostReason) => void,
+    private readonly onLost: (lease: LineLease, reason: LockLostReason) => void,
   ) {
     this.leases = new Leases(setup.clock);
     this.attempts = new Attempts(name, setup, this);
@@ -54,7 +54,8 @@ export class Line implements AttemptOwner, LeaseOwner {
     if (busy || size > 0) this.setup.store.subscribe();
     if (otherKind !== undefined) caller.refuseKind(otherKind);
     else if (wait === 0 && busy) this.turnAway(caller, 'held');
-    else if (size >= maxWaiters) caller.refuse('full', undefined, this.setup.holdTimes.typical(terms.who));
+    else if (size >= maxWaiters)
+      caller.refuse('full', undefined, this.setup.holdTimes.typical(terms.identity));
     else {
       this.callers.add(caller);
       this.pump(now);
@@ -125,9 +126,9 @@ export class Line implements AttemptOwner, LeaseOwner {
     this.pump(now);
   }
 
-  busy(attempt: Attempt, who: string, retryAfter: number): void {
+  busy(attempt: Attempt, identity: string, retryAfter: number): void {
     const caller = this.endOf(attempt, true);
-    if (caller) this.refuse(caller, 'held', { who, left: retryAfter });
+    if (caller) this.refuse(caller, 'held', { identity, left: retryAfter });
     this.pump();
   }
 
@@ -155,28 +156,28 @@ export class Line implements AttemptOwner, LeaseOwner {
   };
 
   /** The caller is done: the next of this process has the lock at once, or the store has it back. */
-  released(lease: Lease, keep: number, done: number, now: number): Promise<'released' | 'expired'> {
+  released(lease: LineLease, keep: number, done: number, now: number): Promise<'released' | 'expired'> {
     const { hold } = lease;
     if (this.leases.get(hold) !== lease) return hold.release(keep, done, now);
-    this.setup.holdTimes.add(lease.who, now - lease.since);
+    this.setup.holdTimes.add(lease.identity, now - lease.since);
     const next = keep > 0 || done > 0 ? undefined : this.nextFor(hold, now);
     if (!next) return this.giveBack(hold, keep, done, now);
-    if (this.leases.handOff(now)) this.give(hold, next, now, true);
-    else this.leases.breathe(hold, () => this.handOn(hold));
+    if (this.leases.countHandOff(now)) this.give(hold, next, now, true);
+    else this.leases.breathe(hold, () => this.handOff(hold));
     return RELEASED;
   }
 
-  leaseLost(lease: Lease, reason: LockLostReason): void {
+  leaseLost(lease: LineLease, reason: LockLostReason): void {
     this.onLost(lease, reason);
   }
 
-  downgraded(reading: Lease): void {
-    this.leases.set(reading);
+  downgraded(lease: LineLease): void {
+    this.leases.set(lease);
     this.pump();
   }
 
   /** After the event loop has turned: the caller who was next may be gone, and the hold too. */
-  private handOn(hold: Hold): void {
+  private handOff(hold: Hold): void {
     const now = this.clock.now();
     const next = this.nextFor(hold, now);
     if (next) this.give(hold, next, now, true);
@@ -184,16 +185,16 @@ export class Line implements AttemptOwner, LeaseOwner {
     this.pump();
   }
 
-  private give(hold: Hold, caller: Caller, now: number, handedOn: boolean): void {
+  private give(hold: Hold, caller: Caller, now: number, handedOff: boolean): void {
     this.callers.remove(caller);
-    const lease = leaseOf(hold, caller.request, now, handedOn, this);
+    const lease = leaseOf(hold, caller.request, now, handedOff, this);
     this.leases.set(lease);
     caller.serve(lease);
   }
 
   private giveBack(hold: Hold, keep?: number, done?: number, now?: number): Promise<'released' | 'expired'> {
     const answer = hold.release(keep, done, now); // what follows is done while it is on its way
-    this.lastRelease = hold.departure;
+    this.lastRelease = hold.pendingRelease;
     this.leases.delete(hold);
     this.pump();
     return answer;
@@ -201,12 +202,12 @@ export class Line implements AttemptOwner, LeaseOwner {
 
   /** Who may have the hold now without asking the store. */
   private nextFor(hold: Hold, now: number): Caller | undefined {
-    const heir = heirOf(this.callers, hold.terms);
+    const heir = successorOf(this.callers, hold.terms);
     return heir && this.leases.mayGoOn(hold, now) ? heir : undefined;
   }
 
   private pump(now = this.clock.now()): void {
-    this.attempts.cover(this.callers, this.leases.handsOnAt(now));
+    this.attempts.cover(this.callers, this.leases.willHandOffAt(now));
     if (this.callers.first === undefined && this.attempts.none && this.leases.none) this.onIdle(this);
   }
 
@@ -236,7 +237,7 @@ export class Line implements AttemptOwner, LeaseOwner {
 
   private refuse(caller: Caller, reason: LockBusyReason, inTheWay: InTheWay): void {
     // The work of the holder is what a new try waits for, if this process knows such work.
-    const typical = this.setup.holdTimes.typical(inTheWay.who, caller.request.terms.who);
+    const typical = this.setup.holdTimes.typical(inTheWay.identity, caller.request.terms.identity);
     caller.refuse(reason, inTheWay, typical);
   }
 }

@@ -10,7 +10,7 @@ import { Caller } from './caller.js';
 import type { Hold } from './hold.js';
 import { HoldTimes } from './hold-times.js';
 import { LatchWait } from './latch-wait.js';
-import type { Lease } from './lease.js';
+import type { LineLease } from './line-lease.js';
 import type { LineSetup } from './line-setup.js';
 import { Line } from './line.js';
 import { settleAtOther, SweptReleases } from './other-server.js';
@@ -41,7 +41,7 @@ export class Lines {
     private readonly clock: Clock,
     random: () => number = Math.random,
     /** Told of every lease that was lost, at the moment in which that is found out. */
-    private readonly onLost: (lease: Lease, reason: LockLostReason) => void = () => undefined,
+    private readonly onLost: (lease: LineLease, reason: LockLostReason) => void = () => undefined,
     /** Told in one sentence what came of the leases when another server took the place of ours. */
     private readonly onMoved: (message: string) => void = () => undefined,
   ) {
@@ -63,7 +63,7 @@ export class Lines {
   }
 
   /** Waits in line for what `leaseOn` makes of the grant; rejects with LockBusyError, LockStoreError or LockUsageError. */
-  acquire<L>(request: Request, leaseOn: (lease: Lease) => L, explained?: Explanation): Promise<L> {
+  acquire<L>(request: Request, leaseOn: (lease: LineLease) => L, explained?: Explanation): Promise<L> {
     // No promise of ours stands between the grant and whoever waits for it: each costs about as much as a hand-off.
     return new Promise((resolve, reject) => {
       const refuse = explained ? (error: Error): void => reject(explained(error)) : reject;

@@ -30,13 +30,13 @@ export async function settleAtOther(
   const outcomes = { renewed: 0, lost: 0, unknown: 0 };
   const ask = (hold: Hold): Promise<unknown> =>
     hold.ask().then(
-      (outcome) => (outcomes[hold.departure ? 'renewed' : outcome] += 1), // released meanwhile: it was not lost
+      (outcome) => (outcomes[hold.pendingRelease ? 'renewed' : outcome] += 1), // released meanwhile: it was not lost
       () => (outcomes.unknown += 1),
     );
   const asked = inParts(live, RENEWALS, ask);
   const recent = releases.filter(({ end }) => end > now); // other leases are over anyway
-  for (const departure of recent) giveAgain(setup, departure, now);
-  void inParts(recent, READINGS, ({ name }) => releaseGhosts(setup, name, isAlive));
+  for (const release of recent) releaseAgain(setup, release, now);
+  void inParts(recent, READINGS, ({ name }) => releaseOrphans(setup, name, isAlive));
   await asked;
   const { renewed, lost, unknown } = outcomes;
   const open = unknown > 0 ? `, and ${unknown} could not be asked yet` : '';
@@ -44,17 +44,17 @@ export async function settleAtOther(
 }
 
 /** Sends a release again, as it was: what is to be kept ends when it would have ended. */
-function giveAgain({ pendingReleases }: LineSetup, departure: PendingRelease, now: number): void {
-  const ago = now - (departure.at ?? now);
-  const [keep, done] = [Math.max(0, departure.keep - ago), Math.max(0, departure.done - ago)];
-  void pendingReleases.send({ ...departure, keep, done, doubt: 0 });
+function releaseAgain({ pendingReleases }: LineSetup, release: PendingRelease, now: number): void {
+  const ago = now - (release.at ?? now);
+  const [keep, done] = [Math.max(0, release.keep - ago), Math.max(0, release.done - ago)];
+  void pendingReleases.send({ ...release, keep, done, doubt: 0 });
 }
 
 /**
  * Releases what the server has of this session although nothing here knows it: an attempt that ended while only the
  * server of before was asked. It need not be the last one: a busy name may have changed hands often since.
  */
-async function releaseGhosts(
+async function releaseOrphans(
   { store, pendingReleases, clock }: LineSetup,
   name: string,
   isAlive: (name: string, id: string) => boolean,
@@ -63,14 +63,14 @@ async function releaseGhosts(
   if (!reading) return; // what it has ends by itself
   const { state, now } = reading;
   const ours = (id: string): boolean => id.startsWith(`${store.session}.`) && !isAlive(name, id);
-  const ghosts = [
+  const orphans = [
     // All of its fences may have been used.
     ...state.holders
       .filter(({ kept }) => !kept)
       .map(({ id, deadline, last }) => ({ id, until: deadline, used: last })),
     ...state.queue.map(({ id, until }) => ({ id, until, used: 0 })),
   ];
-  for (const { id, until, used } of ghosts.filter((each) => ours(each.id))) {
+  for (const { id, until, used } of orphans.filter((each) => ours(each.id))) {
     const left = Math.max(0, (until - now) / 1_000);
     const times = { ttl: left, end: clock.now() + left };
     void pendingReleases.send({ name, id, used, keep: 0, done: 0, ...times, doubt: 0 });
@@ -92,9 +92,9 @@ export class SweptReleases {
   private readonly releases: PendingRelease[] = [];
   private next = 0;
 
-  keep(departure: PendingRelease | undefined): void {
-    if (!departure) return;
-    this.releases[this.next] = departure;
+  keep(release: PendingRelease | undefined): void {
+    if (!release) return;
+    this.releases[this.next] = release;
     this.next = (this.next + 1) % MOST_SWEPT;
   }
 
@@ -102,8 +102,8 @@ export class SweptReleases {
   all(): Map<string, PendingRelease> {
     const latest = new Map<string, PendingRelease>();
     const { releases, next } = this;
-    for (const departure of [...releases.slice(next), ...releases.slice(0, next)])
-      latest.set(departure.name, departure);
+    for (const release of [...releases.slice(next), ...releases.slice(0, next)])
+      latest.set(release.name, release);
     return latest;
   }
 }

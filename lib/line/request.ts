@@ -10,7 +10,7 @@ export interface Terms {
   /** Asks once and never queues. */
   readonly once: boolean;
   /** `host:pid label` of the caller, for people. */
-  readonly who: string;
+  readonly identity: string;
 }
 
 /** What one caller asks of the line. Spans are milliseconds. */

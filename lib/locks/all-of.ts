@@ -9,7 +9,7 @@ import {
   enter,
   type EntryPlan,
   type NamedLease,
-  type LockContext,
+  type LockSetup,
   UnprotectedLease,
 } from './lease-handle.js';
 import type { Lease } from './lease.js';
@@ -25,8 +25,8 @@ export class AllOf extends BaseLock<LeaseBundle> {
   private readonly locks: readonly BaseLock[];
 
   /** @throws LockUsageError without any lock, or for one name in two ways */
-  constructor(locks: readonly BaseLock[], context: LockContext) {
-    super(context);
+  constructor(locks: readonly BaseLock[], setup: LockSetup) {
+    super(setup);
     const flat = locks.flatMap((lock) => (lock instanceof AllOf ? lock.locks : [lock]));
     const byName = new Map<string, BaseLock>();
     for (const lock of flat) {
@@ -51,9 +51,9 @@ export class AllOf extends BaseLock<LeaseBundle> {
     explained?: Explanation,
     by?: Request['by'],
   ): Promise<LeaseBundle> {
-    const wait = this.context.settings.waitOf(options, otherwise);
+    const wait = this.setup.settings.waitOf(options, otherwise);
     try {
-      return new LeaseBundle(await this.takeAll(options, wait, by), this.context);
+      return new LeaseBundle(await this.takeAll(options, wait, by), this.setup);
     } catch (error) {
       throw explained ? explained(error as Error) : error;
     }
@@ -79,10 +79,10 @@ export class AllOf extends BaseLock<LeaseBundle> {
     work: (lease: LeaseBundle) => T | PromiseLike<T>,
     options: UsingOptions & WithOrigin,
   ): Promise<T> {
-    const { context, names } = this;
+    const { setup, names } = this;
     const held = plans.filter((plan) => plan !== undefined);
     const missing = this.locks.filter((_, index) => !plans[index]);
-    const { clock, settings } = context;
+    const { clock, settings } = setup;
     const wait = settings.waitOf(options);
     const until = clock.now() + wait;
     const entered = beginEntries(held); // what is held is kept while the others are waited for
@@ -93,15 +93,15 @@ export class AllOf extends BaseLock<LeaseBundle> {
           return new UnprotectedLease(names, taken.reason) as Lease as LeaseBundle;
         const [entries, others] = [[...entered], [...(taken?.parts ?? [])]];
         const parts = plans.map((plan) => (plan ? entries : others).shift() as NamedLease);
-        return new LeaseBundle(parts, context);
+        return new LeaseBundle(parts, setup);
       };
       const left = { ...options, wait: wait && Math.max(1, until - clock.now()) };
-      return enter(context, held, whole, work, left, options[ORIGIN], entered);
+      return enter(setup, held, whole, work, left, options[ORIGIN], entered);
     };
     if (missing.length === 0) return enterWith(undefined);
     try {
       const rest = { ...options, wait, within: undefined, reentrant: false };
-      return await new AllOf(missing, context).using(enterWith, rest);
+      return await new AllOf(missing, setup).using(enterWith, rest);
     } finally {
       for (const each of entered) each.end();
     }
@@ -113,7 +113,7 @@ export class AllOf extends BaseLock<LeaseBundle> {
     wait: number,
     by: Request['by'] | undefined,
   ): Promise<NamedLease[]> {
-    const { clock } = this.context;
+    const { clock } = this.setup;
     const until = clock.now() + wait;
     const tries = await Promise.allSettled(
       this.locks.map(
@@ -137,7 +137,7 @@ export class AllOf extends BaseLock<LeaseBundle> {
     by: Request['by'] | undefined,
   ): Promise<NamedLease[]> {
     const taken: NamedLease[] = [];
-    const { clock } = this.context;
+    const { clock } = this.setup;
     const began = clock.now();
     const stop = options.renew === false ? this.keepAlive(taken, options) : undefined;
     try {
@@ -156,7 +156,7 @@ export class AllOf extends BaseLock<LeaseBundle> {
 
   /** Renews what does not renew itself, until its answer is called. */
   private keepAlive(taken: readonly Lease[], options: AcquireOptions): () => void {
-    const { clock, settings } = this.context;
+    const { clock, settings } = this.setup;
     const every = settings.request('', options, 0).terms.ttl / 3;
     const tick = (): void => {
       renewAll(taken).catch(() => undefined); // a loss is found when all are there

@@ -14,7 +14,7 @@ import {
   type EntryPlan,
   type Outcome,
   type TakenLease,
-  type LockContext,
+  type LockSetup,
   UnprotectedLease,
 } from './lease-handle.js';
 import type { Lease } from './lease.js';
@@ -30,14 +30,14 @@ const USING_OPTIONS = namesFor('using');
 export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> implements Lock<L, X> {
   abstract readonly names: readonly string[];
 
-  constructor(protected readonly context: LockContext) {}
+  constructor(protected readonly setup: LockSetup) {}
 
   private get firstName(): string {
     return this.names[0] ?? '';
   }
 
   acquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L> {
-    return this.asked(options, this.context.settings.wait);
+    return this.asked(options, this.setup.settings.wait);
   }
 
   async tryAcquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L | undefined> {
@@ -62,14 +62,14 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     const runsWithout =
       onStoreError !== undefined && OPTIONS.onStoreError.check(onStoreError, name) === 'run';
     const minHold = options.minHold === undefined ? 0 : OPTIONS.minHold.check(options.minHold, name);
-    const { clock, held, settings } = this.context;
+    const { clock, contextLeases, settings } = this.setup;
     if (within !== undefined) {
-      checkWithin(within, this.names, this.context);
+      checkWithin(within, this.names, this.setup);
       if (within instanceof UnprotectedLease && this.names.every((each) => within.names.includes(each)))
         return work(within as Lease as L);
     }
     // Whoever holds nothing by its context, as nearly every call, has nothing to enter.
-    if (within !== undefined || held.innermost) {
+    if (within !== undefined || contextLeases.innermost) {
       const plans = this.plansFor(options);
       if (plans.some((plan) => plan !== undefined)) return this.enterHeld(plans, work, options);
     }
@@ -88,13 +88,13 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     // The outcome of the work is never masked: a loss carries it.
     let outcome: Outcome<T>;
     const leases = this.leasesIn(lease);
-    const inner = held.open(leases, lease, options[ORIGIN]);
+    const inner = contextLeases.open(leases, lease, options[ORIGIN]);
     try {
-      outcome = { result: await held.begin(inner, lease, work) };
+      outcome = { result: await contextLeases.begin(inner, lease, work) };
     } catch (cause) {
       outcome = { cause };
     }
-    held.close(inner, lease);
+    contextLeases.close(inner, lease);
     const loss = lossOf(leases);
     // On the wire when we return, unless entries of it still work; its answer is the line's business.
     if (freeFrom > 0 && freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
@@ -123,7 +123,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     options: UsingOptions & WithOrigin,
   ): Promise<T> {
     const found = plans.filter((plan) => plan !== undefined);
-    return enter(this.context, found, ([only]) => only as Lease as L, work, options, options[ORIGIN]);
+    return enter(this.setup, found, ([only]) => only as Lease as L, work, options, options[ORIGIN]);
   }
 
   /** The names of the options that a verb of this kind takes. */
@@ -146,10 +146,10 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
 
   /** The lease on one of the names that the async context holds, for which the call would then wait. */
   private ownLease(): NamedLease | undefined {
-    const { held } = this.context;
-    if (!held.innermost) return undefined;
+    const { contextLeases } = this.setup;
+    if (!contextLeases.innermost) return undefined;
     for (const name of this.names) {
-      const own = held.on(name);
+      const own = contextLeases.on(name);
       if (own) return own.lease;
     }
     return undefined;
@@ -158,7 +158,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
   /** Begins to watch whether the call waits for what its own context holds. */
   private hint(options: WithOrigin): CancelTimer | undefined {
     const own = this.ownLease();
-    return own && this.context.hints.watch(own.name, own.mode, options[ORIGIN]?.place);
+    return own && this.setup.hints.watch(own.name, own.mode, options[ORIGIN]?.place);
   }
 
   /**
@@ -166,11 +166,11 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
    * may have waited for each other.
    */
   private explanation(): Explanation | undefined {
-    const { held } = this.context;
-    if (!held.innermost) return undefined;
+    const { contextLeases } = this.setup;
+    if (!contextLeases.innermost) return undefined;
     // Looked at now: the one who refuses runs in another context.
     const own = this.ownLease();
-    const holding = [...new Set(held.all().map(({ lease }) => lease.name))];
+    const holding = [...new Set(contextLeases.all().map(({ lease }) => lease.name))];
     return (error) => {
       if (!(error instanceof LockBusyError)) return error;
       if (error.reason !== 'timeout' && error.reason !== 'held') return error;
@@ -188,14 +188,14 @@ export function leaseWithin(within: Lease, name: string): NamedLease | undefined
 }
 
 /** @throws LockUsageError for what is no lease of this registration, or on none of the names */
-function checkWithin(within: unknown, names: readonly string[], context: LockContext): void {
+function checkWithin(within: unknown, names: readonly string[], setup: LockSetup): void {
   const own = within instanceof NamedLease || within instanceof LeaseBundle;
   if (!own && !(within instanceof UnprotectedLease))
     throw new LockUsageError(
       `The option within takes a lease that this library gave out; it was ${shown(within)}.`,
       names[0],
     );
-  if (own && within.context !== context)
+  if (own && within.setup !== setup)
     throw new LockUsageError(
       `The option within was given a lease of another LockService: '${within.names.join("', '")}' is locked there, not here.`,
       names[0],

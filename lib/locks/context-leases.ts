@@ -6,7 +6,7 @@ import type { Lease } from './lease.js';
 export type LockMode = 'write' | 'read' | 'permits';
 
 /** The lease on one name, as the async context knows it. */
-export interface OwnLease<Self> extends Lease {
+export interface TrackedLease<Self> extends Lease {
   readonly name: string;
   readonly mode: LockMode;
   /** Whether its holder gave it back, or will when the entries begun through it have ended. */
@@ -16,7 +16,7 @@ export interface OwnLease<Self> extends Lease {
 }
 
 /** One name that the running code holds. */
-export interface Held<L> {
+export interface ContextLease<L> {
   readonly lease: L;
   /** The lease as the work was given it: of several names, all of them. */
   readonly whole: Lease;
@@ -27,11 +27,11 @@ export interface Held<L> {
  * The place of an entry in the async context. It is all that a context refers to: when the work is done, what it held is
  * let go of, since promises that the next run of a chain makes in this context would keep each run alive.
  */
-export interface Place<L> {
+export interface ContextFrame<L> {
   /** Undefined when the work is done: what still runs does not hold it any more. */
-  held: Held<L> | undefined;
+  running: ContextLease<L> | undefined;
   /** What the code around it holds. Those that are over are left out when somebody passes by. */
-  outer: Place<L> | undefined;
+  outer: ContextFrame<L> | undefined;
 }
 
 /**
@@ -39,8 +39,8 @@ export interface Place<L> {
  * libraries may run one caller's code in the context of another: so it hints and reports, and lets nobody in unless
  * asked to (`reentrant: true`, `super`). One per registration.
  */
-export class HeldLeases<L extends OwnLease<L>> {
-  private readonly storage = new AsyncLocalStorage<Place<L> | undefined>();
+export class ContextLeases<L extends TrackedLease<L>> {
+  private readonly storage = new AsyncLocalStorage<ContextFrame<L> | undefined>();
 
   /** Nothing is held any more. Node carries each storage in use through every asynchronous call of the process. */
   end(): void {
@@ -48,21 +48,21 @@ export class HeldLeases<L extends OwnLease<L>> {
   }
 
   /** The innermost entry that is not over. */
-  get innermost(): Held<L> | undefined {
-    return live(this.storage.getStore())?.held;
+  get innermost(): ContextLease<L> | undefined {
+    return live(this.storage.getStore())?.running;
   }
 
   /** The innermost entry on `name` that is not over. */
-  on(name: string): Held<L> | undefined {
+  on(name: string): ContextLease<L> | undefined {
     for (const held of this.all()) if (held.lease.name === name) return held;
     return undefined;
   }
 
   /** All entries that are not over, from the innermost outwards. */
-  all(): Held<L>[] {
-    const found: Held<L>[] = [];
-    for (let place = live(this.storage.getStore()); place?.held; place = outward(place))
-      found.push(place.held);
+  all(): ContextLease<L>[] {
+    const found: ContextLease<L>[] = [];
+    for (let place = live(this.storage.getStore()); place?.running; place = outward(place))
+      found.push(place.running);
     return found;
   }
 
@@ -74,21 +74,21 @@ export class HeldLeases<L extends OwnLease<L>> {
   }
 
   /** Where work may run with `whole`, which is made of `leases`. It is to be closed when that is done. */
-  open(leases: readonly L[], whole: Lease, origin: CallOrigin | undefined): Place<L> | undefined {
+  open(leases: readonly L[], whole: Lease, origin: CallOrigin | undefined): ContextFrame<L> | undefined {
     let inner = live(this.storage.getStore());
-    for (const lease of leases) inner = { held: { lease, whole, origin }, outer: inner };
+    for (const lease of leases) inner = { running: { lease, whole, origin }, outer: inner };
     return inner;
   }
 
   /** Begins `work` there. Every section comes through here, and each promise counts: what it returns is returned as it is. */
-  begin<W, T>(inner: Place<L> | undefined, lease: W, work: (lease: W) => T): T {
+  begin<W, T>(inner: ContextFrame<L> | undefined, lease: W, work: (lease: W) => T): T {
     return this.storage.run(inner, beginLazy<W, T>, work, lease);
   }
 
   /** The work is done. */
-  close(inner: Place<L> | undefined, whole: Lease): void {
+  close(inner: ContextFrame<L> | undefined, whole: Lease): void {
     // A part that was given back before may be left out of the chain already.
-    for (let place = inner; place?.held?.whole === whole; place = place.outer) place.held = undefined;
+    for (let place = inner; place?.running?.whole === whole; place = place.outer) place.running = undefined;
   }
 }
 
@@ -103,12 +103,12 @@ function beginLazy<W, T>(work: (lease: W) => T, lease: W): T {
   }) as T;
 }
 
-function outward<L extends OwnLease<L>>(place: Place<L>): Place<L> | undefined {
+function outward<L extends TrackedLease<L>>(place: ContextFrame<L>): ContextFrame<L> | undefined {
   return (place.outer = live(place.outer)); // a chain of runs that plan each other stays short
 }
 
-function live<L extends OwnLease<L>>(place: Place<L> | undefined): Place<L> | undefined {
+function live<L extends TrackedLease<L>>(place: ContextFrame<L> | undefined): ContextFrame<L> | undefined {
   let at = place;
-  while (at && (!at.held || at.held.lease.released)) at = at.outer;
+  while (at && (!at.running || at.running.lease.released)) at = at.outer;
   return at;
 }

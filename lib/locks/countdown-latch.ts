@@ -6,7 +6,7 @@ import { otherRound } from '../line/latch-wait.js';
 import { micros } from '../store/server-clock.js';
 import type { LatchAnswer, LatchOperation } from '../store/latch-machine.js';
 import { WHOLE } from '../store/lock-state.js';
-import type { LockContext } from './lease-handle.js';
+import type { LockSetup } from './lease-handle.js';
 import { abortSignal, checkOptions, wholeNumber } from './checks.js';
 import { OPTIONS } from './option-table.js';
 import type { UsingOptions } from './lock.js';
@@ -70,7 +70,7 @@ export interface CountDownLatch {
   }): Promise<void>;
 }
 
-const PATIENCE = 1_000;
+const COMMAND_TIMEOUT = 1_000;
 const LONGEST_ID = 128;
 const LONGEST_ROUND = 128;
 const LATCH_OPTIONS: ReadonlySet<string> = new Set(['round']);
@@ -85,7 +85,7 @@ export class StoreLatch implements CountDownLatch {
   /** @throws LockUsageError for a bad name or round */
   constructor(
     private readonly name: string,
-    private readonly context: LockContext,
+    private readonly setup: LockSetup,
     options: LatchOptions = {},
   ) {
     checkName(name);
@@ -119,14 +119,14 @@ export class StoreLatch implements CountDownLatch {
 
   async opened(options: { wait?: unknown; signal?: AbortSignal | undefined } = {}): Promise<void> {
     checkOptions(options, this.name, OPENED_OPTIONS);
-    const { line, settings } = this.context;
+    const { lines, settings } = this.setup;
     const wait = settings.waitOf(options as UsingOptions);
     const signal = abortSignal(options.signal, this.name);
-    return line.opened(this.name, this.round, wait, signal);
+    return lines.opened(this.name, this.round, wait, signal);
   }
 
   private ask(operation: LatchOperation): Promise<LatchAnswer> {
-    return this.context.line.setup.store.latch(this.name, operation, PATIENCE);
+    return this.setup.lines.setup.store.latch(this.name, operation, COMMAND_TIMEOUT);
   }
 }
 

@@ -20,7 +20,7 @@ export function createLockService(options: LockOptionsWithLog = {}): LockService
   const settings = new LockSettings(options);
   const clock = new SystemClock();
   const log: LockLog = options.log ?? { warn: (message: string) => process.emitWarning(message) };
-  return new LockService(openStore(options, settings, clock, log), settings, clock, log);
+  return LockService.over(openStore(options, settings, clock, log), settings, clock, log);
 }
 
 /** The store that the options ask for: the one place that knows all of them. @throws LockUsageError */

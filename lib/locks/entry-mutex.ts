@@ -2,7 +2,7 @@ import { LockBusyError, type LockBusyReason, type LockLostError } from '../base/
 import { Wait, type Waiting } from '../line/wait.js';
 
 /** How long an entry waits for its siblings. */
-export interface Patience {
+export interface EntryTimeout {
   readonly wait: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -14,7 +14,7 @@ export interface Loss {
 }
 
 /** Entries of one lease that run side by side take turns, in the order in which they came. */
-export class Turns {
+export class EntryMutex {
   private taken = false;
   private readonly waiting = new Set<() => void>();
 
@@ -24,7 +24,7 @@ export class Turns {
   ) {}
 
   /** Whether somebody has the turn. */
-  get occupied(): boolean {
+  get locked(): boolean {
     return this.taken;
   }
 
@@ -32,7 +32,7 @@ export class Turns {
    * Resolves with what ends the turn. Rejects with LockBusyError, since siblings may wait for each other, too; and with
    * what `loss` tells of the lease meanwhile, since the sibling at work may never end.
    */
-  take({ wait, signal }: Patience, loss: Loss): Promise<() => void> {
+  lock({ wait, signal }: EntryTimeout, loss: Loss): Promise<() => void> {
     const { clock } = this.waits;
     const end = (): void => this.next();
     const since = clock.now();

@@ -68,7 +68,7 @@ export interface LockReport {
   readonly fence?: number;
 }
 
-const PATIENCE = 1_000;
+const COMMAND_TIMEOUT = 1_000;
 const REVOKE_OPTIONS: ReadonlySet<string> = new Set(['reason', 'force']);
 const LONGEST_REASON = 512;
 
@@ -80,12 +80,12 @@ export class Inspector {
   ) {}
 
   async inspect(name: string): Promise<LockReport> {
-    return reportOf(await this.store.read(checkName(name), PATIENCE));
+    return reportOf(await this.store.read(checkName(name), COMMAND_TIMEOUT));
   }
 
   async *list(): AsyncGenerator<LockReport> {
     const told = new Set<string>(); // a walk may come to a name again
-    for await (const page of this.store.list(PATIENCE))
+    for await (const page of this.store.list(COMMAND_TIMEOUT))
       for (const report of page.map(reportOf)) {
         if (told.has(report.name) || report.holders.length + report.queue.length === 0) continue;
         told.add(report.name);
@@ -104,7 +104,7 @@ export class Inspector {
       );
     const forced = force !== undefined && truth(force, 'force', name);
     const operation = { kind: 'revoke', reason, force: forced } as const;
-    const { count, who } = await this.store.execute(name, operation, PATIENCE);
+    const { count, who } = await this.store.execute(name, operation, COMMAND_TIMEOUT);
     if (count > 0) this.log.warn(revocation(name, reason, forced, count, who));
     return count > 0;
   }
@@ -154,6 +154,6 @@ function kindOf(units: number, { capacity }: LockState): LockKind {
   return units === WHOLE ? 'exclusive' : 'shared';
 }
 
-function person(who: string): { host: string; pid: number; label?: string } {
-  return holderOf(who) ?? { host: who, pid: 0 };
+function person(identity: string): { host: string; pid: number; label?: string } {
+  return holderOf(identity) ?? { host: identity, pid: 0 };
 }

@@ -1,6 +1,6 @@
 import { LockBusyError, LockLostError, type LockLostReason } from '../base/errors.js';
 import { checkName } from '../base/name.js';
-import { LeaseHandle, type LockContext } from './lease-handle.js';
+import { LeaseHandle, type LockSetup } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import { refuseUnknown } from './checks.js';
 import { namesFor } from './option-table.js';
@@ -57,12 +57,12 @@ export class Leadership implements Leader {
     private readonly name: string,
     private readonly handlers: LeaderHandlers,
     private readonly options: Omit<AcquireOptions, 'wait' | 'signal' | 'maxWaiters'>,
-    private readonly context: LockContext,
+    private readonly setup: LockSetup,
     private readonly warn: (message: string) => void,
   ) {
     checkName(name);
     refuseUnknown(options, LEAD_OPTIONS, name);
-    context.settings.request(name, options, 0); // a bad option is the caller's error, not the campaign's
+    setup.settings.request(name, options, 0); // a bad option is the caller's error, not the campaign's
     this.ended = this.run();
   }
 
@@ -96,10 +96,10 @@ export class Leadership implements Leader {
 
   /** Nobody awaits a campaign: a process that does nothing else ends while another one leads. */
   private take(signal: AbortSignal): Promise<LeaseHandle> {
-    const { line, settings } = this.context;
+    const { lines, settings } = this.setup;
     const request = settings.request(this.name, { ...this.options, wait: Infinity, signal }, 0);
     const unattended = { ...request, by: 'using', unattended: true } as const;
-    return line.acquire(unattended, (tenure) => new LeaseHandle(tenure, this.context));
+    return lines.acquire(unattended, (lineLease) => new LeaseHandle(lineLease, this.setup));
   }
 
   private async lead(lease: LeaseHandle): Promise<void> {
@@ -140,7 +140,7 @@ export class Leadership implements Leader {
   private pause(ms: number): Promise<void> {
     return Promise.race([
       aborted(this.stopping.signal),
-      new Promise<void>((resolve) => this.context.clock.after(ms, resolve)),
+      new Promise<void>((resolve) => this.setup.clock.after(ms, resolve)),
     ]);
   }
 }

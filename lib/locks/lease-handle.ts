@@ -2,28 +2,28 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Clock, CancelTimer } from '../base/clock.js';
 import { shown } from '../base/duration.js';
 import { LockLostError, LockUsageError, type LockStoreError } from '../base/errors.js';
-import type { Lease as LineLease } from '../line/lease.js';
+import type { LineLease } from '../line/line-lease.js';
 import type { Lines } from '../line/lines.js';
 import { checkOptions } from './checks.js';
-import type { HeldLeases, LockMode, OwnLease } from './held-leases.js';
+import type { ContextLeases, LockMode, TrackedLease } from './context-leases.js';
 import type { CallOrigin } from './hidden-options.js';
 import type { EntryOptions, Lease, WriteLease } from './lease.js';
 import type { LockSettings } from './lock-settings.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { SelfWaitHints } from './self-wait-hints.js';
-import { Turns, type Patience } from './turns.js';
+import { EntryMutex, type EntryTimeout } from './entry-mutex.js';
 
 /** How a lease may be given back. Spans are milliseconds; 0 for not. */
-export interface ReleaseTerms {
+export interface ReleaseOptions {
   readonly keep: number;
   readonly done: number;
 }
 
 /** What the locks of one registration share. Two leases with the same one are of the same registration. */
-export interface LockContext {
-  readonly line: Lines;
+export interface LockSetup {
+  readonly lines: Lines;
   readonly settings: LockSettings;
-  readonly held: HeldLeases<NamedLease>;
+  readonly contextLeases: ContextLeases<NamedLease>;
   readonly clock: Clock;
   readonly hints: SelfWaitHints;
 }
@@ -32,13 +32,13 @@ const ENTRY_OPTIONS = namesFor('entry');
 
 /** The entries that were begun through one lease and have not ended. */
 class Entries {
-  readonly turns: Turns;
+  readonly mutex: EntryMutex;
   open = 0;
   /** What waits for the last of them. */
   whenOver: (() => void) | undefined;
 
-  constructor(name: string, context: LockContext) {
-    this.turns = new Turns(name, context.line.setup.waiting);
+  constructor(name: string, setup: LockSetup) {
+    this.mutex = new EntryMutex(name, setup.lines.setup.waiting);
   }
 
   end(): void {
@@ -49,16 +49,16 @@ class Entries {
 
 /** A lease as the lock that took it gives it back: on terms that no user gives. */
 export interface TakenLease extends Lease {
-  release(terms?: ReleaseTerms): Promise<'released' | 'expired'>;
+  release(terms?: ReleaseOptions): Promise<'released' | 'expired'>;
 }
 
 /** A lease on one name into which more work can be let: the one that was taken, or an entry of it. */
-export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
+export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease> {
   /** None before the first entry: few leases ever have one. */
   entries: Entries | undefined;
   /** The lease that was taken. */
   abstract readonly root: LeaseHandle;
-  abstract readonly context: LockContext;
+  abstract readonly setup: LockSetup;
   abstract readonly mode: LockMode;
   abstract readonly now: NamedLease;
   /** Whether no more entries are let in, though it may still be held for those that were. */
@@ -69,11 +69,11 @@ export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
 
   abstract assertHeld(): void;
   abstract renew(ttl?: number): Promise<void>;
-  abstract release(terms?: ReleaseTerms): Promise<'released' | 'expired'>;
+  abstract release(terms?: ReleaseOptions): Promise<'released' | 'expired'>;
   abstract downgrade(): Promise<Lease>;
 
   get name(): string {
-    return this.root.tenure.name;
+    return this.root.lineLease.name;
   }
 
   get names(): readonly string[] {
@@ -81,7 +81,7 @@ export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
   }
 
   get fence(): number {
-    return this.root.tenure.fence;
+    return this.root.lineLease.fence;
   }
 
   fenceOf(name: string): number {
@@ -97,7 +97,7 @@ export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
   async using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
     checkEntry(work, options, this.name);
     return enter(
-      this.context,
+      this.setup,
       [{ lease: this, mode: this.now.mode }],
       ([only]) => only as Lease,
       work,
@@ -115,15 +115,15 @@ export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
 /** The lease of one name that a user holds, with all units of it. */
 export class LeaseHandle extends NamedLease {
   /** The lease that took this one's place. */
-  private reading: ReadLease | undefined;
+  private downgraded: ReadLease | undefined;
   private controller: AbortController | undefined;
   private abort: (() => void) | undefined;
   private cancelTimer: CancelTimer | undefined;
-  private leaving: Promise<'released' | 'expired'> | undefined;
+  private releasing: Promise<'released' | 'expired'> | undefined;
 
   constructor(
-    readonly tenure: LineLease,
-    readonly context: LockContext,
+    readonly lineLease: LineLease,
+    readonly setup: LockSetup,
   ) {
     super();
   }
@@ -137,20 +137,20 @@ export class LeaseHandle extends NamedLease {
   }
 
   get now(): LeaseHandle {
-    return this.reading ?? this;
+    return this.downgraded ?? this;
   }
 
   get released(): boolean {
     const { now } = this;
-    return now.leaving !== undefined || now.tenure.over === 'released';
+    return now.releasing !== undefined || now.lineLease.over === 'released';
   }
 
   get held(): boolean {
-    return this.tenure.over === undefined;
+    return this.lineLease.over === undefined;
   }
 
   get remaining(): number {
-    return this.tenure.remaining;
+    return this.lineLease.remaining;
   }
 
   get signal(): AbortSignal {
@@ -158,41 +158,41 @@ export class LeaseHandle extends NamedLease {
     const controller = (this.controller = new AbortController());
     // Listeners run in the context of whoever asked for the signal, not of whatever finds the loss.
     const abort = (this.abort = AsyncResource.bind(() => this.abortWhenLost()));
-    if (this.now.tenure.over === undefined) {
-      this.now.tenure.onLoss(abort);
+    if (this.now.lineLease.over === undefined) {
+      this.now.lineLease.onLoss(abort);
       this.watch(abort);
     } else this.abortWhenLost();
     return controller.signal;
   }
 
   assertHeld(): void {
-    const over = this.tenure.over;
-    if (over !== undefined) throw this.tenure.lostError(over);
+    const over = this.lineLease.over;
+    if (over !== undefined) throw this.lineLease.lostError(over);
   }
 
   async renew(ttl?: number): Promise<void> {
     this.assertHeld();
-    await this.tenure.renew(ttl === undefined ? undefined : OPTIONS.ttl.check(ttl, this.name));
+    await this.lineLease.renew(ttl === undefined ? undefined : OPTIONS.ttl.check(ttl, this.name));
     this.assertHeld();
   }
 
   /** Whether the work of this name was done before (run once). */
   get workDone(): boolean {
-    return this.tenure.hold.workDone;
+    return this.lineLease.hold.workDone;
   }
 
   /** At once, or when the last entry has ended that was begun through it. */
-  release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
-    if (this.leaving) return this.leaving;
-    if (this.reading) {
+  release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
+    if (this.releasing) return this.releasing;
+    if (this.downgraded) {
       this.cancelTimer?.();
-      return this.reading.release(terms);
+      return this.downgraded.release(terms);
     }
     const { entries } = this;
     if (!entries || entries.open === 0) return this.giveBack(terms);
-    const { clock } = this.context;
+    const { clock } = this.setup;
     const asked = clock.now();
-    return (this.leaving = new Promise((resolve) => {
+    return (this.releasing = new Promise((resolve) => {
       entries.whenOver = () => {
         const keep = Math.max(0, Math.ceil((terms?.keep ?? 0) - (clock.now() - asked)));
         // An entry may have downgraded it meanwhile.
@@ -202,38 +202,38 @@ export class LeaseHandle extends NamedLease {
   }
 
   async downgrade(): Promise<Lease> {
-    if (this.reading) return this.reading;
+    if (this.downgraded) return this.downgraded;
     if (this.mode !== 'write')
       throw new LockUsageError(
         `The lease of '${this.name}' is not a writer's: there is nothing to downgrade.`,
       );
     this.assertHeld();
-    const { lease: tenure, done } = this.tenure.downgrade(1);
-    this.reading = new ReadLease(tenure, this.context);
-    this.reading.entries = this.entries; // those who were let in go on as readers
-    this.reading.leaving = this.leaving; // and when they have ended, a release that was asked for takes place
-    if (this.abort) tenure.onLoss(this.abort); // and whoever listens to the signal of before hears of a loss
+    const { lease: lineLease, done } = this.lineLease.downgrade(1);
+    this.downgraded = new ReadLease(lineLease, this.setup);
+    this.downgraded.entries = this.entries; // those who were let in go on as readers
+    this.downgraded.releasing = this.releasing; // and when they have ended, a release that was asked for takes place
+    if (this.abort) lineLease.onLoss(this.abort); // and whoever listens to the signal of before hears of a loss
     await done;
-    this.reading.assertHeld();
-    return this.reading;
+    this.downgraded.assertHeld();
+    return this.downgraded;
   }
 
-  private giveBack(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
+  private giveBack(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
     this.cancelTimer?.();
-    return this.tenure.release(terms?.keep, terms?.done);
+    return this.lineLease.release(terms?.keep, terms?.done);
   }
 
   /** The deadline may move: looks again when it was to pass. */
   private watch(abort: () => void): void {
-    this.cancelTimer = this.context.clock.after(this.now.tenure.remaining, () => {
-      if (this.now.tenure.over === undefined) this.watch(abort);
+    this.cancelTimer = this.setup.clock.after(this.now.lineLease.remaining, () => {
+      if (this.now.lineLease.over === undefined) this.watch(abort);
       else abort();
     });
   }
 
   private abortWhenLost(): void {
     this.cancelTimer?.();
-    const { loss } = this.now.tenure;
+    const { loss } = this.now.lineLease;
     if (loss) this.controller?.abort(loss);
   }
 }
@@ -256,8 +256,8 @@ export class PermitLease extends LeaseHandle {
 export class EnteredLease extends NamedLease {
   private over = false;
   /** Its own work gave the lease back: it lets nobody in any more, but is held until it ends. */
-  private leaving: Promise<'released' | 'expired'> | undefined;
-  private endTurn: (() => void) | undefined;
+  private releasing: Promise<'released' | 'expired'> | undefined;
+  private unlock: (() => void) | undefined;
   private readonly counted: Entries;
 
   /** Counts from now on: the lease outlives it. @throws LockLostError when the lease is lost, or given back */
@@ -267,9 +267,9 @@ export class EnteredLease extends NamedLease {
   ) {
     super();
     if (outer.mode === 'permits') throw noEntry(outer.name);
-    if (outer.released) throw outer.root.tenure.lostError('released');
+    if (outer.released) throw outer.root.lineLease.lostError('released');
     outer.assertHeld();
-    this.counted = outer.entries ??= new Entries(outer.name, outer.context);
+    this.counted = outer.entries ??= new Entries(outer.name, outer.setup);
     this.counted.open += 1;
   }
 
@@ -277,8 +277,8 @@ export class EnteredLease extends NamedLease {
     return this.outer.root;
   }
 
-  get context(): LockContext {
-    return this.outer.context;
+  get setup(): LockSetup {
+    return this.outer.setup;
   }
 
   get mode(): LockMode {
@@ -291,7 +291,7 @@ export class EnteredLease extends NamedLease {
 
   get released(): boolean {
     // When the holder has given the lease back, it is kept for this entry, which goes on as before.
-    return this.over || this.leaving !== undefined;
+    return this.over || this.releasing !== undefined;
   }
 
   get held(): boolean {
@@ -307,7 +307,7 @@ export class EnteredLease extends NamedLease {
   }
 
   assertHeld(): void {
-    if (this.over) throw this.root.tenure.lostError('released');
+    if (this.over) throw this.root.lineLease.lostError('released');
     this.root.now.assertHeld();
   }
 
@@ -317,8 +317,8 @@ export class EnteredLease extends NamedLease {
   }
 
   /** Gives back the whole lease, when all entries have ended. */
-  release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
-    return (this.leaving ??= this.over ? Promise.resolve('expired') : this.root.release(terms));
+  release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
+    return (this.releasing ??= this.over ? Promise.resolve('expired') : this.root.release(terms));
   }
 
   async downgrade(): Promise<Lease> {
@@ -328,15 +328,17 @@ export class EnteredLease extends NamedLease {
   }
 
   /** Waits until no sibling works. @throws LockBusyError */
-  async begin(patience: Patience, place: string | undefined): Promise<void> {
-    const { context, counted, name } = this;
+  async begin(timeout: EntryTimeout, place: string | undefined): Promise<void> {
+    const { setup, counted, name } = this;
     // Whoever works in a sibling has its turn, and may await this one.
     const inside =
-      counted.turns.occupied &&
-      context.held.all().some(({ lease }) => lease instanceof EnteredLease && lease.counted === counted);
-    const stopHint = inside ? context.hints.watch(name, 'turn', place) : undefined;
+      counted.mutex.locked &&
+      setup.contextLeases
+        .all()
+        .some(({ lease }) => lease instanceof EnteredLease && lease.counted === counted);
+    const stopHint = inside ? setup.hints.watch(name, 'entry', place) : undefined;
     try {
-      this.endTurn = await counted.turns.take(patience, this.root.now.tenure);
+      this.unlock = await counted.mutex.lock(timeout, this.root.now.lineLease);
     } finally {
       stopHint?.();
     }
@@ -352,7 +354,7 @@ export class EnteredLease extends NamedLease {
   }
 
   private leave(): void {
-    this.endTurn?.();
+    this.unlock?.();
     this.counted.end();
   }
 }
@@ -384,7 +386,7 @@ export function beginEntries(plans: readonly EntryPlan[]): readonly EnteredLease
  * @throws LockUsageError for an entry that writes under a lease that reads
  */
 export async function enter<L extends Lease, T>(
-  context: LockContext,
+  setup: LockSetup,
   plans: readonly EntryPlan[],
   whole: (entered: readonly EnteredLease[]) => L,
   work: (lease: L) => T | PromiseLike<T>,
@@ -392,27 +394,27 @@ export async function enter<L extends Lease, T>(
   origin?: CallOrigin,
   entered = beginEntries(plans),
 ): Promise<T> {
-  const { held, settings, clock } = context;
+  const { contextLeases, settings, clock } = setup;
   try {
     OPTIONS.signal.check(signal, plans[0]?.lease.name ?? '');
-    const patience = settings.waitOf({ wait });
-    const until = clock.now() + patience;
+    const timeout = settings.waitOf({ wait });
+    const until = clock.now() + timeout;
     for (const each of entered)
-      await each.begin({ wait: patience && Math.max(1, until - clock.now()), signal }, origin?.place);
+      await each.begin({ wait: timeout && Math.max(1, until - clock.now()), signal }, origin?.place);
     plans.forEach(({ lease, mode }) => {
       if (mode === 'write' && lease.now.mode === 'read') throw upgrade(lease.name);
     });
     for (const each of entered) each.assertHeld();
     const lease = whole(entered);
-    const inner = held.open(entered, lease, origin);
+    const inner = contextLeases.open(entered, lease, origin);
     // The outcome of the work is never masked: a loss carries it.
     let outcome: Outcome<T>;
     try {
-      outcome = { result: await held.begin(inner, lease, work) };
+      outcome = { result: await contextLeases.begin(inner, lease, work) };
     } catch (cause) {
       outcome = { cause };
     }
-    held.close(inner, lease);
+    contextLeases.close(inner, lease);
     return concluded(lossOf(entered), outcome);
   } finally {
     for (const each of entered) each.end();
@@ -482,7 +484,7 @@ export class LeaseBundle implements Lease {
 
   constructor(
     readonly parts: readonly NamedLease[],
-    readonly context: LockContext,
+    readonly setup: LockSetup,
   ) {}
 
   get names(): readonly string[] {
@@ -528,16 +530,16 @@ export class LeaseBundle implements Lease {
     await Promise.all(this.parts.map((part) => part.renew(ttl)));
   }
 
-  async release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
+  async release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
     const answers = await Promise.all(this.parts.map((part) => part.release(terms)));
     return answers.includes('expired') ? 'expired' : 'released';
   }
 
   async using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
     checkEntry(work, options, this.names[0] ?? '');
-    const { context } = this;
+    const { setup } = this;
     const plans = this.parts.map((lease) => ({ lease, mode: lease.now.mode }));
-    return enter(context, plans, (entered) => new LeaseBundle(entered, context), work, options);
+    return enter(setup, plans, (entered) => new LeaseBundle(entered, setup), work, options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

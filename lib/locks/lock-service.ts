@@ -5,10 +5,10 @@ import type { StoreFindings } from '../store/store-findings.js';
 import { AllOf, locksIn } from './all-of.js';
 import { orRejected } from './checks.js';
 import { type CountDownLatch, type LatchOptions, StoreLatch } from './countdown-latch.js';
-import { HeldLeases } from './held-leases.js';
+import { ContextLeases } from './context-leases.js';
 import { Inspector, type LockReport } from './inspector.js';
 import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
-import type { LockContext } from './lease-handle.js';
+import type { LockSetup } from './lease-handle.js';
 import type { Lease, WriteLease } from './lease.js';
 import type { LockLog } from './lock-options.js';
 import type { LockSettings } from './lock-settings.js';
@@ -19,7 +19,7 @@ import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
 import { SelfWaitHints } from './self-wait-hints.js';
 import { SemaphoreLock, type Semaphore } from './semaphore.js';
 
-const START_PATIENCE = 4_500;
+const START_TIMEOUT = 4_500;
 
 /**
  * Everything about locks: take them by name, look at them, take them away.
@@ -27,7 +27,7 @@ const START_PATIENCE = 4_500;
  * @publicApi
  */
 export class LockService {
-  private readonly context: LockContext;
+  private readonly setup: LockSetup;
   private readonly inspector: Inspector;
   private readonly losses: LossLog;
   private readonly leaders = new Set<Leadership>();
@@ -35,8 +35,8 @@ export class LockService {
   private graceEnd: number | undefined;
   private closing: Promise<void> | undefined;
 
-  /** Made by `DistributedLockModule` or `createLockService`. @internal */
-  constructor(
+  /** Private, so that the published types offer `createLockService` and `DistributedLockModule` only. */
+  private constructor(
     private readonly store: LockStore,
     private readonly settings: LockSettings,
     private readonly clock: Clock,
@@ -44,10 +44,15 @@ export class LockService {
   ) {
     this.losses = new LossLog(store, clock, log);
     const moved = (message: string): void => log.warn(message);
-    const line = new Lines(store, clock, Math.random, this.losses.lost, moved);
+    const lines = new Lines(store, clock, Math.random, this.losses.lost, moved);
     const hints = new SelfWaitHints(clock, (message) => log.warn(message));
-    this.context = { line, settings, held: new HeldLeases(), clock, hints };
+    this.setup = { lines, settings, contextLeases: new ContextLeases(), clock, hints };
     this.inspector = new Inspector(store, log);
+  }
+
+  /** Makes the locks of one registration over an open store. @internal */
+  static over(store: LockStore, settings: LockSettings, clock: Clock, log: LockLog): LockService {
+    return new LockService(store, settings, clock, log);
   }
 
   /** Mutual exclusion on one name; the same as the writer of a read-write lock of that name. */
@@ -68,12 +73,12 @@ export class LockService {
 
   /** So many permits under one name. 1 … 2³⁰. @throws LockUsageError */
   semaphore(name: string, permits: number): Semaphore {
-    return new SemaphoreLock(name, permits, this.context, this.store);
+    return new SemaphoreLock(name, permits, this.setup, this.store);
   }
 
   /** A gate that opens when it was counted down to zero; with a `round`, again and again. @throws LockUsageError */
   latch(name: string, options?: LatchOptions): CountDownLatch {
-    return new StoreLatch(name, this.context, options);
+    return new StoreLatch(name, this.setup, options);
   }
 
   /**
@@ -84,7 +89,7 @@ export class LockService {
   allOf(locks: readonly (string | Lock<Lease, never>)[]): Lock {
     return new AllOf(
       locksIn(locks, (name) => this.nameLock(name, 'write')),
-      this.context,
+      this.setup,
     );
   }
 
@@ -131,7 +136,7 @@ export class LockService {
     work: (lease: Lease) => T | PromiseLike<T>,
     options: OnceOptions,
   ): Promise<OnceOutcome<T>> {
-    return orRejected(() => new OnceLock(name, this.context, options).run(work));
+    return orRejected(() => new OnceLock(name, this.setup, options).run(work));
   }
 
   /**
@@ -145,7 +150,7 @@ export class LockService {
     handlers: LeaderHandlers,
     options: Omit<AcquireOptions, 'wait' | 'signal' | 'maxWaiters'> = {},
   ): Leader {
-    const leader = new Leadership(name, handlers, options, this.context, (message) => this.log.warn(message));
+    const leader = new Leadership(name, handlers, options, this.setup, (message) => this.log.warn(message));
     this.leaders.add(leader);
     const forget = (): unknown => this.leaders.delete(leader);
     leader.ended.then(forget, forget);
@@ -159,7 +164,7 @@ export class LockService {
    * hand on the lease that the work was given.
    */
   current(name?: string): Lease | undefined {
-    return this.context.held.leaseOf(name);
+    return this.setup.contextLeases.leaseOf(name);
   }
 
   /** Who holds the name and who waits for it, by process. Reads only. @throws LockStoreError */
@@ -219,23 +224,23 @@ export class LockService {
 
   /** The servers are about to close: requests do not wait for busy locks any more. @internal */
   hurry(): void {
-    this.context.line.hurry();
+    this.setup.lines.hurry();
   }
 
   /** Whether a caller waits, or an answer of the store is due. @internal */
   get awaited(): boolean {
-    return this.context.line.awaited || this.store.awaited;
+    return this.setup.lines.awaited || this.store.awaited;
   }
 
   /** Whether somebody still holds or waits, and the grace that began with `drain` is not over. @internal */
   get draining(): boolean {
-    return this.context.line.inUse && this.graceLeft > 0;
+    return this.setup.lines.inUse && this.graceLeft > 0;
   }
 
   /** Begins the grace: resolves when nobody holds or waits any more, or when it is over. @internal */
   async drain(): Promise<void> {
     this.graceEnd ??= this.clock.now() + this.settings.shutdownGrace;
-    await this.context.line.drain(this.graceLeft);
+    await this.setup.lines.drain(this.graceLeft);
   }
 
   /** Ends the grace, whoever still works or waits, and closes. @internal */
@@ -258,14 +263,14 @@ export class LockService {
   private async end(): Promise<void> {
     // Their leases hold up the line until they have stepped down, but not for longer than the grace.
     void this.stepDown();
-    await this.context.line.close(this.graceLeft);
+    await this.setup.lines.close(this.graceLeft);
     this.losses.close();
     await this.store.close();
-    this.context.held.end();
+    this.setup.contextLeases.end();
   }
 
   private nameLock(name: string, mode: 'read' | 'write'): NameLock {
-    return new NameLock(name, mode, this.context);
+    return new NameLock(name, mode, this.setup);
   }
 }
 
@@ -276,7 +281,7 @@ async function meetStore(
   log: LockLog,
 ): Promise<StoreFindings | undefined> {
   try {
-    const findings = await store.ready(START_PATIENCE);
+    const findings = await store.ready(START_TIMEOUT);
     // What there is to say of memory was said when it was opened.
     if (findings.address !== 'memory') for (const warning of findings.warnings) log.warn(warning);
     return findings;

@@ -84,7 +84,7 @@ export class LockSettings {
         capacity: share.capacity,
         ttl,
         guard: this.guardOf(ttl),
-        who: label === undefined ? this.process : `${this.process} ${OPTIONS.label.check(label, name)}`,
+        identity: label === undefined ? this.process : `${this.process} ${OPTIONS.label.check(label, name)}`,
       },
       wait,
       renews: options.renew === undefined || OPTIONS.renew.check(options.renew, name),

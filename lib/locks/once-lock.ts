@@ -1,5 +1,5 @@
 import type { Duration } from '../base/duration.js';
-import type { LeaseHandle, LockContext } from './lease-handle.js';
+import type { LeaseHandle, LockSetup } from './lease-handle.js';
 import { refuseUnknown } from './checks.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { UsingOptions } from './lock.js';
@@ -32,10 +32,10 @@ export class OnceLock extends NameLock {
 
   constructor(
     name: string,
-    context: LockContext,
+    setup: LockSetup,
     private readonly options: OnceOptions,
   ) {
-    super(name, 'write', context);
+    super(name, 'write', setup);
     refuseUnknown(options, ONCE_OPTIONS, name);
     this.done = Math.ceil(OPTIONS.doneTtl.check(options.doneTtl, name));
   }

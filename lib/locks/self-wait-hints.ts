@@ -1,9 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { CancelTimer, Clock } from '../base/clock.js';
-import type { LockMode } from './held-leases.js';
+import type { LockMode } from './context-leases.js';
 
 /** What a call waits for: a lock that is held in this mode, or its turn among the entries of one lease. */
-export type SelfWait = LockMode | 'turn';
+export type SelfWait = LockMode | 'entry';
 
 const AFTER = 1_000;
 // Names may be made of ids, so there may be any number of them; whoever has read so many warnings needs no more.
@@ -36,7 +36,7 @@ export class SelfWaitHints {
 
 /** What a call is told that waits for a name which its own context holds. */
 export function selfWait(name: string, mode: SelfWait): string {
-  if (mode === 'turn')
+  if (mode === 'entry')
     return (
       `Its own context works in another entry of the lease of '${name}', so it may be waiting for itself. ` +
       'Entries of one lease take turns; a nested call enters through the lease that the work of its entry was given.'

@@ -4,7 +4,7 @@ import type { Explanation } from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { LockStore } from '../store/lock-store.js';
 import { BaseLock } from './base-lock.js';
-import { noEntry, PermitLease, type EntryPlan, type NamedLease, type LockContext } from './lease-handle.js';
+import { noEntry, PermitLease, type EntryPlan, type NamedLease, type LockSetup } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import { namesFor } from './option-table.js';
 import type { Lock, AcquireOptions, UsingOptions } from './lock.js';
@@ -31,7 +31,7 @@ export interface Semaphore extends Lock<Lease, PermitOptions> {
   available(): Promise<number>;
 }
 
-const ASK_PATIENCE = 1_000;
+const READ_TIMEOUT = 1_000;
 const ACQUIRE_PERMITS: ReadonlySet<string> = namesFor('acquire', 'permits');
 const USING_PERMITS: ReadonlySet<string> = namesFor('using', 'permits');
 
@@ -43,10 +43,10 @@ export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implemen
   constructor(
     private readonly name: string,
     private readonly permits: number,
-    context: LockContext,
+    setup: LockSetup,
     private readonly store: LockStore,
   ) {
-    super(context);
+    super(setup);
     this.names = [checkName(name)];
     wholeNumber(permits, 'permits', WHOLE, name);
   }
@@ -57,15 +57,15 @@ export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implemen
     explained?: Explanation,
     by?: Request['by'],
   ): Promise<PermitLease> {
-    const { line, settings } = this.context;
+    const { lines, settings } = this.setup;
     const { units = 1 } = options;
     wholeNumber(units, 'units', this.permits, this.name);
     const request = settings.request(this.name, options, wait, { units, capacity: this.permits }, by);
-    return line.acquire(request, (tenure) => new PermitLease(tenure, this.context), explained);
+    return lines.acquire(request, (lineLease) => new PermitLease(lineLease, this.setup), explained);
   }
 
   async available(): Promise<number> {
-    const { state, now } = await this.store.read(this.name, ASK_PATIENCE);
+    const { state, now } = await this.store.read(this.name, READ_TIMEOUT);
     const holders = state.holders.filter(({ deadline }) => deadline > now);
     return Math.max(0, this.permits - holders.reduce((sum, { units }) => sum + units, 0));
   }

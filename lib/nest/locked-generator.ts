@@ -15,7 +15,7 @@ interface Entered {
  * An async generator under a lock: acquired by the first step, released by its end, its error, or `return`.
  * A consumer that leaves it half-way without `return` (`for await` calls it) keeps the lock.
  */
-export class HeldGenerator implements Steps {
+export class LockedGenerator implements Steps {
   private entered: Promise<Entered | undefined> | undefined;
   private outcome: Promise<unknown> = Promise.resolve();
   private ended = false;

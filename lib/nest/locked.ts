@@ -1,5 +1,5 @@
 import { orRejected } from '../locks/checks.js';
-import { HeldGenerator } from './held-generator.js';
+import { LockedGenerator } from './locked-generator.js';
 import { type LockedDecorator, type LockKey, type LockSignal, namesOf } from './lock-key.js';
 import { openSlot, readSlot } from './lock-slot.js';
 import { type CallDetails, lockedCall } from './locked-call.js';
@@ -68,7 +68,7 @@ export function Locked<const K extends LockKey, S extends LockSignal | undefined
     const replacement: Method = isAsyncGeneratorFunction(method)
       ? function (...args) {
           const open = () => Reflect.apply(method, this, args) as AsyncGenerator<unknown, unknown, unknown>;
-          return new HeldGenerator(open, (work) => call(this, args, work));
+          return new LockedGenerator(open, (work) => call(this, args, work));
         }
       : function (...args) {
           const work = () => promised(Reflect.apply(method, this, args), where);

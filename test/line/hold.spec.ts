@@ -53,7 +53,7 @@ describe('a hold', () => {
   });
   function hold({ claimed = false, renews = true } = {}): Hold {
     const { setup } = new Lines(store as unknown as LockStore, clock, () => 0);
-    const terms = { units: 1, capacity: 1, ttl: TTL, guard: 0, once: false, who: 'host:1' };
+    const terms = { units: 1, capacity: 1, ttl: TTL, guard: 0, once: false, identity: 'host:1' };
     const grant = { first: 1, last: 5, waiting: false, done: false };
     const attempt = { id: 'id', name: 'name', terms, doubt: 0 };
     const made = new Hold(setup, attempt, grant, clock.now() + TTL, claimed, (_, why) => lost.push(why));

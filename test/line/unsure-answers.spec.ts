@@ -16,7 +16,7 @@ describe('answers that leave something open', () => {
   beforeEach(() => {
     server = new MemoryServer(clock);
     store = new WaywardStore(server, newSession(), clock);
-    locks = new LockService(store, new LockSettings({ shutdownGrace: 0 }), clock, { warn: () => undefined });
+    locks = LockService.over(store, new LockSettings({ shutdownGrace: 0 }), clock, { warn: () => undefined });
   });
   afterEach(() => {
     store.whim = () => undefined;

@@ -15,7 +15,7 @@ describe('a lease that is lost', () => {
 
   const open = (warn = (message: string): void => void warnings.push(message), time = clock): LockService => {
     const store = new MemoryStore(server, newSession(), time);
-    const locks = new LockService(store, new LockSettings({ shutdownGrace: 0 }), time, { warn });
+    const locks = LockService.over(store, new LockSettings({ shutdownGrace: 0 }), time, { warn });
     services.push(locks);
     return locks;
   };

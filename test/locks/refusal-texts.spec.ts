@@ -18,14 +18,15 @@ describe('what a refusal says', () => {
   /** A name held for a piece of work, as `using` does. */
   function hold(name: string, label?: string): Promise<() => void> {
     return new Promise((held) => {
-      const { line, settings } = (locks as unknown as { context: { line: LineLike; settings: LockSettings } })
-        .context;
+      const { lines, settings } = (
+        locks as unknown as { setup: { lines: LinesLike; settings: LockSettings } }
+      ).setup;
       const request = settings.request(name, { label }, 0, undefined, 'using');
-      void line.acquire(request, (tenure) => held(() => void tenure.release()));
+      void lines.acquire(request, (lease) => held(() => void lease.release()));
     });
   }
-  interface LineLike {
-    acquire(request: object, leaseOn: (tenure: { release(): Promise<unknown> }) => void): Promise<void>;
+  interface LinesLike {
+    acquire(request: object, leaseOn: (lease: { release(): Promise<unknown> }) => void): Promise<void>;
   }
 
   it('names the holder, the time that the caller waited, and when the name is free at the latest', async () => {

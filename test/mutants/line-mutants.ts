@@ -35,8 +35,8 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'whoever gives up ignores a grant that is under way',
     file: 'lib/line/attempt.ts',
-    text: 'private depart(): void {',
-    becomes: "private depart(): void {\n    if (this.phase === 'over') return;",
+    text: 'private releaseAtStore(): void {',
+    becomes: "private releaseAtStore(): void {\n    if (this.phase === 'over') return;",
     specs: UNSURE,
   },
   {
@@ -69,7 +69,7 @@ export const lineMutants: readonly Mutant[] = [
   },
   {
     bug: 'a downgraded lease stops being exclusive only at the answer',
-    file: 'lib/line/lease.ts',
+    file: 'lib/line/line-lease.ts',
     text: "    this.ended ??= { at: owner.clock.now(), reason: 'released' };\n    const lease",
     becomes:
       "    const end = () => (this.ended ??= { at: owner.clock.now(), reason: 'released' });\n" +
