@@ -102,7 +102,7 @@ export class LockBusyError extends LockError {
   amongOthers(waited: number): LockBusyError {
     const { reason, holder, retryAfter, retryIn, cause, lockName = '' } = this;
     return new LockBusyError(
-      `${this.message} It was waited for together with others, ${waited} ms in all.`,
+      `${this.message} The call asked for several locks and waited for ${waited} ms in all.`,
       lockName,
       { reason: reason === 'held' ? 'timeout' : reason, waited, holder, retryAfter, retryIn, cause },
     );
@@ -119,8 +119,8 @@ export class LockBusyError extends LockError {
   whileHolding(names: readonly string[]): LockBusyError {
     const held = `'${names.join("', '")}'`;
     return this.explained(
-      `The running call holds ${held} meanwhile: if others take them in another order, they wait ` +
-        `for each other. Take them together: allOf([${held}, '${this.lockName}']).`,
+      `The running call also holds ${held}: calls that take these locks in different orders wait for each ` +
+        `other. Take them together: allOf([${held}, '${this.lockName}']).`,
     );
   }
 }

@@ -16,11 +16,13 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
  */
 export function checkName(name: unknown): string {
   if (typeof name !== 'string')
-    throw new LockUsageError(`A lock name is a string of 1 to ${LONGEST_NAME} bytes; it was ${shown(name)}.`);
+    throw new LockUsageError(
+      `A lock name must be a string of 1 to ${LONGEST_NAME} bytes; it was ${shown(name)}.`,
+    );
   const bytes = Buffer.byteLength(name);
   if (bytes < 1 || bytes > LONGEST_NAME)
     throw new LockUsageError(
-      `A lock name is 1 to ${LONGEST_NAME} bytes long; ${shown(name)} has ${bytes}.`,
+      `A lock name must have 1 to ${LONGEST_NAME} bytes; ${shown(name)} has ${bytes}.`,
       name.slice(0, LONGEST_NAME),
     );
   // UTF-8 has no lone surrogates: all of them become U+FFFD, so different names would be one key in Redis.
@@ -33,9 +35,9 @@ export function checkName(name: unknown): string {
   const trace = NEVER_A_SEGMENT.exec(name)?.[1];
   if (trace !== undefined)
     throw new LockUsageError(
-      `The lock name '${name}' has the segment '${trace}', which is the trace of a missing value: ` +
-        'every caller without one would share this lock. Check what the key is made of; lockName(…) takes the ' +
-        'parts of a name, also when one of them is such a word.',
+      `The lock name '${name}' has the segment '${trace}', which comes from a missing value: all callers without ` +
+        'that value would share this lock. Check the values that the key is made of. If you mean the word itself, ' +
+        'build the name with lockName(…), which escapes it.',
       name,
     );
   return name;

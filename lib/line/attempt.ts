@@ -1,4 +1,4 @@
-/** One way from a request to a hold: the place in the store's queue, until it becomes a hold or is given up. */
+/** How a request becomes a hold: one place in the store's queue, until it is granted or given up. */
 import type { CancelTimer } from '../base/clock.js';
 import { type LockLostReason, LockStoreError } from '../base/errors.js';
 import type { AcquireAnswer, AcquireOperation, LockNotice } from '../store/lock-operation.js';
@@ -13,35 +13,35 @@ import type { Terms } from './request.js';
 
 const RETRY = 20;
 const SLOWEST_RETRY = 500;
-// A command that the server read too late is sent again even for a caller who asks once.
+// A command that the server read too late is sent again, even for a caller who asks once.
 const RESENDS_WHEN_LATE = 2;
 
 const SOONEST = 5;
 const UNHEARD = 100;
 const SIGN_OF_LIFE_EVERY = 5_000;
-// How many in the store's queue have to show more often that they live, because they are next.
+// How many attempts at the head of the store's queue give signs of life more often, because they are next.
 const NEXT_IN_QUEUE = 4;
 
-/** Whom an attempt works for: the line of its name. */
+/** For whom an attempt works: the line of its name. */
 export interface AttemptOwner {
-  /** How many more milliseconds somebody waits; 0 asks once. */
+  /** For how many more milliseconds somebody waits; 0 asks once. */
   waitLeft(attempt: Attempt): number;
   granted(attempt: Attempt, hold: Hold, now: number): void;
-  /** Asked once, and `who` has the lock, for `retryAfter` milliseconds unless it is renewed. */
+  /** It asked once. `identity` has the lock, for `retryAfter` more milliseconds unless it renews. */
   busy(attempt: Attempt, identity: string, retryAfter: number): void;
   /** The name is in use as a lock of another capacity. */
   otherKind(attempt: Attempt, capacity: number): void;
   failed(attempt: Attempt, error: LockStoreError): void;
   /** The id is spent (it was revoked, or its grant came too late): try with a new one. */
   spent(attempt: Attempt): void;
-  /** Its hold is over, other than by a release. */
+  /** Its hold has ended, and not by a release. */
   readonly lost: (hold: Hold, reason: LockLostReason) => void;
 }
 
-/** One way to a grant: asks the store, keeps its place in the queue, and becomes a {@link Hold}. */
+/** One place in the store's queue: asks for a grant, keeps its place, and becomes a {@link Hold}. */
 export class Attempt {
   readonly id: string;
-  /** Who held the lock, by the last answer. */
+  /** Who held the lock, as the last answer says. */
   holderIdentity = '';
   private due = Infinity;
   readonly command: AcquireCommand;
@@ -67,12 +67,12 @@ export class Attempt {
     return this.command.doubt;
   }
 
-  /** In how many milliseconds the present hold ends unless renewed, by the last answer; undefined before one. */
+  /** In how many milliseconds the present hold ends unless it is renewed, as the last answer says; undefined before it. */
   get retryAfter(): number | undefined {
     return this.due < Infinity ? Math.max(0, this.due - this.setup.clock.now()) : undefined;
   }
 
-  /** Asks now. One acquire is in flight at a time; a wish meanwhile is carried out after it. */
+  /** Asks the store now, or after the acquire that is in flight. */
   ask(): void {
     if (this.phase !== 'waiting') return;
     if (this.command.busy) this.askAgain = true;
@@ -81,29 +81,29 @@ export class Attempt {
 
   notice(notice: LockNotice): void {
     if (this.phase !== 'waiting') return;
-    // A notice may overtake the answer that grants, which comes over another connection: it is for the hold then.
+    // A notice may overtake the answer that grants, since that comes over another connection. It is then for the hold.
     if (notice.kind !== 'granted') return void (this.early ??= new Map()).set(notice.kind, notice);
     const { store, clock } = this.setup;
     const now = clock.now();
     const trusted = notice.seal === this.command.seal && store.noticesTrusted(this.name);
     const deadline = claimDeadline(trusted ? store.sample(this.name) : undefined, notice, now);
-    // Without its seal, without evidence of the server's clock, or too late by it, it is only a reason to ask.
+    // Without the right seal, without a sample of the server's clock, or too late, the notice is only a reason to ask.
     if (deadline === undefined || deadline <= now) return this.ask();
     const hold = this.take(notice, deadline, true, now);
-    // The work begins first, and may be over by then.
+    // Confirmed a little later, so that the work begins first; it may even be over by then.
     clock.breathe(() => {
       this.cancelTimer?.();
       hold.confirm();
     });
   }
 
-  /** A connection is back: the place in the queue, or a grant, may have gone unheard. */
+  /** A connection is back: a grant may have been pushed while nobody listened. */
   wake(): void {
     this.command.changeSeal();
     this.ask();
   }
 
-  /** Leaves: the place in the queue, or a grant that is under way, is given back. */
+  /** Gives back the place in the queue, or a grant that is on its way. */
   abandon(): void {
     if (this.phase === 'waiting') this.leave();
   }
@@ -118,7 +118,7 @@ export class Attempt {
     if (answer === undefined) return;
     if (this.phase === 'waiting') this.decide(answer);
     else if (answer.outcome === 'granted') {
-      // Held by a notice meanwhile: the answer confirms it. Given up meanwhile: it is given back again.
+      // If a notice has granted it in the meantime, the answer confirms that; if it was given up, it is released again.
       if (this.phase === 'held') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
       else this.releaseAtStore();
     }
@@ -144,7 +144,7 @@ export class Attempt {
       case 'gone':
         return this.giveUpSpent();
       case 'late':
-        // The answer brought a new sample of the server's clock: the next command's deadline will be right.
+        // The answer brought a new sample of the server's clock, so `notAfter` of the next command will be right.
         return this.failed(this.command.late(), RESENDS_WHEN_LATE);
     }
   }
@@ -165,7 +165,7 @@ export class Attempt {
 
   private failed(error: LockStoreError, resends = 0): void {
     if (this.phase !== 'waiting') return;
-    // Who waits is sent away when its time is over, by what is known then: see Line.leave.
+    // A caller who waits is sent away only when its time is over, see Line.leave.
     const once = this.terms.once && this.failures >= resends;
     if (error.refused || once) {
       if (error.refused) this.finish();
@@ -202,14 +202,14 @@ export class Attempt {
     this.owner.spent(this);
   }
 
-  /** Over; what may be of it at the store is given back. */
+  /** Ends the attempt, and releases whatever the store may have of it. */
   private leave(): void {
     const sent = this.command.doubt === 0 && this.command.end > 0;
     this.finish();
     if (sent) this.releaseAtStore();
   }
 
-  /** Over, without anything of it at the store; unless a copy that was not answered may still be read. */
+  /** Ends an attempt of which the store has nothing, unless it may still read a copy that was not answered. */
   private finish(): void {
     this.phase = 'over';
     this.cancelTimer?.();
@@ -220,7 +220,7 @@ export class Attempt {
     const { name, id, terms, command } = this;
     void this.setup.pendingReleases.send({
       ...{ name, id, used: 0, keep: 0, done: 0, ttl: terms.ttl, end: command.end },
-      // An answer that comes meanwhile ends the doubt.
+      // Read anew each time: an answer may end the doubt.
       get doubt() {
         return command.doubt;
       },
@@ -229,8 +229,8 @@ export class Attempt {
 }
 
 /**
- * In how many milliseconds an attempt that waits asks the store again: when the next hold ends (`dueIn`), to show that
- * it lives, and soon if no notice would be `heard`. `random` is at least 0 and less than 1.
+ * After how many milliseconds a waiting attempt asks the store again: when the next hold ends (`dueIn`), in time for its
+ * next sign of life, and soon if no notice would be `heard`. `random` is at least 0 and less than 1.
  */
 function askAgainIn(dueIn: number, place: number, heard: boolean, ttl: number, random: number): number {
   const alive = place < NEXT_IN_QUEUE ? Math.min(CLAIM_WINDOW / 1_000, ttl) / 2 : SIGN_OF_LIFE_EVERY;

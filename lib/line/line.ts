@@ -15,14 +15,14 @@ import type { PendingRelease } from './pending-releases.js';
 const RELEASED = Promise.resolve('released' as const);
 
 /**
- * The line of one name: its callers are served first come first served, and the line alone acquires, renews and
- * releases for them at the store. An exclusive hold goes from caller to caller without the store, as long as
+ * The line of one name: its callers are served first come, first served, and only the line acquires, renews and releases
+ * for them at the store. An exclusive hold is handed off from caller to caller without the store, as long as
  * {@link Leases.mayGoOn} allows it.
  */
 export class Line implements AttemptOwner, LeaseOwner {
   /** Whether it has neither callers nor anything at the store; {@link Lines} keeps this. */
   idle = true;
-  /** What was given back last; another server may not have heard of it. */
+  /** The last release; another server may not have read it. */
   lastRelease: PendingRelease | undefined;
   private readonly callers = new Chain<Caller>();
   private readonly attempts: Attempts;
@@ -43,14 +43,14 @@ export class Line implements AttemptOwner, LeaseOwner {
     return this.setup.clock;
   }
 
-  /** Has a caller who just came stand in line, or refuses it. */
+  /** Lets a new caller stand in line, or refuses it. */
   admit(caller: Caller): void {
     const { since: now } = caller;
     const { terms, wait, maxWaiters } = caller.request;
     const { size } = this.callers;
     const busy = this.leases.excludes(terms, now) || this.attempts.precede(this.callers, terms);
     const otherKind = this.leases.otherThan(terms.capacity, now);
-    // A holder that does not hear that others wait would not let them have their turn.
+    // A holder that does not hear that others wait would never let them in.
     if (busy || size > 0) this.setup.store.subscribe();
     if (otherKind !== undefined) caller.refuseKind(otherKind);
     else if (wait === 0 && busy) this.turnAway(caller, 'held');
@@ -61,18 +61,18 @@ export class Line implements AttemptOwner, LeaseOwner {
       this.pump(now);
       if (!caller.linked) return;
       caller.stand(this.setup.waiting, (reason) => this.leave(caller, reason));
-      if (busy || size > 0) this.setup.waiting.keep(); // the attempt of one who is alone does so when it has to wait
+      if (busy || size > 0) this.setup.waiting.keep(); // for a caller who is alone, its attempt does so when it has to wait
     }
   }
 
-  /** Whether the notice was for something that is alive here. */
+  /** Passes on a notice; returns whether something alive here has its id. */
   notice(notice: LockNotice): boolean {
     const hearer = this.withId(notice.id);
     hearer?.notice(notice);
     return hearer !== undefined;
   }
 
-  /** What is alive here under this id. */
+  /** The live attempt or hold with this id. */
   withId(id: string): Attempt | Hold | undefined {
     return this.attempts.withId(id) ?? this.leases.withId(id);
   }
@@ -83,7 +83,7 @@ export class Line implements AttemptOwner, LeaseOwner {
     if (this.leases.passing) holds.push(this.leases.passing);
   }
 
-  /** A connection is back, or notices can be heard now: attempts ask again, and holds check whether others wait. */
+  /** A connection is back, or notices can be heard now: attempts ask again, and exclusive holds check whether others wait. */
   wake(): void {
     this.attempts.wake();
     if (this.callers.first) this.leases.checkContended();
@@ -94,7 +94,7 @@ export class Line implements AttemptOwner, LeaseOwner {
     return this.callers.first !== undefined;
   }
 
-  /** Sends waiting callers away: all of them, or those that leave when the servers are about to close. */
+  /** Sends waiting callers away: all, or only those that leave when the servers are about to close. */
   sendAway(all = true): void {
     for (let caller = this.callers.first, after; caller; caller = after) {
       after = caller.after;
@@ -105,7 +105,7 @@ export class Line implements AttemptOwner, LeaseOwner {
     this.pump();
   }
 
-  /** Takes the lock from whoever still works under it. */
+  /** Takes the lock away from callers who still work under it. */
   closeLeases(): void {
     for (const lease of [...this.leases.all]) {
       lease.lose('closed');
@@ -155,7 +155,7 @@ export class Line implements AttemptOwner, LeaseOwner {
     this.pump();
   };
 
-  /** The caller is done: the next of this process has the lock at once, or the store has it back. */
+  /** A caller is done: the next caller of this process gets the lock at once, or it goes back to the store. */
   released(lease: LineLease, keep: number, done: number, now: number): Promise<'released' | 'expired'> {
     const { hold } = lease;
     if (this.leases.get(hold) !== lease) return hold.release(keep, done, now);
@@ -176,7 +176,7 @@ export class Line implements AttemptOwner, LeaseOwner {
     this.pump();
   }
 
-  /** After the event loop has turned: the caller who was next may be gone, and the hold too. */
+  /** Goes on after the event loop has turned: the next caller may have left by then, and the hold may be lost. */
   private handOff(hold: Hold): void {
     const now = this.clock.now();
     const next = this.nextFor(hold, now);
@@ -193,14 +193,14 @@ export class Line implements AttemptOwner, LeaseOwner {
   }
 
   private giveBack(hold: Hold, keep?: number, done?: number, now?: number): Promise<'released' | 'expired'> {
-    const answer = hold.release(keep, done, now); // what follows is done while it is on its way
+    const answer = hold.release(keep, done, now); // goes out first; the rest happens while it is on its way
     this.lastRelease = hold.pendingRelease;
     this.leases.delete(hold);
     this.pump();
     return answer;
   }
 
-  /** Who may have the hold now without asking the store. */
+  /** Which caller may have the hold now, without the store. */
   private nextFor(hold: Hold, now: number): Caller | undefined {
     const heir = successorOf(this.callers, hold.terms);
     return heir && this.leases.mayGoOn(hold, now) ? heir : undefined;
@@ -211,7 +211,7 @@ export class Line implements AttemptOwner, LeaseOwner {
     if (this.callers.first === undefined && this.attempts.none && this.leases.none) this.onIdle(this);
   }
 
-  /** The attempt ended without a grant: the caller who is told of it, out of the line. */
+  /** An attempt ended without a grant: takes the caller who learns of it out of the line. */
   private endOf(attempt: Attempt, onlyOnce = false): Caller | undefined {
     this.attempts.remove(attempt);
     const caller = firstFor(this.callers, attempt.terms, onlyOnce);
@@ -229,14 +229,14 @@ export class Line implements AttemptOwner, LeaseOwner {
     this.pump();
   }
 
-  /** Says who is in the way: somebody of this process, or whom the store named. */
+  /** Refuses the caller and says who is in the way: a holder of this process, or whom the store named. */
   private turnAway(caller: Caller, reason: LockBusyReason): void {
     const ours = this.leases.holderAt(this.clock.now());
     this.refuse(caller, reason, ours ?? this.attempts.holderFor(caller.request.terms));
   }
 
   private refuse(caller: Caller, reason: LockBusyReason, inTheWay: InTheWay): void {
-    // The work of the holder is what a new try waits for, if this process knows such work.
+    // A new attempt waits for the holder's work, so its label counts first, if this process knows that label.
     const typical = this.setup.holdTimes.typical(inTheWay.identity, caller.request.terms.identity);
     caller.refuse(reason, inTheWay, typical);
   }

@@ -4,20 +4,20 @@ import type { Hold } from './hold.js';
 import type { LineSetup } from './line-setup.js';
 import type { PendingRelease } from './pending-releases.js';
 
-// So many renewals are on their way at a time: what is asked of a new server must be answered within its deadline.
+// How many renewals are on their way at a time: the new server has to answer each within its timeout.
 const RENEWALS = 1_024;
-// So many names are looked at, at a time.
+// How many names are read at a time.
 const READINGS = 64;
-// Releases of names that are not in use any more.
+// How many releases of names that are no longer in use are remembered.
 const MOST_SWEPT = 4_096;
 
 /**
  * A server took the place of the one that granted our leases: a replica that was promoted, or a process that started
- * again. It may lack the last writes. So it is asked for every lease now, those with the least time left first, rather
- * than a third of the ttl later: meanwhile others may be granted what it does not know. And what only the server of
- * before has read is released again, or names would stay taken by nobody until those leases end.
+ * again. It may lack the last writes. So it is asked about every lease at once, those with the least time left first: a
+ * third of the ttl later it might already have granted to others what it does not know. Releases that only the old server
+ * has read are sent again; otherwise those names would stay taken until the leases end.
  *
- * Resolves with what came of the leases.
+ * Resolves with a sentence about what became of the leases.
  */
 export async function settleAtOther(
   setup: LineSetup,
@@ -30,11 +30,11 @@ export async function settleAtOther(
   const outcomes = { renewed: 0, lost: 0, unknown: 0 };
   const ask = (hold: Hold): Promise<unknown> =>
     hold.ask().then(
-      (outcome) => (outcomes[hold.pendingRelease ? 'renewed' : outcome] += 1), // released meanwhile: it was not lost
+      (outcome) => (outcomes[hold.pendingRelease ? 'renewed' : outcome] += 1), // a hold that was released was not lost
       () => (outcomes.unknown += 1),
     );
   const asked = inParts(live, RENEWALS, ask);
-  const recent = releases.filter(({ end }) => end > now); // other leases are over anyway
+  const recent = releases.filter(({ end }) => end > now); // the leases of older ones have ended anyway
   for (const release of recent) releaseAgain(setup, release, now);
   void inParts(recent, READINGS, ({ name }) => releaseOrphans(setup, name, isAlive));
   await asked;
@@ -43,7 +43,7 @@ export async function settleAtOther(
   return `of ${live.length} leases of this process, it kept ${renewed} and lost ${lost}${open}.`;
 }
 
-/** Sends a release again, as it was: what is to be kept ends when it would have ended. */
+/** Sends a release again; what it keeps (minimum hold, done mark) ends at the same time as before. */
 function releaseAgain({ pendingReleases }: LineSetup, release: PendingRelease, now: number): void {
   const ago = now - (release.at ?? now);
   const [keep, done] = [Math.max(0, release.keep - ago), Math.max(0, release.done - ago)];
@@ -51,8 +51,8 @@ function releaseAgain({ pendingReleases }: LineSetup, release: PendingRelease, n
 }
 
 /**
- * Releases what the server has of this session although nothing here knows it: an attempt that ended while only the
- * server of before was asked. It need not be the last one: a busy name may have changed hands often since.
+ * Releases holds and queue places of this session that nothing here knows any more: of attempts that ended while only the
+ * old server was told. It need not be the last attempt, since a busy name may have changed hands often.
  */
 async function releaseOrphans(
   { store, pendingReleases, clock }: LineSetup,
@@ -60,7 +60,7 @@ async function releaseOrphans(
   isAlive: (name: string, id: string) => boolean,
 ): Promise<void> {
   const reading = await store.read(name, commandTimeout(Infinity)).catch(() => undefined);
-  if (!reading) return; // what it has ends by itself
+  if (!reading) return; // they end by themselves
   const { state, now } = reading;
   const ours = (id: string): boolean => id.startsWith(`${store.session}.`) && !isAlive(name, id);
   const orphans = [
@@ -77,7 +77,7 @@ async function releaseOrphans(
   }
 }
 
-/** Runs `task` for all items in their order, for so many at a time. */
+/** Runs `task` for all items in their order, `size` at a time. */
 async function inParts<T>(
   items: readonly T[],
   size: number,
@@ -87,7 +87,7 @@ async function inParts<T>(
     await Promise.all(items.slice(begin, begin + size).map(task));
 }
 
-/** The last releases of names that are not in use any more; of too many the oldest go. */
+/** The last releases of names that are no longer in use; when there are too many, the oldest are forgotten. */
 export class SweptReleases {
   private readonly releases: PendingRelease[] = [];
   private next = 0;

@@ -35,12 +35,13 @@ export class AllOf extends BaseLock<LeaseBundle> {
       const alike = same instanceof NameLock && lock instanceof NameLock && same.mode === lock.mode;
       if (same && !alike)
         throw new LockUsageError(
-          `'${name}' is asked for twice at once, in two ways: it would wait for itself.`,
+          `'${name}' is asked for twice in one call, in different ways: the call would wait for itself.`,
           name,
         );
       byName.set(name, lock);
     }
-    if (byName.size === 0) throw new LockUsageError('Several locks are to be taken, but the list is empty.');
+    if (byName.size === 0)
+      throw new LockUsageError('The list of locks is empty: give at least one name or lock.');
     this.locks = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, lock]) => lock);
     this.names = this.locks.flatMap(({ names }) => names);
   }

@@ -192,7 +192,7 @@ function checkWithin(within: unknown, names: readonly string[], setup: LockSetup
   const own = within instanceof NamedLease || within instanceof LeaseBundle;
   if (!own && !(within instanceof UnprotectedLease))
     throw new LockUsageError(
-      `The option within takes a lease that this library gave out; it was ${shown(within)}.`,
+      `The option within takes a lease of this library; it was ${shown(within)}.`,
       names[0],
     );
   if (own && within.setup !== setup)

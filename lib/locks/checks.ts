@@ -6,7 +6,7 @@ export function checkOptions(options: unknown, name: string, known: ReadonlySet<
   if (typeof options === 'object' && options !== null && !Array.isArray(options))
     return refuseUnknown(options, known, name);
   throw new LockUsageError(
-    `The options are an object, such as { wait: '5s' }; they were ${shown(options)}.`,
+    `The options must be an object, such as { wait: '5s' }; they were ${shown(options)}.`,
     name,
   );
 }
@@ -22,7 +22,7 @@ export function refuseUnknown(options: object, known: ReadonlySet<string>, name?
   for (const option in options)
     if (!known.has(option) && (options as Record<string, unknown>)[option] !== undefined)
       throw new LockUsageError(
-        `There is no option ${shown(option)} here; there ${known.size === 1 ? 'is only' : 'are'} ${[...known].join(', ')}.`,
+        `There is no option ${shown(option)} here; the ${known.size === 1 ? 'only option is' : 'options are'} ${[...known].join(', ')}.`,
         name,
       );
 }

@@ -102,7 +102,7 @@ export class StoreLatch implements CountDownLatch {
 
   async countDown(id: string = randomUUID()): Promise<number> {
     if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > LONGEST_ID)
-      throw new LockUsageError(`The id of countDown is a text of 1 to ${LONGEST_ID} bytes.`, this.name);
+      throw new LockUsageError(`The id of countDown must be a text of 1 to ${LONGEST_ID} bytes.`, this.name);
     const answer = await this.ask({ kind: 'down', round: this.round, id });
     if (answer.outcome === 'open' || answer.outcome === 'counting') return answer.count;
     if (answer.outcome === 'over' || answer.round !== '') throw otherRound(this.name, this.round, answer);
@@ -134,7 +134,7 @@ function roundOf(round: unknown, name: string): string {
   if (typeof round === 'string' && round !== '' && Buffer.byteLength(round) <= LONGEST_ROUND) {
     if (!/\p{Surrogate}/u.test(round)) return round;
     throw new LockUsageError(
-      'The option round takes a well-formed text; it had half of a surrogate pair, which no two stores keep alike.',
+      'The option round takes a well-formed text; it had half of a surrogate pair, which cannot be stored as it is.',
       name,
     );
   }

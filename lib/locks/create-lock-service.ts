@@ -40,7 +40,7 @@ export function openStore(
     lost: (why) =>
       log.warn(
         `Redis at ${recipe.address} is gone (${why}): no lock can be taken until it is back, and leases end at their ` +
-          'deadlines unless it is back before.',
+          'deadlines unless it is back by then.',
       ),
     back: (after) => inform(log, `Redis at ${recipe.address} is back after ${Math.round(after)} ms.`),
   });
@@ -56,12 +56,12 @@ function inMemory(
   const warnings: string[] = [];
   if ('redis' in options && options.redis !== 'memory') {
     // A key without a value is a variable of the environment that is missing.
-    const what = `The option redis is there, but ${options.redis === '' ? 'empty' : 'undefined'}`;
+    const what = `The option redis is given, but ${options.redis === '' ? 'empty' : 'undefined'}`;
     const remedy =
       "Set it, for example to 'redis://localhost:6379', or write redis: 'memory' for locks of one process on purpose";
     if (process.env['NODE_ENV'] === 'production')
       throw new LockUsageError(
-        `${what}: in production that is taken for a variable that is missing, since locks in memory do not reach ` +
+        `${what}: in production this is treated as a missing variable, since locks in memory do not reach ` +
           `other processes. ${remedy}.`,
       );
     warnings.push(`${what}: locks live in memory and serialise this process only. ${remedy}.`);

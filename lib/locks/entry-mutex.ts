@@ -77,7 +77,7 @@ export class EntryMutex {
     const cause = reason === 'aborted' ? { cause: signal?.reason as unknown } : {};
     return new LockBusyError(
       `Another entry works under the lease of '${this.name}' and did not end within ${waited} ms. Entries through ` +
-        'one lease take turns; an entry that was let in enters again through the lease that its own work was given.',
+        'one lease take turns; a call from inside an entry enters through the lease that this entry was given.',
       this.name,
       { reason, waited, ...cause },
     );

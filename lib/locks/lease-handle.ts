@@ -456,7 +456,7 @@ export function checkEntry(
   known: ReadonlySet<string> = ENTRY_OPTIONS,
 ): void {
   if (typeof work !== 'function')
-    throw new LockUsageError(`The work under a lock is a function; it was ${shown(work)}.`, name);
+    throw new LockUsageError(`The work under a lock must be a function; it was ${shown(work)}.`, name);
   checkOptions(options, name, known);
 }
 
@@ -472,7 +472,7 @@ export function upgrade(name: string): LockUsageError {
 /** Permits are counted, not entered. */
 export function noEntry(name: string): LockUsageError {
   return new LockUsageError(
-    `'${name}' is a semaphore, whose permits nobody enters again: each call takes its own. ` +
+    `'${name}' is a semaphore, and its permits cannot be entered again: each call takes its own. ` +
       'Take as many units as you need at once.',
     name,
   );

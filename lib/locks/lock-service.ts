@@ -287,7 +287,7 @@ async function meetStore(
     return findings;
   } catch (error) {
     if (startup === 'require') throw error;
-    log.warn(`${(error as Error).message} Locks fail until it is there (startup: 'warn').`);
+    log.warn(`${(error as Error).message} Locks fail until it can be reached (startup: 'warn').`);
     return undefined;
   }
 }

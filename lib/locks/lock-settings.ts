@@ -29,7 +29,9 @@ export class LockSettings {
   /** @throws LockUsageError that names the option, its range and its value. */
   constructor(options: LockServiceOptions) {
     if (typeof options !== 'object' || options === null)
-      throw new LockUsageError(`The options of the lock module are an object; they were ${shown(options)}.`);
+      throw new LockUsageError(
+        `The options of the lock module must be an object; they were ${shown(options)}.`,
+      );
     // Defaults are for undefined only: null is a mistake, and is told as one.
     const { ttl = 10_000, wait, guard, fenceMemory = 60_000, shutdownGrace = 10_000 } = options;
     const { namespace = 'lock', startup = 'require', reentrant } = options;

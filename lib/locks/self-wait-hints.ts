@@ -39,13 +39,13 @@ export function selfWait(name: string, mode: SelfWait): string {
   if (mode === 'entry')
     return (
       `Its own context works in another entry of the lease of '${name}', so it may be waiting for itself. ` +
-      'Entries of one lease take turns; a nested call enters through the lease that the work of its entry was given.'
+      'Entries of one lease take turns; a call from inside an entry enters through the lease that this entry was given.'
     );
   if (mode === 'permits')
     return `Its own context holds permits of '${name}', so it may be waiting for itself: take all units at once.`;
   return (
-    `Its own context holds '${name}', so it may be waiting for itself. A nested call enters the lock by lease.using(work), ` +
-    'or by the option within: lease; reentrant: true lets in whatever runs in this context. ' +
-    'If a queue or an emitter runs it here for somebody else, it waits for its turn as it should.'
+    `Its own context holds '${name}', so it may be waiting for itself. If it is a nested call, let it enter with ` +
+    'lease.using(work) or the option within: lease; reentrant: true lets in whatever runs in this context. ' +
+    'If a queue or an emitter runs it here for another caller, it is right to wait.'
   );
 }

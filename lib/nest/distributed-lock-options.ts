@@ -67,13 +67,13 @@ const EXTRAS = ['name', 'isGlobal'];
 export function checkModuleOptions(options: unknown): void {
   if (typeof options !== 'object' || options === null)
     throw new LockUsageError(
-      `The options of DistributedLockModule are an object; they were ${shown(options)}.`,
+      `The options of DistributedLockModule must be an object; they were ${shown(options)}.`,
     );
   const unknown = Object.keys(options).find((option) => !KNOWN.has(option));
   if (unknown === undefined) return;
   throw new LockUsageError(
     EXTRAS.includes(unknown)
-      ? `A factory cannot choose the option '${unknown}'; write it beside it: forRootAsync({ ${unknown}: …, useFactory }).`
-      : `DistributedLockModule has no option '${unknown}'; there are ${[...KNOWN, ...EXTRAS].join(', ')}.`,
+      ? `A factory cannot choose the option '${unknown}'; write it beside the factory: forRootAsync({ ${unknown}: …, useFactory }).`
+      : `DistributedLockModule has no option '${unknown}'; its options are ${[...KNOWN, ...EXTRAS].join(', ')}.`,
   );
 }

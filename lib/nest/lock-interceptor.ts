@@ -100,7 +100,7 @@ function isRequest(context: Partial<ExecutionContext>): boolean {
 function whenAborted(signal: AbortSignal, leaving: AbortController): () => void {
   if (!(signal instanceof AbortSignal))
     throw new LockUsageError(
-      `The option signal of ${WHERE} returns an AbortSignal; it was ${shown(signal)}.`,
+      `The function given as option signal of ${WHERE} must return an AbortSignal; it returned ${shown(signal)}.`,
     );
   const abort = (): void => leaving.abort(signal.reason);
   if (signal.aborted) abort();

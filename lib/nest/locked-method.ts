@@ -13,18 +13,18 @@ const KINSHIP = Symbol.for('nestjs-distributed-lock:kinship');
 export function methodOf(target: object, property: unknown, descriptor: unknown, where: string): Method {
   if (typeof property === 'object')
     throw new LockUsageError(
-      '@Locked is a decorator of experimentalDecorators, as NestJS uses them; enable that in tsconfig.json.',
+      '@Locked needs experimentalDecorators, as the decorators of NestJS do: enable them in tsconfig.json.',
     );
   if (property === undefined && typeof target === 'function' && descriptor === undefined)
     throw new LockUsageError(
       `@Locked stands on the class ${target.name || 'without a name'}. It locks methods: put it on each method that ` +
-        'shall be locked, or @UseInterceptors(LockInterceptor(…)) on a controller, to lock all its routes.',
+        'should be locked, or put @UseInterceptors(LockInterceptor(…)) on a controller to lock all its routes.',
     );
   if (typeof descriptor === 'number')
     throw new LockUsageError(`${where} stands on a parameter. Put it on the method.`);
   if (typeof target === 'function')
     throw new LockUsageError(
-      `${where} stands on a static method, which has no instance and so no LockService. ` +
+      `${where} stands on a static method, which has no instance and therefore no LockService. ` +
         'Make it a method of a provider, or call locks.using() in it.',
     );
   const found = (descriptor ?? {}) as PropertyDescriptor;

@@ -156,7 +156,7 @@ function checkGiven(given: LockedOptions): void {
     const found = LOCKED_OPTIONS.get(option);
     if (!found)
       throw new LockUsageError(
-        `There is no option '${option}'; there are ${[...LOCKED_OPTIONS.keys()].join(', ')}.`,
+        `There is no option '${option}'; the options are ${[...LOCKED_OPTIONS.keys()].join(', ')}.`,
       );
     // How many units there may be is a question of the permits, see below.
     if (option !== 'units' || given.permits === undefined) found.check(value, '');
@@ -192,7 +192,9 @@ export function profileOf(locks: LockService, name: string): LockProfile {
   const known = Object.keys(profiles);
   throw new LockUsageError(
     `There is no lock profile '${name}'; ` +
-      (known.length > 0 ? `there are ${known.map((each) => `'${each}'`).join(', ')}.` : 'there are none.') +
+      (known.length > 0
+        ? `the profiles are ${known.map((each) => `'${each}'`).join(', ')}.`
+        : 'there are no profiles.') +
       ` Add it: DistributedLockModule.forRoot({ profiles: { '${name}': { … } } }).`,
   );
 }
@@ -209,6 +211,6 @@ export function checkKind({ mode, permits, units }: LockedKind): void {
     );
   if (units === undefined) return;
   if (permits === undefined)
-    throw new LockUsageError('The option units needs permits: say how many there are in all.');
+    throw new LockUsageError('The option units needs the option permits: the number of permits in all.');
   wholeNumber(units, 'units', permits, '');
 }

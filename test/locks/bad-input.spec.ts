@@ -121,7 +121,7 @@ describe('bad options of a registration', () => {
     const said: string[] = [];
     const locks = createLockService({ redis, log: { warn: (message) => said.push(message) } });
     expect((await locks.ready())?.warnings).toEqual(said);
-    expect(said).toEqual([expect.stringMatching(/option redis is there, but .*redis: 'memory'/)]);
+    expect(said).toEqual([expect.stringMatching(/option redis is given, but .*redis: 'memory'/)]);
     await locks.close();
   });
 
@@ -221,9 +221,9 @@ describe('bad arguments of a call', () => {
     [{ label: '' }, /option label takes a text of 1 to 128 bytes; it was ''/],
     [{ label: 'ü'.repeat(65) }, /option label takes a text of 1 to 128 bytes/],
     [{ label: 5 }, /option label .*it was 5/],
-    [5, /options are an object.*they were 5/],
-    ['10s', /options are an object.*they were '10s'/],
-    [null, /options are an object.*they were null/],
+    [5, /options must be an object.*they were 5/],
+    ['10s', /options must be an object.*they were '10s'/],
+    [null, /options must be an object.*they were null/],
   ])('the options %j are refused by every verb', async (options, message) => {
     const bad = options as object;
     for (const call of [
@@ -308,9 +308,9 @@ describe('bad arguments of a call', () => {
     [{}, /option reason takes a text for the log, of 1 to 512 bytes; it was undefined/],
     [{ reason: '' }, /option reason .*it was ''/],
     [{ reason: 'x'.repeat(513) }, /option reason .*1 to 512 bytes/],
-    [{ reason: 'test', forced: true }, /no option 'forced' here; there are reason, force/],
+    [{ reason: 'test', forced: true }, /no option 'forced' here; the options are reason, force/],
     [{ reason: 'test', force: 'yes' }, /option force takes true or false; it was 'yes'/],
-    [undefined, /options are an object.*they were undefined/],
+    [undefined, /options must be an object.*they were undefined/],
   ])('revoke with %j is refused', async (options, message) => {
     expect(await failureOf(locks.revoke('x', options as never))).toMatchObject({
       code: 'LOCK_USAGE',

@@ -35,7 +35,7 @@ describe('a lease that is lost', () => {
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(
       new RegExp(
-        `^The lease of 'nightly' \\(fence ${lease.fence}\\) expired: .*, \\d+ ms after it was granted\\. ` +
+        `^The lease of 'nightly' \\(fence ${lease.fence}\\) expired \\d+ ms after it was granted: .*\\. ` +
           `It was held by \\S+:${process.pid} report since (\\S+Z)\\. Nobody else has the lock now\\.$`,
       ),
     );

@@ -232,7 +232,7 @@ export function latchContract(stage: Stage): void {
       for (const round of ['', 'x'.repeat(129), 7, null, '\ud800'])
         expect(() => one.latch(name, { round } as never)).toThrow('The option round takes a');
       expect(() => one.latch(name, { rounds: 'x' } as never)).toThrow(
-        "There is no option 'rounds' here; there is only round.",
+        "There is no option 'rounds' here; the only option is round.",
       );
       const latch = one.latch(name);
       expect((await failureOf<Error>(latch.trySetCount(1, { tll: 5 } as never))).message).toContain("'tll'");
