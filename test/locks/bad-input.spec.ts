@@ -43,7 +43,7 @@ describe('bad options of a registration', () => {
     '%p instead of options is refused, unless it is undefined',
     (options) => {
       if (options === undefined) return void createLockService(QUIET);
-      expect(() => createLockService(options as never)).toThrow(/options .* are an object; they were/);
+      expect(() => createLockService(options as never)).toThrow(/options .* must be an object; they were/);
     },
   );
 
@@ -108,7 +108,7 @@ describe('bad options of a registration', () => {
     try {
       expect(refusalOf({ redis })).toMatchObject({
         code: 'LOCK_USAGE',
-        message: expect.stringMatching(/variable that is missing.*redis: 'memory'/),
+        message: expect.stringMatching(/missing variable.*redis: 'memory'/),
       });
       createLockService({ ...QUIET, redis: 'memory' });
       createLockService(QUIET);
@@ -167,14 +167,14 @@ describe('bad arguments of a call', () => {
   afterAll(() => locks.close());
 
   it.each([
-    ['', /1 to 512 bytes long; '' has 0/],
-    ['n'.repeat(513), /1 to 512 bytes long; 'n+…' has 513/],
+    ['', /1 to 512 bytes; '' has 0/],
+    ['n'.repeat(513), /1 to 512 bytes; 'n+…' has 513/],
     ['ü'.repeat(257), /has 514/],
     ['order:undefined', /has the segment 'undefined'.*missing value/],
     ['null', /has the segment 'null'/],
     ['a:NaN:b', /has the segment 'NaN'/],
     ['[object Object]:7', /has the segment '\[object Object\]'/],
-    [undefined, /is a string of 1 to 512 bytes; it was undefined/],
+    [undefined, /must be a string of 1 to 512 bytes; it was undefined/],
     [7, /it was 7/],
     ['x\ud800', /half of a surrogate pair.*same lock/],
     ['\udc00\ud800y', /half of a surrogate pair/],
@@ -206,7 +206,7 @@ describe('bad arguments of a call', () => {
   it('an empty list of names is refused', async () => {
     expect(await failureOf(locks.using([], () => undefined))).toMatchObject({
       code: 'LOCK_USAGE',
-      message: expect.stringMatching(/list is empty/),
+      message: expect.stringMatching(/list of locks is empty/),
     });
   });
 
@@ -274,7 +274,7 @@ describe('bad arguments of a call', () => {
     ] as [() => Promise<unknown>, string][])
       expect(await failureOf(call())).toMatchObject({
         code: 'LOCK_USAGE',
-        message: expect.stringMatching(`^There is no option '${unknown}' here; there (are|is only) .*\\.$`),
+        message: expect.stringMatching(`^There is no option '${unknown}' here; the (options are|only option is) .*\\.$`),
       });
     expect((await locks.inspect('x')).fence).toBeUndefined();
   });
@@ -299,7 +299,7 @@ describe('bad arguments of a call', () => {
     expect(await failureOf(locks.using('x', work))).toMatchObject({
       code: 'LOCK_USAGE',
       lockName: 'x',
-      message: expect.stringMatching(/is a function; it was a value of type object/),
+      message: expect.stringMatching(/must be a function; it was a value of type object/),
     });
     expect((await locks.inspect('x')).fence).toBeUndefined();
   });

@@ -42,7 +42,7 @@ describe('a call that waits for a lock which its own context holds', () => {
     const gate = new Gate();
     await locks.using('order', async (lease) => {
       const error = await lease.using(() => failureOf<Error>(lease.using(() => 1, { wait: 1_200 })));
-      expect(error.message).toMatch(/enters again through the lease that its own work was given/);
+      expect(error.message).toMatch(/enters through the lease that this entry was given/);
       expect(said).toHaveLength(1);
       expect(said[0]?.message).toMatch(
         /^A call has waited for the lock 'order' for a second\. Its own context works in another entry/,
