@@ -17,8 +17,9 @@ import type { AcquireOptions, UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
 
 /**
- * Several locks at once, all or none. All are asked for together first, which takes one round trip when they are
- * free; otherwise one after another in one order everywhere, so that two callers can never wait for each other.
+ * Several locks at once, all or none. First it asks for all of them together, which takes one round trip when they are
+ * free. Otherwise it takes them one after another, in the same order everywhere, so that two callers can never wait for
+ * each other.
  */
 export class AllOf extends BaseLock<LeaseBundle> {
   readonly names: readonly string[];
@@ -60,7 +61,7 @@ export class AllOf extends BaseLock<LeaseBundle> {
     }
   }
 
-  /** Those of its locks: permits have one more. */
+  /** The options of its locks: semaphores have one more. */
   protected override optionsOf(verb: 'acquire' | 'using'): ReadonlySet<string> {
     const permits = this.locks.find((lock) => !(lock instanceof NameLock)) as AllOf | undefined;
     return permits ? permits.optionsOf(verb) : super.optionsOf(verb);
@@ -74,7 +75,7 @@ export class AllOf extends BaseLock<LeaseBundle> {
     return this.locks.flatMap((lock) => lock.plansFor(options));
   }
 
-  /** Enters the names that are held already; the missing ones are taken before, all or none. */
+  /** Enters the names that are held already, after it has taken the missing ones, all or none. */
   protected override async enterHeld<T>(
     plans: readonly (EntryPlan | undefined)[],
     work: (lease: LeaseBundle) => T | PromiseLike<T>,
@@ -86,10 +87,10 @@ export class AllOf extends BaseLock<LeaseBundle> {
     const { clock, settings } = setup;
     const wait = settings.waitOf(options);
     const until = clock.now() + wait;
-    const entered = beginEntries(held); // what is held is kept while the others are waited for
+    const entered = beginEntries(held); // keeps what is held while it waits for the others
     const enterWith = (taken: LeaseBundle | UnprotectedLease | undefined): Promise<T> => {
       const whole = (): LeaseBundle => {
-        // Without the store the work runs under what is held, and its lease says that not all of it is.
+        // Without the store the work runs under what is held, and its lease says that it is not protected.
         if (taken instanceof UnprotectedLease)
           return new UnprotectedLease(names, taken.reason) as Lease as LeaseBundle;
         const [entries, others] = [[...entered], [...(taken?.parts ?? [])]];
@@ -108,7 +109,7 @@ export class AllOf extends BaseLock<LeaseBundle> {
     }
   }
 
-  /** All in one round trip, when they are free. */
+  /** Takes all in one round trip, if they are free. */
   private async takeAll(
     options: AcquireOptions,
     wait: number,
@@ -131,7 +132,7 @@ export class AllOf extends BaseLock<LeaseBundle> {
     return this.takeInOrder(options, () => Math.max(0, until - clock.now()), by);
   }
 
-  /** One after another; those that are taken already are kept alive meanwhile. */
+  /** Takes one after another, and keeps alive what it has taken so far. */
   private async takeInOrder(
     options: AcquireOptions,
     left: () => number,
@@ -155,12 +156,12 @@ export class AllOf extends BaseLock<LeaseBundle> {
     }
   }
 
-  /** Renews what does not renew itself, until its answer is called. */
+  /** Renews leases that do not renew themselves; returns the function that stops it. */
   private keepAlive(taken: readonly Lease[], options: AcquireOptions): () => void {
     const { clock, settings } = this.setup;
     const every = settings.request('', options, 0).terms.ttl / 3;
     const tick = (): void => {
-      renewAll(taken).catch(() => undefined); // a loss is found when all are there
+      renewAll(taken).catch(() => undefined); // a loss is noticed once all are taken
       cancel = clock.after(every, tick);
     };
     let cancel = clock.after(every, tick);
@@ -172,7 +173,7 @@ async function renewAll(leases: readonly Lease[]): Promise<void> {
   await Promise.all(leases.map((lease) => lease.renew()));
 }
 
-/** On the wire when it returns: its answers may be late, and whoever gave up does not wait for them. */
+/** Sends the releases, and does not wait for their answers. */
 function rollBack(leases: readonly Lease[]): void {
   for (const lease of leases) void lease.release();
 }

@@ -26,7 +26,7 @@ import { selfWait } from './self-wait-hints.js';
 const ACQUIRE_OPTIONS = namesFor('acquire');
 const USING_OPTIONS = namesFor('using');
 
-/** The verbs of every kind, over the two things in which kinds differ: how a lease is taken, and re-entry. */
+/** The verbs of every kind. Kinds differ in two things only: how a lease is taken, and how it is entered again. */
 export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> implements Lock<L, X> {
   abstract readonly names: readonly string[];
 
@@ -68,7 +68,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
       if (within instanceof UnprotectedLease && this.names.every((each) => within.names.includes(each)))
         return work(within as Lease as L);
     }
-    // Whoever holds nothing by its context, as nearly every call, has nothing to enter.
+    // Nearly every call holds nothing in its context, and so has nothing to enter.
     if (within !== undefined || contextLeases.innermost) {
       const plans = this.plansFor(options);
       if (plans.some((plan) => plan !== undefined)) return this.enterHeld(plans, work, options);
@@ -85,7 +85,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
       stopHint?.();
     }
     const freeFrom = minHold > 0 ? clock.now() + minHold : 0;
-    // The outcome of the work is never masked: a loss carries it.
+    // A loss never hides the outcome of the work: the error carries it.
     let outcome: Outcome<T>;
     const leases = this.leasesIn(lease);
     const inner = contextLeases.open(leases, lease, options[ORIGIN]);
@@ -96,13 +96,13 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     }
     contextLeases.close(inner, lease);
     const loss = lossOf(leases);
-    // On the wire when we return, unless entries of it still work; its answer is the line's business.
+    // The release is sent before this returns, unless entries still work; the line takes care of its answer.
     if (freeFrom > 0 && freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
     else this.giveBack(lease, outcome);
     return concluded(loss, outcome);
   }
 
-  /** Takes a lease without regard to what the running call holds, or throws a LockError, as `explained` has it. */
+  /** Takes a lease, no matter what the running call holds. Rejects with what `explained` makes of the LockError. */
   abstract take(
     options: AcquireOptions & X,
     wait: number | undefined,
@@ -113,7 +113,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
   /** The leases on single names that `lease` is made of. */
   abstract leasesIn(lease: L): readonly NamedLease[];
 
-  /** For each name what is held already and may be entered; undefined when a lease has to be taken. */
+  /** For each name: the held lease that may be entered, or undefined when a lease has to be taken. */
   abstract plansFor(options: UsingOptions & WithOrigin): readonly (EntryPlan | undefined)[];
 
   /** Runs `work` inside what is held already. */
@@ -144,7 +144,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     });
   }
 
-  /** The lease on one of the names that the async context holds, for which the call would then wait. */
+  /** The lease on one of the names that the async context holds: the call would wait for its own holder. */
   private ownLease(): NamedLease | undefined {
     const { contextLeases } = this.setup;
     if (!contextLeases.innermost) return undefined;
@@ -155,20 +155,20 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     return undefined;
   }
 
-  /** Begins to watch whether the call waits for what its own context holds. */
+  /** Watches a call that may wait for what its own context holds; returns what ends the watch. */
   private hint(options: WithOrigin): CancelTimer | undefined {
     const own = this.ownLease();
     return own && this.setup.hints.watch(own.name, own.mode, options[ORIGIN]?.place);
   }
 
   /**
-   * A call that was refused while its context holds that lock likely waited for itself; while it holds another, two calls
-   * may have waited for each other.
+   * If its context holds the same lock, a refused call probably waited for itself. If it holds another lock, two calls may
+   * have waited for each other.
    */
   private explanation(): Explanation | undefined {
     const { contextLeases } = this.setup;
     if (!contextLeases.innermost) return undefined;
-    // Looked at now: the one who refuses runs in another context.
+    // This is looked up now, because the refusal happens in another async context.
     const own = this.ownLease();
     const holding = [...new Set(contextLeases.all().map(({ lease }) => lease.name))];
     return (error) => {
@@ -187,7 +187,7 @@ export function leaseWithin(within: Lease, name: string): NamedLease | undefined
   return part;
 }
 
-/** @throws LockUsageError for what is no lease of this registration, or on none of the names */
+/** @throws LockUsageError unless `within` is a lease of this registration on at least one of the names */
 function checkWithin(within: unknown, names: readonly string[], setup: LockSetup): void {
   const own = within instanceof NamedLease || within instanceof LeaseBundle;
   if (!own && !(within instanceof UnprotectedLease))
@@ -207,7 +207,7 @@ function checkWithin(within: unknown, names: readonly string[], setup: LockSetup
   );
 }
 
-/** Gives a lease back, and has the store keep its units until then (minimum hold). */
+/** Gives a lease back, and lets the store keep its units until `time` (minimum hold). */
 async function releaseFrom(time: number, lease: TakenLease, clock: Clock): Promise<void> {
   const left = (): number => Math.max(0, Math.ceil(time - clock.now()));
   // The store keeps nothing for longer than the lease lasts.

@@ -5,60 +5,60 @@ import type { Lease } from './lease.js';
 /** How a name is locked: alone, together with other readers, or as one of several permits. */
 export type LockMode = 'write' | 'read' | 'permits';
 
-/** The lease on one name, as the async context knows it. */
+/** What the async context has to know of a lease on one name. */
 export interface TrackedLease<Self> extends Lease {
   readonly name: string;
   readonly mode: LockMode;
-  /** Whether its holder gave it back, or will when the entries begun through it have ended. */
+  /** Whether its holder has given it back, or will do so when the entries begun through it have ended. */
   readonly released: boolean;
-  /** The lease that took its place when it was downgraded, else itself. */
+  /** The lease that replaced it when it was downgraded; otherwise the lease itself. */
   readonly now: Self;
 }
 
-/** One name that the running code holds. */
+/** A lease under which the running code works. */
 export interface ContextLease<L> {
   readonly lease: L;
-  /** The lease as the work was given it: of several names, all of them. */
+  /** The lease that was given to the work; it may be on several names. */
   readonly whole: Lease;
   readonly origin: CallOrigin | undefined;
 }
 
 /**
- * The place of an entry in the async context. It is all that a context refers to: when the work is done, what it held is
- * let go of, since promises that the next run of a chain makes in this context would keep each run alive.
+ * What an async context refers to. The frame lets go of the lease when the work is done: otherwise promises that the next
+ * run makes in this context would keep every run of a chain alive.
  */
 export interface ContextFrame<L> {
-  /** Undefined when the work is done: what still runs does not hold it any more. */
+  /** Undefined when the work is done: code that still runs in this context no longer holds the lease. */
   running: ContextLease<L> | undefined;
-  /** What the code around it holds. Those that are over are left out when somebody passes by. */
+  /** The frame of the code around it. Frames that are over are removed when somebody walks past them. */
   outer: ContextFrame<L> | undefined;
 }
 
 /**
- * Which leases the running code works under, by its async context. The context follows asynchronous calls, and
- * libraries may run one caller's code in the context of another: so it hints and reports, and lets nobody in unless
- * asked to (`reentrant: true`, `super`). One per registration.
+ * The leases under which the running code works, by its async context. The context follows asynchronous calls, and
+ * libraries may run one caller's code in the context of another. So it serves hints and reports, and lets a call in only
+ * on request (`reentrant: true`, `super`). There is one per registration.
  */
 export class ContextLeases<L extends TrackedLease<L>> {
   private readonly storage = new AsyncLocalStorage<ContextFrame<L> | undefined>();
 
-  /** Nothing is held any more. Node carries each storage in use through every asynchronous call of the process. */
+  /** Stops tracking. Node carries every storage in use through all asynchronous calls of the process. */
   end(): void {
     this.storage.disable();
   }
 
-  /** The innermost entry that is not over. */
+  /** The innermost lease that is not over. */
   get innermost(): ContextLease<L> | undefined {
     return live(this.storage.getStore())?.running;
   }
 
-  /** The innermost entry on `name` that is not over. */
+  /** The innermost lease on `name` that is not over. */
   on(name: string): ContextLease<L> | undefined {
     for (const held of this.all()) if (held.lease.name === name) return held;
     return undefined;
   }
 
-  /** All entries that are not over, from the innermost outwards. */
+  /** All leases that are not over, from the innermost outwards. */
   all(): ContextLease<L>[] {
     const found: ContextLease<L>[] = [];
     for (let place = live(this.storage.getStore()); place?.running; place = outward(place))
@@ -66,33 +66,33 @@ export class ContextLeases<L extends TrackedLease<L>> {
     return found;
   }
 
-  /** The lease on `name`, or the innermost as its work was given it. */
+  /** The lease on `name`; without a name, the lease that was given to the innermost work. */
   leaseOf(name?: string): Lease | undefined {
     if (name !== undefined) return this.on(name)?.lease.now;
     const { innermost } = this;
     return innermost && (innermost.whole === innermost.lease ? innermost.lease.now : innermost.whole);
   }
 
-  /** Where work may run with `whole`, which is made of `leases`. It is to be closed when that is done. */
+  /** Makes the frame in which work runs under `whole`, which consists of `leases`. Close it when the work is done. */
   open(leases: readonly L[], whole: Lease, origin: CallOrigin | undefined): ContextFrame<L> | undefined {
     let inner = live(this.storage.getStore());
     for (const lease of leases) inner = { running: { lease, whole, origin }, outer: inner };
     return inner;
   }
 
-  /** Begins `work` there. Every section comes through here, and each promise counts: what it returns is returned as it is. */
+  /** Starts `work` in a frame. All work comes through here and each promise costs time, so its result is returned as it is. */
   begin<W, T>(inner: ContextFrame<L> | undefined, lease: W, work: (lease: W) => T): T {
     return this.storage.run(inner, beginLazy<W, T>, work, lease);
   }
 
   /** The work is done. */
   close(inner: ContextFrame<L> | undefined, whole: Lease): void {
-    // A part that was given back before may be left out of the chain already.
+    // A part that was given back earlier may have been removed from the chain already.
     for (let place = inner; place?.running?.whole === whole; place = place.outer) place.running = undefined;
   }
 }
 
-/** A query builder begins when somebody calls `then`: that has to happen inside, too. */
+/** A lazy query builder starts when `then` is called, so that has to happen inside the frame, too. */
 function beginLazy<W, T>(work: (lease: W) => T, lease: W): T {
   const result = work(lease);
   if (typeof result !== 'object' || result === null || result instanceof Promise) return result;
@@ -104,7 +104,7 @@ function beginLazy<W, T>(work: (lease: W) => T, lease: W): T {
 }
 
 function outward<L extends TrackedLease<L>>(place: ContextFrame<L>): ContextFrame<L> | undefined {
-  return (place.outer = live(place.outer)); // a chain of runs that plan each other stays short
+  return (place.outer = live(place.outer)); // keeps the chain short when runs start each other
 }
 
 function live<L extends TrackedLease<L>>(place: ContextFrame<L> | undefined): ContextFrame<L> | undefined {

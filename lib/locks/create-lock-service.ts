@@ -23,7 +23,7 @@ export function createLockService(options: LockOptionsWithLog = {}): LockService
   return LockService.over(openStore(options, settings, clock, log), settings, clock, log);
 }
 
-/** The store that the options ask for: the one place that knows all of them. @throws LockUsageError */
+/** Opens the store that the options ask for; the only place that knows all stores. @throws LockUsageError */
 export function openStore(
   options: LockServiceOptions,
   settings: LockSettings,
@@ -46,7 +46,7 @@ export function openStore(
   });
 }
 
-/** Locks of this process only: silently where they were asked for, with a word where nobody said so. */
+/** Opens the memory store: silently if the options ask for it, and with a warning if they do not. */
 function inMemory(
   options: LockServiceOptions,
   settings: LockSettings,
@@ -55,7 +55,7 @@ function inMemory(
 ): MemoryStore {
   const warnings: string[] = [];
   if ('redis' in options && options.redis !== 'memory') {
-    // A key without a value is a variable of the environment that is missing.
+    // The key without a value usually means that a variable of the environment is missing.
     const what = `The option redis is given, but ${options.redis === '' ? 'empty' : 'undefined'}`;
     const remedy =
       "Set it, for example to 'redis://localhost:6379', or write redis: 'memory' for locks of one process on purpose";

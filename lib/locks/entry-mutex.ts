@@ -7,13 +7,13 @@ export interface EntryTimeout {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Where a lease tells that it was lost, as its tenure does. */
+/** What tells of the loss of a lease. */
 export interface Loss {
   readonly loss: LockLostError | undefined;
   onLoss(listener: () => void): () => void;
 }
 
-/** Entries of one lease that run side by side take turns, in the order in which they came. */
+/** Lets the entries of one lease work one at a time, in the order in which they came. */
 export class EntryMutex {
   private taken = false;
   private readonly waiting = new Set<() => void>();
@@ -23,14 +23,14 @@ export class EntryMutex {
     private readonly waits: Waiting,
   ) {}
 
-  /** Whether somebody has the turn. */
+  /** Whether an entry works now. */
   get locked(): boolean {
     return this.taken;
   }
 
   /**
-   * Resolves with what ends the turn. Rejects with LockBusyError, since siblings may wait for each other, too; and with
-   * what `loss` tells of the lease meanwhile, since the sibling at work may never end.
+   * Resolves with the function that unlocks it. Rejects with LockBusyError at the timeout, since entries may wait for each
+   * other, and with the loss of the lease, since the entry that works may never end.
    */
   lock({ wait, signal }: EntryTimeout, loss: Loss): Promise<() => void> {
     const { clock } = this.waits;

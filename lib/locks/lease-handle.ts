@@ -13,13 +13,13 @@ import { namesFor, OPTIONS } from './option-table.js';
 import type { SelfWaitHints } from './self-wait-hints.js';
 import { EntryMutex, type EntryTimeout } from './entry-mutex.js';
 
-/** How a lease may be given back. Spans are milliseconds; 0 for not. */
+/** How a lease is given back. Both are milliseconds, 0 for neither: the minimum hold, and the mark of work that was done. */
 export interface ReleaseOptions {
   readonly keep: number;
   readonly done: number;
 }
 
-/** What the locks of one registration share. Two leases with the same one are of the same registration. */
+/** What the locks of one registration share. Leases with the same setup belong to the same registration. */
 export interface LockSetup {
   readonly lines: Lines;
   readonly settings: LockSettings;
@@ -34,7 +34,7 @@ const ENTRY_OPTIONS = namesFor('entry');
 class Entries {
   readonly mutex: EntryMutex;
   open = 0;
-  /** What waits for the last of them. */
+  /** Called when the last of them has ended. */
   whenOver: (() => void) | undefined;
 
   constructor(name: string, setup: LockSetup) {
@@ -47,21 +47,21 @@ class Entries {
   }
 }
 
-/** A lease as the lock that took it gives it back: on terms that no user gives. */
+/** A lease as the library itself gives it back: with options that users do not have. */
 export interface TakenLease extends Lease {
   release(terms?: ReleaseOptions): Promise<'released' | 'expired'>;
 }
 
-/** A lease on one name into which more work can be let: the one that was taken, or an entry of it. */
+/** A lease on one name that more work can enter: the one that was taken, or an entry of it. */
 export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease> {
-  /** None before the first entry: few leases ever have one. */
+  /** Undefined before the first entry, since few leases ever have one. */
   entries: Entries | undefined;
   /** The lease that was taken. */
   abstract readonly root: LeaseHandle;
   abstract readonly setup: LockSetup;
   abstract readonly mode: LockMode;
   abstract readonly now: NamedLease;
-  /** Whether no more entries are let in, though it may still be held for those that were. */
+  /** Whether it lets no more entries in. It may still be held for the present ones. */
   abstract readonly released: boolean;
   abstract readonly signal: AbortSignal;
   abstract readonly held: boolean;
@@ -105,7 +105,7 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
     );
   }
 
-  /** Sends the release and does not await its answer. */
+  /** Sends the release, without waiting for its answer. */
   [Symbol.asyncDispose](): Promise<void> {
     void this.release();
     return Promise.resolve();
@@ -114,7 +114,7 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
 
 /** The lease of one name that a user holds, with all units of it. */
 export class LeaseHandle extends NamedLease {
-  /** The lease that took this one's place. */
+  /** The lease that replaced this one. */
   private downgraded: ReadLease | undefined;
   private controller: AbortController | undefined;
   private abort: (() => void) | undefined;
@@ -156,7 +156,7 @@ export class LeaseHandle extends NamedLease {
   get signal(): AbortSignal {
     if (this.controller) return this.controller.signal;
     const controller = (this.controller = new AbortController());
-    // Listeners run in the context of whoever asked for the signal, not of whatever finds the loss.
+    // Listeners run in the async context of the code that asked for the signal, not of the code that notices the loss.
     const abort = (this.abort = AsyncResource.bind(() => this.abortWhenLost()));
     if (this.now.lineLease.over === undefined) {
       this.now.lineLease.onLoss(abort);
@@ -181,7 +181,7 @@ export class LeaseHandle extends NamedLease {
     return this.lineLease.hold.workDone;
   }
 
-  /** At once, or when the last entry has ended that was begun through it. */
+  /** Gives it back at once, or when the last entry that was begun through it has ended. */
   release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
     if (this.releasing) return this.releasing;
     if (this.downgraded) {
@@ -195,7 +195,7 @@ export class LeaseHandle extends NamedLease {
     return (this.releasing = new Promise((resolve) => {
       entries.whenOver = () => {
         const keep = Math.max(0, Math.ceil((terms?.keep ?? 0) - (clock.now() - asked)));
-        // An entry may have downgraded it meanwhile.
+        // An entry may have downgraded it in the meantime.
         resolve(this.now.giveBack({ keep, done: terms?.done ?? 0 }));
       };
     }));
@@ -210,9 +210,9 @@ export class LeaseHandle extends NamedLease {
     this.assertHeld();
     const { lease: lineLease, done } = this.lineLease.downgrade(1);
     this.downgraded = new ReadLease(lineLease, this.setup);
-    this.downgraded.entries = this.entries; // those who were let in go on as readers
-    this.downgraded.releasing = this.releasing; // and when they have ended, a release that was asked for takes place
-    if (this.abort) lineLease.onLoss(this.abort); // and whoever listens to the signal of before hears of a loss
+    this.downgraded.entries = this.entries; // present entries go on as readers
+    this.downgraded.releasing = this.releasing; // and when they have ended, a pending release takes place
+    if (this.abort) lineLease.onLoss(this.abort); // listeners of the old signal hear of a loss, too
     await done;
     this.downgraded.assertHeld();
     return this.downgraded;
@@ -223,7 +223,7 @@ export class LeaseHandle extends NamedLease {
     return this.lineLease.release(terms?.keep, terms?.done);
   }
 
-  /** The deadline may move: looks again when it was to pass. */
+  /** Looks again at the deadline, which may have moved by then. */
   private watch(abort: () => void): void {
     this.cancelTimer = this.setup.clock.after(this.now.lineLease.remaining, () => {
       if (this.now.lineLease.over === undefined) this.watch(abort);
@@ -245,7 +245,7 @@ export class ReadLease extends LeaseHandle {
   }
 }
 
-/** The lease of some permits, which nobody enters again. */
+/** The lease of some permits, which cannot be entered. */
 export class PermitLease extends LeaseHandle {
   override get mode(): LockMode {
     return 'permits';
@@ -255,12 +255,12 @@ export class PermitLease extends LeaseHandle {
 /** One entry into a lease: held while its work runs and the lease is held. */
 export class EnteredLease extends NamedLease {
   private over = false;
-  /** Its own work gave the lease back: it lets nobody in any more, but is held until it ends. */
+  /** Set when its own work has given the lease back: it lets nobody in any more, but stays held until it ends. */
   private releasing: Promise<'released' | 'expired'> | undefined;
   private unlock: (() => void) | undefined;
   private readonly counted: Entries;
 
-  /** Counts from now on: the lease outlives it. @throws LockLostError when the lease is lost, or given back */
+  /** Counts as an entry from now on, so the lease outlives it. @throws LockLostError when the lease is lost or given back */
   constructor(
     private readonly outer: NamedLease,
     private readonly asked: LockMode,
@@ -290,7 +290,7 @@ export class EnteredLease extends NamedLease {
   }
 
   get released(): boolean {
-    // When the holder has given the lease back, it is kept for this entry, which goes on as before.
+    // After its holder has given the lease back, the lease is kept for this entry, which goes on as before.
     return this.over || this.releasing !== undefined;
   }
 
@@ -316,7 +316,7 @@ export class EnteredLease extends NamedLease {
     await this.root.now.renew(ttl);
   }
 
-  /** Gives back the whole lease, when all entries have ended. */
+  /** Gives back the whole lease once all entries have ended. */
   release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
     return (this.releasing ??= this.over ? Promise.resolve('expired') : this.root.release(terms));
   }
@@ -327,10 +327,10 @@ export class EnteredLease extends NamedLease {
     return this;
   }
 
-  /** Waits until no sibling works. @throws LockBusyError */
+  /** Waits until no other entry works. @throws LockBusyError */
   async begin(timeout: EntryTimeout, place: string | undefined): Promise<void> {
     const { setup, counted, name } = this;
-    // Whoever works in a sibling has its turn, and may await this one.
+    // The entry that works now may be awaiting this one.
     const inside =
       counted.mutex.locked &&
       setup.contextLeases
@@ -344,7 +344,7 @@ export class EnteredLease extends NamedLease {
     }
   }
 
-  /** Its work is done. The siblings' turn comes when what was begun through it has ended, too. */
+  /** Its work is done. The next entry may work when the entries that were begun through this one have ended, too. */
   end(): void {
     if (this.over) return;
     this.over = true;
@@ -365,7 +365,7 @@ export interface EntryPlan {
   readonly mode: LockMode;
 }
 
-/** Counts as begun from now on: the leases are kept until each has ended. @throws LockLostError */
+/** Begins entries: the leases are kept until each of them has ended. @throws LockLostError */
 export function beginEntries(plans: readonly EntryPlan[]): readonly EnteredLease[] {
   const entered: EnteredLease[] = [];
   try {
@@ -379,10 +379,10 @@ export function beginEntries(plans: readonly EntryPlan[]): readonly EnteredLease
 
 /**
  * Runs `work` inside leases that are held already, without asking the store. Entries through one lease take turns, and
- * it is given back only when they have ended. `whole` makes what the work is given.
+ * the lease is given back only when they have ended. `whole` makes the lease that is given to the work.
  *
- * @throws LockBusyError when a sibling works for longer than `wait`
- * @throws LockLostError when the lease was lost, then or while the work ran, or given back (reason `released`)
+ * @throws LockBusyError when another entry works for longer than `wait`
+ * @throws LockLostError when the lease was lost, before or while the work ran, or given back (reason `released`)
  * @throws LockUsageError for an entry that writes under a lease that reads
  */
 export async function enter<L extends Lease, T>(
@@ -407,7 +407,7 @@ export async function enter<L extends Lease, T>(
     for (const each of entered) each.assertHeld();
     const lease = whole(entered);
     const inner = contextLeases.open(entered, lease, origin);
-    // The outcome of the work is never masked: a loss carries it.
+    // A loss never hides the outcome of the work: the error carries it.
     let outcome: Outcome<T>;
     try {
       outcome = { result: await contextLeases.begin(inner, lease, work) };
@@ -424,7 +424,7 @@ export async function enter<L extends Lease, T>(
 /** How work ended. */
 export type Outcome<T> = { result: T } | { cause: unknown };
 
-/** What the caller of the work is told. @throws LockLostError with the outcome, when the lease was lost meanwhile */
+/** Returns or throws the outcome of the work. @throws LockLostError with the outcome attached, when the lease was lost */
 export function concluded<T>(loss: LockLostError | undefined, outcome: Outcome<T>): T {
   if (loss)
     throw 'cause' in outcome && sameLoss(outcome.cause, loss) ? outcome.cause : loss.withOutcome(outcome);
@@ -438,12 +438,12 @@ export function lossOf(leases: readonly NamedLease[]): LockLostError | undefined
     for (const { now } of leases) now.assertHeld();
     return undefined;
   } catch (error) {
-    // Released by the work itself, in time: that is no loss.
+    // When the work itself has released the lease in time, it was not lost.
     return error instanceof LockLostError && error.reason !== 'released' ? error : undefined;
   }
 }
 
-/** The work itself reported the loss: it is not its own cause. */
+/** Whether the work itself threw this loss, which then needs no second error around it. */
 function sameLoss(cause: unknown, loss: LockLostError): boolean {
   return cause instanceof LockLostError && cause.lockName === loss.lockName && cause.fence === loss.fence;
 }
@@ -460,7 +460,7 @@ export function checkEntry(
   checkOptions(options, name, known);
 }
 
-/** Two readers that both ask to write would wait for each other. */
+/** The error for a reader that asks to write. Two of them would wait for each other. */
 export function upgrade(name: string): LockUsageError {
   return new LockUsageError(
     `The running call reads under '${name}' and asks to write: two readers that do so would wait for ` +
@@ -469,7 +469,7 @@ export function upgrade(name: string): LockUsageError {
   );
 }
 
-/** Permits are counted, not entered. */
+/** The error for a call that would enter a semaphore. */
 export function noEntry(name: string): LockUsageError {
   return new LockUsageError(
     `'${name}' is a semaphore, and its permits cannot be entered again: each call takes its own. ` +
@@ -549,12 +549,12 @@ export class LeaseBundle implements Lease {
 }
 
 /**
- * What work gets that runs without the lock (`onStoreError: 'run'`): nothing is held, and it says so to who asks.
+ * The lease of work that runs without the lock (`onStoreError: 'run'`): it is not held, and says so.
  */
 export class UnprotectedLease implements Lease {
   readonly held = false;
   readonly remaining = 0;
-  /** Never aborts: nothing is held that could be lost, and the work is to run although it passes the signal on. */
+  /** Never aborts: nothing can be lost, and work that passes the signal on should run. */
   readonly signal: AbortSignal = new AbortController().signal;
 
   constructor(
@@ -573,7 +573,7 @@ export class UnprotectedLease implements Lease {
     );
   }
 
-  /** Nothing of it can be entered: what is not covered by it is taken. */
+  /** It has no part that could be entered, so other names are taken. */
   partOn(_name: string): undefined {
     return undefined;
   }
@@ -590,7 +590,7 @@ export class UnprotectedLease implements Lease {
     return Promise.resolve('expired');
   }
 
-  /** Runs it without the lock, as the work around it. */
+  /** Runs the work without the lock, like the work around it. */
   async using<T>(work: (lease: Lease) => T | PromiseLike<T>): Promise<T> {
     return work(this);
   }

@@ -61,8 +61,8 @@ export class LockService {
   }
 
   /**
-   * Readers together or one writer alone, by phases: no reader passes a waiting writer, and readers that stand
-   * next to each other enter together, so that nobody starves.
+   * Many readers together, or one writer alone. No reader overtakes a waiting writer, and readers that stand next to each
+   * other in the queue enter together, so that nobody starves.
    */
   readWrite(name: string): { readonly read: Lock; readonly write: Lock<WriteLease> } {
     return {
@@ -76,13 +76,13 @@ export class LockService {
     return new SemaphoreLock(name, permits, this.setup, this.store);
   }
 
-  /** A gate that opens when it was counted down to zero; with a `round`, again and again. @throws LockUsageError */
+  /** A gate that opens when it has been counted down to zero; with a `round`, again and again. @throws LockUsageError */
   latch(name: string, options?: LatchOptions): CountDownLatch {
     return new StoreLatch(name, this.setup, options);
   }
 
   /**
-   * Several locks, all or none, and without deadlock in whatever order they are named. A string is a mutex.
+   * Several locks, all or none, without deadlock in whatever order they are named. A string means a mutex.
    *
    * @throws LockUsageError for an empty list, or one name in two ways
    */
@@ -108,8 +108,8 @@ export class LockService {
   }
 
   /**
-   * Runs `work` under the lock, or under several, and releases when it is done. Returns when the release is
-   * sent: another process may see the lock busy for half a round trip more.
+   * Runs `work` under one or several locks, and releases them when it is done. Resolves when the release is sent: another
+   * process may see the lock busy for half a round trip more.
    *
    * @throws LockBusyError | LockStoreError | LockUsageError | LockLostError
    */
@@ -126,8 +126,8 @@ export class LockService {
   }
 
   /**
-   * Runs `work` in one process; the others wait for it and go on. When it fails, its caller is told and the next
-   * one runs it. Whoever comes within `doneTtl` after a success does not run it.
+   * Runs `work` in one process; the others wait for it and go on. When it fails, its own call rejects, and the next caller
+   * runs it. For `doneTtl` after a success nobody runs it again.
    *
    * @throws LockBusyError | LockStoreError | LockUsageError | LockLostError
    */
@@ -141,7 +141,7 @@ export class LockService {
 
   /**
    * Campaigns for the lead under a name until it is stopped: one process leads at a time. A campaign does not keep the
-   * process alive: one that has nothing else to do ends.
+   * process alive: a process that has nothing else to do ends.
    *
    * @throws LockUsageError
    */
@@ -161,7 +161,7 @@ export class LockService {
   /**
    * The lease of the `using` or `@Locked` method that is running, or the one on `name`, by the *async context*: code
    * that a queue, a batcher or an emitter runs in the context of a holder sees that holder's lease. Where that matters,
-   * hand on the lease that the work was given.
+   * pass on the lease that was given to the work.
    */
   current(name?: string): Lease | undefined {
     return this.setup.contextLeases.leaseOf(name);
@@ -173,22 +173,23 @@ export class LockService {
   }
 
   /**
-   * All names in use, those with a holder or a queue, in no order: each once, as `inspect` tells of it. A name that
-   * comes into use or goes out of it meanwhile may be missing. On Redis this is a SCAN of the whole database, in
-   * steps of 1 000 keys, each taken when you ask for more. Reads only. @throws LockStoreError
+   * All names with a holder or a queue, in no particular order, each once and reported as by `inspect`. A name that comes
+   * into use or goes out of use during the walk may be missing. On Redis this is a SCAN of the whole database, in steps of
+   * 1 000 keys; each step is taken when you ask for more. Reads only. @throws LockStoreError
    */
   list(): AsyncIterable<LockReport> {
     return this.inspector.list();
   }
 
   /**
-   * Takes the lock away: renewals are refused, and the name is free at its holders' release or deadline; with `force`
-   * at once, and only fences protect what is still written. A process that had somebody wait before hears of it within
-   * a round trip, others at their next renewal (a third of the ttl) or deadline. Resolves with whether it was held.
+   * Takes the lock away: renewals are refused, and the name is free when its holders release it or at their deadlines. With
+   * `force` it is free at once, and only fences protect against what the old holders still write. A process learns of it
+   * within a round trip if somebody has waited for one of its locks before, otherwise at its next renewal (a third of the
+   * ttl) or deadline. Resolves with whether the lock was held.
    *
-   * The holder's `LockLostError` has `reason: 'revoked'` and the reason as `revokeReason`; `inspect` and `list` show it
-   * until the name is free. With `force`, too, the holder is told so until its lease would have ended. A second call
-   * with `force` finds nobody, and loses no reason; of two others on one holder the later reason counts.
+   * The holder's `LockLostError` has `reason: 'revoked'` and your reason as `revokeReason`; `inspect` and `list` show it
+   * until the name is free. This is also true with `force`, until the lease would have ended. A second call with `force`
+   * finds no holder and leaves the reason as it is; of two calls without `force` the later reason counts.
    * reason: 1 … 512 bytes.
    *
    * @throws LockStoreError | LockUsageError
@@ -197,23 +198,23 @@ export class LockService {
     return this.inspector.revoke(name, options);
   }
 
-  /** Probes the store and tells what it is; with `startup: 'warn'` it never rejects. @throws LockStoreError */
+  /** Probes the store and reports what it is; with `startup: 'warn'` it never rejects. @throws LockStoreError */
   ready(): Promise<StoreFindings | undefined> {
     return meetStore(this.store, this.settings.startup, this.log);
   }
 
   /**
-   * No new grants; leaders step down; who waits is sent away with reason `closed`; running work keeps its leases
-   * for up to `shutdownGrace`; then everything is released.
+   * Closes the locks: there are no new grants, leaders step down, waiting callers are refused with reason `closed`, and
+   * running work keeps its leases for up to `shutdownGrace`. Then everything is released.
    */
   close(): Promise<void> {
     return (this.closing ??= this.end());
   }
 
   /**
-   * The application begins to shut down: leaders step down, everybody else is granted locks as before. From now on
-   * our connections do not keep the process alive, so that a shutdown that is broken off does not hang. Resolves when
-   * all leaders were told.
+   * The application begins to shut down: leaders step down, and everybody else is granted locks as before. From now on
+   * the connections do not keep the process alive, so that a shutdown that is broken off does not hang. Resolves when
+   * `onRevoked` was called for all leaders.
    *
    * @internal
    */
@@ -222,7 +223,7 @@ export class LockService {
     await this.stepDown();
   }
 
-  /** The servers are about to close: requests do not wait for busy locks any more. @internal */
+  /** The servers are about to close: requests no longer wait for busy locks. @internal */
   hurry(): void {
     this.setup.lines.hurry();
   }
@@ -232,7 +233,7 @@ export class LockService {
     return this.setup.lines.awaited || this.store.awaited;
   }
 
-  /** Whether somebody still holds or waits, and the grace that began with `drain` is not over. @internal */
+  /** Whether somebody still holds or waits while the grace that began with `drain` is not over. @internal */
   get draining(): boolean {
     return this.setup.lines.inUse && this.graceLeft > 0;
   }
@@ -243,7 +244,7 @@ export class LockService {
     await this.setup.lines.drain(this.graceLeft);
   }
 
-  /** Ends the grace, whoever still works or waits, and closes. @internal */
+  /** Ends the grace, even if somebody still works or waits, and closes. @internal */
   closeNow(): Promise<void> {
     this.graceEnd = -Infinity;
     this.store.keepAlive(true); // until the last release is answered
@@ -261,7 +262,7 @@ export class LockService {
   }
 
   private async end(): Promise<void> {
-    // Their leases hold up the line until they have stepped down, but not for longer than the grace.
+    // Leaders hold their leases until they have stepped down, but not for longer than the grace.
     void this.stepDown();
     await this.setup.lines.close(this.graceLeft);
     this.losses.close();
@@ -282,7 +283,7 @@ async function meetStore(
 ): Promise<StoreFindings | undefined> {
   try {
     const findings = await store.ready(START_TIMEOUT);
-    // What there is to say of memory was said when it was opened.
+    // The warnings about memory were logged when it was opened.
     if (findings.address !== 'memory') for (const warning of findings.warnings) log.warn(warning);
     return findings;
   } catch (error) {

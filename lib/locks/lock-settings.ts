@@ -8,7 +8,7 @@ import type { LockServiceOptions } from './lock-options.js';
 import { LEAVES_AT_SHUTDOWN, type LeavesAtShutdown } from './hidden-options.js';
 import { OPTIONS } from './option-table.js';
 
-// Of waits that nobody chose.
+// The limits of the default wait.
 const SHORTEST_WAIT = 10_000;
 const LONGEST_WAIT = 30_000;
 
@@ -32,7 +32,7 @@ export class LockSettings {
       throw new LockUsageError(
         `The options of the lock module must be an object; they were ${shown(options)}.`,
       );
-    // Defaults are for undefined only: null is a mistake, and is told as one.
+    // Defaults are for undefined only; null is a mistake and is refused.
     const { ttl = 10_000, wait, guard, fenceMemory = 60_000, shutdownGrace = 10_000 } = options;
     const { namespace = 'lock', startup = 'require', reentrant } = options;
     this.ttl = OPTIONS.ttl.check(ttl, '');
@@ -46,8 +46,9 @@ export class LockSettings {
   }
 
   /**
-   * For how long a call waits. Not said by the call or the registration, it is longer than the lease of a holder that
-   * dies meanwhile can last, if its ttl is that of the caller; but never longer than half a minute. @throws LockUsageError
+   * For how long a call waits. If neither the call nor the registration says so, it is longer than the lease of a holder
+   * that dies can last, provided that the holder has the same ttl; but never longer than half a minute.
+   * @throws LockUsageError
    */
   waitOf({ wait, ttl }: Pick<UsingOptions, 'wait' | 'ttl'>, otherwise = this.wait): number {
     if (wait !== undefined) return OPTIONS.wait.check(wait, '');
@@ -62,7 +63,7 @@ export class LockSettings {
     return Math.min(Math.max(SHORTEST_WAIT, ttl + this.guardOf(ttl) + 1_000), LONGEST_WAIT);
   }
 
-  /** What one call asks of the line; its wait is `otherwise` unless it says so, see `waitOf`. @throws LockUsageError */
+  /** What one call asks of the line; `otherwise` is its wait if it gives none, see `waitOf`. @throws LockUsageError */
   request(
     name: string,
     options: UsingOptions,

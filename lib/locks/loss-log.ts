@@ -3,12 +3,12 @@ import type { LockLostReason } from '../base/errors.js';
 import type { LineLease } from '../line/line-lease.js';
 import type { LockStore } from '../store/lock-store.js';
 
-// A thousand leases may be lost in one moment, by a failover. The log is for people.
+// A failover may lose a thousand leases at once, and the log is for people.
 const MOST = 10;
 const WINDOW = 1_000;
 const READ_TIMEOUT = 500;
 
-/** Says in the log that leases were lost: one line for each, and of too many at once how many there were. */
+/** Logs lost leases: one line for each; when there are too many at once, only how many there were. */
 export class LossLog {
   private windowBegan = -Infinity;
   private said = 0;
@@ -21,7 +21,7 @@ export class LossLog {
     private readonly log: { warn(message: string): void },
   ) {}
 
-  /** A lease was lost: what a line calls. It never throws, whatever the log does. */
+  /** Called by the line when a lease was lost. It never throws, whatever the log does. */
   readonly lost = (lease: LineLease, reason: LockLostReason): void => {
     const now = this.clock.now();
     if (now - this.windowBegan >= WINDOW && !this.cancelSummary) {
@@ -37,7 +37,7 @@ export class LossLog {
     this.cancelSummary ??= this.clock.after(this.windowBegan + WINDOW - now, () => this.summarize());
   };
 
-  /** Says what is left to say. */
+  /** Logs the summary that is still due. */
   close(): void {
     if (this.cancelSummary) this.summarize();
   }
@@ -48,7 +48,7 @@ export class LossLog {
     this.log.warn(`${text}${await this.epilogue(lease, reason)}`);
   }
 
-  /** What follows from the loss, or who has the lock now, as far as the store tells. */
+  /** What follows from the loss, or who has the lock now, as far as the store knows. */
   private async epilogue(lease: LineLease, reason: LockLostReason): Promise<string> {
     if (reason === 'closed')
       return ' Its work was still running: raise shutdownGrace, or let the work end when its lease is lost.';

@@ -60,7 +60,7 @@ export class NameLock extends BaseLock<LeaseHandle> {
     const innermost = contextLeases.on(this.name)?.lease;
     if (!innermost || innermost.mode === 'permits') return undefined;
     if (reentrant ?? settings.reentrant) return this.fitting(innermost);
-    // Nobody asked for re-entry: only `super.method()` of the locked method that holds the name comes in.
+    // Without a request for re-entry, only `super.method()` of the locked method that holds the name enters.
     const origin = options[ORIGIN];
     if (reentrant === false || origin?.self === undefined || this.upgrades(innermost)) return undefined;
     for (const each of contextLeases.all())
@@ -68,7 +68,7 @@ export class NameLock extends BaseLock<LeaseHandle> {
     return undefined;
   }
 
-  /** @throws LockUsageError when it is read under, and this is to write */
+  /** @throws LockUsageError when the lease is a reader's and this lock writes */
   private fitting(lease: NamedLease | undefined): NamedLease | undefined {
     if (lease && this.upgrades(lease)) throw upgrade(this.name);
     return lease;

@@ -8,11 +8,11 @@ import type { UsingOptions } from './lock.js';
 /** Where an option can be given. `permits` stands for the calls of a semaphore, and `entry` for `lease.using`. */
 export type OptionPlace = 'registration' | 'acquire' | 'using' | 'once' | 'lead' | 'entry' | 'permits';
 
-/** What there is to know of one option. */
+/** Everything about one option. */
 export interface OptionRow<T = unknown> {
-  /** The values that it takes, as the README and the docstrings say it. */
+  /** The values that it takes, as the README and the docstrings say. */
   readonly takes: string;
-  /** Its default, as the README and the docstrings say it. */
+  /** Its default, as the README and the docstrings say. */
   readonly otherwise: string;
   readonly places: readonly OptionPlace[];
   /** Returns the checked value of an option that was given. @throws LockUsageError with the option, range and value */
@@ -25,8 +25,8 @@ const LONGEST_LABEL = 128;
 const CALLS = ['acquire', 'using', 'once'] as const;
 
 /**
- * Every option of this library below Nest, once. The service, the decorator, profiles and modules take from here which
- * options there are and what they may be; a test holds the interfaces with their docstrings, and the README, against it.
+ * Every option of this library below Nest. The service, the decorator, profiles and modules take from here which options
+ * exist and which values they take; a test compares the interfaces, their docstrings and the README with it.
  */
 export const OPTIONS = {
   redis: row('a URL, options or a client of ioredis, `memory`', 'none', ['registration'], unchecked),
@@ -71,7 +71,7 @@ export function row<T>(
   return { takes, otherwise, places, check };
 }
 
-/** A row that takes one of two words; unless it is said, the first is the default. */
+/** A row that takes one of two words; the first is the default unless `otherwise` is given. */
 export function word<const W extends string>(
   option: string,
   [first, second]: readonly [W, W],
@@ -113,14 +113,14 @@ function duration(
   return row(takes, otherwise, places, (value) => milliseconds(value, range));
 }
 
-/** What is checked where it is used, by what only that place knows. */
+/** For options that can only be checked where they are used. */
 function unchecked(value: unknown): unknown {
   return value;
 }
 
 function labelOf(label: unknown, name: string): string {
   if (typeof label === 'string' && label !== '' && Buffer.byteLength(label) <= LONGEST_LABEL)
-    return label.replace(/[\r\n]/g, ' '); // who waits has a line in the record
+    return label.replace(/[\r\n]/g, ' '); // in the record, each waiter is one line
   throw new LockUsageError(
     `The option label takes a text of 1 to ${LONGEST_LABEL} bytes; it was ${shown(label)}.`,
     name,

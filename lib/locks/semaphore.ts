@@ -21,13 +21,13 @@ export interface PermitOptions {
 }
 
 /**
- * So many permits under one name. Every permit is owned, leased and renewed; those of a process that died are
- * free after ttl + guard. All users of a name must agree on the number; it may change while the name is idle.
+ * A fixed number of permits under one name. Every permit is owned, leased and renewed; the permits of a process that died
+ * are free after ttl + guard. All users of a name must agree on the number; it may change while the name is idle.
  *
  * @publicApi
  */
 export interface Semaphore extends Lock<Lease, PermitOptions> {
-  /** How many permits are free now. A snapshot: it may be taken before you ask for one. @throws LockStoreError */
+  /** How many permits are free now. This is a snapshot: others may take them before you do. @throws LockStoreError */
   available(): Promise<number>;
 }
 
@@ -35,7 +35,7 @@ const READ_TIMEOUT = 1_000;
 const ACQUIRE_PERMITS: ReadonlySet<string> = namesFor('acquire', 'permits');
 const USING_PERMITS: ReadonlySet<string> = namesFor('using', 'permits');
 
-/** So many permits under one name, each owned, leased and renewed. */
+/** A fixed number of permits under one name, each owned, leased and renewed. */
 export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implements Semaphore {
   readonly names: readonly [string];
 
@@ -78,7 +78,7 @@ export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implemen
     return [lease];
   }
 
-  /** A call that holds a permit and asks for another wants two. @throws LockUsageError when it is to be entered */
+  /** Permits are never entered: a call that holds one and asks for another takes two. @throws LockUsageError for `within` */
   plansFor({ within }: UsingOptions): readonly [EntryPlan | undefined] {
     if (within?.names.includes(this.name)) throw noEntry(this.name);
     return [undefined];

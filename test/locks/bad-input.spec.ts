@@ -274,7 +274,9 @@ describe('bad arguments of a call', () => {
     ] as [() => Promise<unknown>, string][])
       expect(await failureOf(call())).toMatchObject({
         code: 'LOCK_USAGE',
-        message: expect.stringMatching(`^There is no option '${unknown}' here; the (options are|only option is) .*\\.$`),
+        message: expect.stringMatching(
+          `^There is no option '${unknown}' here; the (options are|only option is) .*\\.$`,
+        ),
       });
     expect((await locks.inspect('x')).fence).toBeUndefined();
   });
