@@ -3,14 +3,14 @@ import { LockUsageError } from './errors.js';
 
 const LONGEST_NAME = 512;
 const NEVER_A_SEGMENT = /(?:^|:)(undefined|null|NaN|\[object Object\])(?:$|:)/;
-/** Words that a person may be called, and that a template literal makes of a missing value. */
+/** Words that a template literal makes of a missing value, but that may also be real values, such as the surname Null. */
 const ALSO_WORDS: ReadonlySet<string> = new Set(['undefined', 'null', 'NaN']);
 // With the flag u, a surrogate that belongs to a pair is part of its character and does not match.
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Checks what a user locks: 1 to 512 bytes, and no segment between colons that is the trace of a
- * forgotten value (`undefined`, `null`, `NaN`, `[object Object]`), and no half of a surrogate pair.
+ * Checks a lock name: it has 1 to 512 bytes, no segment between colons that comes from a missing value (`undefined`,
+ * `null`, `NaN`, `[object Object]`), and no half of a surrogate pair.
  *
  * @throws LockUsageError
  */
@@ -68,6 +68,6 @@ function segment(part: unknown, index: number): string {
       `lockName takes non-empty strings, numbers, bigints and booleans; part ${index + 1} was ${shown(part)}.`,
     );
   const text = String(part).replace(/[%:]/g, (mark) => (mark === '%' ? '%25' : '%3A'));
-  // A word in a part is meant; escaped, it is not taken for a missing value. No other part can look like it.
+  // In lockName such a word is meant. Escaped, it is not taken for a missing value, and no other part gives the same text.
   return ALSO_WORDS.has(text) ? `%${text.charCodeAt(0).toString(16).toUpperCase()}${text.slice(1)}` : text;
 }

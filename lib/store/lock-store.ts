@@ -11,7 +11,7 @@ export type Answered<O extends LockOperation> = AnswerTo<O> & {
   readonly receivedAt: number;
 };
 
-/** What was stored of a name when the store answered; `now` is the server's clock. */
+/** What the store knew about a name when it answered; `now` is the server's clock. */
 export interface LockReading {
   readonly name: string;
   readonly key: string;
@@ -19,18 +19,18 @@ export interface LockReading {
   readonly now: number;
 }
 
-/** What a store tells without being asked. */
+/** What a store reports without being asked. */
 export interface LockStoreListener {
   /** A notice for an attempt of this session. `name` is what the user locks. */
   notice(name: string, notice: LockNotice): void;
   /** A connection is back, or the session just became able to hear notices: every waiter asks now. */
   wake(): void;
   /**
-   * Another server answers than before, or the same with other data: leases and releases that it does not know are
-   * possible. `what` says which, as the beginning of a sentence. Told before `wake`.
+   * Another server answers than before, or the same server with other data, so it may not know our leases and releases.
+   * `what` says which, as the beginning of a sentence. Called before `wake`.
    */
   moved?(what: string): void;
-  /** Something came over the session's channel that is no notice for this session: anybody may publish. */
+  /** A message came over the session's channel that is no notice for this session: anybody may publish. */
   ignored?(): void;
 }
 
@@ -39,7 +39,7 @@ export interface LockStoreListener {
  * its session. It knows names and attempts, not callers.
  */
 export interface LockStore {
-  /** What people see of it in messages: `redis://host:6379/0`, never with credentials. */
+  /** How messages name it: `redis://host:6379/0`, never with credentials. */
   readonly address: string;
   /** This process's presence; every attempt id of this process begins with it. */
   readonly session: string;
@@ -56,12 +56,12 @@ export interface LockStore {
   /** Reads the whole state of a name; changes nothing. */
   read(name: string, timeout: number): Promise<LockReading>;
   /**
-   * Walks over the names of which something is stored, a page at a time, each a bounded step for the store and
-   * within `timeout` ms a command. A name that is there all the while comes at least once; latches and foreign
-   * values do not come. Rejects as `read` does.
+   * Walks over all names that have a record, a page at a time. Each page is a bounded step for the store, and each command
+   * takes at most `timeout` ms. A name that is there during the whole walk comes at least once; latches and foreign values
+   * do not come. Rejects as `read` does.
    */
   list(timeout: number): AsyncIterable<readonly LockReading[]>;
-  /** Starts to listen to the session's channel, once; `wake` tells when it is up. */
+  /** Starts to listen to the session's channel, once; calls `wake` when it hears notices. */
   subscribe(): void;
   /** What the server's clock shows, by the last answer on the present command connection. */
   sample(name: string): ServerSample | undefined;
@@ -70,17 +70,17 @@ export interface LockStore {
   /** Whether notices come from the server that answers commands, so that its samples hold for them. */
   noticesTrusted(name: string): boolean;
   listen(listener: LockStoreListener): void;
-  /** Resolves when the store can be used, with what it is; rejects with LockStoreError after `timeout` ms. */
+  /** Resolves with what the store is, once it can be used; rejects with LockStoreError after `timeout` ms. */
   ready(timeout: number): Promise<StoreFindings>;
   /** Whether an answer of the store is awaited. */
   readonly awaited: boolean;
-  /** Whether its connections keep the process alive, those of the future too. They do unless told otherwise. */
+  /** Sets whether its present and future connections keep the process alive. By default they do. */
   keepAlive(on: boolean): void;
   /** Closes the connections it opened, and only those. */
   close(): Promise<void>;
 }
 
-/** Completes a store's answer, which is its own and new, in place: a copy costs more than the machine itself. */
+/** Completes an answer in place, since the store has just made it: a copy would cost more than the machine itself. */
 export function answeredAt<O extends LockOperation>(
   answer: AnswerTo<O>,
   sentAt: number,
