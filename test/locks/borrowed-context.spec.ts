@@ -149,7 +149,14 @@ async function race(
   };
   let borrowed = false;
   const audit: Job = () => turn();
-  const first = locks.using(name, (lease) => change(lease, -10, () => push(audit)));
+  let enter = (): void => undefined;
+  const entered = new Promise<void>((resolve) => (enter = resolve));
+  const first = locks.using(name, (lease) =>
+    change(lease, -10, () => {
+      push(audit);
+      enter();
+    }),
+  );
   const second = new Promise<void>((resolve, reject) => {
     const job: Job = () => {
       borrowed = locks.current(name) !== undefined;
@@ -157,7 +164,7 @@ async function race(
       changed.then(resolve, reject);
       return changed;
     };
-    void turn().then(() => push(job)); // a request of its own
+    void entered.then(() => push(job)); // a request of its own, while the runner works in the context of the first
   });
   await Promise.all([first, second]);
   return { borrowed, balance, most, fences: new Set(fences).size };
