@@ -56,7 +56,9 @@ describe('a hold', () => {
     const terms = { units: 1, capacity: 1, ttl: TTL, guard: 0, once: false, who: 'host:1' };
     const grant = { first: 1, last: 5, waiting: false, done: false };
     const attempt = { id: 'id', name: 'name', terms, doubt: 0 };
-    const made = new Hold(setup, attempt, grant, clock.now() + TTL, claimed, (_, why) => lost.push(why));
+    const made = new Hold(setup, attempt, grant, clock.now() + TTL, claimed, {
+      lost: (_, why) => lost.push(why),
+    });
     made.serve(TTL, renews, Infinity, 'expired', false);
     return made;
   }
