@@ -28,8 +28,8 @@ async function openShop({
 /** A decorated method, without any server. */
 export const decorator: Scenario = {
   id: 'decorator',
-  async run(stage) {
-    const calls = stage.quick ? 5_000 : 20_000;
+  async run(fixture) {
+    const calls = fixture.quick ? 5_000 : 20_000;
     const ours = await openShop({ DistributedLockModule, Locked });
     const before = comparesWithBefore() ? await openShop(await libraryBefore()) : undefined;
     const mutex = new Mutex();
@@ -58,7 +58,7 @@ export const decorator: Scenario = {
           sample: measured(() => mutex.runExclusive(nothing)),
         },
       ].filter((runner) => runner !== undefined),
-      terms(stage),
+      terms(fixture),
     );
     await Promise.all([ours.close(), before?.close()]);
     const columns = [

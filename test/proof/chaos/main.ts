@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Bed } from '../faults/harness/bed.js';
-import { Field, KINDS, NAMES } from './field.js';
-import { LARGE, LOSSES, SMALL } from './mischief.js';
+import { ChaosFixture, KINDS, NAMES } from './chaos-fixture.js';
+import { LARGE, LOSSES, SMALL } from './faults.js';
 
 /** node main.js [--seed N] [--minutes M] */
 function argument(name: string, otherwise: number): number {
@@ -19,10 +19,10 @@ const { random } = bed;
 const server = await bed.server();
 server.measurePing(false);
 const counters = await bed.counters();
-const field = new Field(bed, server);
+const fixture = new ChaosFixture(bed, server);
 bed.add({ type: 'rule', name: KINDS.readWrite, capacity: 2 ** 30 });
 bed.add({ type: 'rule', name: KINDS.semaphore, capacity: KINDS.capacity });
-await field.start();
+await fixture.start();
 
 const end = performance.now() + minutes * 60_000;
 async function disturb(table: typeof SMALL, least: number, most: number): Promise<void> {
@@ -30,7 +30,7 @@ async function disturb(table: typeof SMALL, least: number, most: number): Promis
   while (performance.now() < end) {
     const kind = random.one(Object.keys(table));
     bed.fault(kind);
-    await table[kind]?.(field).catch(() => undefined); // its worker was killed meanwhile
+    await table[kind]?.(fixture).catch(() => undefined); // its worker was killed meanwhile
     await sleep(random.between(least, most));
   }
 }
@@ -39,20 +39,20 @@ async function disturbServer(): Promise<void> {
     const table = calm % 12 === 11 ? LOSSES : LARGE;
     const kind = random.one(Object.keys(table));
     bed.fault(kind);
-    await table[kind]?.(field).catch(() => undefined); // its worker was killed meanwhile
+    await table[kind]?.(fixture).catch(() => undefined); // its worker was killed meanwhile
     await sleep(random.between(200, 1_500));
   }
 }
 await Promise.all([disturb(SMALL, 50, 1_000), disturb(SMALL, 200, 2_000), disturbServer()]);
 
 // Everything works again: so must every name.
-for (const proxy of field.proxies) proxy.pass();
+for (const proxy of fixture.proxies) proxy.pass();
 await sleep(200);
 const locked = [...NAMES, KINDS.readWrite, KINDS.semaphore];
 for (const name of locked) bed.expectGrant('after all faults', name, 5_000);
-await field.passLatch(5_000);
+await fixture.passLatch(5_000);
 await sleep(5_500);
-await field.stop();
+await fixture.stop();
 for (const name of [...NAMES, KINDS.readWrite])
   bed.add({ type: 'counter', name, value: await counters.read(name) });
 counters.close();

@@ -11,7 +11,7 @@ export const NAMES = ['red', 'green', 'blue'] as const;
 export const KINDS = { readWrite: 'prices', semaphore: 'printer', capacity: 3 } as const;
 
 /** Some processes that take and give the same few names, each behind a network of its own. */
-export class Field {
+export class ChaosFixture {
   readonly proxies: TcpProxy[] = [];
   /** In the place of each a new one comes when it dies. */
   readonly workers: WorkerProcess[] = [];
