@@ -11,9 +11,9 @@ import { type Scenario, terms } from './scenario.js';
  */
 export const decorator: Scenario = {
   id: 'decorator',
-  async run(stage) {
-    const count = stage.quick ? 5_000 : 20_000;
-    const workers = await stage.workers();
+  async run(fixture) {
+    const count = fixture.quick ? 5_000 : 20_000;
+    const workers = await fixture.workers();
     const callees: { id: Callee; label: string; role: Role }[] = [
       { id: 'own', label: '@Locked, memory store', role: 'ours' },
       ...(comparesWithBefore()
@@ -25,7 +25,7 @@ export const decorator: Scenario = {
       ...{ id, label, role },
       sample: () => workers.one<Sample>(worker, { do: 'call', callee: id, count }),
     }));
-    const rows = await interleaved(runners, terms(stage));
+    const rows = await interleaved(runners, terms(fixture));
     await workers.all({ do: 'close' });
     const columns = [
       { id: 'one', title: 'one at a time: calls/s of CPU time', better: 'more' },
