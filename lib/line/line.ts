@@ -147,13 +147,13 @@ export class Line implements AttemptOwner, LeaseOwner {
     this.pump();
   }
 
-  readonly lost = (hold: Hold, reason: LockLostReason): void => {
+  lost(hold: Hold, reason: LockLostReason): void {
     this.leases.get(hold)?.lose(reason);
     this.leases.delete(hold);
     // A revoked hold stays taken until the work gives it back, or until its deadline.
     if (reason !== 'revoked' && reason !== 'taken') void hold.release();
     this.pump();
-  };
+  }
 
   /** A caller is done: the next caller of this process gets the lock at once, or it goes back to the store. */
   released(lease: LineLease, keep: number, done: number, now: number): Promise<'released' | 'expired'> {

@@ -47,9 +47,14 @@ export class ContextLeases<L extends TrackedLease<L>> {
     this.storage.disable();
   }
 
+  /** The innermost frame that is not over. */
+  get frame(): ContextFrame<L> | undefined {
+    return live(this.storage.getStore());
+  }
+
   /** The innermost lease that is not over. */
   get innermost(): ContextLease<L> | undefined {
-    return live(this.storage.getStore())?.running;
+    return this.frame?.running;
   }
 
   /** The innermost lease on `name` that is not over. */
@@ -61,8 +66,7 @@ export class ContextLeases<L extends TrackedLease<L>> {
   /** All leases that are not over, from the innermost outwards. */
   all(): ContextLease<L>[] {
     const found: ContextLease<L>[] = [];
-    for (let place = live(this.storage.getStore()); place?.running; place = outward(place))
-      found.push(place.running);
+    for (let { frame } = this; frame?.running; frame = outward(frame)) found.push(frame.running);
     return found;
   }
 
@@ -73,9 +77,17 @@ export class ContextLeases<L extends TrackedLease<L>> {
     return innermost && (innermost.whole === innermost.lease ? innermost.lease.now : innermost.whole);
   }
 
-  /** Makes the frame in which work runs under `whole`, which consists of `leases`. Close it when the work is done. */
-  open(leases: readonly L[], whole: Lease, origin: CallOrigin | undefined): ContextFrame<L> | undefined {
-    let inner = live(this.storage.getStore());
+  /**
+   * Makes the frame, inside of `around`, in which work runs under `whole`, which consists of `leases`. Close it when the
+   * work is done.
+   */
+  open(
+    leases: readonly L[],
+    whole: Lease,
+    origin: CallOrigin | undefined,
+    around: ContextFrame<L> | undefined,
+  ): ContextFrame<L> | undefined {
+    let inner = live(around);
     for (const lease of leases) inner = { running: { lease, whole, origin }, outer: inner };
     return inner;
   }
@@ -88,7 +100,7 @@ export class ContextLeases<L extends TrackedLease<L>> {
   /** The work is done. */
   close(inner: ContextFrame<L> | undefined, whole: Lease): void {
     // A part that was given back earlier may have been removed from the chain already.
-    for (let place = inner; place?.running?.whole === whole; place = place.outer) place.running = undefined;
+    for (let frame = inner; frame?.running?.whole === whole; frame = frame.outer) frame.running = undefined;
   }
 }
 
@@ -103,12 +115,12 @@ function beginLazy<W, T>(work: (lease: W) => T, lease: W): T {
   }) as T;
 }
 
-function outward<L extends TrackedLease<L>>(place: ContextFrame<L>): ContextFrame<L> | undefined {
-  return (place.outer = live(place.outer)); // keeps the chain short when runs start each other
+function outward<L extends TrackedLease<L>>(frame: ContextFrame<L>): ContextFrame<L> | undefined {
+  return (frame.outer = live(frame.outer)); // keeps the chain short when runs start each other
 }
 
-function live<L extends TrackedLease<L>>(place: ContextFrame<L> | undefined): ContextFrame<L> | undefined {
-  let at = place;
+function live<L extends TrackedLease<L>>(frame: ContextFrame<L> | undefined): ContextFrame<L> | undefined {
+  let at = frame;
   while (at && (!at.running || at.running.lease.released)) at = at.outer;
   return at;
 }

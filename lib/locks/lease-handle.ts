@@ -406,11 +406,13 @@ export async function enter<L extends Lease, T>(
     });
     for (const each of entered) each.assertHeld();
     const lease = whole(entered);
-    const inner = contextLeases.open(entered, lease, origin);
+    const inner = contextLeases.open(entered, lease, origin, contextLeases.frame);
     // A loss never hides the outcome of the work: the error carries it.
     let outcome: Outcome<T>;
     try {
-      outcome = { result: await contextLeases.begin(inner, lease, work) };
+      const result = await contextLeases.begin(inner, lease, work);
+      origin?.checkResult?.(result);
+      outcome = { result };
     } catch (cause) {
       outcome = { cause };
     }

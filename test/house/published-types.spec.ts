@@ -28,7 +28,7 @@ describe('the published types of LockService', () => {
   afterAll(() => rmSync(dir, { recursive: true }));
 
   it('let nobody call its constructor', () => {
-    const file = join(root, 'test/types/lock-service.ts');
+    const file = join(root, 'test/house/lock-service.ts');
     const options = optionsWith('tsconfig.json', {
       paths: { 'nestjs-distributed-lock/plain': [join(dir, 'plain.d.ts')] },
     });
