@@ -7,7 +7,7 @@ import { exclusive, sameUnits, type Terms } from './request.js';
 
 // How many attempts of one name wait at the store at the same time.
 const MOST = 16;
-// Most names have none most of the time: they share this one, which nobody changes.
+// Most names have no attempt most of the time. They share this list, which nobody changes.
 const NONE: readonly Attempt[] = [];
 
 /** The places of this process in the store's queue for one name. */

@@ -10,7 +10,7 @@ import type { LineSetup } from './line-setup.js';
 import type { PendingRelease } from './pending-releases.js';
 import type { Terms } from './request.js';
 
-/** Whom a hold tells that it is over, other than by a release: the line of its name. */
+/** Who is told that a hold has ended, and not by a release: the line of its name. */
 export interface HoldOwner {
   lost(hold: Hold, reason: LockLostReason): void;
 }

@@ -183,7 +183,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
   }
 }
 
-/** Runs work that nothing protects, because the store failed and the call said to run then. */
+/** Runs work without the lock, since the store failed and the call asked for that. */
 async function withoutLock<L, T>(
   work: (lease: L) => T | PromiseLike<T>,
   lease: L,

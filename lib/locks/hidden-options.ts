@@ -7,7 +7,7 @@ export interface CallOrigin {
   /** The prototype that the decorated method belongs to, and the method's key. */
   readonly target: object;
   readonly property: string | symbol;
-  /** Refuses what the method's promise resolved with, by an error. A check here spares each call a promise. */
+  /** Throws for a result that the method must not return. Checking it here saves each call a promise. */
   readonly checkResult?: ((value: unknown) => void) | undefined;
 }
 

@@ -90,7 +90,7 @@ describe('onBusy', () => {
     expect(await jobs.skipped()).toBe('ran');
   });
 
-  it('answers with the value of a function, which is given the error', async () => {
+  it('returns the value of a function, which is given the error', async () => {
     expect(await whileHeld(() => jobs.fallback())).toBe('timeout: job');
   });
 

@@ -74,7 +74,7 @@ describeWithRealRedis('what kind of Redis it is', () => {
     );
   }, 20_000);
 
-  it('a server without INFO serves, whoever says so, and what is not known is said once', async () => {
+  it('a server without INFO works, however it refuses, and one line says what is not known', async () => {
     const { url, port, admin } = await start('--rename-command', 'INFO', '');
     for (const redis of [url, `${url}?enableReadyCheck=false`, { port, enableReadyCheck: false }, admin]) {
       warnings.length = 0;

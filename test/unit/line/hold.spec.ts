@@ -34,7 +34,7 @@ describe('a hold', () => {
   const ttls = (): number[] => renewals().map(({ operation }) => operation.ttl / 1_000);
 
   describe('that is renewed', () => {
-    it('has one renewal in flight, whose outcome all share who renew meanwhile', async () => {
+    it('has one renewal in flight, and everybody who renews in the meantime shares its outcome', async () => {
       const one = hold();
       const outcomes = [one.renewNow(), one.renewNow()];
       expect(renewals()).toHaveLength(1);

@@ -70,7 +70,7 @@ describe('a pushed grant', () => {
     expect(stores[1].sent.filter(({ kind }) => kind === 'renew')).toEqual([]);
   });
 
-  it('is confirmed for the caller to whom it was handed on in the same moment', async () => {
+  it('is confirmed for the caller to whom it was handed off at the same moment', async () => {
     const next = new Promise<LineLease>((resolve, reject) => {
       void sentAfterPush((lease) => {
         const following = acquire(lines[1]);

@@ -8,7 +8,7 @@ import { newSession } from '../../../lib/store/session-id.js';
 import { until } from '../../support/eventually.js';
 import { FaultyStore } from '../../support/faulty-store.js';
 
-describe('the news that others wait', () => {
+describe('the news that a hold is contended', () => {
   const clock = new SystemClock();
   let stores: [FaultyStore, FaultyStore];
   let lines: [Lines, Lines];
