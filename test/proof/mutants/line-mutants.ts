@@ -1,4 +1,4 @@
-import { FORGED, SIMULATION, UNSURE, type Mutant } from './mutant.js';
+import { ATTEMPT, FORGED, HOLD, LINE, SIMULATION, UNSURE, type Mutant } from './mutant.js';
 
 /** Bugs of the client: what it believes, and what it forgets to say. */
 export const lineMutants: readonly Mutant[] = [
@@ -96,5 +96,54 @@ export const lineMutants: readonly Mutant[] = [
     text: 'if (now > doubt || this.closed) return this.over();',
     becomes: 'if (now > 0) return this.over();',
     specs: UNSURE,
+  },
+  {
+    bug: 'a grant that is pushed twice is granted twice',
+    file: 'lib/line/attempt.ts',
+    text: "notice(notice: LockNotice): void {\n    if (this.phase !== 'waiting') return;",
+    becomes: "notice(notice: LockNotice): void {\n    if (this.phase === 'over') return;",
+    specs: ATTEMPT,
+  },
+  {
+    bug: 'the seal of before a connection was lost is believed',
+    file: 'lib/line/attempt.ts',
+    text: '    this.command.changeSeal();\n',
+    becomes: '',
+    specs: ATTEMPT,
+  },
+  {
+    bug: 'an answer that comes after the end of a lease revives it',
+    file: 'lib/line/hold.ts',
+    text: 'const live = this.liveAt(this.setup.clock.now()); // what is over',
+    becomes: 'const live = true; // what is over',
+    specs: HOLD,
+  },
+  {
+    bug: 'an older answer hides that others wait',
+    file: 'lib/line/hold.ts',
+    text: 'this.contended ||= answer.waiting;',
+    becomes: 'this.contended = answer.waiting;',
+    specs: HOLD,
+  },
+  {
+    bug: 'a lock is handed on 65 times though others wait',
+    file: 'lib/line/leases.ts',
+    text: 'this.handOffs < MOST_HAND_OFFS',
+    becomes: 'this.handOffs <= MOST_HAND_OFFS',
+    specs: LINE,
+  },
+  {
+    bug: 'a hold between two callers hears no notice',
+    file: 'lib/line/leases.ts',
+    text: 'if (this.passing?.id === id) return this.passing;',
+    becomes: '',
+    specs: LINE,
+  },
+  {
+    bug: 'a revoked hold is given back before its work has ended',
+    file: 'lib/line/line.ts',
+    text: "if (reason !== 'revoked' && reason !== 'taken') void hold.release();",
+    becomes: 'void hold.release();',
+    specs: LINE,
   },
 ];
