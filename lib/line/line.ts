@@ -202,8 +202,8 @@ export class Line implements AttemptOwner, LeaseOwner {
 
   /** Which caller may have the hold now, without the store. */
   private nextFor(hold: Hold, now: number): Caller | undefined {
-    const heir = successorOf(this.callers, hold.terms);
-    return heir && this.leases.mayGoOn(hold, now) ? heir : undefined;
+    const next = successorOf(this.callers, hold.terms);
+    return next && this.leases.mayGoOn(hold, now) ? next : undefined;
   }
 
   private pump(now = this.clock.now()): void {

@@ -114,7 +114,7 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'an answer that comes after the end of a lease revives it',
     file: 'lib/line/hold.ts',
-    text: 'const live = this.liveAt(this.setup.clock.now()); // what is over',
+    text: 'const live = this.liveAt(this.setup.clock.now()); // after the deadline',
     becomes: 'const live = true; // what is over',
     specs: HOLD,
   },
