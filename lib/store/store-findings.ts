@@ -6,13 +6,15 @@
 export interface StoreFindings {
   /** What people see of the store: `memory`, or `redis://host:6379/0`, never with credentials. */
   readonly address: string;
-  /** The server's version, where it may be asked. */
+  /** The server's name as it says it: `redis`, `valkey`; where it may be asked. */
+  readonly server?: string;
+  /** The server's version, where it may be asked. Of Valkey its own, not that of the Redis that it stands in for. */
   readonly version?: string;
   /** `master` or `slave`, where it may be asked. */
   readonly role?: string;
   /** What the server does when its memory is full, where it may be asked. */
   readonly maxmemoryPolicy?: string;
-  /** Whether waiters can be told of their grant; otherwise they ask. */
+  /** Whether waiters can be told of their grant (PUBLISH and SUBSCRIBE are allowed); otherwise they ask. */
   readonly publish: boolean;
   /** What an operator should mend, one line each with its remedy; empty when all is well. */
   readonly warnings: readonly string[];

@@ -12,7 +12,7 @@ import { loadScripts, runForMany, runScript, type ScriptArguments, type ScriptHo
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 
 // The client reports that, and goes on with database 0.
-const NO_SUCH_DB = /DB index|SELECT is not allowed/i;
+const NO_SUCH_DB = /DB index|SELECT is not allowed|NOPERM.*'select'/i;
 // A server that has not answered anything for this long, though it was asked: the way to it may be dead.
 const SILENCE = 2_000;
 
@@ -384,7 +384,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
 
   /** A server in cluster mode serves one name a call, and no names at all when there are several shards. */
   private async learnTopology(info: string): Promise<void> {
-    const mode = /^redis_mode:(\w+)/m.exec(info)?.[1];
+    const mode = /^(?:redis|server)_mode:(\w+)/m.exec(info)?.[1]; // Valkey says server_mode
     const asked = mode === undefined ? await this.client.cluster('INFO').catch(() => '') : '';
     if (mode === 'sentinel') this.useless = this.failures.sentinel();
     const clustered = mode === 'cluster' || /^cluster_state:/m.test(asked);
