@@ -57,8 +57,8 @@ export class RedisChannel {
     try {
       await new Promise<void>((resolve, reject) => {
         client.once('ready', resolve);
-        client.once('close', () => reject(new Error('Connection is closed.')));
-        client.connect().catch(reject); // it resolves before commands are taken
+        client.once('end', () => reject(new Error('Connection is closed.')));
+        client.connect().catch(() => undefined); // it tries again; and resolves before commands are taken
       });
       await client.subscribe(this.name);
     } finally {
