@@ -97,6 +97,7 @@ describe('the scripts and the machine, side by side', () => {
       deepStrictEqual(stored, state);
       longest = Math.max(longest, state.queue.length);
       ok(isWhole(script.record, state), `something was left behind: ${JSON.stringify(script.record)}`);
+      if (script.expiry === undefined) continue; // before Redis 7.0
       // Redis lets a key go when its clock shows a later millisecond.
       const end = expiry < Infinity ? (script.expiry + 1) * 1_000 : expiry;
       ok(end >= expiry && end <= expiry + 2_000, `the record ends ${end - expiry} µs too late`);
