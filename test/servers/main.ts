@@ -1,4 +1,5 @@
-// The tests that need a server, and the demo, on each server: npm run test:servers [-- --only valkey-9.1].
+// The tests that need a server, and the demo, on each server: npm run test:servers [-- --only valkey-9.1] [--quick].
+// Quick leaves out what takes long and speaks of our processes rather than of the server, and most of the histories.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +12,9 @@ const HERE = 'here';
 const SERVERS = [HERE, ...FETCHABLE_SERVERS] as const;
 // Contracts, histories beside the machine, and what real servers do; the demo is run apart from them.
 const SPECS = 'test/redis';
+const SLOW = ['deploy', 'exit-after-work', 'waiting-sessions', 'latch-cost', 'hot-name', 'killed-processes'];
 const PATIENCE = 15 * 60_000;
+const quick = process.argv.includes('--quick');
 
 interface Count {
   passed: number;
@@ -44,9 +47,12 @@ async function testOn(name: (typeof SERVERS)[number]): Promise<Count> {
   const work = mkdtempSync(join(tmpdir(), 'lock-servers-'));
   const env: NodeJS.ProcessEnv = { ...process.env, REDIS_SERVER_BINARY: binary, REQUIRE_REAL_REDIS: '1' };
   delete env['REDIS_URL'];
+  if (quick) env['HISTORIES'] = '0.4';
   try {
     const report = join(work, 'jest.json');
-    const good = await run('npm', ['test', '--silent', '--', SPECS, '--json', '--outputFile', report], env);
+    const left = quick ? ['--testPathIgnorePatterns', `${SPECS}/(${SLOW.join('|')})\\.spec`] : [];
+    const jest = ['test', '--silent', '--', SPECS, '--json', '--outputFile', report, ...left];
+    const good = await run('npm', jest, env);
     const count = countIn(report, good);
     const sold = await run('npm', ['run', '--silent', 'demo', '--', '--once'], env);
     const all = { ...count, passed: count.passed + Number(sold), failed: count.failed + Number(!sold) };
