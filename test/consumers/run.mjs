@@ -136,6 +136,12 @@ try {
         ['dist/meet-bundle.js'],
         env,
       );
+      step(
+        'a connection of BullMQ, in database 3, is a recipe and is sent nothing',
+        process.execPath,
+        ['src/bull-connection.cjs'],
+        env,
+      );
       await checkShutdowns(home, redis.url);
       console.log(`${consumer.name}: SIGTERM and hooks that throw: no worker is refused a lock`);
       await checkQueues(home, redis.url);
