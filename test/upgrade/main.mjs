@@ -80,10 +80,12 @@ class Worker {
       () => this.#open.get(id)?.reject(new Error(`${this.build}: ${verb} is not answered`)),
       PATIENCE,
     );
-    return new Promise((resolve, reject) => {
+    const answer = new Promise((resolve, reject) => {
       this.#open.set(id, { resolve, reject });
       this.child.send({ id, verb, args });
     }).finally(() => clearTimeout(limit));
+    answer.catch(() => undefined); // it may come before anybody waits for it
+    return answer;
   }
 
   async close() {
@@ -97,6 +99,7 @@ async function startServer() {
   const binary = process.env.REDIS_SERVER_BINARY || 'redis-server';
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', directory];
   const server = spawn(binary, args, { stdio: 'ignore' });
+  process.on('exit', () => server.kill('SIGKILL'));
   const ended = once(server, 'exit');
   const stop = async () => {
     server.kill('SIGKILL');
@@ -294,4 +297,4 @@ try {
   await server?.stop();
   rmSync(directory, { recursive: true, force: true });
 }
-if (process.exitCode) process.exit();
+process.exit();

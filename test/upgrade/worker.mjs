@@ -60,4 +60,5 @@ process.on('message', async ({ id, verb, args }) => {
   }
   if (verb === 'close') process.disconnect();
 });
+process.on('disconnect', () => process.exit()); // however the test ended
 process.send({ up: true });
