@@ -5,8 +5,9 @@ import { failureOf } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 
-// Longer than any command of the callers below may take.
-const LATE = 400;
+// Longer than a command of the callers below may take, which is a third of their ttl or their whole wait.
+const LATE = 200;
+const TTL = 450;
 const SHORT = 16;
 
 describeWithRealRedis('a command that the server read too late', () => {
@@ -55,7 +56,9 @@ describeWithRealRedis('a command that the server read too late', () => {
   it('is sent again with what its answer said of the clock', async () => {
     for (const take of ['acquire', 'tryAcquire'] as const) {
       const { locks } = await openWithPoorSample();
-      const lease = await (take === 'acquire' ? locks.acquire('y', { wait: '2s' }) : locks.tryAcquire('y'));
+      const lease = await (take === 'acquire'
+        ? locks.acquire('y', { ttl: TTL, wait: '2s' })
+        : locks.tryAcquire('y', { ttl: TTL }));
       expect(lease?.held).toBe(true);
       await lease?.release();
     }
