@@ -12,7 +12,7 @@ import { loadScripts, runForMany, runScript, type ScriptArguments, type ScriptHo
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 
 // The client reports that, and goes on with database 0.
-const NO_SUCH_DB = /DB index|SELECT is not allowed/i;
+const NO_SUCH_DB = /DB index|SELECT is not allowed|NOPERM.*'select'/i;
 // A server that has not answered anything for this long, though it was asked: the way to it may be dead.
 const SILENCE = 2_000;
 
@@ -282,7 +282,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
   /**
    * Of those for whom it has something, the server writes first to whom it had something for last, which is whoever
    * asked. So that this is whoever hears a message of the script, we ask for something else in the same breath: then
-   * a place is ours before the script begins. It spares a waiter the time in which this process wakes up.
+   * a place is ours before the script begins. It spares a waiter the time in which this process wakes up. A server with
+   * io-threads writes from several threads, in no order: then it spares nothing, and does no harm.
    */
   private run(name: ScriptName, calls: readonly ScriptCall[]): void {
     const { client, terms } = this;
@@ -384,7 +385,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
 
   /** A server in cluster mode serves one name a call, and no names at all when there are several shards. */
   private async learnTopology(info: string): Promise<void> {
-    const mode = /^redis_mode:(\w+)/m.exec(info)?.[1];
+    const mode = /^(?:redis|server)_mode:(\w+)/m.exec(info)?.[1]; // Valkey says server_mode
     const asked = mode === undefined ? await this.client.cluster('INFO').catch(() => '') : '';
     if (mode === 'sentinel') this.useless = this.failures.sentinel();
     const clustered = mode === 'cluster' || /^cluster_state:/m.test(asked);

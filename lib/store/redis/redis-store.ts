@@ -136,9 +136,11 @@ export class RedisStore implements LockStore {
 
   async ready(timeout: number): Promise<StoreFindings> {
     await this.connection.ready(timeout);
-    const { namespace, prefix } = this;
-    return this.connection.command('the start-up probe', timeout, (client) =>
-      probe(client, this, { namespace, prefix, timeout }),
+    const { namespace, prefix, session, connection, channel } = this;
+    const rights = (key: string): Promise<unknown> => connection.script('rights', key, [session], timeout);
+    const hear = (): Promise<void> => channel.tryOut(timeout / 2);
+    return connection.command('the start-up probe', timeout, (client) =>
+      probe(client, this, { namespace, prefix, timeout, rights, hear }),
     );
   }
 
