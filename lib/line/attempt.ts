@@ -40,11 +40,13 @@ export interface AttemptOwner {
 
 /** One way to a grant: asks the store, keeps its place in the queue, and becomes a {@link Hold}. */
 export class Attempt {
-  readonly id: string;
+  id: string;
   /** Who held the lock, by the last answer. */
   holder = '';
   private due = Infinity;
-  readonly command: AcquireCommand;
+  private command: AcquireCommand;
+  /** The last grant that was given back because too few replicas had it. Declared only: most attempts have none. */
+  declare private shortage?: { readonly error: LockStoreError; readonly at: number };
   private phase: 'waiting' | 'held' | 'over' = 'waiting';
   private hold: Hold | undefined;
   private early: Map<LockNotice['kind'], LockNotice> | undefined;
@@ -70,6 +72,12 @@ export class Attempt {
   /** In how many milliseconds the present hold ends unless renewed, by the last answer; undefined before one. */
   get retryAfter(): number | undefined {
     return this.due < Infinity ? Math.max(0, this.due - this.setup.clock.now()) : undefined;
+  }
+
+  /** Why a caller who is in line since then has no lock, if it is not that others hold it; see AcquireCommand. */
+  troubleSince(since: number): LockStoreError | undefined {
+    const { shortage } = this;
+    return shortage && shortage.at >= since ? shortage.error : this.command.troubleSince(since);
   }
 
   /** Asks now. One acquire is in flight at a time; a wish meanwhile is carried out after it. */
@@ -117,15 +125,15 @@ export class Attempt {
     if (answer instanceof LockStoreError) return this.failed(answer);
     if (answer === undefined) return;
     if (this.phase === 'waiting') this.decide(answer);
-    else if (answer.outcome === 'granted') {
+    else if (answer.outcome === 'granted' || answer.outcome === 'unacknowledged') {
       // Held by a notice meanwhile: the answer confirms it. Given up meanwhile: it is given back again.
-      if (this.phase === 'held') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
-      else this.depart();
+      if (this.phase === 'over') this.depart();
+      else if (answer.outcome === 'granted') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
     }
   };
 
   private decide(answer: Answered<AcquireOperation>): void {
-    if (answer.outcome !== 'late') this.failures = 0;
+    if (answer.outcome !== 'late' && answer.outcome !== 'unacknowledged') this.failures = 0;
     switch (answer.outcome) {
       case 'granted': {
         const deadline = leaseDeadline(answer.sentAt, this.terms.ttl);
@@ -133,6 +141,8 @@ export class Attempt {
         else this.giveUpSpent();
         return;
       }
+      case 'unacknowledged':
+        return this.unacknowledged(answer.error);
       case 'queued':
         return this.queued(answer);
       case 'busy':
@@ -163,6 +173,22 @@ export class Attempt {
     this.later(askAgainIn(dueIn, answer.place, heard, this.terms.ttl, random()));
   }
 
+  /** Too few replicas have the grant: it is given back, and asked for again under a new id. */
+  private unacknowledged(error: LockStoreError): void {
+    this.depart();
+    if (error.refused || this.terms.once) {
+      this.phase = 'over';
+      return this.owner.failed(this, error);
+    }
+    const { setup, name, terms } = this;
+    this.shortage = { error, at: setup.clock.now() };
+    this.id = newAttemptId(setup.store.session); // the store knows the old one as released
+    this.command = new AcquireCommand(setup, name, this.id, terms);
+    this.early = undefined;
+    this.failures += 1;
+    this.later(pauseAfter(this.failures));
+  }
+
   private failed(error: LockStoreError, resends = 0): void {
     if (this.phase !== 'waiting') return;
     // Who waits is sent away when its time is over, by what is known then: see Line.leave.
@@ -173,7 +199,7 @@ export class Attempt {
       return this.owner.failed(this, error);
     }
     this.failures += 1;
-    this.later(Math.min(RETRY * 2 ** (this.failures - 1), SLOWEST_RETRY));
+    this.later(pauseAfter(this.failures));
   }
 
   private later(ms: number): void {
@@ -184,7 +210,7 @@ export class Attempt {
   }
 
   private take(
-    grant: { first: number; last: number; waiting: boolean; done: boolean },
+    grant: { first: number; last: number; waiting: boolean; done: boolean; replicas?: number },
     deadline: number,
     claimed: boolean,
     now: number,
@@ -226,6 +252,11 @@ export class Attempt {
       },
     });
   }
+}
+
+/** How long to wait before the store is asked again, after so many failures in a row, in milliseconds. */
+function pauseAfter(failures: number): number {
+  return Math.min(RETRY * 2 ** (failures - 1), SLOWEST_RETRY);
 }
 
 /**

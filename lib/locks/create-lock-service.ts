@@ -53,6 +53,11 @@ function inMemory(
   clock: Clock,
   log: LockLog,
 ): MemoryStore {
+  if (settings.durability)
+    throw new LockUsageError(
+      'The option durability needs a Redis with replicas; locks in memory have none. Leave it out here, or set the ' +
+        'option redis.',
+    );
   const warnings: string[] = [];
   if ('redis' in options && options.redis !== 'memory') {
     // A key without a value is a variable of the environment that is missing.

@@ -84,6 +84,10 @@ export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
     return this.root.tenure.fence;
   }
 
+  get replicas(): number {
+    return this.root.tenure.hold.replicas ?? 0;
+  }
+
   fenceOf(name: string): number {
     if (name === this.name) return this.fence;
     throw new LockUsageError(`This lease is on '${this.name}', not on '${name}'.`, name);
@@ -497,6 +501,10 @@ export class LeaseBundle implements Lease {
     );
   }
 
+  get replicas(): number {
+    return Math.min(...this.parts.map(({ replicas }) => replicas));
+  }
+
   fenceOf(name: string): number {
     const part = this.partOn(name);
     if (part) return part.fence;
@@ -552,6 +560,7 @@ export class LeaseBundle implements Lease {
 export class UnprotectedLease implements Lease {
   readonly held = false;
   readonly remaining = 0;
+  readonly replicas = 0;
   /** Never aborts: nothing is held that could be lost, and the work is to run although it passes the signal on. */
   readonly signal: AbortSignal = new AbortController().signal;
 

@@ -9,7 +9,9 @@ import {
  * Locks in memory, which a test means to have: without the warning that they serialise this process only. Nobody waits
  * for a holder of another process that died, so `wait` is a round 10 s unless given, also for fake timers to advance by.
  */
-export function locksInMemory(options: Omit<LockServiceOptions, 'redis' | 'startup'> = {}): LockService {
+export function locksInMemory(
+  options: Omit<LockServiceOptions, 'redis' | 'startup' | 'durability'> = {},
+): LockService {
   const log = { warn: () => undefined };
   return createLockService({ ...options, redis: 'memory', wait: options.wait ?? '10s', log });
 }

@@ -30,7 +30,9 @@ export async function probe(
     { ttl: 1_000_000, guard: 0, block: 1, wait: 0, seal: 'probe' },
   ];
   const acquire = { kind: 'acquire', id, ...share, ...times, subscribed: false, who: 'probe' } as const;
-  await store.execute(name, acquire, place.timeout);
+  const taken = await store.execute(name, acquire, place.timeout);
+  const shortage = taken.outcome === 'unacknowledged' ? taken.error : undefined;
+  if (shortage?.refused) throw shortage; // WAIT is not allowed
   await store.execute(name, { kind: 'release', id, used: 0, keep: 0, done: 0 }, place.timeout);
   const [info, publish] = await Promise.all([
     client.info().catch(() => ''),
@@ -47,6 +49,9 @@ export async function probe(
     maxmemoryPolicy: field('maxmemory_policy'),
   };
   const warnings = [
+    shortage &&
+      `${shortage.message.replace(`'${name}'`, 'the lock of the start-up probe')} No lock can be taken until enough ` +
+        'replicas follow.',
     info === '' &&
       `${store.address} does not answer INFO: its version, its role and whether it may evict locks are not known, and a ` +
         'lock that is handed to another process costs one more round trip. Allow INFO, if you can.',
@@ -66,7 +71,7 @@ export async function probe(
       !isLocal(store.address) &&
       `Locks on ${store.address} use the default namespace 'lock': applications that share this server share their ` +
         'lock names. Set the option namespace.',
-  ].filter((warning) => warning !== false);
+  ].filter((warning) => typeof warning === 'string');
   return { address: store.address, ...withoutUndefined(known), publish, warnings };
 }
 
