@@ -205,15 +205,25 @@ export class LockStoreError extends LockError {
 
   /** Whether the key of the lock holds somebody else's value, so that nothing of ours is there. */
   readonly foreign: boolean;
+  /**
+   * How many replicas had acknowledged a grant that was given back because `durability` asks for more. Undefined for
+   * every other failure.
+   */
+  readonly replicas?: number;
 
   constructor(
     message: string,
     lockName?: string,
-    options: ErrorOptions & { refused?: boolean; foreign?: boolean } = {},
+    options: ErrorOptions & {
+      refused?: boolean;
+      foreign?: boolean;
+      replicas?: number | undefined;
+    } = {},
   ) {
     super(message, lockName, 'cause' in options ? { cause: options.cause } : undefined);
     this.refused = options.refused ?? false;
     this.foreign = options.foreign ?? false;
+    if (options.replicas !== undefined) this.replicas = options.replicas;
   }
 
   /** The same failure for a call that tried for `waited` ms; its commands have shorter timeouts of their own. */
@@ -229,9 +239,9 @@ export class LockStoreError extends LockError {
   }
 
   private saying(message: string, lockName: string | undefined): LockStoreError {
-    const { refused, foreign, cause } = this;
-    const definite = { refused, foreign };
-    return new LockStoreError(message, lockName, cause === undefined ? definite : { ...definite, cause });
+    const { refused, foreign, replicas, cause } = this;
+    const known = { refused, foreign, replicas };
+    return new LockStoreError(message, lockName, cause === undefined ? known : { ...known, cause });
   }
 }
 

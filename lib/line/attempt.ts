@@ -38,11 +38,13 @@ export interface AttemptOwner extends HoldOwner {
 
 /** One place in the store's queue: asks for a grant, keeps its place, and becomes a {@link Hold}. */
 export class Attempt {
-  readonly id: string;
+  id: string;
   /** Who held the lock, as the last answer says. */
   holderIdentity = '';
   private due = Infinity;
-  readonly command: AcquireCommand;
+  private command: AcquireCommand;
+  /** The last grant that was given back because too few replicas had it. Declared only: most attempts have none. */
+  declare private shortage?: { readonly error: LockStoreError; readonly at: number };
   private phase: 'waiting' | 'held' | 'over' = 'waiting';
   private hold: Hold | undefined;
   private early: Map<LockNotice['kind'], LockNotice> | undefined;
@@ -68,6 +70,12 @@ export class Attempt {
   /** In how many milliseconds the present hold ends unless it is renewed, as the last answer says; undefined before it. */
   get retryAfter(): number | undefined {
     return this.due < Infinity ? Math.max(0, this.due - this.setup.clock.now()) : undefined;
+  }
+
+  /** Why a caller who has been in line since then has no lock, if the reason is not that others hold it; see AcquireCommand. */
+  troubleSince(since: number): LockStoreError | undefined {
+    const { shortage } = this;
+    return shortage && shortage.at >= since ? shortage.error : this.command.troubleSince(since);
   }
 
   /** Asks the store now, or after the acquire that is in flight. */
@@ -115,15 +123,15 @@ export class Attempt {
     if (answer instanceof LockStoreError) return this.failed(answer);
     if (answer === undefined) return;
     if (this.phase === 'waiting') this.decide(answer);
-    else if (answer.outcome === 'granted') {
+    else if (answer.outcome === 'granted' || answer.outcome === 'unacknowledged') {
       // If a notice has granted it in the meantime, the answer confirms that; if it was given up, it is released again.
-      if (this.phase === 'held') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
-      else this.releaseAtStore();
+      if (this.phase === 'over') this.releaseAtStore();
+      else if (answer.outcome === 'granted') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
     }
   };
 
   private decide(answer: Answered<AcquireOperation>): void {
-    if (answer.outcome !== 'late') this.failures = 0;
+    if (answer.outcome !== 'late' && answer.outcome !== 'unacknowledged') this.failures = 0;
     switch (answer.outcome) {
       case 'granted': {
         const deadline = leaseDeadline(answer.sentAt, this.terms.ttl);
@@ -131,6 +139,8 @@ export class Attempt {
         else this.giveUpSpent();
         return;
       }
+      case 'unacknowledged':
+        return this.unacknowledged(answer.error);
       case 'queued':
         return this.queued(answer);
       case 'busy':
@@ -161,6 +171,22 @@ export class Attempt {
     this.later(askAgainIn(dueIn, answer.place, heard, this.terms.ttl, random()));
   }
 
+  /** Too few replicas have the grant: it is given back, and asked for again under a new id. */
+  private unacknowledged(error: LockStoreError): void {
+    this.releaseAtStore();
+    if (error.refused || this.terms.once) {
+      this.phase = 'over';
+      return this.owner.failed(this, error);
+    }
+    const { setup, name, terms } = this;
+    this.shortage = { error, at: setup.clock.now() };
+    this.id = newAttemptId(setup.store.session); // the store knows the old one as released
+    this.command = new AcquireCommand(setup, name, this.id, terms);
+    this.early = undefined;
+    this.failures += 1;
+    this.later(pauseAfter(this.failures));
+  }
+
   private failed(error: LockStoreError, resends = 0): void {
     if (this.phase !== 'waiting') return;
     // A caller who waits is sent away only when its time is over, see Line.leave.
@@ -171,7 +197,7 @@ export class Attempt {
       return this.owner.failed(this, error);
     }
     this.failures += 1;
-    this.later(Math.min(RETRY * 2 ** (this.failures - 1), SLOWEST_RETRY));
+    this.later(pauseAfter(this.failures));
   }
 
   private later(ms: number): void {
@@ -182,7 +208,7 @@ export class Attempt {
   }
 
   private take(
-    grant: { first: number; last: number; waiting: boolean; done: boolean },
+    grant: { first: number; last: number; waiting: boolean; done: boolean; replicas?: number },
     deadline: number,
     claimed: boolean,
     now: number,
@@ -224,6 +250,11 @@ export class Attempt {
       },
     });
   }
+}
+
+/** How long to wait before the store is asked again, after so many failures in a row, in milliseconds. */
+function pauseAfter(failures: number): number {
+  return Math.min(RETRY * 2 ** (failures - 1), SLOWEST_RETRY);
 }
 
 /**

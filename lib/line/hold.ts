@@ -29,6 +29,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   readonly workDone: boolean;
   readonly id: string;
   readonly name: string;
+  /** How many replicas had the grant. Declared only: without `durability` a hold has no room for it. */
+  declare readonly replicas?: number;
   /** The release that gave it back. */
   pendingRelease: PendingRelease | undefined;
   terms: Terms;
@@ -62,6 +64,7 @@ export class Hold extends Link<Renewable> implements Renewable {
       readonly last: number;
       readonly waiting: boolean;
       readonly done: boolean;
+      readonly replicas?: number;
     },
     /** Local time until which the grant may be believed. */
     deadline: number,
@@ -72,6 +75,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     super();
     ({ id: this.id, name: this.name, terms: this.terms, doubt: this.doubt } = attempt);
     ({ first: this.first, last: this.last, waiting: this.contended, done: this.workDone } = grant);
+    if (grant.replicas !== undefined) this.replicas = grant.replicas;
     this.deadline = deadline;
     this.renewal = claimed ? 'unconfirmed' : 'idle';
   }

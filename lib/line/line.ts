@@ -222,8 +222,8 @@ export class Line implements AttemptOwner, LeaseOwner {
   private leave(caller: Caller, reason: 'timeout' | 'aborted'): void {
     if (!this.callers.remove(caller)) return;
     const { terms, wait } = caller.request;
-    const command = reason === 'timeout' ? this.attempts.find(terms)?.command : undefined;
-    const trouble = command?.troubleSince(caller.since);
+    const attempt = reason === 'timeout' ? this.attempts.find(terms) : undefined;
+    const trouble = attempt?.troubleSince(caller.since);
     if (trouble) caller.fail(trouble);
     else this.turnAway(caller, reason === 'timeout' && wait === 0 ? 'held' : reason);
     this.pump();

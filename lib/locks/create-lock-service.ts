@@ -53,6 +53,11 @@ function inMemory(
   clock: Clock,
   log: LockLog,
 ): MemoryStore {
+  if (settings.durability)
+    throw new LockUsageError(
+      'The option durability needs a Redis with replicas; locks in memory have none. Leave it out here, or set the ' +
+        'option redis.',
+    );
   const warnings: string[] = [];
   if ('redis' in options && options.redis !== 'memory') {
     // The key without a value usually means that a variable of the environment is missing.

@@ -84,6 +84,10 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
     return this.root.lineLease.fence;
   }
 
+  get replicas(): number {
+    return this.root.lineLease.hold.replicas ?? 0;
+  }
+
   fenceOf(name: string): number {
     if (name === this.name) return this.fence;
     throw new LockUsageError(`This lease is on '${this.name}', not on '${name}'.`, name);
@@ -501,6 +505,10 @@ export class LeaseBundle implements Lease {
     );
   }
 
+  get replicas(): number {
+    return Math.min(...this.parts.map(({ replicas }) => replicas));
+  }
+
   fenceOf(name: string): number {
     const part = this.partOn(name);
     if (part) return part.fence;
@@ -556,6 +564,7 @@ export class LeaseBundle implements Lease {
 export class UnprotectedLease implements Lease {
   readonly held = false;
   readonly remaining = 0;
+  readonly replicas = 0;
   /** Never aborts: nothing can be lost, and work that passes the signal on should run. */
   readonly signal: AbortSignal = new AbortController().signal;
 

@@ -33,6 +33,12 @@ export interface Lease extends AsyncDisposable {
   /** The fence of one of the names. */
   fenceOf(name: string): number;
   /**
+   * How many replicas of Redis had acknowledged the grant before it was given out, with `durability` at least as many as
+   * that asks for; 0 without. Of several names the least. A lease that another caller of the same process handed off has
+   * the count of that grant, and renewals do not change it.
+   */
+  readonly replicas: number;
+  /**
    * Aborts when the lease can no longer be proven, with the LockLostError as its reason. A release does not abort it.
    * It is made when it is first read, so a lease whose signal nobody reads costs no timer.
    */

@@ -21,6 +21,24 @@ export function inform(log: LockLog, message: string): void {
 }
 
 /**
+ * Which grants count: those that so many replicas have.
+ *
+ * @publicApi
+ */
+export interface DurabilityOptions {
+  /**
+   * How many replicas of the master must have a grant before a caller is told of it. Only with all that can be promoted
+   * is a grant known to whichever of them takes over. 1 … 100.
+   */
+  readonly replicas: number;
+  /**
+   * How long they are waited for. The whole acquire has min(1 s, ttl/3, what is left of its `wait`) as before, and this
+   * is a part of it. 10 ms … 1 s. @default 500 ms
+   */
+  readonly timeout?: Duration | undefined;
+}
+
+/**
  * What a registration of locks is made of. Each option is optional and also accepts undefined.
  *
  * @publicApi
@@ -63,6 +81,15 @@ export interface LockServiceOptions {
    * it can be reached (`warn`). @default 'require'
    */
   readonly startup?: 'require' | 'warn' | undefined;
+  /**
+   * Waits with each grant until so many replicas have it, so that a failover to one of them does not grant the name
+   * again: replicas 1 … 100, timeout 10 ms … 1 s. A grant that too few acknowledge is given back, and the call goes on
+   * waiting; at the end of its `wait` it fails with a LockStoreError that has the counts. It costs one more connection,
+   * and each grant a round trip between the master and its replicas; releases and renewals are as fast as without.
+   * Renewals and hand-offs inside the process are not acknowledged: docs/guarantees.md says what is proven.
+   * @default none
+   */
+  readonly durability?: DurabilityOptions | undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import type { Request, Terms } from '../line/request.js';
 import { WHOLE } from '../store/lock-state.js';
+import type { Durability } from '../store/lock-store.js';
 import type { UsingOptions } from './lock.js';
 import type { LockServiceOptions } from './lock-options.js';
 import { LEAVES_AT_SHUTDOWN, type LeavesAtShutdown } from './hidden-options.js';
@@ -22,6 +23,7 @@ export class LockSettings {
   readonly shutdownGrace: number;
   readonly startup: 'require' | 'warn';
   readonly reentrant: boolean;
+  readonly durability: Durability | undefined;
   /** `host:pid` of this process. */
   readonly process = `${hostname()}:${process.pid}`;
   private readonly guard: number | undefined;
@@ -36,7 +38,7 @@ export class LockSettings {
       );
     // Defaults are for undefined only; null is a mistake and is refused.
     const { ttl = 10_000, wait, guard, fenceMemory = 60_000, shutdownGrace = 10_000 } = options;
-    const { namespace = 'lock', startup = 'require', reentrant } = options;
+    const { namespace = 'lock', startup = 'require', reentrant, durability } = options;
     this.ttl = OPTIONS.ttl.check(ttl, '');
     this.wait = wait === undefined ? undefined : OPTIONS.wait.check(wait, '');
     this.guard = guard === undefined ? undefined : OPTIONS.guard.check(guard, '');
@@ -45,6 +47,7 @@ export class LockSettings {
     this.namespace = OPTIONS.namespace.check(namespace, '');
     this.startup = OPTIONS.startup.check(startup, '');
     this.reentrant = reentrant === undefined ? false : OPTIONS.reentrant.check(reentrant, '');
+    this.durability = durability === undefined ? undefined : OPTIONS.durability.check(durability, '');
   }
 
   /**

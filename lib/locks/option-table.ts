@@ -1,7 +1,8 @@
 import { milliseconds, shown, spelled, type DurationRange } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
-import { abortSignal, truth, wholeNumber } from './checks.js';
+import type { Durability } from '../store/lock-store.js';
+import { abortSignal, refuseUnknown, truth, wholeNumber } from './checks.js';
 import type { LockServiceOptions } from './lock-options.js';
 import type { UsingOptions } from './lock.js';
 
@@ -20,6 +21,9 @@ export interface OptionRow<T = unknown> {
 }
 
 const DAY = 24 * 3_600_000;
+const MOST_REPLICAS = 100;
+const REPLICA_PATIENCE = 500;
+const DURABILITY: ReadonlySet<string> = new Set(['replicas', 'timeout']);
 const LONGEST_LABEL = 128;
 /** Every way to ask for a lease. */
 const CALLS = ['acquire', 'using', 'once'] as const;
@@ -48,6 +52,7 @@ export const OPTIONS = {
   label: row('a text of 1 to 128 bytes', 'none', [...CALLS, 'lead'], labelOf),
   signal: row('an AbortSignal', 'none', [...CALLS, 'entry'], abortSignal),
   reentrant: flag('reentrant', 'false', ['registration', 'using']),
+  durability: row('replicas 1 … 100, timeout 10 ms … 1 s', 'none', ['registration'], durabilityOf),
   within: row('a lease', 'none', ['using'], unchecked),
   onStoreError: word('onStoreError', ['throw', 'run'], ['using']),
   doneTtl: duration({ option: 'doneTtl', min: 100, max: DAY }, 'none', ['once']),
@@ -132,4 +137,19 @@ function namespaceOf(namespace: unknown): string {
   throw new LockUsageError(
     `The option namespace takes 1 to 64 of the characters A-Z a-z 0-9 _ . -; it was ${shown(namespace)}.`,
   );
+}
+
+// An option of the registration alone: callers of one name share places in the queue and hand holds to each other, so
+// that whoever asks for replicas could be handed a hold of somebody who does not.
+function durabilityOf(durability: unknown): Durability {
+  if (typeof durability !== 'object' || durability === null || Array.isArray(durability))
+    throw new LockUsageError(
+      `The option durability takes an object, such as { replicas: 2, timeout: '500ms' }; it was ${shown(durability)}.`,
+    );
+  refuseUnknown(durability, DURABILITY);
+  const { replicas, timeout = REPLICA_PATIENCE } = durability as Record<string, unknown>;
+  return {
+    replicas: wholeNumber(replicas, 'durability.replicas', MOST_REPLICAS, ''),
+    timeout: milliseconds(timeout, { option: 'durability.timeout', min: 10, max: 1_000 }),
+  };
 }

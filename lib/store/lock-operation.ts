@@ -80,6 +80,8 @@ export type AcquireAnswer = At &
         readonly waiting: boolean;
         /** Whether the name carries a mark that its work was done (run once). */
         readonly done: boolean;
+        /** How many replicas have the grant; only where a store was told to wait for some. */
+        readonly replicas?: number;
       }
     | {
         readonly outcome: 'queued';

@@ -1,11 +1,28 @@
-import type { AnswerTo, LockNotice, LockOperation } from './lock-operation.js';
+import type { LockStoreError } from '../base/errors.js';
+import type { AcquireOperation, AnswerTo, LockNotice, LockOperation } from './lock-operation.js';
 import type { LatchAnswer, LatchOperation } from './latch-machine.js';
 import type { LockState } from './lock-state.js';
 import type { StoreFindings } from './store-findings.js';
 import type { ServerSample } from './server-clock.js';
 
+/** How many replicas have to have a grant before it counts, and for how many milliseconds they are waited for. */
+export interface Durability {
+  readonly replicas: number;
+  readonly timeout: number;
+}
+
+/** The store granted it, and too few replicas have the grant: whoever asked gives it back, by its id. */
+export interface Unacknowledged {
+  readonly outcome: 'unacknowledged';
+  readonly now: number;
+  /** What the caller is told, with the counts. */
+  readonly error: LockStoreError;
+}
+
 /** An answer with the local points of time that bracket it (milliseconds of the injected clock). */
-export type Answered<O extends LockOperation> = AnswerTo<O> & {
+export type Answered<O extends LockOperation> = (
+  AnswerTo<O> | (O extends AcquireOperation ? Unacknowledged : never)
+) & {
   /** Taken before the command entered the client. */
   readonly sentAt: number;
   readonly receivedAt: number;

@@ -14,7 +14,7 @@ import { locksInMemory } from './locks-in-memory.js';
  *
  * @publicApi
  */
-export type DistributedLockTestingOptions = Omit<DistributedLockOptions, 'redis' | 'startup'> &
+export type DistributedLockTestingOptions = Omit<DistributedLockOptions, 'redis' | 'startup' | 'durability'> &
   DistributedLockExtras;
 
 /**

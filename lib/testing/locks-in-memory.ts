@@ -9,7 +9,9 @@ import {
  * In-memory locks for tests, without the warning that they serialise this process only. Nobody waits for a holder of
  * another process that died, so `wait` is 10 s unless given, a round number for fake timers to advance by.
  */
-export function locksInMemory(options: Omit<LockServiceOptions, 'redis' | 'startup'> = {}): LockService {
+export function locksInMemory(
+  options: Omit<LockServiceOptions, 'redis' | 'startup' | 'durability'> = {},
+): LockService {
   const log = { warn: () => undefined };
   return createLockService({ ...options, redis: 'memory', wait: options.wait ?? '10s', log });
 }

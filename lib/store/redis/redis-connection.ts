@@ -75,7 +75,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private learning: Promise<void> | undefined;
   /** The question for the server's clock that is on its way. */
   private asking: Promise<ServerSample> | undefined;
-  private readonly failures: RedisFailures;
+  readonly failures: RedisFailures;
   private readonly batch = new ScriptBatch<ScriptName>((name, calls) => this.run(name, calls), 'release');
   private readonly waiting = new Set<(error?: LockStoreError) => void>();
   private readonly deadlines: Deadlines;
@@ -175,6 +175,25 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.deadlines.add(call.command); // while it is on its way
   }
 
+  /** Holds a command that somebody else sends to its deadline. */
+  expect(command: PendingCommand): void {
+    if (!command.linked) this.deadlines.add(command);
+  }
+
+  /** Fails a command that was not sent. */
+  giveUp(command: PendingCommand, error: LockStoreError): void {
+    this.deadlines.delete(command);
+    command.fail(error);
+  }
+
+  /** Sends all that `send` asks the client for in one write. */
+  inOneWrite(send: (client: Redis) => void): void {
+    const { stream } = this.client;
+    stream.cork();
+    send(this.client);
+    stream.uncork();
+  }
+
   answered(command: PendingCommand): number {
     this.deadlines.delete(command);
     return (this.heardAt = this.clock.now());
@@ -198,17 +217,26 @@ export class RedisConnection implements CommandHost, ScriptHost {
   };
 
   failed(name: ScriptName, calls: readonly ScriptCall[], error: Error): void {
-    if (calls.length > 1 && codeOf(error) === 'CROSSSLOT') {
-      // A cluster that did not say what it is. It has done nothing of this.
-      this.oneKeyACall = true;
-      return this.run(name, calls);
-    }
+    this.recover(name, calls, error, (call) => this.batch.add(name, call));
+  }
+
+  /** Sends by `again` what may be sent once more, and fails the rest. */
+  recover(
+    name: ScriptName,
+    calls: readonly ScriptCall[],
+    error: Error,
+    again: (call: ScriptCall) => void,
+  ): void {
+    const crossSlot = calls.length > 1 && codeOf(error) === 'CROSSSLOT';
+    // A cluster that did not say what it is. It has done nothing of this.
+    if (crossSlot) this.oneKeyACall = true;
     for (const call of calls) {
       const { command } = call;
-      if (call.again || !this.mayGoAgain(error, REPEATABLE.has(name))) command.reject(error);
+      if (crossSlot) again(call);
+      else if (call.again || !this.mayGoAgain(error, REPEATABLE.has(name))) command.reject(error);
       else {
         call.again = true;
-        this.whenUp(command, () => this.batch.add(name, call));
+        this.whenUp(command, () => again(call));
       }
     }
   }
@@ -229,6 +257,12 @@ export class RedisConnection implements CommandHost, ScriptHost {
   keepAlive(on: boolean): void {
     this.keepsAlive = on;
     keepAlive(this.client, on);
+  }
+
+  /** Leaves for a new connection: this one leads to a server that is the master no more. */
+  leave(): void {
+    if (this.up) this.client.disconnect(true);
+    this.up = false;
   }
 
   close(): void {
@@ -262,10 +296,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.up = false; // the news of that may be under way
     this.ready(command.deadline - this.clock.now()).then(
       () => command.tooLate || send(),
-      (error: LockStoreError) => {
-        this.deadlines.delete(command);
-        command.fail(error);
-      },
+      (error: LockStoreError) => this.giveUp(command, error),
     );
   }
 
@@ -285,25 +316,22 @@ export class RedisConnection implements CommandHost, ScriptHost {
    * a place is ours before the script begins. It spares a waiter the time in which this process wakes up. A server with
    * io-threads writes from several threads, in no order: then it spares nothing, and does no harm.
    */
-  private run(name: ScriptName, calls: readonly ScriptCall[]): void {
+  run(name: ScriptName, calls: readonly ScriptCall[], host: ScriptHost = this): void {
     const { client, terms } = this;
     const tellsFirst = calls.some((call) => call.tellsFirst);
     if (tellsFirst) {
       client.stream.cork();
       client.time().catch(() => undefined);
     }
-    if (this.oneKeyACall) for (const call of calls) runForMany(client, name, terms, [call], this);
-    else runForMany(client, name, terms, calls, this);
+    if (this.oneKeyACall) for (const call of calls) runForMany(client, name, terms, [call], host);
+    else runForMany(client, name, terms, calls, host);
     if (tellsFirst) client.stream.uncork();
   }
 
   /** After a failover the address may lead to a replica; a new connection finds the new master. */
   private leaveReplica(): void {
-    if (this.up) {
-      this.lastError = REPLICA;
-      this.client.disconnect(true);
-    }
-    this.up = false;
+    if (this.up) this.lastError = REPLICA;
+    this.leave();
     this.demoted = true;
   }
 

@@ -1,4 +1,5 @@
 import { LockStoreError } from '../../base/errors.js';
+import type { Durability } from '../lock-store.js';
 import { withoutCredentials } from './redis-address.js';
 
 // Servers say where in a script an error was, and Redis 6.2 hides its code behind that:
@@ -142,6 +143,24 @@ export class RedisFailures {
   silent(what: string, timeout: number): LockStoreError {
     return new LockStoreError(
       `Redis at ${this.address} did not answer ${what} within ${Math.round(timeout)} ms; its outcome is unknown.`,
+    );
+  }
+
+  /** The error of a grant that too few replicas have. */
+  unacknowledged(count: number, { replicas }: Durability, ms: number): LockStoreError {
+    return new LockStoreError(
+      `Redis at ${this.address} granted this lock, but ${count} of ${replicas} replicas had acknowledged it after ` +
+        `${ms} ms (option durability): the grant is given back.`,
+      undefined,
+      { replicas: count },
+    );
+  }
+
+  /** The error of a grant that comes from another server than the one that commands go to. */
+  elsewhere(): LockStoreError {
+    return new LockStoreError(
+      `Redis at ${this.address} is another server for acquires than for other commands: one of the two connections ` +
+        'has not followed a failover yet.',
     );
   }
 

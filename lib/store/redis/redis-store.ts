@@ -1,9 +1,11 @@
 import type { Clock } from '../../base/clock.js';
-import type { LockOperation } from '../lock-operation.js';
+import type { LockStoreError } from '../../base/errors.js';
+import type { AcquireOperation, LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import {
   answeredAt,
   type Answered,
+  type Durability,
   type LockReading,
   type LockStore,
   type LockStoreListener,
@@ -11,6 +13,7 @@ import {
 import type { StoreFindings } from '../store-findings.js';
 import type { ServerSample } from '../server-clock.js';
 import { newSession } from '../session-id.js';
+import { AcknowledgedAcquires } from './acknowledged-acquires.js';
 import type { ClientRecipe } from './client-recipe.js';
 import {
   decodeAnswer,
@@ -22,7 +25,7 @@ import {
 import { decodeNotice } from './notice-codec.js';
 import { PendingCommand } from './pending-command.js';
 import { RedisChannel } from './redis-channel.js';
-import { RedisConnection } from './redis-connection.js';
+import { RedisConnection, type ConnectionListener } from './redis-connection.js';
 import { RecordReader } from './record-reader.js';
 import { about, nonsense } from './redis-failures.js';
 import { probe } from './startup-probe.js';
@@ -36,6 +39,8 @@ export interface RedisStoreSettings {
   /** `host:pid` of this process. */
   readonly process: string;
   readonly clock: Clock;
+  /** Which grants count; undefined: all of them. */
+  readonly durability?: Durability | undefined;
   /** Told when the connection that commands go over is lost, and when it is up again, so many milliseconds later. */
   readonly lost?: (why: string) => void;
   readonly back?: (after: number) => void;
@@ -51,6 +56,8 @@ export class RedisStore implements LockStore {
   /** In the microseconds of the scripts. */
   private readonly fenceMemory: number;
   private readonly connection: RedisConnection;
+  /** Where acquires go when their grants have to be acknowledged. */
+  private readonly acknowledged: AcknowledgedAcquires | undefined;
   private readonly channel: RedisChannel;
   private readonly records: RecordReader;
   private readonly clock: Clock;
@@ -58,7 +65,7 @@ export class RedisStore implements LockStore {
   private readonly wanted = new WantedNames();
 
   constructor(recipe: ClientRecipe, settings: RedisStoreSettings) {
-    const { namespace, fenceMemory, process, clock } = settings;
+    const { namespace, fenceMemory, process, clock, durability } = settings;
     const connectionName = `${namespace}@${process}`.replace(/[^\x21-\x7e]/g, '_'); // CLIENT SETNAME takes no others
     const channelPrefix = `${namespace}:session:`;
     this.clock = clock;
@@ -66,18 +73,24 @@ export class RedisStore implements LockStore {
     this.address = recipe.address;
     this.prefix = `${recipe.keyPrefix}${namespace}:`;
     this.fenceMemory = fenceMemory * 1_000;
-    this.connection = new RedisConnection(
-      recipe.open(connectionName),
-      recipe.address,
-      clock,
-      {
-        moved: (what) => this.moved(what),
-        up: () => this.wake(),
-        lost: settings.lost ?? nothing,
-        back: settings.back ?? nothing,
+    const connect = (on: ConnectionListener): RedisConnection =>
+      new RedisConnection(recipe.open(connectionName), recipe.address, clock, on, (countable) =>
+        encodeTerms(this.fenceMemory, channelPrefix, countable),
+      );
+    this.connection = connect({
+      moved: (what) => this.moved(what),
+      up: () => {
+        this.align(this.acknowledged?.connection);
+        this.wake();
       },
-      (countable) => encodeTerms(this.fenceMemory, channelPrefix, countable),
-    );
+      lost: settings.lost ?? nothing,
+      back: settings.back ?? nothing,
+    });
+    if (durability) {
+      const up = (): void => this.align(this.connection);
+      const own = connect({ moved: nothing, up, lost: nothing, back: nothing });
+      this.acknowledged = new AcknowledgedAcquires(own, durability, clock);
+    }
     this.records = new RecordReader(this.connection, this.prefix, recipe.address);
     this.channel = new RedisChannel(channelPrefix + this.session, () => recipe.open(connectionName), clock, {
       message: (text) => this.hear(text),
@@ -91,6 +104,8 @@ export class RedisStore implements LockStore {
   }
 
   execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
+    if (this.acknowledged !== undefined && operation.kind === 'acquire')
+      return this.acquire(this.acknowledged, name, operation, timeout);
     // Without a pause when it is up: the first caller's command leaves before the next one asks.
     if (this.connection.up) return this.send(name, operation, timeout);
     return this.connection.ready(timeout).then(() => this.send(name, operation, timeout), naming(name));
@@ -126,6 +141,7 @@ export class RedisStore implements LockStore {
   }
 
   noticesTrusted(_name: string): boolean {
+    if (this.acknowledged) return false; // a grant that is pushed has no acknowledgement: whoever hears of it asks
     const { subscribed, runId } = this.channel;
     return subscribed && runId !== '' && runId === this.connection.runId;
   }
@@ -145,17 +161,19 @@ export class RedisStore implements LockStore {
   }
 
   get awaited(): boolean {
-    return this.connection.awaited;
+    return this.connection.awaited || this.acknowledged?.connection.awaited === true;
   }
 
   keepAlive(on: boolean): void {
     this.connection.keepAlive(on);
+    this.acknowledged?.connection.keepAlive(on);
     this.channel.keepAlive(on);
   }
 
   close(): Promise<void> {
     this.channel.close();
     this.connection.close();
+    this.acknowledged?.connection.close();
     return Promise.resolve();
   }
 
@@ -179,6 +197,55 @@ export class RedisStore implements LockStore {
       const tellsFirst = operation.kind === 'release' && this.wanted.has(name);
       this.connection.gather(operation.kind, { key: this.prefix + name, args, command, tellsFirst });
     });
+  }
+
+  /** Asks for a lock whose grant counts when enough replicas have it. */
+  private acquire(
+    acquires: AcknowledgedAcquires,
+    name: string,
+    operation: AcquireOperation,
+    timeout: number,
+  ): Promise<Answered<AcquireOperation>> {
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error): void => reject(about(name, error));
+      if (this.apart(acquires.connection)) return fail(this.connection.failures.elsewhere());
+      let granted: (Answered<AcquireOperation> & { outcome: 'granted' }) | undefined;
+      const end = (outcome: object, receivedAt: number): void =>
+        resolve({ ...granted, ...outcome, receivedAt } as Answered<AcquireOperation>);
+      const unacknowledged = (error: LockStoreError, receivedAt: number): void =>
+        end({ outcome: 'unacknowledged', error: about(name, error) }, receivedAt);
+      acquires.ask(this.prefix + name, encodeOperation(operation, this.fenceMemory), timeout, {
+        replied: (reply, sentAt, receivedAt) => {
+          if (this.apart(acquires.connection)) {
+            fail(this.connection.failures.elsewhere());
+            return false;
+          }
+          const answer = this.answered(operation, reply, sentAt, receivedAt);
+          if (answer?.outcome === 'granted') granted = answer;
+          else if (answer) resolve(answer);
+          else reject(nonsense(this.address, operation.kind, name));
+          return answer?.outcome === 'granted';
+        },
+        acknowledged: (replicas, receivedAt) => {
+          if (this.apart(acquires.connection))
+            unacknowledged(this.connection.failures.elsewhere(), receivedAt);
+          else end({ replicas }, receivedAt);
+        },
+        unacknowledged,
+        failed: fail,
+      });
+    });
+  }
+
+  /** Whether another server answers over a second connection than over the one for commands. */
+  private apart({ runId }: RedisConnection): boolean {
+    const known = runId !== '' && this.connection.runId !== '';
+    return known && runId !== this.connection.runId;
+  }
+
+  /** A connection is up: an `older` one that leads to another server has not followed a failover. */
+  private align(older: RedisConnection | undefined): void {
+    if (this.acknowledged && older && this.apart(this.acknowledged.connection)) older.leave();
   }
 
   /** Undefined for a reply that makes no sense. */

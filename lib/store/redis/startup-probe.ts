@@ -48,7 +48,9 @@ export async function probe(
     { ttl: 1_000_000, guard: 0, block: 1, wait: 0, seal: 'probe' },
   ];
   const acquire = { kind: 'acquire', id, ...share, ...times, subscribed: false, who: 'probe' } as const;
-  await store.execute(name, acquire, place.timeout);
+  const taken = await store.execute(name, acquire, place.timeout);
+  const shortage = taken.outcome === 'unacknowledged' ? taken.error : undefined;
+  if (shortage?.refused) throw shortage; // WAIT is not allowed
   await store.execute(name, { kind: 'release', id, used: 0, keep: 0, done: 0 }, place.timeout);
   const [info, scan, deaf] = await Promise.all([
     client.info().catch(() => ''),
@@ -60,6 +62,9 @@ export async function probe(
   if (deaf && isDenied(deaf.message)) missing.push('subscribe');
   const known = whatItIs(info);
   const warnings = [
+    shortage &&
+      `${shortage.message.replace(`'${name}'`, 'the lock of the start-up probe')} No lock can be taken until enough ` +
+        'replicas follow.',
     info === '' &&
       `${address} does not answer INFO: its version, its role and whether it may evict locks are not known, and a ` +
         'lock that is handed to another process costs one more round trip. Allow INFO, if you can (ACL: +info).',
@@ -81,7 +86,7 @@ export async function probe(
       !isLocal(address) &&
       `Locks on ${address} use the default namespace 'lock': applications that share this server share their ` +
         'lock names. Set the option namespace.',
-  ].filter((warning) => warning !== false);
+  ].filter((warning) => typeof warning === 'string');
   const publish = deaf === undefined && !missing.includes('publish');
   return { address, ...known, publish, warnings };
 }

@@ -91,6 +91,21 @@ export const lineMutants: readonly Mutant[] = [
     specs: UNSURE,
   },
   {
+    bug: 'a grant that too few replicas have is not given back',
+    file: 'lib/line/attempt.ts',
+    text: '    this.depart();\n    if (error.refused || this.terms.once) {',
+    becomes: '    if (error.refused || this.terms.once) {',
+    specs: ['test/unit/line/unacknowledged.spec.ts'],
+  },
+  {
+    bug: 'a grant that too few replicas have is believed',
+    file: 'lib/store/redis/acknowledged-acquires.ts',
+    text: 'const enough = count >= durability.replicas;',
+    becomes: 'const enough = count >= 0;',
+    specs: ['test/redis/durability.spec.ts'],
+    tests: 'given back when one replica is stopped',
+  },
+  {
     bug: 'an id whose acquire was not answered is released only once',
     file: 'lib/line/pending-releases.ts',
     text: 'if (now > doubt || this.closed) return this.over();',

@@ -35,6 +35,24 @@ describe('bad options of a registration', () => {
     [{ namespace: 'n'.repeat(65) }, /option namespace .*it was 'n+…'/],
     [{ namespace: 7 }, /option namespace .*it was 7/],
     [{ startup: 'maybe' }, /option startup takes 'require' or 'warn'; it was 'maybe'/],
+    [{ durability: 2 }, /option durability takes an object, such as \{ replicas: 2.*it was 2/],
+    [{ durability: null }, /option durability takes an object.*it was null/],
+    [{ durability: {} }, /option durability\.replicas takes a whole number from 1 to 100; it was undefined/],
+    [{ durability: { replicas: 0 } }, /option durability\.replicas .* from 1 to 100; it was 0/],
+    [{ durability: { replicas: 101 } }, /option durability\.replicas .* from 1 to 100; it was 101/],
+    [{ durability: { replicas: 1.5 } }, /option durability\.replicas .*it was 1\.5/],
+    [{ durability: { replicas: 'all' } }, /option durability\.replicas .*it was 'all'/],
+    [{ durability: { replicas: 1, timeout: 0 } }, /option durability\.timeout takes 10ms to 1s.*it was 0/],
+    [
+      { durability: { replicas: 1, timeout: '2s' } },
+      /option durability\.timeout takes 10ms to 1s.*it was '2s'/,
+    ],
+    [{ durability: { replica: 1 } }, /no option 'replica' here; there are replicas, timeout/],
+    [
+      { durability: { replicas: 1 } },
+      /option durability needs a Redis with replicas; locks in memory have none/,
+    ],
+    [{ durability: { replicas: 1 }, redis: 'memory' }, /option durability needs a Redis with replicas/],
   ])('%j is refused with the option, its range and its value', (options, message) => {
     expect(refusalOf(options)).toMatchObject({ code: 'LOCK_USAGE', message: expect.stringMatching(message) });
   });
