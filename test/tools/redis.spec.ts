@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { transformFileSync } from '@swc/core';
 import { Redis } from 'ioredis';
+import { serverBinary } from '../../tools/redis/server-binary.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 
 const started: RunningRedis[] = [];
@@ -73,12 +74,26 @@ describe('Redis without preparation', () => {
 
   it('says what to install when only the emulation is left and a real server is required', async () => {
     process.env.PATH = '';
+    delete process.env.REDIS_SERVER_BINARY;
     process.env.REQUIRE_REAL_REDIS = '1';
     await expect(startRedis({ given: false })).rejects.toThrow(/install redis-server or valkey-server/);
   });
 
+  it('starts the program that REDIS_SERVER_BINARY names, and says when that is none', async () => {
+    const program = serverBinary();
+    if (program === undefined) return; // only the emulation is here
+    process.env.REDIS_SERVER_BINARY = program;
+    process.env.PATH = '';
+    expect(await start({ given: false })).toMatchObject({ kind: 'server' });
+    process.env.REDIS_SERVER_BINARY = '/no/such/server';
+    await expect(startRedis({ given: false })).rejects.toThrow(
+      /REDIS_SERVER_BINARY \(\/no\/such\/server\) is no program/,
+    );
+  });
+
   it('falls back to the emulation with a banner', async () => {
     process.env.PATH = '';
+    delete process.env.REDIS_SERVER_BINARY;
     delete process.env.REQUIRE_REAL_REDIS;
     const written: string[] = [];
     const write = jest.spyOn(process.stderr, 'write').mockImplementation((text) => {
