@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RedisOptions } from 'ioredis';
-import { check } from '../faults/checker.js';
-import { Book } from '../faults/harness/book.js';
-import { HistoryFile, monotonic, type HistoryEvent } from '../faults/harness/history.js';
-import { LagMeter } from '../faults/harness/lag-meter.js';
-import { OwnContender } from '../faults/harness/own-contender.js';
+import { check } from '../proof/faults/checker.js';
+import { Book } from '../proof/faults/harness/book.js';
+import { HistoryFile, monotonic, type HistoryEvent } from '../proof/faults/harness/history.js';
+import { LagMeter } from '../proof/faults/harness/lag-meter.js';
+import { OwnContender } from '../proof/faults/harness/own-contender.js';
 import { pass } from '../support/eventually.js';
 
 const NAMES = Array.from({ length: 8 }, (_, index) => `name-${index}`);
