@@ -169,7 +169,11 @@ describeWithRealRedis('a master that fails', () => {
     ];
     const [lease, other] = [await locks.acquire(mine, { ttl: '30s' }), await locks.acquire(elsewhere)];
     await cluster.failover(replica);
-    await until('it is said', () => field.warnings.some((each) => /leases of this process/.test(each)), 10_000);
+    await until(
+      'it is said',
+      () => field.warnings.some((each) => /leases of this process/.test(each)),
+      10_000,
+    );
     expect(field.warnings.filter((each) => /leases of this process/.test(each))).toEqual([
       `Redis at redis://127.0.0.1:${replica.port}/0 has the names of redis://127.0.0.1:${master.port}/0 now: ` +
         'of 1 leases of this process, it kept 1 and lost 0.',

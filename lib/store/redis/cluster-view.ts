@@ -12,7 +12,11 @@ export interface ClusterView {
   readonly nodes: ReadonlySet<string>;
 }
 
-type Entry = readonly [first: number, last: number, ...nodes: (readonly [host: string | null, port: number])[]];
+type Entry = readonly [
+  first: number,
+  last: number,
+  ...nodes: (readonly [host: string | null, port: number])[],
+];
 
 /** The view in an answer to CLUSTER SLOTS; a node that is said to be at no address is the one `asked`. */
 export function viewIn(slots: unknown, asked: NodePlace, recipe: ClusterRecipe): ClusterView {

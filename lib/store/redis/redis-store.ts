@@ -81,9 +81,7 @@ export class RedisStore implements LockStore {
     };
     const its = { clock, connectionName, termsFor, prefix };
     const servers = (this.servers =
-      recipe instanceof ClusterRecipe
-        ? new RedisCluster(recipe, its, on)
-        : new OneServer(recipe, its, on));
+      recipe instanceof ClusterRecipe ? new RedisCluster(recipe, its, on) : new OneServer(recipe, its, on));
     this.records = new RecordReader(servers, prefix);
     this.channel = new RedisChannel(
       channelPrefix + this.session,
