@@ -86,7 +86,11 @@ export class RedisConnection implements CommandHost, ScriptHost {
   /** The question for the server's clock that is on its way. */
   private asking: Promise<ServerSample> | undefined;
   private readonly failures: RedisFailures;
-  private readonly batch = new ScriptBatch<ScriptName>((name, calls) => this.run(name, calls), 'release');
+  private readonly batch = new ScriptBatch<ScriptName>(
+    (name, calls) => this.run(name, calls),
+    'release',
+    (send) => this.inOneWrite(send),
+  );
   private readonly waiting = new Set<(error?: LockStoreError) => void>();
   private readonly deadlines: Deadlines;
 
@@ -331,13 +335,15 @@ export class RedisConnection implements CommandHost, ScriptHost {
       client.time().catch(() => undefined);
     }
     if (!this.oneKeyACall || calls.length === 1) runForMany(client, name, terms, calls, this);
-    else {
-      const { stream } = client; // one write for all of them
-      stream.cork();
-      for (const call of calls) runForMany(client, name, terms, [call], this);
-      stream.uncork();
-    }
+    else this.inOneWrite(() => calls.forEach((call) => runForMany(client, name, terms, [call], this)));
     if (tellsFirst) client.stream.uncork();
+  }
+
+  private inOneWrite(send: () => void): void {
+    const { stream } = this.client;
+    stream.cork();
+    send();
+    stream.uncork();
   }
 
   /** After a failover the address may lead to a replica; a new connection finds the new master. */

@@ -40,6 +40,8 @@ export class ScriptBatch<Name extends string> {
     private readonly send: (script: Name, calls: readonly ScriptCall[]) => void,
     /** The script whose calls leave before whoever asked for them goes on. */
     private readonly urgent?: Name,
+    /** Has what is sent meanwhile leave in one write. */
+    private readonly inOneWrite: (send: () => void) => void = (send) => send(),
   ) {}
 
   add(script: Name, call: ScriptCall): void {
@@ -74,7 +76,9 @@ export class ScriptBatch<Name extends string> {
     // New ones, not cleared ones: see Chain for what a Map in use for long costs.
     this.pending = [];
     this.scriptOf = new Map();
-    for (const { script, calls } of groups) this.send(script, calls);
+    const [first] = groups;
+    if (first && groups.length === 1) return this.send(first.script, first.calls);
+    this.inOneWrite(() => groups.forEach(({ script, calls }) => this.send(script, calls)));
   }
 
   private flush(script: Name): void {

@@ -51,6 +51,27 @@ describe('the batch of script calls', () => {
     expect(sent).toEqual(['acquire a', 'acquire b+c']);
   });
 
+  it('has what is sent at the end of a turn leave in one write, when there are several scripts', async () => {
+    batch = new ScriptBatch<string>(
+      (script) => sent.push(script),
+      'release',
+      (send) => {
+        sent.push('begin');
+        send();
+        sent.push('end');
+      },
+    );
+    ask('acquire', 'a');
+    ask('renew', 'b');
+    await turn();
+    expect(sent.splice(0)).toEqual(['acquire', 'renew']);
+    ask('acquire', 'a');
+    ask('renew', 'b');
+    ask('acquire', 'c');
+    await turn();
+    expect(sent).toEqual(['acquire', 'begin', 'renew', 'acquire', 'end']);
+  });
+
   it('keeps the order of what is asked of one key', async () => {
     ask('acquire', 'first');
     ask('acquire', 'other');
