@@ -239,3 +239,45 @@ describeWithRealRedis('a master that fails', () => {
     expect(first).not.toBe(second);
   }, 40_000);
 });
+
+describeWithRealRedis('a node that is taken out of the cluster, and lives', () => {
+  const cluster = new RedisClusterServers(3, 0, ['--cluster-require-full-coverage', 'no']);
+  const field = fieldOf(cluster);
+
+  it('is listened to no more, and names of the others go from process to process', async () => {
+    const redis = { cluster: cluster.nodes, options: { slotsRefreshInterval: 100 } };
+    const [one, two] = [await field.open({ redis }), await field.open({ redis })];
+    const [leaver, ...rest] = cluster.masters as [ClusterServer, ClusterServer, ClusterServer];
+    const name = await cluster.nameAt(rest[0]!, 'removed', namespace);
+    const listeners = async (): Promise<number> =>
+      String(await leaver.admin.call('CLIENT', 'LIST', 'TYPE', 'pubsub')).split(` name=${namespace}@`)
+        .length - 1;
+    // Processes listen since they wait; at two of three nodes each, so that some listen there.
+    for (let round = 0; round < 20 && (await listeners()) === 0; round += 1) {
+      const another = await field.open({ redis });
+      const lease = await one.acquire(name);
+      const waiting = another.acquire(name);
+      await until('it waits', async () => (await one.inspect(name)).queue.length === 1);
+      await until('it listens', async () => {
+        const counts = await Promise.all(
+          cluster.masters.map(
+            async ({ admin }) => (await admin.pubsub('CHANNELS', `${namespace}:*`)) as string[],
+          ),
+        );
+        return counts.flat().length > round;
+      });
+      await lease.release();
+      await (await waiting).release();
+    }
+    expect(await listeners()).toBeGreaterThan(0);
+    await leaver.admin.flushall();
+    for (const { admin } of rest) await admin.cluster('FORGET', leaver.id);
+    await leaver.admin.cluster('RESET', 'SOFT');
+    await until('nobody listens there', async () => (await listeners()) === 0, 10_000);
+    const lease = await one.acquire(name);
+    const waiting = two.acquire(name, { wait: '5s' });
+    await until('it waits', async () => (await one.inspect(name)).queue.length === 1);
+    await lease.release();
+    await (await waiting).release();
+  }, 40_000);
+});

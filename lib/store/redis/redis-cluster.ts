@@ -74,6 +74,8 @@ export class RedisCluster implements RedisServers {
   private cancelRefresh: CancelTimer | undefined;
   /** The node that knows best what has changed. */
   private witness: Node | undefined;
+  /** The node that is asked last: it does not serve, and may have been left behind. */
+  private doubted: Node | undefined;
   private trouble = 'no connection yet';
   /** Why nobody can be served, until somebody changes the password or the address. */
   private refusal: LockStoreError | undefined;
@@ -164,13 +166,8 @@ export class RedisCluster implements RedisServers {
   }
 
   get warnings(): readonly string[] {
-    const count = this.view?.nodes.size ?? 0;
-    if (count <= MANY_NODES) return [];
-    return [
-      `The ${this.address} has ${count} nodes, and a message for a waiting process goes to all of them: a hand-off ` +
-        `between processes costs its master about ${Math.round(count * 1.7)} µs more, and every node 3 to 4.5 µs. ` +
-        'Keep locks in a smaller cluster, or on a server of their own, if names change hands often.',
-    ];
+    const price = priceOfNodes(this.address, this.view?.nodes.size ?? 0);
+    return price === undefined ? [] : [price];
   }
 
   get awaited(): boolean {
@@ -308,7 +305,10 @@ export class RedisCluster implements RedisServers {
       to = this.nodeAt(redirection.place);
       if (redirection.once) to.askedAt = this.settings.clock.now();
       else this.learnMove(redirection.slot, to);
-    } else this.refresh();
+    } else {
+      this.doubted = from;
+      this.refresh();
+    }
     const send = (): void => this.sendAgain(script, call, call.asking ? to : undefined);
     const atOnce = lost || (redirection && times <= AT_ONCE);
     if (atOnce) send();
@@ -369,7 +369,7 @@ export class RedisCluster implements RedisServers {
     } finally {
       this.refreshing = false;
       this.refreshedAt = this.settings.clock.now();
-      this.witness = undefined;
+      this.witness = this.doubted = undefined;
       if (!this.closed) {
         for (const waiter of [...this.waiters]) this.serve(waiter, PATIENCE);
         const soon = this.refreshAgain || this.waiters.size > 0;
@@ -394,12 +394,14 @@ export class RedisCluster implements RedisServers {
       .filter(({ connection }) => connection.up)
       .sort((a, b) => heardAt(b) - heardAt(a));
     const first = witness?.connection.up ? [witness] : [];
-    const connected = [...new Set([...first, ...up])];
-    const seeds = recipe.seeds.filter((seed) => !connected.some(({ key }) => key === keyOf(seed)));
+    const last = this.doubted?.connection.up ? [this.doubted] : [];
+    const connected = [...new Set([...first, ...up.filter((node) => node !== this.doubted)])];
+    const seeds = recipe.seeds.filter((seed) => !up.some(({ key }) => key === keyOf(seed)));
     const asks: (() => Promise<{ reply: unknown; place: NodePlace }>)[] = [
       ...connected.map((node) => () => this.askNode(node)),
       ...seeds.map((seed) => () => this.askPlace(seed)),
       ...this.unconnected().map((place) => () => this.askPlace(place)),
+      ...last.map((node) => () => this.askNode(node)),
     ];
     return new Promise((resolve, reject) => {
       let [open, next, over] = [0, 0, false];
@@ -440,7 +442,7 @@ export class RedisCluster implements RedisServers {
 
   private async askNode({ connection, place }: Node): Promise<{ reply: unknown; place: NodePlace }> {
     const reply = await connection.command('CLUSTER SLOTS', PATIENCE, (client) => client.cluster('SLOTS'));
-    return { reply, place };
+    return viewOf(reply, place);
   }
 
   /** Over a connection for this one question: the node may be a replica. */
@@ -456,7 +458,7 @@ export class RedisCluster implements RedisServers {
     });
     try {
       await client.connect();
-      return { reply: await client.cluster('SLOTS'), place };
+      return viewOf(await client.cluster('SLOTS'), place);
     } catch (error) {
       throw said ?? error;
     } finally {
@@ -469,10 +471,6 @@ export class RedisCluster implements RedisServers {
     const text = JSON.stringify(reply);
     if (text === this.viewText && this.moved.size === 0) return;
     const view = viewIn(reply, asked, this.recipe);
-    if (view.masters.size === 0) {
-      this.trouble = 'no node has any slots yet';
-      return;
-    }
     const known = this.view !== undefined;
     this.view = view;
     this.viewText = text;
@@ -529,6 +527,22 @@ export class RedisCluster implements RedisServers {
   private closedError(): LockStoreError {
     return new LockStoreError(`The connections to the ${this.address} are closed.`);
   }
+}
+
+/** @throws Error for that of a node which knows of no slots: it is no part of the cluster any more, or not yet */
+function viewOf(reply: unknown, place: NodePlace): { reply: unknown; place: NodePlace } {
+  if (Array.isArray(reply) && reply.length > 0) return { reply, place };
+  throw new Error(`${keyOf(place)} knows of no slots`);
+}
+
+/** What an operator should know about a cluster of so many nodes; undefined when it is few. */
+export function priceOfNodes(address: string, count: number): string | undefined {
+  if (count <= MANY_NODES) return undefined;
+  return (
+    `The ${address} has ${count} nodes, and a message for a waiting process goes to all of them: a hand-off ` +
+    `between processes costs its master about ${Math.round(count * 1.7)} µs more, and every node 3 to 4.5 µs. ` +
+    'Keep locks in a smaller cluster, or on a server of their own, if names change hands often.'
+  );
 }
 
 function heardAt({ connection }: Node): number {
