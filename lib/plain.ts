@@ -19,7 +19,12 @@ export { type Lease, type WriteLease } from './locks/lease.js';
 export { type OnceOptions, type OnceOutcome } from './locks/once-lock.js';
 export { type PermitOptions, type Semaphore } from './locks/semaphore.js';
 export { type AcquireOptions, type Lock, type UsingOptions } from './locks/lock.js';
-export { type LockLog, type LockOptionsWithLog, type LockServiceOptions } from './locks/lock-options.js';
+export {
+  type DurabilityOptions,
+  type LockLog,
+  type LockOptionsWithLog,
+  type LockServiceOptions,
+} from './locks/lock-options.js';
 export { type LockKind, type LockReport } from './locks/inspector.js';
 export { createLockService } from './locks/create-lock-service.js';
 export { LockService } from './locks/lock-service.js';

@@ -1,15 +1,15 @@
-/** What stands in a Chain, which alone sets these. */
+/** A member of a Chain. Only the chain sets these. */
 export class Link<T> {
-  /** Whether it stands in one. */
+  /** Whether it is in a chain. */
   linked = false;
   before: T | undefined = undefined;
   after: T | undefined = undefined;
 }
 
 /**
- * A list whose members may leave from anywhere at no cost. Members come and go with every lease, and a Set or Map
- * would not do for them: when V8 makes the table of one anew, the old table refers to the next, so that one that grew
- * old keeps alive whatever was in all that came after it, until the next full collection.
+ * A linked list whose members can leave from anywhere at no cost. Members come and go with every lease, and a Set or Map
+ * would leak: when V8 rebuilds the table of a Map, the old table refers to the new one, so an old table keeps alive
+ * everything in the later ones until the next full garbage collection.
  */
 export class Chain<T extends Link<T>> {
   first: T | undefined;
@@ -25,7 +25,7 @@ export class Chain<T extends Link<T>> {
     this.size += 1;
   }
 
-  /** Takes a member out; it stands in this chain, or in none: then false, and nothing changes. */
+  /** Takes a member out. Returns false, and changes nothing, when it is in no chain; it must not be in another one. */
   remove(member: T): boolean {
     if (!member.linked) return false;
     member.linked = false;

@@ -1,16 +1,16 @@
 import * as perfHooks from 'node:perf_hooks';
 import * as timers from 'node:timers';
 
-// Taken once, when this file is loaded. Fake timers of a test replace the globals later, and some replace what the
-// modules export; a lease that believed in their time would be lost by a test that advances it.
+// Taken once, when this file is loaded. Fake timers of tests replace the globals later, and some replace what the
+// modules export. If leases used fake time, a test that advances it would lose them.
 const { setTimeout, clearTimeout, setImmediate, setInterval } = timers;
 const { performance } = perfHooks;
 const monotonic = performance.now.bind(performance);
 const globalSetTimeout = globalThis.setTimeout;
-// Where even the loading happened under fake timers (jest with enableGlobally), only Date is fake.
+// Even if this file is loaded under fake timers (jest with enableGlobally), only Date is fake.
 const dateIsReal = Function.prototype.toString.call(Date.now).includes('[native code]');
 
-/** The machine's wall clock in milliseconds since 1970, whatever a test has made of `Date`. */
+/** The machine's wall clock in milliseconds since 1970, even if a test has replaced `Date`. */
 export const wallTime: () => number = dateIsReal ? Date.now : () => performance.timeOrigin + monotonic();
 
 /** Cancels a timer; calling it twice, or after the timer fired, does nothing. */
@@ -20,26 +20,26 @@ export type CancelTimer = () => void;
 export interface Anchor {
   ref(): void;
   unref(): void;
-  /** It is of no use any more. */
+  /** Ends it; it is not used again. */
   close(): void;
 }
 
 /**
- * Where elapsed time comes from. Injectable, so that tests own it.
+ * Where elapsed time comes from. It is injected, so that tests can control it.
  *
- * `now` never goes back. It runs at least as fast as the monotonic clock, and jumps ahead with the
- * wall clock: a machine that was suspended finds its leases expired at once on waking.
+ * `now` never goes back. It runs at least as fast as the monotonic clock, and jumps ahead with the wall clock: after a
+ * suspend, the machine finds its leases expired at once.
  */
 export interface Clock {
   /** Milliseconds since an arbitrary start, with a fraction. */
   now(): number;
-  /** By how many milliseconds `now` has jumped ahead so far, which timers know nothing of. */
+  /** By how many milliseconds `now` has jumped ahead so far. Timers do not notice such jumps. */
   readonly jumped: number;
   /** Runs `fire` once after `ms` milliseconds; never keeps the process alive. */
   after(ms: number, fire: () => void): CancelTimer;
-  /** Runs `next` once the event loop has turned, so that input, timers and other callers get their chance. */
+  /** Runs `next` after a turn of the event loop, so that input, timers and other callers get their chance. */
   breathe(next: () => void): void;
-  /** What keeps the process alive while somebody waits; nothing else does. */
+  /** Makes something that can keep the process alive while somebody waits; nothing else does. */
   anchor(): Anchor;
   /** Whether a test has put fake timers in place of the process's own. */
   readonly faked: boolean;
@@ -47,7 +47,7 @@ export interface Clock {
   afterFaked(ms: number, fire: () => void): CancelTimer;
 }
 
-// The wall clock is read in whole milliseconds and slewed by NTP; less than this is no jump.
+// The wall clock is read in whole milliseconds and slewed by NTP, so a smaller difference is no jump.
 const JUMP = 50;
 const LONGEST_TIMER = 2_147_483_647;
 
@@ -56,7 +56,7 @@ export class SystemClock implements Clock {
   private offset: number;
   jumped = 0;
 
-  /** `wall` is what the machine's wall clock shows. */
+  /** `wall` reads the machine's wall clock. */
   constructor(private readonly wall: () => number = wallTime) {
     this.offset = wall() - monotonic();
   }

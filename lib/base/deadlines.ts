@@ -2,19 +2,19 @@ import { Chain, type Link } from './chain.js';
 import type { Clock } from './clock.js';
 import { SharedTimer } from './shared-timer.js';
 
-/** What has to happen before a point of time. */
+/** Something that has to end before a point of time. */
 export interface Deadline extends Link<Deadline> {
   /** Local time at which it is missed. */
   readonly deadline: number;
   missed(): void;
 }
 
-// A timer for what was met long ago is not left for longer than this.
+// After this time at the latest the timer looks again, so that it does not stay set for deadlines met long ago.
 const LOOK_EVERY = 1_000;
 
 /**
- * Deadlines that nearly all are met, so the timer they share is not touched when one of them is: it fires, and is set
- * again for whatever is open then.
+ * Deadlines that share one timer. Nearly all of them are met, so meeting one does not touch the timer: it fires at its time,
+ * and is set again for what is still open.
  */
 export class Deadlines extends SharedTimer {
   private readonly open = new Chain<Deadline>();
@@ -29,7 +29,7 @@ export class Deadlines extends SharedTimer {
     return this.open.size;
   }
 
-  /** Tells `deadline` when it passes, unless it is removed before. */
+  /** Calls `missed` of the deadline when it passes, unless it is removed before. */
   add(deadline: Deadline): void {
     this.open.add(deadline);
     this.setBy(deadline.deadline);
@@ -40,7 +40,7 @@ export class Deadlines extends SharedTimer {
     if (this.closed && this.open.size === 0) this.unset();
   }
 
-  /** No timer is left when the last one is met. */
+  /** Leaves no timer once the last deadline is met. */
   close(): void {
     this.closed = true;
     if (this.open.size === 0) this.unset();
@@ -58,8 +58,8 @@ export class Deadlines extends SharedTimer {
   }
 
   /**
-   * After a turn of the event loop: when it was late, the answers may be here and unread. Not those that were ended
-   * meanwhile, or by what another one led to.
+   * Called after a turn of the event loop: when the loop was late, answers may have arrived that nobody has read yet. It
+   * leaves out deadlines that were met in the meantime, also because of another one.
    */
   private tell(missed: readonly Deadline[]): void {
     for (const each of missed) if (this.open.remove(each)) each.missed();

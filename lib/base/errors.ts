@@ -1,11 +1,11 @@
 /**
- * The stable machine-readable word of a lock error; `LockError.is` goes by it.
+ * The stable, machine-readable code of a lock error; `LockError.is` checks it.
  *
  * @publicApi
  */
 export type LockErrorCode = 'LOCK_BUSY' | 'LOCK_LOST' | 'LOCK_STORE' | 'LOCK_USAGE';
 
-/** Makes the error that a caller is told out of the one that was found. */
+/** Turns the error that occurred into the error that the caller gets. */
 export type Explanation = (error: Error) => Error;
 
 const CODES: ReadonlySet<unknown> = new Set<LockErrorCode>([
@@ -26,7 +26,7 @@ export abstract class LockError extends Error {
 
   constructor(
     message: string,
-    /** What the user locks; undefined when no one lock is concerned. */
+    /** The name of the lock; undefined when the error is not about one lock. */
     readonly lockName?: string,
     options?: ErrorOptions,
   ) {
@@ -34,7 +34,7 @@ export abstract class LockError extends Error {
     this.name = new.target.name;
   }
 
-  /** Whether `error` is a LockError. Goes by `code`, so two copies of this package agree. */
+  /** Whether `error` is a LockError. It checks `code`, so it also works across two copies of this package. */
   static is(error: unknown): error is LockError {
     return error instanceof Error && CODES.has((error as Partial<LockError>).code);
   }
@@ -49,7 +49,7 @@ export abstract class LockError extends Error {
 export type LockBusyReason = 'held' | 'timeout' | 'aborted' | 'closed' | 'full';
 
 /**
- * Who held the lock when it was refused, as far as the store told.
+ * Who held the lock when it was refused, as far as the store knows.
  *
  * @publicApi
  */
@@ -73,8 +73,8 @@ export class LockBusyError extends LockError {
   /** In how many milliseconds the present lease ends unless it is renewed; undefined when unknown. */
   readonly retryAfter?: number;
   /**
-   * In how many milliseconds a new try is likely to find the lock free: the median time for which this process held
-   * locks lately, of the same label when there is one. Undefined before its first release, and when it does not matter.
+   * In how many milliseconds a new attempt is likely to find the lock free: the median time for which this process lately
+   * held locks, of the same label when there is one. Undefined before its first release, and when it does not matter.
    */
   readonly retryIn?: number;
 
@@ -98,43 +98,43 @@ export class LockBusyError extends LockError {
     if (details.retryIn !== undefined) this.retryIn = details.retryIn;
   }
 
-  /** The same, for a call that waited for several locks one after another, `waited` ms in all. */
+  /** The same error for a call that waited for several locks one after another, `waited` ms in all. */
   amongOthers(waited: number): LockBusyError {
     const { reason, holder, retryAfter, retryIn, cause, lockName = '' } = this;
     return new LockBusyError(
-      `${this.message} It was waited for together with others, ${waited} ms in all.`,
+      `${this.message} The call asked for several locks and waited for ${waited} ms in all.`,
       lockName,
       { reason: reason === 'held' ? 'timeout' : reason, waited, holder, retryAfter, retryIn, cause },
     );
   }
 
-  /** The same, with more about its cause. */
+  /** The same error, with more about its cause. */
   explained(more: string): LockBusyError {
     const { reason, waited, holder, retryAfter, retryIn, cause, lockName = '' } = this;
     const details = { reason, waited, holder, retryAfter, retryIn, cause };
     return new LockBusyError(`${this.message} ${more}`, lockName, details);
   }
 
-  /** The same, with the remedy for calls that hold one lock and wait for another. */
+  /** The same error, with advice for calls that hold one lock and wait for another. */
   whileHolding(names: readonly string[]): LockBusyError {
     const held = `'${names.join("', '")}'`;
     return this.explained(
-      `The running call holds ${held} meanwhile: if others take them in another order, they wait ` +
-        `for each other. Take them together: allOf([${held}, '${this.lockName}']).`,
+      `The running call also holds ${held}: calls that take these locks in different orders wait for each ` +
+        `other. Take them together: allOf([${held}, '${this.lockName}']).`,
     );
   }
 }
 
 /**
- * Why the lease ended: `expired` its deadline passed unrenewed, `taken` the store no longer knows it,
- * `revoked` by an operator, `max-hold` its longest allowed time, `closed` released by shutdown, `released` given back by its holder.
+ * Why the lease ended: `expired` when its deadline passed before it was renewed, `taken` when the store no longer knew it,
+ * `revoked` by an operator, `max-hold` after its longest allowed time, `closed` by a shutdown, `released` by its holder.
  *
  * @publicApi
  */
 export type LockLostReason = 'expired' | 'taken' | 'revoked' | 'max-hold' | 'closed' | 'released';
 
 /**
- * The lease can no longer be proven: someone else may hold the lock.
+ * The lease can no longer be proven: somebody else may hold the lock.
  *
  * @publicApi
  */
@@ -190,48 +190,58 @@ export class LockLostError extends LockError {
 }
 
 /**
- * The store failed, refused, or did not answer in time, so the outcome is unknown.
- * The work does not run on it (fail closed) unless `onStoreError: 'run'` says so.
+ * The store failed, refused, or did not answer in time. The work does not run then (it fails closed), unless
+ * `onStoreError: 'run'` says so.
  *
  * @publicApi
  */
 export class LockStoreError extends LockError {
   readonly code = 'LOCK_STORE';
   /**
-   * Whether the store refused with a definite word (no permission, out of memory, a foreign value), so that
-   * nothing was changed and trying again is in vain; otherwise it may be there again in a moment.
+   * Whether the store refused definitely (no permission, out of memory, a foreign value), so that nothing was changed and
+   * trying again at once is pointless. Otherwise the outcome is unknown, and the store may work again in a moment.
    */
   readonly refused: boolean;
 
-  /** Whether the key of the lock holds a value of somebody else, so that nothing of ours is there. */
+  /** Whether the key of the lock holds somebody else's value, so that nothing of ours is there. */
   readonly foreign: boolean;
+  /**
+   * How many replicas had acknowledged a grant that was given back because `durability` asks for more. Undefined for
+   * every other failure.
+   */
+  readonly replicas?: number;
 
   constructor(
     message: string,
     lockName?: string,
-    options: ErrorOptions & { refused?: boolean; foreign?: boolean } = {},
+    options: ErrorOptions & {
+      refused?: boolean;
+      foreign?: boolean;
+      replicas?: number | undefined;
+    } = {},
   ) {
     super(message, lockName, 'cause' in options ? { cause: options.cause } : undefined);
     this.refused = options.refused ?? false;
     this.foreign = options.foreign ?? false;
+    if (options.replicas !== undefined) this.replicas = options.replicas;
   }
 
-  /** The same failure, for a call that went on trying for `waited` ms: its commands have shorter times of their own. */
+  /** The same failure for a call that tried for `waited` ms; its commands have shorter timeouts of their own. */
   afterWaiting(waited: number, lockName: string): LockStoreError {
     return this.saying(`${this.message} The call for '${lockName}' gave up after ${waited} ms.`, lockName);
   }
 
-  /** The same failure, of a command for the lock `lockName`. */
+  /** The same failure for a command about the lock `lockName`. */
   about(lockName: string, message = this.message): LockStoreError {
-    // Nobody can look for a foreign value without its name.
+    // Without the name nobody could find the foreign value.
     const named = message.replace('The key of this lock', `The key of the lock '${lockName}'`);
     return this.saying(this.foreign ? named : message, lockName);
   }
 
   private saying(message: string, lockName: string | undefined): LockStoreError {
-    const { refused, foreign, cause } = this;
-    const definite = { refused, foreign };
-    return new LockStoreError(message, lockName, cause === undefined ? definite : { ...definite, cause });
+    const { refused, foreign, replicas, cause } = this;
+    const known = { refused, foreign, replicas };
+    return new LockStoreError(message, lockName, cause === undefined ? known : { ...known, cause });
   }
 }
 

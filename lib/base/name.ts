@@ -3,24 +3,26 @@ import { LockUsageError } from './errors.js';
 
 const LONGEST_NAME = 512;
 const NEVER_A_SEGMENT = /(?:^|:)(undefined|null|NaN|\[object Object\])(?:$|:)/;
-/** Words that a person may be called, and that a template literal makes of a missing value. */
+/** Words that a template literal makes of a missing value, but that may also be real values, such as the surname Null. */
 const ALSO_WORDS: ReadonlySet<string> = new Set(['undefined', 'null', 'NaN']);
 // With the flag u, a surrogate that belongs to a pair is part of its character and does not match.
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Checks what a user locks: 1 to 512 bytes, and no segment between colons that is the trace of a
- * forgotten value (`undefined`, `null`, `NaN`, `[object Object]`), and no half of a surrogate pair.
+ * Checks a lock name: it has 1 to 512 bytes, no segment between colons that comes from a missing value (`undefined`,
+ * `null`, `NaN`, `[object Object]`), and no half of a surrogate pair.
  *
  * @throws LockUsageError
  */
 export function checkName(name: unknown): string {
   if (typeof name !== 'string')
-    throw new LockUsageError(`A lock name is a string of 1 to ${LONGEST_NAME} bytes; it was ${shown(name)}.`);
+    throw new LockUsageError(
+      `A lock name must be a string of 1 to ${LONGEST_NAME} bytes; it was ${shown(name)}.`,
+    );
   const bytes = Buffer.byteLength(name);
   if (bytes < 1 || bytes > LONGEST_NAME)
     throw new LockUsageError(
-      `A lock name is 1 to ${LONGEST_NAME} bytes long; ${shown(name)} has ${bytes}.`,
+      `A lock name must have 1 to ${LONGEST_NAME} bytes; ${shown(name)} has ${bytes}.`,
       name.slice(0, LONGEST_NAME),
     );
   // UTF-8 has no lone surrogates: all of them become U+FFFD, so different names would be one key in Redis.
@@ -33,9 +35,9 @@ export function checkName(name: unknown): string {
   const trace = NEVER_A_SEGMENT.exec(name)?.[1];
   if (trace !== undefined)
     throw new LockUsageError(
-      `The lock name '${name}' has the segment '${trace}', which is the trace of a missing value: ` +
-        'every caller without one would share this lock. Check what the key is made of; lockName(…) takes the ' +
-        'parts of a name, also when one of them is such a word.',
+      `The lock name '${name}' has the segment '${trace}', which comes from a missing value: all callers without ` +
+        'that value would share this lock. Check the values that the key is made of. If you mean the word itself, ' +
+        'build the name with lockName(…), which escapes it.',
       name,
     );
   return name;
@@ -66,6 +68,6 @@ function segment(part: unknown, index: number): string {
       `lockName takes non-empty strings, numbers, bigints and booleans; part ${index + 1} was ${shown(part)}.`,
     );
   const text = String(part).replace(/[%:]/g, (mark) => (mark === '%' ? '%25' : '%3A'));
-  // A word in a part is meant; escaped, it is not taken for a missing value. No other part can look like it.
+  // In lockName such a word is meant. Escaped, it is not taken for a missing value, and no other part gives the same text.
   return ALSO_WORDS.has(text) ? `%${text.charCodeAt(0).toString(16).toUpperCase()}${text.slice(1)}` : text;
 }

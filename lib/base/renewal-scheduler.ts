@@ -11,14 +11,14 @@ export interface Renewable extends Link<Renewable> {
 
 // Renewals that fall into the same slot go out in one tick, so that a connection can carry them together.
 const SLOT = 5;
-// Of leases with a ttl of ten seconds there are never more slots; of longer ones there might be millions.
+// Leases with a ttl of ten seconds never need more slots; leases with a long ttl might need millions.
 const MOST_SLOTS = 2_000;
-// Spread over the last tenth, so that leases taken together do not renew together for ever.
+// Renewals are spread over the last tenth, so that leases taken together do not renew together for ever.
 const JITTER = 0.1;
 
 /** The one timer behind all renewals of a store. */
 export class RenewalScheduler extends SharedTimer {
-  /** An empty one stays until its time, if they are few: most leases end soon, and another falls into the same slot. */
+  /** An empty slot stays until its time if there are few: most leases end soon, and another one falls into the same slot. */
   private readonly slots = new Map<number, Chain<Renewable>>();
 
   constructor(
@@ -28,7 +28,7 @@ export class RenewalScheduler extends SharedTimer {
     super(clock);
   }
 
-  /** Tells `item` to renew in about `ms` milliseconds (up to a tenth earlier) after `now`, instead of when it was set before. */
+  /** Schedules `item` to renew about `ms` milliseconds after `now` (up to a tenth earlier); this replaces its old time. */
   set(item: Renewable, ms: number, now = this.clock.now()): void {
     this.delete(item);
     const at = now + ms * (1 - JITTER * this.random());

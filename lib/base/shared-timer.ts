@@ -1,24 +1,24 @@
 import type { CancelTimer, Clock } from './clock.js';
 
 /**
- * One timer of the machine for many points of time: it is set for the earliest of them. It knows the one rule about
- * jumps of the clock: a timer that was set before a jump fires too late (see Clock.jumped), not only for whatever comes
- * next but for all that stands already, so the first who comes after a jump has it set anew.
+ * One timer for many points of time: it is set for the earliest of them. It handles jumps of the clock: a timer that was
+ * set before a jump fires too late (see Clock.jumped), also for everything that was scheduled earlier. So the first call
+ * after a jump sets it again.
  */
 export abstract class SharedTimer {
   private setFor = Infinity;
   private setAfterJumps = 0;
   private cancel: CancelTimer | undefined;
 
-  /** `longest` is the most by which it is set ahead, in milliseconds: then it looks again. */
+  /** `longest` is the longest time, in milliseconds, for which the timer is set; after it, it looks again. */
   constructor(
     protected readonly clock: Clock,
     private readonly longest = Infinity,
   ) {}
 
   /**
-   * Sees to it that `fire` is called at the local time `at`, or before. Nearly always the timer is set for an earlier
-   * time already, and this only compares: so `now` is read here when the caller has not done so.
+   * Makes sure that `fire` is called at the local time `at` or earlier. Nearly always the timer is set for an earlier time
+   * already and this only compares, so the clock is read only if it has to be.
    */
   protected setBy(at: number, now?: number): void {
     if (at >= this.setFor && this.setAfterJumps === this.clock.jumped) return;
@@ -38,6 +38,6 @@ export abstract class SharedTimer {
     this.setFor = Infinity;
   }
 
-  /** The time has come, or may have: tells what is due, and calls `setBy` for the earliest of what is not. */
+  /** Called when something may be due: handles what is due, and calls `setBy` for the earliest of the rest. */
   protected abstract fire(now: number): void;
 }

@@ -1,4 +1,4 @@
-/** How an attempt asks the store, and what it knows about a command that was not answered. */
+/** How an attempt asks the store, and what it knows about commands that were not answered. */
 import { LockStoreError } from '../base/errors.js';
 import type { AcquireOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW, SIGN_OF_LIFE } from '../store/lock-state.js';
@@ -10,20 +10,20 @@ import type { Terms } from './request.js';
 
 // Without an answer for this long, nobody can say whether the lock is busy.
 const SLOW = 25;
-// Of a store that answered while the caller stood in line, more than a busy moment of either process.
+// For a store that answered while the caller stood in line: longer than a busy moment of either process.
 const SILENT = 250;
 
-/** The acquires of one attempt: one in flight at a time, and what may still be read of those without an answer. */
+/** The acquires of one attempt: one is in flight at a time, and the server may still read those that were not answered. */
 export class AcquireCommand {
   busy = false;
-  /** What a pushed grant has to repeat: nobody else knows it, unless a grant was pushed and not heard. */
+  /** What a pushed grant has to repeat. Nobody else knows it, unless a grant was pushed and this process missed it. */
   seal = newSeal();
-  /** Local time at which the store has forgotten the id by itself; 0 when nothing was ever sent. */
+  /** Local time from which the store has forgotten the id by itself; 0 when nothing was ever sent. */
   end = 0;
   private unanswered = 0;
   private inFlight = 0;
   private failure: LockStoreError | undefined;
-  /** It is not a word of the store, but that nothing was heard of it in the time of the command. */
+  /** Whether the failure is not an answer of the store, but its silence for the whole time of the command. */
   private failedInSilence = false;
   private silentSince: number | undefined;
   private sentAt = 0;
@@ -35,20 +35,20 @@ export class AcquireCommand {
     private readonly terms: Terms,
   ) {}
 
-  /** Server time until which an acquire without an answer may be read and come into effect; 0 for none. */
+  /** Server time until which an acquire without an answer may still be read and have an effect; 0 for none. */
   get doubt(): number {
     return Math.max(this.unanswered, this.inFlight);
   }
 
-  /** Whatever was pushed until now may have been heard by others and not by us. */
+  /** Others may have heard a grant that was pushed until now and that we missed. */
   changeSeal(): void {
     this.seal = newSeal();
   }
 
   /**
-   * Why it is not known whether the lock is free, for a caller who is in line since then: a failure, or a store that is
-   * silent; undefined when it has answered, or is known to work. To be asked after a turn of the event loop, so that
-   * what came while the loop was late has been read.
+   * Why it is not known whether the lock is free, for a caller who has stood in line since `since`: a failure, or a store
+   * that is silent. Undefined when the store has answered, or is known to work. Call it after a turn of the event loop, so
+   * that whatever arrived while the loop was late has been read.
    */
   troubleSince(since: number): LockStoreError | undefined {
     const { store, clock } = this.setup;
@@ -68,8 +68,8 @@ export class AcquireCommand {
   }
 
   /**
-   * Sends one acquire, and tells `done` how it went. `wanted` is asked again right before it goes out: the outcome is
-   * undefined when nobody waits any more, and nothing was sent.
+   * Sends one acquire, and tells `done` the outcome. `wanted` is asked again right before the command goes out: when nobody
+   * waits any more, nothing is sent, and the outcome is undefined.
    */
   send(
     wait: number,
@@ -101,7 +101,7 @@ export class AcquireCommand {
     timeout: number,
   ): Promise<Answered<AcquireOperation>> {
     const { id, seal, terms } = this;
-    const { units, capacity, ttl, guard, who } = terms;
+    const { units, capacity, ttl, guard, identity } = terms;
     const { store } = this.setup;
     const notAfter = commandEnd(sample, now, timeout);
     this.inFlight = notAfter;
@@ -114,12 +114,12 @@ export class AcquireCommand {
       ttl: micros(ttl),
       guard: micros(guard),
       block: micros(ttl),
-      // Another caller of this process may take the place over: it stays until the next sign of life.
+      // Another caller of this process may take over the place, so it lasts until the next sign of life.
       wait: wait === 0 ? 0 : Math.max(micros(wait), SIGN_OF_LIFE),
       notAfter,
       subscribed: store.subscribed,
       seal,
-      who,
+      who: identity,
     } as const;
     return store.execute(this.name, operation, timeout);
   }
@@ -135,14 +135,14 @@ export class AcquireCommand {
   private failed(error: LockStoreError, timeout: number): LockStoreError {
     if (!error.refused) this.unanswered = this.doubt;
     this.settle();
-    // A command whose time was that short says nothing of the store.
+    // A command with so little time says nothing about the store.
     if (timeout < SLOW) return error;
     this.failure = error;
     this.failedInSilence = !error.refused && this.setup.clock.now() - this.sentAt >= timeout;
     return error;
   }
 
-  /** The failure of a command that the store has read, and has not carried out. */
+  /** The failure of a command that the store read too late to carry it out. */
   late(): LockStoreError {
     return new LockStoreError(
       `The command to acquire '${this.name}' reached the server too late.`,

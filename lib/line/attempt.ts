@@ -1,4 +1,4 @@
-/** One way from a request to a hold: the place in the store's queue, until it becomes a hold or is given up. */
+/** How a request becomes a hold: one place in the store's queue, until it is granted or given up. */
 import type { CancelTimer } from '../base/clock.js';
 import { LockStoreError } from '../base/errors.js';
 import type { AcquireAnswer, AcquireOperation, LockNotice } from '../store/lock-operation.js';
@@ -13,22 +13,22 @@ import type { Terms } from './request.js';
 
 const RETRY = 20;
 const SLOWEST_RETRY = 500;
-// A command that the server read too late is sent again even for a caller who asks once.
+// A command that the server read too late is sent again, even for a caller who asks once.
 const RESENDS_WHEN_LATE = 2;
 
 const SOONEST = 5;
 const UNHEARD = 100;
 const SIGN_OF_LIFE_EVERY = 5_000;
-// How many in the store's queue have to show more often that they live, because they are next.
+// How many attempts at the head of the store's queue give signs of life more often, because they are next.
 const NEXT_IN_QUEUE = 4;
 
-/** Whom an attempt works for: the line of its name. */
+/** For whom an attempt works: the line of its name. */
 export interface AttemptOwner extends HoldOwner {
-  /** How many more milliseconds somebody waits; 0 asks once. */
+  /** For how many more milliseconds somebody waits; 0 asks once. */
   waitLeft(attempt: Attempt): number;
   granted(attempt: Attempt, hold: Hold, now: number): void;
-  /** Asked once, and `who` has the lock, for `retryAfter` milliseconds unless it is renewed. */
-  busy(attempt: Attempt, who: string, retryAfter: number): void;
+  /** It asked once. `identity` has the lock, for `retryAfter` more milliseconds unless it renews. */
+  busy(attempt: Attempt, identity: string, retryAfter: number): void;
   /** The name is in use as a lock of another capacity. */
   otherKind(attempt: Attempt, capacity: number): void;
   failed(attempt: Attempt, error: LockStoreError): void;
@@ -36,13 +36,15 @@ export interface AttemptOwner extends HoldOwner {
   spent(attempt: Attempt): void;
 }
 
-/** One way to a grant: asks the store, keeps its place in the queue, and becomes a {@link Hold}. */
+/** One place in the store's queue: asks for a grant, keeps its place, and becomes a {@link Hold}. */
 export class Attempt {
-  readonly id: string;
-  /** Who held the lock, by the last answer. */
-  holder = '';
+  id: string;
+  /** Who held the lock, as the last answer says. */
+  holderIdentity = '';
   private due = Infinity;
-  readonly command: AcquireCommand;
+  private command: AcquireCommand;
+  /** The last grant that was given back because too few replicas had it. Declared only: most attempts have none. */
+  declare private shortage?: { readonly error: LockStoreError; readonly at: number };
   private phase: 'waiting' | 'held' | 'over' = 'waiting';
   private hold: Hold | undefined;
   private early: Map<LockNotice['kind'], LockNotice> | undefined;
@@ -65,12 +67,18 @@ export class Attempt {
     return this.command.doubt;
   }
 
-  /** In how many milliseconds the present hold ends unless renewed, by the last answer; undefined before one. */
+  /** In how many milliseconds the present hold ends unless it is renewed, as the last answer says; undefined before it. */
   get retryAfter(): number | undefined {
     return this.due < Infinity ? Math.max(0, this.due - this.setup.clock.now()) : undefined;
   }
 
-  /** Asks now. One acquire is in flight at a time; a wish meanwhile is carried out after it. */
+  /** Why a caller who has been in line since then has no lock, if the reason is not that others hold it; see AcquireCommand. */
+  troubleSince(since: number): LockStoreError | undefined {
+    const { shortage } = this;
+    return shortage && shortage.at >= since ? shortage.error : this.command.troubleSince(since);
+  }
+
+  /** Asks the store now, or after the acquire that is in flight. */
   ask(): void {
     if (this.phase !== 'waiting') return;
     if (this.command.busy) this.askAgain = true;
@@ -79,29 +87,29 @@ export class Attempt {
 
   notice(notice: LockNotice): void {
     if (this.phase !== 'waiting') return;
-    // A notice may overtake the answer that grants, which comes over another connection: it is for the hold then.
+    // A notice may overtake the answer that grants, since that comes over another connection. It is then for the hold.
     if (notice.kind !== 'granted') return void (this.early ??= new Map()).set(notice.kind, notice);
     const { store, clock } = this.setup;
     const now = clock.now();
     const sample = notice.seal === this.command.seal ? store.sampleFor(notice) : undefined;
     const deadline = claimDeadline(sample, notice, now);
-    // Without its seal, without evidence of the server's clock, or too late by it, it is only a reason to ask.
+    // Without the right seal, without a sample of the server's clock, or too late, the notice is only a reason to ask.
     if (deadline === undefined || deadline <= now) return this.ask();
     const hold = this.take(notice, deadline, true, now);
-    // The work begins first, and may be over by then.
+    // Confirmed a little later, so that the work begins first; it may even be over by then.
     clock.breathe(() => {
       this.cancelTimer?.();
       hold.confirm();
     });
   }
 
-  /** A connection is back: the place in the queue, or a grant, may have gone unheard. */
+  /** A connection is back: a grant may have been pushed while nobody listened. */
   wake(): void {
     this.command.changeSeal();
     this.ask();
   }
 
-  /** Leaves: the place in the queue, or a grant that is under way, is given back. */
+  /** Gives back the place in the queue, or a grant that is on its way. */
   abandon(): void {
     if (this.phase === 'waiting') this.leave();
   }
@@ -115,15 +123,15 @@ export class Attempt {
     if (answer instanceof LockStoreError) return this.failed(answer);
     if (answer === undefined) return;
     if (this.phase === 'waiting') this.decide(answer);
-    else if (answer.outcome === 'granted') {
-      // Held by a notice meanwhile: the answer confirms it. Given up meanwhile: it is given back again.
-      if (this.phase === 'held') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
-      else this.depart();
+    else if (answer.outcome === 'granted' || answer.outcome === 'unacknowledged') {
+      // If a notice has granted it in the meantime, the answer confirms that; if it was given up, it is released again.
+      if (this.phase === 'over') this.releaseAtStore();
+      else if (answer.outcome === 'granted') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
     }
   };
 
   private decide(answer: Answered<AcquireOperation>): void {
-    if (answer.outcome !== 'late') this.failures = 0;
+    if (answer.outcome !== 'late' && answer.outcome !== 'unacknowledged') this.failures = 0;
     switch (answer.outcome) {
       case 'granted': {
         const deadline = leaseDeadline(answer.sentAt, this.terms.ttl);
@@ -131,6 +139,8 @@ export class Attempt {
         else this.giveUpSpent();
         return;
       }
+      case 'unacknowledged':
+        return this.unacknowledged(answer.error);
       case 'queued':
         return this.queued(answer);
       case 'busy':
@@ -142,7 +152,7 @@ export class Attempt {
       case 'gone':
         return this.giveUpSpent();
       case 'late':
-        // The answer brought a new sample of the server's clock: the next command's deadline will be right.
+        // The answer brought a new sample of the server's clock, so `notAfter` of the next command will be right.
         return this.failed(this.command.late(), RESENDS_WHEN_LATE);
     }
   }
@@ -151,7 +161,7 @@ export class Attempt {
     const { store, clock, random } = this.setup;
     store.subscribe();
     const dueIn = (answer.due - answer.now) / 1_000;
-    this.holder = answer.who;
+    this.holderIdentity = answer.who;
     this.due = clock.now() + dueIn;
     if (this.askAgain) {
       this.askAgain = false;
@@ -161,9 +171,25 @@ export class Attempt {
     this.later(askAgainIn(dueIn, answer.place, heard, this.terms.ttl, random()));
   }
 
+  /** Too few replicas have the grant: it is given back, and asked for again under a new id. */
+  private unacknowledged(error: LockStoreError): void {
+    this.releaseAtStore();
+    if (error.refused || this.terms.once) {
+      this.phase = 'over';
+      return this.owner.failed(this, error);
+    }
+    const { setup, name, terms } = this;
+    this.shortage = { error, at: setup.clock.now() };
+    this.id = newAttemptId(setup.store.session); // the store knows the old one as released
+    this.command = new AcquireCommand(setup, name, this.id, terms);
+    this.early = undefined;
+    this.failures += 1;
+    this.later(pauseAfter(this.failures));
+  }
+
   private failed(error: LockStoreError, resends = 0): void {
     if (this.phase !== 'waiting') return;
-    // Who waits is sent away when its time is over, by what is known then: see Line.leave.
+    // A caller who waits is sent away only when its time is over, see Line.leave.
     const once = this.terms.once && this.failures >= resends;
     if (error.refused || once) {
       if (error.refused) this.finish();
@@ -171,7 +197,7 @@ export class Attempt {
       return this.owner.failed(this, error);
     }
     this.failures += 1;
-    this.later(Math.min(RETRY * 2 ** (this.failures - 1), SLOWEST_RETRY));
+    this.later(pauseAfter(this.failures));
   }
 
   private later(ms: number): void {
@@ -182,7 +208,7 @@ export class Attempt {
   }
 
   private take(
-    grant: { first: number; last: number; waiting: boolean; done: boolean },
+    grant: { first: number; last: number; waiting: boolean; done: boolean; replicas?: number },
     deadline: number,
     claimed: boolean,
     now: number,
@@ -200,25 +226,25 @@ export class Attempt {
     this.owner.spent(this);
   }
 
-  /** Over; what may be of it at the store is given back. */
+  /** Ends the attempt, and releases whatever the store may have of it. */
   private leave(): void {
     const sent = this.command.doubt === 0 && this.command.end > 0;
     this.finish();
-    if (sent) this.depart();
+    if (sent) this.releaseAtStore();
   }
 
-  /** Over, without anything of it at the store; unless a copy that was not answered may still be read. */
+  /** Ends an attempt of which the store has nothing, unless it may still read a copy that was not answered. */
   private finish(): void {
     this.phase = 'over';
     this.cancelTimer?.();
-    if (this.command.doubt > 0) this.depart();
+    if (this.command.doubt > 0) this.releaseAtStore();
   }
 
-  private depart(): void {
+  private releaseAtStore(): void {
     const { name, id, terms, command } = this;
     void this.setup.pendingReleases.send({
       ...{ name, id, used: 0, keep: 0, done: 0, ttl: terms.ttl, end: command.end },
-      // An answer that comes meanwhile ends the doubt.
+      // Read anew each time: an answer may end the doubt.
       get doubt() {
         return command.doubt;
       },
@@ -226,9 +252,14 @@ export class Attempt {
   }
 }
 
+/** How long to wait before the store is asked again, after so many failures in a row, in milliseconds. */
+function pauseAfter(failures: number): number {
+  return Math.min(RETRY * 2 ** (failures - 1), SLOWEST_RETRY);
+}
+
 /**
- * In how many milliseconds an attempt that waits asks the store again: when the next hold ends (`dueIn`), to show that
- * it lives, and soon if no notice would be `heard`. `random` is at least 0 and less than 1.
+ * After how many milliseconds a waiting attempt asks the store again: when the next hold ends (`dueIn`), in time for its
+ * next sign of life, and soon if no notice would be `heard`. `random` is at least 0 and less than 1.
  */
 function askAgainIn(dueIn: number, place: number, heard: boolean, ttl: number, random: number): number {
   const alive = place < NEXT_IN_QUEUE ? Math.min(CLAIM_WINDOW / 1_000, ttl) / 2 : SIGN_OF_LIFE_EVERY;

@@ -1,13 +1,13 @@
-/** The attempts of one name that wait at the store: how many there are, and for whom. */
+/** The attempts of one name that wait at the store: how many there are, and for which callers. */
 import type { Chain } from '../base/chain.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
 import type { Caller, InTheWay } from './caller.js';
 import type { LineSetup } from './line-setup.js';
 import { exclusive, sameUnits, type Terms } from './request.js';
 
-// How many shared attempts of one name wait at the store at a time.
+// How many attempts of one name wait at the store at the same time.
 const MOST = 16;
-// Most names have none most of the time: they share this one, which nobody changes.
+// Most names have no attempt most of the time. They share this list, which nobody changes.
 const NONE: readonly Attempt[] = [];
 
 /** The places of this process in the store's queue for one name. */
@@ -25,17 +25,17 @@ export class Attempts {
   }
 
   /**
-   * Keeps as many attempts as the head of the line needs, in its order, and gives up the others. An exclusive
-   * caller is the last that counts; `handsOn` says that it will have the lock without the store.
+   * Keeps as many attempts as the head of the line needs, in the order of the line, and gives up the others. Nothing is
+   * needed behind the first exclusive caller; with `willHandOff` that caller gets the lock without the store.
    */
-  cover(callers: Chain<Caller>, handsOn: boolean): void {
-    if (this.none && !callers.first) return; // as after most grants
+  cover(callers: Chain<Caller>, willHandOff: boolean): void {
+    if (this.none && !callers.first) return; // the usual case after a grant
     const unused = [...this.waiting];
     let caller = callers.first;
     for (let room = MOST; caller && room > 0; caller = caller.after, room -= 1) {
       const { terms } = caller.request;
       const alone = exclusive(terms);
-      if (alone && handsOn) break;
+      if (alone && willHandOff) break;
       const found = unused.findIndex(
         (attempt) => sameUnits(attempt.terms, terms) && attempt.terms.once === terms.once,
       );
@@ -49,7 +49,7 @@ export class Attempts {
     }
   }
 
-  /** Whether a newcomer finds others before it for whom it has to wait, as far as is known here. */
+  /** Whether a newcomer has to wait for others in this line, as far as this process knows. */
   precede(callers: Chain<Caller>, newcomer: Terms): boolean {
     if (callers.size === 0) return false;
     if (exclusive(newcomer) || this.waiting.some(({ retryAfter }) => retryAfter !== undefined)) return true;
@@ -70,10 +70,10 @@ export class Attempts {
     for (const attempt of this.waiting) attempt.wake();
   }
 
-  /** Whom the store named as the holder. */
+  /** Who holds the lock, as the store said. */
   holderFor(wanted: Terms): InTheWay {
     const attempt = this.find(wanted);
-    return { who: attempt?.holder ?? '', left: attempt?.retryAfter };
+    return { identity: attempt?.holderIdentity ?? '', left: attempt?.retryAfter };
   }
 
   remove(attempt: Attempt): void {

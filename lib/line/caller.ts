@@ -1,4 +1,4 @@
-/** A caller who stands in line, what it is told, and how the callers of a line are searched. */
+/** A caller who stands in line, what its errors say, and how the callers of a line are searched. */
 import type { Chain } from '../base/chain.js';
 import type { Clock } from '../base/clock.js';
 import { Link } from '../base/chain.js';
@@ -11,20 +11,20 @@ import {
 } from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
 import { commandTimeout } from '../store/server-clock.js';
-import type { Lease } from './lease.js';
+import type { LineLease } from './line-lease.js';
 import { exclusive, sameUnits, type Request, type Terms } from './request.js';
 import { Wait, type Waiting } from './wait.js';
 
-// Who asks once stays for a sample of the server's clock and the question itself, and no longer.
+// A caller who asks once waits for a sample of the server's clock and for the answer, and no longer.
 const ASKING = 2;
 // Timers are some milliseconds late in any process that has something to do.
 const LATE = 25;
 
 /** Who has the lock, as `host:pid label`, and for how many more milliseconds unless it is renewed; '' for unknown. */
 export interface InTheWay {
-  readonly who: string;
+  readonly identity: string;
   readonly left: number | undefined;
-  /** Since when, in local milliseconds, if it is a lease that this process took by `acquire`. */
+  /** Since when, in local milliseconds, if it is a lease that this process took with `acquire`. */
   readonly acquiredAt?: number | undefined;
 }
 
@@ -36,7 +36,7 @@ export class Caller extends Link<Caller> {
   constructor(
     readonly request: Request,
     private readonly clock: Clock,
-    private readonly resolve: (lease: Lease) => void,
+    private readonly resolve: (lease: LineLease) => void,
     private readonly reject: (error: LockError) => void,
   ) {
     super();
@@ -51,14 +51,14 @@ export class Caller extends Link<Caller> {
     return Math.max(0, this.request.wait - this.waited);
   }
 
-  /** Watches its time and its signal, while the question is on its way; `leave` is called when either is over. */
+  /** Watches the time and the signal of the caller; calls `leave` when the time is over or the signal aborts. */
   stand(waiting: Waiting, leave: (reason: 'timeout' | 'aborted') => void): void {
     const { wait, signal, terms, unattended } = this.request;
-    const patience = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);
-    this.until = new Wait(waiting, this.since + patience, signal, !unattended, leave);
+    const timeout = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);
+    this.until = new Wait(waiting, this.since + timeout, signal, !unattended, leave);
   }
 
-  serve(lease: Lease): void {
+  serve(lease: LineLease): void {
     this.until?.end();
     this.resolve(lease);
   }
@@ -71,20 +71,20 @@ export class Caller extends Link<Caller> {
   }
 
   /**
-   * Sends the caller away with a LockBusyError that says who is in the way; `retryIn` is after how many milliseconds a
-   * new try makes sense.
+   * Sends the caller away with a LockBusyError that says who is in the way. After `retryIn` milliseconds a new attempt
+   * makes sense.
    */
   refuse(why: LockBusyReason, inTheWay?: InTheWay, retryIn?: number): void {
     const { name, signal, wait, hurried } = this.request;
     const reason = why === 'held' && hurried === true ? 'closed' : why;
-    // Fake timers may have passed the wait in no time.
+    // Fake timers may have advanced by the wait in no time.
     const waited = Math.round(reason === 'timeout' ? Math.max(this.waited, wait) : this.waited);
     const { text, advice } = this.wordsFor(inTheWay);
-    // A caller who finds the lock busy for long because its own process is busy has to look for that there.
+    // When the process itself is busy, that is the place to look for the cause.
     const late = waited - wait;
     const lateness =
       late >= LATE
-        ? ` The event loop of this process was ${Math.round(late)} ms late, which is a part of it.`
+        ? ` The event loop of this process was ${Math.round(late)} ms late, which is part of that time.`
         : '';
     const what = {
       held: `The lock '${name}' is busy.${text}`,
@@ -97,7 +97,7 @@ export class Caller extends Link<Caller> {
       new LockBusyError(what, name, {
         reason,
         waited,
-        holder: holderOf(inTheWay?.who ?? ''),
+        holder: holderOf(inTheWay?.identity ?? ''),
         retryAfter: inTheWay?.left,
         retryIn,
         ...(reason === 'aborted' ? { cause: signal?.reason as unknown } : {}),
@@ -106,20 +106,22 @@ export class Caller extends Link<Caller> {
   }
 
   /** Who holds the lock and for how long, and what to do about it. */
-  private wordsFor({ who, left, acquiredAt }: InTheWay = { who: '', left: undefined }): {
+  private wordsFor({ identity, left, acquiredAt }: InTheWay = { identity: '', left: undefined }): {
     text: string;
     advice: string;
   } {
     const free =
-      left === undefined ? '' : `, free in at most ${Math.ceil(left)} ms more unless its holder renews it`;
+      left === undefined
+        ? ''
+        : ` and will be free in at most ${Math.ceil(left)} ms unless the holder renews it`;
     if (acquiredAt === undefined)
       return {
-        text: who === '' ? '' : ` It is held by ${who}${free}.`,
-        advice: 'Raise wait, or hold it for less time.',
+        text: identity === '' ? '' : ` It is held by ${identity}${free}.`,
+        advice: 'Raise wait, or hold the lock for less time.',
       };
     const since = Math.round(this.clock.now() - acquiredAt);
     return {
-      text: ` It is held by a lease that this process (${who}) took by acquire() ${since} ms ago${free}.`,
+      text: ` It is held by a lease that this process (${identity}) took with acquire() ${since} ms ago${free}.`,
       advice:
         'If this call was made under that lease, it waits for itself: enter the lease with lease.using(work), or ' +
         'pass { within: lease }. If not, raise wait, or release the lease sooner.',
@@ -139,19 +141,19 @@ export class Caller extends Link<Caller> {
   }
 }
 
-/** The first who wants `wanted`; with `onlyOnce` the first who asks once. */
+/** The first caller who wants `wanted`; with `onlyOnce`, the first of them who asks once. */
 export function firstFor(callers: Chain<Caller>, wanted: Terms, onlyOnce = false): Caller | undefined {
   for (let caller = callers.first; caller; caller = caller.after)
     if (sameUnits(caller.request.terms, wanted) && (!onlyOnce || caller.request.wait === 0)) return caller;
   return undefined;
 }
 
-/** Who may have an exclusive hold of these terms without asking the store: the first in line, if it wants the same. */
-export function heirOf({ first }: Chain<Caller>, held: Terms): Caller | undefined {
+/** Who may have an exclusive hold next without the store: the first caller in line, if it wants the same terms. */
+export function successorOf({ first }: Chain<Caller>, held: Terms): Caller | undefined {
   return first && exclusive(held) && sameUnits(first.request.terms, held) ? first : undefined;
 }
 
-/** The longest that anybody waits for `wanted`, in milliseconds. */
+/** The longest time for which any caller still waits for `wanted`, in milliseconds. */
 export function waitLeftFor(callers: Chain<Caller>, wanted: Terms): number {
   let most = 0;
   for (let caller = callers.first; caller; caller = caller.after)
@@ -160,8 +162,8 @@ export function waitLeftFor(callers: Chain<Caller>, wanted: Terms): number {
 }
 
 /** The parts of `host:pid label`. */
-export function holderOf(who: string): { host: string; pid: number; label?: string } | undefined {
-  const [, host, pid, label] = /^(.*?):(\d+)(?: ([^]*))?$/.exec(who) ?? [];
+export function holderOf(identity: string): { host: string; pid: number; label?: string } | undefined {
+  const [, host, pid, label] = /^(.*?):(\d+)(?: ([^]*))?$/.exec(identity) ?? [];
   if (host === undefined) return undefined;
   return { host, pid: Number(pid), ...(label ? { label } : {}) };
 }

@@ -1,6 +1,6 @@
 /** For how long locks are held in this process, by label. */
 
-// Of so many last holds the median is taken; so many labels are told apart.
+// The median is that of the last KEPT holds; at most MOST_LABELS labels are told apart.
 const KEPT = 64;
 const MOST_LABELS = 256;
 
@@ -31,36 +31,36 @@ class Ring {
 }
 
 /**
- * For how long the callers of this process hold locks, all of them and by label: what somebody who was refused can
- * expect. Filled by every release, so it does next to nothing there, and is read only when somebody is refused.
+ * For how long the callers of this process hold locks, in all and by label, so that a refused caller knows what to expect.
+ * Every release adds to it, so adding is cheap; it is read only when a caller is refused.
  */
 export class HoldTimes {
   private readonly all = new Ring();
   private readonly byLabel = new Map<string, Ring>();
-  private lastWho = '';
+  private lastIdentity = '';
   private last: Ring | undefined;
 
   /** `who` is `host:pid label`. */
-  add(who: string, ms: number): void {
+  add(identity: string, ms: number): void {
     this.all.add(ms);
-    if (who !== this.lastWho) {
-      this.lastWho = who;
-      const label = labelOf(who);
+    if (identity !== this.lastIdentity) {
+      this.lastIdentity = identity;
+      const label = labelOf(identity);
       this.last = label === '' ? undefined : (this.byLabel.get(label) ?? this.ringFor(label));
     }
     this.last?.add(ms);
   }
 
-  /** The median of the last holds with the label of the first of them who has one that is known here; else of all. */
-  typical(...who: readonly string[]): number | undefined {
-    for (const each of who) {
+  /** The median of the last holds with the first of these labels that is known here; the median of all if none is. */
+  typical(...identities: readonly string[]): number | undefined {
+    for (const each of identities) {
       const median = this.byLabel.get(labelOf(each))?.median;
       if (median !== undefined) return median;
     }
     return this.all.median;
   }
 
-  /** With the room of the label that came first when there are too many. */
+  /** A ring for a new label; when there are too many labels, it reuses the ring of the oldest one. */
   private ringFor(label: string): Ring {
     let ring: Ring | undefined;
     if (this.byLabel.size >= MOST_LABELS)
@@ -75,7 +75,7 @@ export class HoldTimes {
 }
 
 /** The label of `host:pid label`; '' for none. */
-function labelOf(who: string): string {
-  const space = who.indexOf(' ');
-  return space < 0 ? '' : who.slice(space + 1);
+function labelOf(identity: string): string {
+  const space = identity.indexOf(' ');
+  return space < 0 ? '' : identity.slice(space + 1);
 }

@@ -1,4 +1,4 @@
-/** What the store granted to this process: how long it is proven, its fences, and its renewal. */
+/** What the store granted to this process: for how long it is proven, its fences, and its renewal. */
 import { Link } from '../base/chain.js';
 import { type LockLostReason, LockStoreError } from '../base/errors.js';
 import type { Renewable } from '../base/renewal-scheduler.js';
@@ -10,7 +10,7 @@ import type { LineSetup } from './line-setup.js';
 import type { PendingRelease } from './pending-releases.js';
 import type { Terms } from './request.js';
 
-/** Whom a hold tells that it is over, other than by a release: the line of its name. */
+/** Who is told that a hold has ended, and not by a release: the line of its name. */
 export interface HoldOwner {
   lost(hold: Hold, reason: LockLostReason): void;
 }
@@ -20,19 +20,21 @@ export class Hold extends Link<Renewable> implements Renewable {
   renewalSlot = 0;
   /** Local time until which the hold is proven. */
   deadline: number;
-  /** Others wait at the store. */
+  /** Whether other attempts wait at the store. */
   contended: boolean;
   lossReason: LockLostReason | undefined;
-  /** Why an operator took it away, when that is its loss; '' when the text is not known. */
+  /** The operator's reason, if it was revoked; '' when the text is not known. */
   revokeReason: string | undefined;
-  /** The name carries a mark that its work was done (run once). */
+  /** Whether the name is marked: its work was done (run once). */
   readonly workDone: boolean;
   readonly id: string;
   readonly name: string;
-  /** How it was given back. */
-  departure: PendingRelease | undefined;
+  /** How many replicas had the grant. Declared only: without `durability` a hold has no room for it. */
+  declare readonly replicas?: number;
+  /** The release that gave it back. */
+  pendingRelease: PendingRelease | undefined;
   terms: Terms;
-  /** Whether the lease that it serves is renewed by itself, and when that lease ends whatever is renewed, and why then. */
+  /** Whether the lease that it serves renews itself; when that lease ends in spite of renewals, and for what reason. */
   renews = true;
   endsAt = Infinity;
   endReason: LockLostReason = 'expired';
@@ -42,26 +44,27 @@ export class Hold extends Link<Renewable> implements Renewable {
   private last: number;
   private doubt: number;
   /**
-   * What is under way about its renewal. One renewal is in flight at a time, and whoever renews meanwhile shares its
-   * outcome; `again` is set when another one has to follow, and says whether that one prolongs the hold. A grant that
-   * was pushed is for the claim window only: it is unconfirmed until a first renewal is sent.
+   * The state of its renewal. One renewal is in flight at a time, and calls in the meantime share its outcome. `again` is
+   * set when another renewal has to follow, and says whether that one prolongs the hold. A pushed grant lasts for the
+   * claim window only: it is unconfirmed until a first renewal is sent.
    */
   private renewal:
     'unconfirmed' | 'idle' | { readonly outcome: Promise<'renewed' | 'lost'>; again: boolean | undefined };
   /** How many renewals in a row had an unknown outcome. */
   private failures = 0;
-  private heardReason: string | undefined; // that of a notice; anybody may publish
+  private heardReason: string | undefined; // from a notice, which anybody may publish
 
   constructor(
     private readonly setup: LineSetup,
     /** `doubt` is the server time until which an acquire without an answer may still be read; 0 for none. */
     attempt: { readonly id: string; readonly name: string; readonly terms: Terms; readonly doubt: number },
-    /** What the store said: the fences that may be used, whether others wait, whether the work was done before. */
+    /** What the store said: the fences that may be used, whether others wait, and whether the work was done before. */
     grant: {
       readonly first: number;
       readonly last: number;
       readonly waiting: boolean;
       readonly done: boolean;
+      readonly replicas?: number;
     },
     /** Local time until which the grant may be believed. */
     deadline: number,
@@ -72,16 +75,17 @@ export class Hold extends Link<Renewable> implements Renewable {
     super();
     ({ id: this.id, name: this.name, terms: this.terms, doubt: this.doubt } = attempt);
     ({ first: this.first, last: this.last, waiting: this.contended, done: this.workDone } = grant);
+    if (grant.replicas !== undefined) this.replicas = grant.replicas;
     this.deadline = deadline;
     this.renewal = claimed ? 'unconfirmed' : 'idle';
   }
 
-  /** Whether it may be handed on inside the process: there is a fence and enough time for another caller. */
+  /** Whether it has a fence and enough time left for another caller of this process. */
   suffices(now: number): boolean {
     return this.used < this.last && this.deadline - now >= Math.min(1_000, this.terms.ttl / 3);
   }
 
-  /** Whether the store may still free it only by our release or its deadline. */
+  /** Whether it has not ended, and its deadline has not passed. */
   liveAt(now: number): boolean {
     return !this.over && this.deadline > now;
   }
@@ -91,40 +95,40 @@ export class Hold extends Link<Renewable> implements Renewable {
   }
 
   /**
-   * From now on the hold is for a lease of `ttl`, which ends at `endsAt` whatever is renewed; `handedOn` when another
-   * caller of this process had the hold before, or its own lease did.
+   * From now on the hold serves a lease of `ttl`, which ends at `endsAt` in spite of renewals. `handedOff` is true when the
+   * hold served a lease before, that of another caller or its own.
    */
-  serve(ttl: number, renews: boolean, endsAt: number, endReason: LockLostReason, handedOn: boolean): void {
+  serve(ttl: number, renews: boolean, endsAt: number, endReason: LockLostReason, handedOff: boolean): void {
     const longer = ttl > this.terms.ttl;
-    const rescheduled = !handedOn || longer || !renews || !this.renews || endsAt !== this.endsAt;
+    const rescheduled = !handedOff || longer || !renews || !this.renews || endsAt !== this.endsAt;
     if (ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl };
     this.renews = renews;
     this.endsAt = endsAt;
     this.endReason = endReason;
     if (rescheduled && this.renewal !== 'unconfirmed') this.scheduleNext();
-    if (handedOn && (longer || (!renews && this.deadline < endsAt))) this.confirm();
+    if (handedOff && (longer || (!renews && this.deadline < endsAt))) this.confirm();
   }
 
   /**
-   * Asks the store about the hold in the background, and prolongs it unless that is not wanted. A renewal in flight may
-   * have been read before whatever is the reason to ask now, so another one follows it.
+   * Asks the store about the hold in the background, and prolongs it if `prolongs`. The server may have read a renewal in
+   * flight before the present reason to ask came up, so another renewal follows it.
    */
   confirm(prolongs = true): void {
     if (typeof this.renewal === 'object') this.renewal.again ||= prolongs;
     else if (!this.over) this.send(prolongs ? this.terms.ttl : this.left).catch(() => undefined);
   }
 
-  /** An acquire for `ttl` (which need not be that of the caller now) found us holding; others may still be read. */
+  /** The answer to an acquire confirms the hold for `ttl`, the ttl of that acquire; the server may still read other copies. */
   confirmed(answer: { sentAt: number; last: number }, ttl: number, doubt: number): void {
     this.doubt = doubt;
-    if (this.liveAt(this.setup.clock.now())) this.prove(answer, ttl); // what is over stays over
+    if (this.liveAt(this.setup.clock.now())) this.prove(answer, ttl); // a hold that has ended never comes back
   }
 
   notice(notice: LockNotice): void {
     if (notice.kind === 'contended') this.contended = true;
     if (notice.kind !== 'revoked') return;
     this.heardReason = notice.reason;
-    // Anybody may publish: only the store's answer counts, and what is not renewed is not prolonged by the question.
+    // Anybody may publish, so only the store's answer counts. A lease that does not renew itself is not prolonged by it.
     this.confirm(this.renews);
   }
 
@@ -141,7 +145,7 @@ export class Hold extends Link<Renewable> implements Renewable {
   async renewNow(ttl = this.terms.ttl): Promise<'renewed' | 'lost'> {
     if (ttl !== this.terms.ttl) {
       this.terms = { ...this.terms, ttl };
-      // What is in flight was sent with the ttl of before.
+      // A renewal in flight was sent with the old ttl.
       if (typeof this.renewal === 'object') await this.renewal.outcome.catch(() => undefined);
     }
     return this.send(ttl);
@@ -158,26 +162,26 @@ export class Hold extends Link<Renewable> implements Renewable {
     });
   }
 
-  /** Gives it back. The rest of the fence block goes with it. */
+  /** Gives it back to the store, with the rest of its fence block. */
   release(keep = 0, done = 0, now = this.setup.clock.now()): Promise<'released' | 'expired'> {
     const { id, name, used, doubt, terms } = this;
     const end = Math.max(this.deadline, now + terms.ttl) + terms.guard + CLAIM_WINDOW / 1_000;
-    this.departure = { name, id, used, keep, done, ttl: terms.ttl, end, doubt, at: now };
-    const answer = this.setup.pendingReleases.send(this.departure);
+    this.pendingRelease = { name, id, used, keep, done, ttl: terms.ttl, end, doubt, at: now };
+    const answer = this.setup.pendingReleases.send(this.pendingRelease);
     this.finish();
     return answer;
   }
 
-  /** For how many more milliseconds it is proven. */
+  /** For how many more milliseconds it is proven, but at least 1. */
   private get left(): number {
     return Math.max(1, this.deadline - this.setup.clock.now());
   }
 
-  /** Asks a store that may not know it; what is not renewed by itself is not prolonged. Rejects as `renewNow`. */
+  /** Asks a server that may not know the hold; a lease that does not renew itself is not prolonged. Rejects as `renewNow`. */
   ask(): Promise<'renewed' | 'lost'> {
     const send = (): Promise<'renewed' | 'lost'> =>
       this.over ? Promise.resolve('lost') : this.send(this.renews ? this.terms.ttl : this.left);
-    // What is in flight may have been read by the server of before.
+    // The server before may have read a renewal that is in flight.
     return typeof this.renewal === 'object' ? this.renewal.outcome.then(send, send) : send();
   }
 
@@ -196,10 +200,10 @@ export class Hold extends Link<Renewable> implements Renewable {
 
   private async sendRenewal(ttl: number): Promise<'renewed' | 'lost'> {
     try {
-      this.schedule(Infinity); // the deadline may pass before the answer comes
+      this.schedule(Infinity); // looks again at the deadline, which may pass before the answer comes
       const answer = await this.askToRenew(ttl);
-      if (this.over) return this.lossReason ? 'lost' : 'renewed'; // released meanwhile: no news for anybody
-      const live = this.liveAt(this.setup.clock.now()); // what is over stays over, whatever comes after the deadline
+      if (this.over) return this.lossReason ? 'lost' : 'renewed'; // a hold that was released was not lost
+      const live = this.liveAt(this.setup.clock.now()); // after the deadline no answer brings a hold back
       if (answer.outcome === 'renewed' && live) {
         this.failures = 0;
         this.heardReason = undefined;
@@ -213,7 +217,7 @@ export class Hold extends Link<Renewable> implements Renewable {
       return 'lost';
     } catch (error) {
       this.failures += 1;
-      // Unknown is neither a loss nor a success: only the clock decides. Until then it is tried again.
+      // Unknown is neither a loss nor a success: it is tried again until the deadline decides.
       if (!this.over) this.schedule(Math.min((ttl / 30) * this.failures, ttl / 6, 1_000));
       throw error;
     }
@@ -230,8 +234,8 @@ export class Hold extends Link<Renewable> implements Renewable {
     const answer = await store
       .execute(name, { kind: 'renew', id, ...times, used, notAfter }, timeout)
       .catch(lostIfForeign);
-    // Too late is unknown, not lost: the server has changed nothing.
-    if (answer.outcome === 'late') throw new LockStoreError('The renewal was read too late.', name);
+    // A renewal that was read too late changed nothing, so the outcome is unknown and nothing is lost.
+    if (answer.outcome === 'late') throw new LockStoreError('The server read the renewal too late.', name);
     return answer;
   }
 
@@ -240,7 +244,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     this.last = Math.max(this.last, last);
   }
 
-  /** Renewed when a third of the ttl is over; what is not renewed is looked at when it ends. */
+  /** Renews when a third of the ttl is over; without renewal, looks again at the deadline. */
   private scheduleNext(): void {
     const now = this.setup.clock.now();
     this.schedule(this.deadline - now - (this.renews ? (this.terms.ttl * 2) / 3 : 0), now);
@@ -252,8 +256,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   }
 
   /**
-   * The store does not know the hold any more, or says why it was revoked. A store that has forgotten a revocation by
-   * force leaves the reason of the notice, if that was heard.
+   * The store no longer knows the hold, or says why it was revoked. If it has forgotten a revocation by force, the reason of
+   * the notice counts, if one was heard.
    */
   private loseAtStore(revokeReason: string | undefined, live: boolean): void {
     this.revokeReason = revokeReason ?? this.heardReason;
@@ -273,7 +277,7 @@ export class Hold extends Link<Renewable> implements Renewable {
   }
 }
 
-/** Where a value of somebody else is, nothing of ours is left. */
+/** When the key holds somebody else's value, our hold is gone. */
 function lostIfForeign(error: LockStoreError): { readonly outcome: 'lost' } {
   if (error.foreign) return { outcome: 'lost' };
   throw error;

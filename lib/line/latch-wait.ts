@@ -1,4 +1,4 @@
-/** How a caller waits for a latch to open. Latches have no lines: each caller asks the store for itself. */
+/** How a caller waits for a latch to open. Latches have no lines: each caller asks the store by itself. */
 import type { CancelTimer } from '../base/clock.js';
 import { LockBusyError, type LockError, type LockStoreError, LockUsageError } from '../base/errors.js';
 import type { LatchAnswer } from '../store/latch-machine.js';
@@ -11,7 +11,7 @@ import { Wait } from './wait.js';
 const SIGN_OF_LIFE_EVERY = 5_000;
 const UNHEARD_POLL = 100;
 
-/** Waits for a latch to open: hears the notice, and asks now and then, so that a lost one costs only time. */
+/** Waits for a latch to open: listens for the notice, and also asks now and then, so that a lost notice only costs time. */
 export class LatchWait {
   readonly id: string;
   readonly opened: Promise<void>;
@@ -60,7 +60,7 @@ export class LatchWait {
     if (notice.kind === 'opened') this.wake();
   }
 
-  /** A connection is back, or notices can be heard now: asks again. */
+  /** Asks again, since a connection is back, or notices can be heard now. */
   wake(): void {
     if (this.asking) this.askAgain = true;
     else void this.ask();
@@ -131,7 +131,7 @@ export class LatchWait {
   }
 }
 
-/** What is said to whoever means a round of a latch that is not the current one. */
+/** The error for a call that means a round which is not the current one. */
 export function otherRound(
   name: string,
   round: string,

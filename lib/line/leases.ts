@@ -1,34 +1,34 @@
-/** What this process holds of one name, who works under it, and how long it may go on inside the process. */
+/** What this process holds of one name, who works under it, and for how long it may be handed off inside the process. */
 import type { Clock } from '../base/clock.js';
 import type { InTheWay } from './caller.js';
 import type { Hold } from './hold.js';
-import type { Lease } from './lease.js';
+import type { LineLease } from './line-lease.js';
 import { exclusive, type Terms } from './request.js';
 
-// Processes that wait have their turn after so many milliseconds, or so many hand-offs, in order of arrival.
+// When other processes wait, they get the lock after so many milliseconds or so many hand-offs, in order of arrival.
 const LONGEST_WHILE_CONTENDED = 10;
 const MOST_HAND_OFFS = 64;
 // The event loop turns at least this often while the lock goes from caller to caller.
 const BREATH = 1;
-// What names without a lease share; nothing is added to it.
-const NONE: Lease[] = [];
+// Names without a lease share this list, to which nothing is ever added.
+const NONE: LineLease[] = [];
 
 /**
- * The leases of one name in this process. An exclusive hold goes from caller to caller without the store (a hand-off),
- * until other processes have waited for long enough.
+ * The leases of one name in this process. An exclusive hold is handed off from caller to caller without the store, until
+ * other processes have waited for long enough.
  */
 export class Leases {
-  /** A hold between two callers: nobody has it until the event loop has turned. */
+  /** A hold between two callers: no caller has it until the event loop has turned. */
   passing: Hold | undefined;
-  // Few, and new ones with every grant: see Chain for why this is no Map.
-  private leases: Lease[] = NONE;
+  // There are few of them, and every grant makes a new one: see Chain for why this is no Map.
+  private leases: LineLease[] = NONE;
   private contendedSince: number | undefined;
   private handOffs = 0;
   private breathedAt = -Infinity;
 
   constructor(private readonly clock: Clock) {}
 
-  get all(): readonly Lease[] {
+  get all(): readonly LineLease[] {
     return this.leases;
   }
 
@@ -37,7 +37,7 @@ export class Leases {
     return this.leases.length === 0 && this.passing === undefined;
   }
 
-  get(hold: Hold): Lease | undefined {
+  get(hold: Hold): LineLease | undefined {
     return this.leases[this.placeOf(hold)];
   }
 
@@ -46,8 +46,8 @@ export class Leases {
     return this.leases.find(({ hold }) => hold.id === id)?.hold;
   }
 
-  /** In place of whoever worked under the same hold. */
-  set(lease: Lease): void {
+  /** Takes the place of the lease that had the same hold. */
+  set(lease: LineLease): void {
     const place = this.placeOf(lease.hold);
     if (place >= 0) this.leases[place] = lease;
     else if (this.leases.length > 0) this.leases.push(lease);
@@ -67,8 +67,8 @@ export class Leases {
     for (const { hold } of this.leases) if (exclusive(hold.terms)) hold.confirm();
   }
 
-  /** Whether a hold that excludes all others will go from caller to caller here. */
-  handsOnAt(now: number): boolean {
+  /** Whether an exclusive hold will be handed off to the next caller here. */
+  willHandOffAt(now: number): boolean {
     if (this.passing) return true;
     return this.leases.some(({ hold }) => exclusive(hold.terms) && hold.liveAt(now));
   }
@@ -77,28 +77,28 @@ export class Leases {
   holderAt(now: number): InTheWay | undefined {
     const lease = this.leases.find(({ hold }) => hold.liveAt(now));
     if (!lease) return undefined;
-    const { who, by, since, remaining } = lease;
-    return { who, left: remaining, acquiredAt: by === 'acquire' ? since : undefined };
+    const { identity, by, since, remaining } = lease;
+    return { identity, left: remaining, acquiredAt: by === 'acquire' ? since : undefined };
   }
 
-  /** The capacity in use here, when it is another. */
+  /** The capacity that is in use here, if it differs. */
   otherThan(capacity: number, now: number): number | undefined {
     const inUse = this.leases.find(({ hold }) => hold.liveAt(now))?.hold.terms.capacity;
     return inUse === capacity ? undefined : inUse;
   }
 
-  /** Whether one of them excludes `wanted` now. */
+  /** Whether one of the leases excludes `wanted` now. */
   excludes(wanted: Terms, now: number): boolean {
     return this.leases.some(({ hold }) => (exclusive(hold.terms) || exclusive(wanted)) && hold.liveAt(now));
   }
 
-  /** The store granted the lock: the hand-offs that are allowed are counted anew. */
+  /** The store granted the lock: hand-offs are counted anew. */
   beginHandOffs(): void {
     this.contendedSince = undefined;
     this.handOffs = 0;
   }
 
-  /** Whether a hold may go on here: it is proven for long enough, has a fence left, and other processes need not wait. */
+  /** Whether a hold may be handed off here: proven for long enough, with a fence left, and not contended for too long. */
   mayGoOn(hold: Hold, now: number): boolean {
     if (hold.lossReason || !hold.suffices(now)) return false;
     if (!hold.contended) return true;
@@ -106,13 +106,13 @@ export class Leases {
     return now - this.contendedSince < LONGEST_WHILE_CONTENDED && this.handOffs < MOST_HAND_OFFS;
   }
 
-  /** Counts a hand-off. False when the event loop has to turn first: then `breathe`, and look again. */
-  handOff(now: number): boolean {
+  /** Counts a hand-off. Returns false when the event loop has to turn first: then call `breathe`. */
+  countHandOff(now: number): boolean {
     this.handOffs += 1;
     return now - this.breathedAt < BREATH;
   }
 
-  /** Keeps the hold in passing, and calls `next` once the event loop has turned. */
+  /** Keeps the hold between two callers, and calls `next` once the event loop has turned. */
   breathe(hold: Hold, next: () => void): void {
     this.delete(hold);
     this.passing = hold;

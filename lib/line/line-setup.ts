@@ -12,8 +12,8 @@ export interface LineSetup {
   readonly scheduler: RenewalScheduler;
   readonly pendingReleases: PendingReleases;
   readonly waiting: Waiting;
-  /** For how long locks were held lately. */
+  /** For how long this process held locks lately. */
   readonly holdTimes: HoldTimes;
-  /** At least 0, less than 1: polls and renewals are spread by it. */
+  /** At least 0 and less than 1; spreads polls and renewals. */
   readonly random: () => number;
 }

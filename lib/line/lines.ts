@@ -1,4 +1,4 @@
-/** All waiting and holding of this process at one store: the lines of all names, and the waits for latches. */
+/** Everything that this process holds or waits for at one store: the lines of all names, and the waits for latches. */
 import type { Clock } from '../base/clock.js';
 import type { Explanation, LockLostReason } from '../base/errors.js';
 import { RenewalScheduler } from '../base/renewal-scheduler.js';
@@ -10,7 +10,7 @@ import { Caller } from './caller.js';
 import type { Hold } from './hold.js';
 import { HoldTimes } from './hold-times.js';
 import { LatchWait } from './latch-wait.js';
-import type { Lease } from './lease.js';
+import type { LineLease } from './line-lease.js';
 import type { LineSetup } from './line-setup.js';
 import { Line } from './line.js';
 import { settleAtOther, SweptReleases } from './other-server.js';
@@ -18,19 +18,19 @@ import { PendingReleases } from './pending-releases.js';
 import type { Request } from './request.js';
 import { Waiting } from './wait.js';
 
-// How many lines of idle names are kept beside those in use.
+// How many lines of idle names are kept in addition to those in use.
 const KEPT_IDLE = 256;
 
-/** All waiting and holding of this process at one store: a line for each name in use. */
+/** Everything that this process holds or waits for at one store: a line for each name in use. */
 export class Lines {
   readonly setup: LineSetup;
-  /** Notices that named nothing alive of this session; anybody may publish, so they change nothing. */
+  /** How many notices named nothing alive of this session. Anybody may publish, so they change nothing. */
   ignoredNotices = 0;
   private readonly lines = new Map<string, Line>();
-  /** How many of them have something to do. */
+  /** How many lines have something to do. */
   private busy = 0;
   private readonly latchWaits = new Map<string, LatchWait>();
-  /** The last releases of lines that are kept no more. */
+  /** The last releases of lines that are no longer kept. */
   private readonly sweptReleases = new SweptReleases();
   private hurried = false;
   private closing = false;
@@ -40,9 +40,9 @@ export class Lines {
     private readonly store: LockStore,
     private readonly clock: Clock,
     random: () => number = Math.random,
-    /** Told of every lease that was lost, at the moment in which that is found out. */
-    private readonly onLost: (lease: Lease, reason: LockLostReason) => void = () => undefined,
-    /** Told in one sentence what came of the leases when another server took the place of ours. */
+    /** Called for every lost lease, as soon as the loss is noticed. */
+    private readonly onLost: (lease: LineLease, reason: LockLostReason) => void = () => undefined,
+    /** Called with one sentence about what became of the leases when another server took the place of ours. */
     private readonly onMoved: (message: string) => void = () => undefined,
   ) {
     this.setup = {
@@ -62,9 +62,9 @@ export class Lines {
     });
   }
 
-  /** Waits in line for what `leaseOn` makes of the grant; rejects with LockBusyError, LockStoreError or LockUsageError. */
-  acquire<L>(request: Request, leaseOn: (lease: Lease) => L, explained?: Explanation): Promise<L> {
-    // No promise of ours stands between the grant and whoever waits for it: each costs about as much as a hand-off.
+  /** Waits in line; resolves with what `leaseOn` makes of the grant. Rejects with LockBusyError, LockStoreError or LockUsageError. */
+  acquire<L>(request: Request, leaseOn: (lease: LineLease) => L, explained?: Explanation): Promise<L> {
+    // There is no other promise between the grant and the caller: each costs about as much as a hand-off.
     return new Promise((resolve, reject) => {
       const refuse = explained ? (error: Error): void => reject(explained(error)) : reject;
       const asked = this.hurried && request.leavesAtShutdown ? askingOnce(request) : request;
@@ -84,7 +84,7 @@ export class Lines {
     line.admit(caller);
   }
 
-  /** Whether somebody awaits a lock, or that a latch opens. */
+  /** Whether somebody waits for a lock or for a latch. */
   get awaited(): boolean {
     if (this.latchWaits.size > 0) return true;
     for (const line of this.lines.values()) if (line.waitedFor) return true;
@@ -102,17 +102,17 @@ export class Lines {
     return this.busy > 0;
   }
 
-  /** Grants go on; resolves when nobody holds or waits, or after `grace` ms. */
+  /** Resolves when nobody holds or waits, or after `grace` ms; grants go on meanwhile. */
   async drain(grace: number): Promise<void> {
     const end = this.clock.now() + grace;
     while (this.busy > 0 && this.clock.now() < end) {
       await this.drained(end - this.clock.now());
-      // Work that takes one lock after another comes back before the event loop turns.
+      // Work that takes one lock after another asks for the next one before the event loop turns.
       await new Promise<void>((turned) => this.clock.breathe(turned));
     }
   }
 
-  /** No new grants; who waits is sent away; who works keeps its lease for `grace` ms; then all is released. */
+  /** Grants nothing more; refuses waiting callers; lets work keep its leases for `grace` ms; then releases everything. */
   async close(grace: number): Promise<void> {
     if (this.closing) return;
     this.closing = true;
@@ -143,7 +143,7 @@ export class Lines {
     line.idle = true;
     this.busy -= 1;
     if (this.busy === 0 && this.onDrained.size > 0) this.tellDrained();
-    // A name that is used again soon finds its line; what is idle beside that is little.
+    // A name that is used again soon finds its line, and only a few idle lines are kept.
     if (this.lines.size <= 2 * this.busy + KEPT_IDLE) return;
     for (const each of [...this.lines.values()]) {
       if (!each.idle) continue;
@@ -152,7 +152,7 @@ export class Lines {
     }
   };
 
-  /** Another server answers: it is asked for all leases, and told again what was given back lately. */
+  /** Another server answers: asks it about all leases, and sends it recent releases again. */
   private async settleAtOther(what: string, concerns: Concerns = everyName): Promise<void> {
     const holds: Hold[] = [];
     const releases = this.sweptReleases.all();
@@ -186,7 +186,7 @@ export class Lines {
     if (latchWait) return latchWait.notice(notice);
     this.ignoredNotices += 1;
     if (notice.kind !== 'granted') return;
-    // A grant for an attempt that nobody waits for any more is given back; for a forged one this is nothing.
+    // A grant for an attempt that nobody needs any more is given back; for a forged one this changes nothing.
     const ttl = Math.min(notice.span, CLAIM_WINDOW) / 1_000;
     const end = this.clock.now() + ttl;
     void this.setup.pendingReleases.send({
@@ -215,7 +215,7 @@ export class Lines {
 
 const everyName = (): boolean => true;
 
-/** The same request of a caller that does not wait. */
+/** The same request, but asking once. */
 function askingOnce(request: Request): Request {
   return { ...request, hurried: true, wait: 0, terms: { ...request.terms, once: true } };
 }

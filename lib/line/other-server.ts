@@ -4,20 +4,20 @@ import type { Hold } from './hold.js';
 import type { LineSetup } from './line-setup.js';
 import type { PendingRelease } from './pending-releases.js';
 
-// So many renewals are on their way at a time: what is asked of a new server must be answered within its deadline.
+// How many renewals are on their way at a time: the new server has to answer each within its timeout.
 const RENEWALS = 1_024;
-// So many names are looked at, at a time.
+// How many names are read at a time.
 const READINGS = 64;
-// Releases of names that are not in use any more.
+// How many releases of names that are no longer in use are remembered.
 const MOST_SWEPT = 4_096;
 
 /**
  * A server took the place of the one that granted our leases: a replica that was promoted, or a process that started
- * again. It may lack the last writes. So it is asked for every lease now, those with the least time left first, rather
- * than a third of the ttl later: meanwhile others may be granted what it does not know. And what only the server of
- * before has read is released again, or names would stay taken by nobody until those leases end.
+ * again. It may lack the last writes. So it is asked about every lease at once, those with the least time left first: a
+ * third of the ttl later it might already have granted to others what it does not know. Releases that only the old server
+ * has read are sent again; otherwise those names would stay taken until the leases end.
  *
- * Resolves with what came of the leases.
+ * Resolves with a sentence about what became of the leases.
  */
 export async function settleAtOther(
   setup: LineSetup,
@@ -30,54 +30,54 @@ export async function settleAtOther(
   const outcomes = { renewed: 0, lost: 0, unknown: 0 };
   const ask = (hold: Hold): Promise<unknown> =>
     hold.ask().then(
-      (outcome) => (outcomes[hold.departure ? 'renewed' : outcome] += 1), // released meanwhile: it was not lost
+      (outcome) => (outcomes[hold.pendingRelease ? 'renewed' : outcome] += 1), // a hold that was released was not lost
       () => (outcomes.unknown += 1),
     );
   const asked = inParts(live, RENEWALS, ask);
-  const recent = releases.filter(({ end }) => end > now); // other leases are over anyway
-  for (const departure of recent) giveAgain(setup, departure, now);
-  void inParts(recent, READINGS, ({ name }) => releaseGhosts(setup, name, isAlive));
+  const recent = releases.filter(({ end }) => end > now); // the leases of older ones have ended anyway
+  for (const release of recent) releaseAgain(setup, release, now);
+  void inParts(recent, READINGS, ({ name }) => releaseOrphans(setup, name, isAlive));
   await asked;
   const { renewed, lost, unknown } = outcomes;
   const open = unknown > 0 ? `, and ${unknown} could not be asked yet` : '';
   return `of ${live.length} leases of this process, it kept ${renewed} and lost ${lost}${open}.`;
 }
 
-/** Sends a release again, as it was: what is to be kept ends when it would have ended. */
-function giveAgain({ pendingReleases }: LineSetup, departure: PendingRelease, now: number): void {
-  const ago = now - (departure.at ?? now);
-  const [keep, done] = [Math.max(0, departure.keep - ago), Math.max(0, departure.done - ago)];
-  void pendingReleases.send({ ...departure, keep, done, doubt: 0 });
+/** Sends a release again; what it keeps (minimum hold, done mark) ends at the same time as before. */
+function releaseAgain({ pendingReleases }: LineSetup, release: PendingRelease, now: number): void {
+  const ago = now - (release.at ?? now);
+  const [keep, done] = [Math.max(0, release.keep - ago), Math.max(0, release.done - ago)];
+  void pendingReleases.send({ ...release, keep, done, doubt: 0 });
 }
 
 /**
- * Releases what the server has of this session although nothing here knows it: an attempt that ended while only the
- * server of before was asked. It need not be the last one: a busy name may have changed hands often since.
+ * Releases holds and queue places of this session that nothing here knows any more: of attempts that ended while only the
+ * old server was told. It need not be the last attempt, since a busy name may have changed hands often.
  */
-async function releaseGhosts(
+async function releaseOrphans(
   { store, pendingReleases, clock }: LineSetup,
   name: string,
   isAlive: (name: string, id: string) => boolean,
 ): Promise<void> {
   const reading = await store.read(name, commandTimeout(Infinity)).catch(() => undefined);
-  if (!reading) return; // what it has ends by itself
+  if (!reading) return; // they end by themselves
   const { state, now } = reading;
   const ours = (id: string): boolean => id.startsWith(`${store.session}.`) && !isAlive(name, id);
-  const ghosts = [
+  const orphans = [
     // All of its fences may have been used.
     ...state.holders
       .filter(({ kept }) => !kept)
       .map(({ id, deadline, last }) => ({ id, until: deadline, used: last })),
     ...state.queue.map(({ id, until }) => ({ id, until, used: 0 })),
   ];
-  for (const { id, until, used } of ghosts.filter((each) => ours(each.id))) {
+  for (const { id, until, used } of orphans.filter((each) => ours(each.id))) {
     const left = Math.max(0, (until - now) / 1_000);
     const times = { ttl: left, end: clock.now() + left };
     void pendingReleases.send({ name, id, used, keep: 0, done: 0, ...times, doubt: 0 });
   }
 }
 
-/** Runs `task` for all items in their order, for so many at a time. */
+/** Runs `task` for all items in their order, `size` at a time. */
 async function inParts<T>(
   items: readonly T[],
   size: number,
@@ -87,14 +87,14 @@ async function inParts<T>(
     await Promise.all(items.slice(begin, begin + size).map(task));
 }
 
-/** The last releases of names that are not in use any more; of too many the oldest go. */
+/** The last releases of names that are no longer in use; when there are too many, the oldest are forgotten. */
 export class SweptReleases {
   private readonly releases: PendingRelease[] = [];
   private next = 0;
 
-  keep(departure: PendingRelease | undefined): void {
-    if (!departure) return;
-    this.releases[this.next] = departure;
+  keep(release: PendingRelease | undefined): void {
+    if (!release) return;
+    this.releases[this.next] = release;
     this.next = (this.next + 1) % MOST_SWEPT;
   }
 
@@ -102,8 +102,8 @@ export class SweptReleases {
   all(): Map<string, PendingRelease> {
     const latest = new Map<string, PendingRelease>();
     const { releases, next } = this;
-    for (const departure of [...releases.slice(next), ...releases.slice(0, next)])
-      latest.set(departure.name, departure);
+    for (const release of [...releases.slice(next), ...releases.slice(0, next)])
+      latest.set(release.name, release);
     return latest;
   }
 }

@@ -1,25 +1,25 @@
-/** The releases that are on their way to the store, and how long each is repeated. */
+/** The releases that are on their way to the store, and for how long each is repeated. */
 import type { Clock } from '../base/clock.js';
 import type { LockStoreError } from '../base/errors.js';
 import type { DowngradeOperation, ReleaseOperation } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
 import { commandTimeout } from '../store/server-clock.js';
 
-/** An id that is to be free at the store, whatever was sent for it before. */
+/** An id that the store has to give up, whatever was sent for it before. */
 export interface PendingRelease {
   readonly name: string;
   readonly id: string;
   /** The last fence used; 0 for none. */
   readonly used: number;
-  /** Milliseconds to keep the units (minimum hold), and to remember the work as done; 0 for not. */
+  /** For how many milliseconds the store keeps the units (minimum hold), and remembers the work as done; 0 for neither. */
   readonly keep: number;
   readonly done: number;
   readonly ttl: number;
   /** Local time at which the store has forgotten the id by itself. */
   readonly end: number;
-  /** Server time up to which an unanswered acquire of this id may still be read, as far as is known now; 0 for none. */
+  /** Server time until which an unanswered acquire of this id may still be read, as far as is known now; 0 for none. */
   readonly doubt: number;
-  /** Local time at which the hold was given back; what was never held has none. */
+  /** Local time at which the hold was given back; undefined if it was never held. */
   readonly at?: number;
 }
 
@@ -27,10 +27,10 @@ const RETRY = 50;
 const SLOWEST_RETRY = 500;
 
 /**
- * Releases that must arrive: each is repeated until it is answered, or until the lease has ended by itself; more
- * slowly what the server refuses (permissions come back), and not at all where a value of somebody else is.
- * An id whose acquire was not answered is released once more when the server's clock has passed the last
- * moment at which a late copy of that acquire could have an effect.
+ * Releases that must arrive: each is repeated until it is answered, or until the lease has ended by itself. A release that
+ * the server refuses is repeated more slowly, since permissions may come back; it is not repeated when the key holds
+ * somebody else's value. An id whose acquire was not answered is released once more, when the server's clock has passed
+ * the last moment at which a late copy of that acquire could have an effect.
  */
 export class PendingReleases {
   private open = 0;
@@ -50,15 +50,15 @@ export class PendingReleases {
     return new Promise((answered) => this.ask(release, operation, answered));
   }
 
-  /** Gives units back, again and again until it is answered or `over`; resolves at the first answer or failure. */
+  /** Gives units back, and repeats that until it is answered or the hold is over; resolves at the first answer or failure. */
   downgrade(
     name: string,
     operation: DowngradeOperation,
     ttl: number,
     hold: {
-      /** Whether there is nothing left to give back from. */
+      /** Whether the hold has ended. */
       over(): boolean;
-      /** The store does not know it; `revokeReason` when an operator took it away by force. */
+      /** The store does not know the hold; `revokeReason` is given when an operator took it away by force. */
       lost(revokeReason?: string): void;
     },
   ): Promise<void> {
@@ -74,7 +74,7 @@ export class PendingReleases {
           },
           ({ foreign, refused }: LockStoreError) => {
             if (foreign) hold.lost();
-            answered(); // unknown counts as given back; the server may keep it for longer, which harms nobody
+            answered(); // unknown counts as given back: if the server keeps the units for longer, that harms nobody
             if (refused) refusals += 1;
             if (!hold.over() && !this.closed) this.clock.after(pauseAfter(refusals), ask);
           },
@@ -84,7 +84,7 @@ export class PendingReleases {
     });
   }
 
-  /** Resolves when every release sent so far has its answer or its end. */
+  /** Resolves when every release sent so far was answered or given up. */
   settled(): Promise<void> {
     return new Promise((resolve) => {
       this.allOver = resolve;
@@ -92,7 +92,7 @@ export class PendingReleases {
     });
   }
 
-  /** The store is about to be closed: what it refuses from now on is not repeated. */
+  /** The store is about to be closed: nothing is repeated from now on. */
   close(): void {
     this.closed = true;
   }
@@ -110,18 +110,18 @@ export class PendingReleases {
       this.clock.after(ms, () => this.ask(release, operation, answered, true, refused));
     this.store.execute(name, operation, commandTimeout(ttl)).then(
       ({ outcome, now }) => {
-        // A repeat that finds nothing: the first one did it, and only its answer was lost.
+        // When a repeat finds nothing, the first copy did the work, and only its answer was lost.
         answered(outcome === 'released' || (outcome === 'gone' && repeat) ? 'released' : 'expired');
         const { doubt } = release;
         if (now > doubt || this.closed) return this.over();
         const left = end - this.clock.now();
         if (left <= 0) return this.over();
-        // Either clock may have jumped: the doubt is never worth more than the lease.
-        again(Math.min((doubt - now) / 1_000 + 2, left + 1)); // timers may be a millisecond early
+        // Either clock may have jumped, so it never waits for longer than the lease lasts.
+        again(Math.min((doubt - now) / 1_000 + 2, left + 1)); // timers may fire a millisecond early
       },
       ({ foreign, refused }: LockStoreError) => {
         if (foreign) answered('expired');
-        const futile = foreign && release.doubt === 0; // else an acquire may still be read when the value is gone
+        const futile = foreign && release.doubt === 0; // with doubt, an acquire may still be read once that value is gone
         if (futile || this.closed || this.clock.now() >= end) {
           answered('expired');
           return this.over();
@@ -138,7 +138,7 @@ export class PendingReleases {
   }
 }
 
-/** How long to wait before a command is sent again that was refused so many times, in milliseconds. */
+/** How many milliseconds to wait before a command is sent again that was refused `refusals` times. */
 function pauseAfter(refusals: number): number {
   return Math.min(RETRY * 2 ** Math.max(0, refusals - 1), SLOWEST_RETRY);
 }

@@ -1,15 +1,15 @@
 /**
- * Everything about waiting: until when, until which signal, and how the process stays alive meanwhile. Used by the
- * callers of a line, by waits for a latch, and by the entries of one lease that take turns.
+ * Everything about waiting: its deadline, its signal, and how the process stays alive meanwhile. Used by the callers of a
+ * line, by waits for a latch, and by entries that wait for another entry of the same lease.
  */
 import { Link } from '../base/chain.js';
 import type { Anchor, CancelTimer, Clock } from '../base/clock.js';
 import { Deadlines, type Deadline } from '../base/deadlines.js';
 
 /**
- * All waits of this process at one store. While somebody is awaited, the process stays alive: nothing else keeps it so
- * (the timers of holders do not, and in memory there is no socket), and it would end with exit code 0 and its work
- * undone.
+ * All waits of this process at one store. The process stays alive while somebody waits. Nothing else would keep it alive,
+ * since the timers of holders do not and the memory store has no socket; the process would end with exit code 0 before its
+ * work is done.
  */
 export class Waiting {
   readonly deadlines: Deadlines;
@@ -26,7 +26,7 @@ export class Waiting {
     this.deadlines = new Deadlines(clock);
   }
 
-  /** Somebody waits, if only for an answer: this costs no more than the counting. */
+  /** Somebody begins to wait, perhaps only for an answer; this only counts. */
   enter(): void {
     this.count += 1;
   }
@@ -38,7 +38,7 @@ export class Waiting {
     this.anchor?.unref();
   }
 
-  /** The event loop may run out of work before those who wait are served: keeps the process alive until they are. */
+  /** Keeps the process alive until all waits have ended; without it the event loop might run out of work. */
   keep(): void {
     if (this.anchored || this.count === 0) return;
     this.anchored = true;
@@ -73,8 +73,8 @@ export class Waiting {
 }
 
 /**
- * One wait: until its deadline or until its signal aborts, when `leave` is called. `end` must be called in any case.
- * {@link Waiting.keep} is called by whoever knows that the wait will last.
+ * One wait. It calls `leave` at its deadline or when its signal aborts. `end` must be called in any case. The caller who
+ * knows that the wait will last also calls {@link Waiting.keep}.
  */
 export class Wait extends Link<Deadline> implements Deadline {
   private abort: (() => void) | undefined;
@@ -82,10 +82,10 @@ export class Wait extends Link<Deadline> implements Deadline {
 
   constructor(
     private readonly waiting: Waiting,
-    /** Local time until which it waits; Infinity for ever. */
+    /** Local time until which it waits; Infinity means for ever. */
     readonly deadline: number,
     private readonly signal: AbortSignal | undefined,
-    /** Whether somebody awaits the outcome, for whom the process has to stay alive. */
+    /** Whether somebody awaits the outcome, so that the process has to stay alive. */
     private awaited: boolean,
     private readonly leave: (reason: 'timeout' | 'aborted') => void,
   ) {
@@ -111,13 +111,14 @@ export class Wait extends Link<Deadline> implements Deadline {
     this.awaited = false;
   }
 
-  /** A test that advances its fake timers by the wait means the wait to be over. */
+  /** When a test advances its fake timers by the wait, it expects the wait to be over. */
   private watchFaked(): void {
     const { clock } = this.waiting;
     const missed = (): void => {
       if (this.cancelFaked) this.missed();
     };
-    // A minute of fake time may pass within one tick: what ends in it has its effect first, a hand-off after a breath too.
+    // A minute of fake time may pass within one tick. Whatever ends in it takes effect first, even a hand-off that waits
+    // for a turn of the event loop.
     const fired = (): void => clock.breathe(() => clock.breathe(missed));
     this.cancelFaked = clock.afterFaked(this.deadline - clock.now(), fired);
   }

@@ -9,7 +9,7 @@ import {
   enter,
   type EntryPlan,
   type NamedLease,
-  type LockContext,
+  type LockSetup,
   UnprotectedLease,
 } from './lease-handle.js';
 import type { Lease } from './lease.js';
@@ -17,16 +17,17 @@ import type { AcquireOptions, UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
 
 /**
- * Several locks at once, all or none. All are asked for together first, which takes one round trip when they are
- * free; otherwise one after another in one order everywhere, so that two callers can never wait for each other.
+ * Several locks at once, all or none. First it asks for all of them together, which takes one round trip when they are
+ * free. Otherwise it takes them one after another, in the same order everywhere, so that two callers can never wait for
+ * each other.
  */
 export class AllOf extends BaseLock<LeaseBundle> {
   readonly names: readonly string[];
   private readonly locks: readonly BaseLock[];
 
   /** @throws LockUsageError without any lock, or for one name in two ways */
-  constructor(locks: readonly BaseLock[], context: LockContext) {
-    super(context);
+  constructor(locks: readonly BaseLock[], setup: LockSetup) {
+    super(setup);
     const flat = locks.flatMap((lock) => (lock instanceof AllOf ? lock.locks : [lock]));
     const byName = new Map<string, BaseLock>();
     for (const lock of flat) {
@@ -35,12 +36,13 @@ export class AllOf extends BaseLock<LeaseBundle> {
       const alike = same instanceof NameLock && lock instanceof NameLock && same.mode === lock.mode;
       if (same && !alike)
         throw new LockUsageError(
-          `'${name}' is asked for twice at once, in two ways: it would wait for itself.`,
+          `'${name}' is asked for twice in one call, in different ways: the call would wait for itself.`,
           name,
         );
       byName.set(name, lock);
     }
-    if (byName.size === 0) throw new LockUsageError('Several locks are to be taken, but the list is empty.');
+    if (byName.size === 0)
+      throw new LockUsageError('The list of locks is empty: give at least one name or lock.');
     this.locks = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, lock]) => lock);
     this.names = this.locks.flatMap(({ names }) => names);
   }
@@ -51,15 +53,15 @@ export class AllOf extends BaseLock<LeaseBundle> {
     explained?: Explanation,
     by?: Request['by'],
   ): Promise<LeaseBundle> {
-    const wait = this.context.settings.waitOf(options, otherwise);
+    const wait = this.setup.settings.waitOf(options, otherwise);
     try {
-      return new LeaseBundle(await this.takeAll(options, wait, by), this.context);
+      return new LeaseBundle(await this.takeAll(options, wait, by), this.setup);
     } catch (error) {
       throw explained ? explained(error as Error) : error;
     }
   }
 
-  /** Those of its locks: permits have one more. */
+  /** The options of its locks: semaphores have one more. */
   protected override optionsOf(verb: 'acquire' | 'using'): ReadonlySet<string> {
     const permits = this.locks.find((lock) => !(lock instanceof NameLock)) as AllOf | undefined;
     return permits ? permits.optionsOf(verb) : super.optionsOf(verb);
@@ -73,47 +75,47 @@ export class AllOf extends BaseLock<LeaseBundle> {
     return this.locks.flatMap((lock) => lock.plansFor(options));
   }
 
-  /** Enters the names that are held already; the missing ones are taken before, all or none. */
+  /** Enters the names that are held already, after it has taken the missing ones, all or none. */
   protected override async enterHeld<T>(
     plans: readonly (EntryPlan | undefined)[],
     work: (lease: LeaseBundle) => T | PromiseLike<T>,
     options: UsingOptions & WithOrigin,
   ): Promise<T> {
-    const { context, names } = this;
+    const { setup, names } = this;
     const held = plans.filter((plan) => plan !== undefined);
     const missing = this.locks.filter((_, index) => !plans[index]);
-    const { clock, settings } = context;
+    const { clock, settings } = setup;
     const wait = settings.waitOf(options);
     const until = clock.now() + wait;
-    const entered = beginEntries(held); // what is held is kept while the others are waited for
+    const entered = beginEntries(held); // keeps what is held while it waits for the others
     const enterWith = (taken: LeaseBundle | UnprotectedLease | undefined): Promise<T> => {
       const whole = (): LeaseBundle => {
-        // Without the store the work runs under what is held, and its lease says that not all of it is.
+        // Without the store the work runs under what is held, and its lease says that it is not protected.
         if (taken instanceof UnprotectedLease)
           return new UnprotectedLease(names, taken.reason) as Lease as LeaseBundle;
         const [entries, others] = [[...entered], [...(taken?.parts ?? [])]];
         const parts = plans.map((plan) => (plan ? entries : others).shift() as NamedLease);
-        return new LeaseBundle(parts, context);
+        return new LeaseBundle(parts, setup);
       };
       const left = { ...options, wait: wait && Math.max(1, until - clock.now()) };
-      return enter(context, held, whole, work, left, options[ORIGIN], entered);
+      return enter(setup, held, whole, work, left, options[ORIGIN], entered);
     };
     if (missing.length === 0) return enterWith(undefined);
     try {
       const rest = { ...options, wait, within: undefined, reentrant: false };
-      return await new AllOf(missing, context).using(enterWith, rest);
+      return await new AllOf(missing, setup).using(enterWith, rest);
     } finally {
       for (const each of entered) each.end();
     }
   }
 
-  /** All in one round trip, when they are free. */
+  /** Takes all in one round trip, if they are free. */
   private async takeAll(
     options: AcquireOptions,
     wait: number,
     by: Request['by'] | undefined,
   ): Promise<NamedLease[]> {
-    const { clock } = this.context;
+    const { clock } = this.setup;
     const until = clock.now() + wait;
     const tries = await Promise.allSettled(
       this.locks.map(
@@ -130,14 +132,14 @@ export class AllOf extends BaseLock<LeaseBundle> {
     return this.takeInOrder(options, () => Math.max(0, until - clock.now()), by);
   }
 
-  /** One after another; those that are taken already are kept alive meanwhile. */
+  /** Takes one after another, and keeps alive what it has taken so far. */
   private async takeInOrder(
     options: AcquireOptions,
     left: () => number,
     by: Request['by'] | undefined,
   ): Promise<NamedLease[]> {
     const taken: NamedLease[] = [];
-    const { clock } = this.context;
+    const { clock } = this.setup;
     const began = clock.now();
     const stop = options.renew === false ? this.keepAlive(taken, options) : undefined;
     try {
@@ -154,12 +156,12 @@ export class AllOf extends BaseLock<LeaseBundle> {
     }
   }
 
-  /** Renews what does not renew itself, until its answer is called. */
+  /** Renews leases that do not renew themselves; returns the function that stops it. */
   private keepAlive(taken: readonly Lease[], options: AcquireOptions): () => void {
-    const { clock, settings } = this.context;
+    const { clock, settings } = this.setup;
     const every = settings.request('', options, 0).terms.ttl / 3;
     const tick = (): void => {
-      renewAll(taken).catch(() => undefined); // a loss is found when all are there
+      renewAll(taken).catch(() => undefined); // a loss is noticed once all are taken
       cancel = clock.after(every, tick);
     };
     let cancel = clock.after(every, tick);
@@ -171,7 +173,7 @@ async function renewAll(leases: readonly Lease[]): Promise<void> {
   await Promise.all(leases.map((lease) => lease.renew()));
 }
 
-/** On the wire when it returns: its answers may be late, and whoever gave up does not wait for them. */
+/** Sends the releases, and does not wait for their answers. */
 function rollBack(leases: readonly Lease[]): void {
   for (const lease of leases) void lease.release();
 }

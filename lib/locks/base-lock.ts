@@ -14,7 +14,7 @@ import {
   type EntryPlan,
   type Outcome,
   type TakenLease,
-  type LockContext,
+  type LockSetup,
   UnprotectedLease,
 } from './lease-handle.js';
 import type { Lease } from './lease.js';
@@ -26,18 +26,18 @@ import { selfWait } from './self-wait-hints.js';
 const ACQUIRE_OPTIONS = namesFor('acquire');
 const USING_OPTIONS = namesFor('using');
 
-/** The verbs of every kind, over the two things in which kinds differ: how a lease is taken, and re-entry. */
+/** The verbs of every kind. Kinds differ in two things only: how a lease is taken, and how it is entered again. */
 export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> implements Lock<L, X> {
   abstract readonly names: readonly string[];
 
-  constructor(protected readonly context: LockContext) {}
+  constructor(protected readonly setup: LockSetup) {}
 
   private get firstName(): string {
     return this.names[0] ?? '';
   }
 
   acquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L> {
-    return this.asked(options, this.context.settings.wait);
+    return this.asked(options, this.setup.settings.wait);
   }
 
   async tryAcquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L | undefined> {
@@ -62,14 +62,14 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     const runsWithout =
       onStoreError !== undefined && OPTIONS.onStoreError.check(onStoreError, name) === 'run';
     const minHold = options.minHold === undefined ? 0 : OPTIONS.minHold.check(options.minHold, name);
-    const { clock, held, settings } = this.context;
+    const { clock, contextLeases, settings } = this.setup;
     if (within !== undefined) {
-      checkWithin(within, this.names, this.context);
+      checkWithin(within, this.names, this.setup);
       if (within instanceof UnprotectedLease && this.names.every((each) => within.names.includes(each)))
         return withoutLock(work, within as Lease as L, origin);
     }
-    // Whoever holds nothing by its context, as nearly every call, has nothing to enter.
-    const around = held.place;
+    // Nearly every call holds nothing in its context, and so has nothing to enter.
+    const around = contextLeases.frame;
     if (within !== undefined || around) {
       const plans = this.plansFor(options);
       if (plans.some((plan) => plan !== undefined)) return this.enterHeld(plans, work, options);
@@ -86,26 +86,26 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
       stopHint?.();
     }
     const freeFrom = minHold > 0 ? clock.now() + minHold : 0;
-    // The outcome of the work is never masked: a loss carries it.
+    // A loss never hides the outcome of the work: the error carries it.
     let outcome: Outcome<T>;
     const leases = this.leasesIn(lease);
-    const inner = held.open(leases, lease, origin, around);
+    const inner = contextLeases.open(leases, lease, origin, around);
     try {
-      const result = await held.begin(inner, lease, work);
+      const result = await contextLeases.begin(inner, lease, work);
       origin?.checkResult?.(result);
       outcome = { result };
     } catch (cause) {
       outcome = { cause };
     }
-    held.close(inner, lease);
+    contextLeases.close(inner, lease);
     const loss = lossOf(leases);
-    // On the wire when we return, unless entries of it still work; its answer is the line's business.
+    // The release is sent before this returns, unless entries still work; the line takes care of its answer.
     if (freeFrom > 0 && freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
     else this.giveBack(lease, outcome);
     return concluded(loss, outcome);
   }
 
-  /** Takes a lease without regard to what the running call holds, or throws a LockError, as `explained` has it. */
+  /** Takes a lease, no matter what the running call holds. Rejects with what `explained` makes of the LockError. */
   abstract take(
     options: AcquireOptions & X,
     wait: number | undefined,
@@ -116,7 +116,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
   /** The leases on single names that `lease` is made of. */
   abstract leasesIn(lease: L): readonly NamedLease[];
 
-  /** For each name what is held already and may be entered; undefined when a lease has to be taken. */
+  /** For each name: the held lease that may be entered, or undefined when a lease has to be taken. */
   abstract plansFor(options: UsingOptions & WithOrigin): readonly (EntryPlan | undefined)[];
 
   /** Runs `work` inside what is held already. */
@@ -126,7 +126,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     options: UsingOptions & WithOrigin,
   ): Promise<T> {
     const found = plans.filter((plan) => plan !== undefined);
-    return enter(this.context, found, ([only]) => only as Lease as L, work, options, options[ORIGIN]);
+    return enter(this.setup, found, ([only]) => only as Lease as L, work, options, options[ORIGIN]);
   }
 
   /** The names of the options that a verb of this kind takes. */
@@ -147,33 +147,33 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     });
   }
 
-  /** The lease on one of the names that the async context holds, for which the call would then wait. */
+  /** The lease on one of the names that the async context holds: the call would wait for its own holder. */
   private ownLease(): NamedLease | undefined {
-    const { held } = this.context;
-    if (!held.innermost) return undefined;
+    const { contextLeases } = this.setup;
+    if (!contextLeases.innermost) return undefined;
     for (const name of this.names) {
-      const own = held.on(name);
+      const own = contextLeases.on(name);
       if (own) return own.lease;
     }
     return undefined;
   }
 
-  /** Begins to watch whether the call waits for what its own context holds. */
+  /** Watches a call that may wait for what its own context holds; returns what ends the watch. */
   private hint(options: WithOrigin): CancelTimer | undefined {
     const own = this.ownLease();
-    return own && this.context.hints.watch(own.name, own.mode, options[ORIGIN]?.place);
+    return own && this.setup.hints.watch(own.name, own.mode, options[ORIGIN]?.place);
   }
 
   /**
-   * A call that was refused while its context holds that lock likely waited for itself; while it holds another, two calls
-   * may have waited for each other.
+   * If its context holds the same lock, a refused call probably waited for itself. If it holds another lock, two calls may
+   * have waited for each other.
    */
   private explanation(): Explanation | undefined {
-    const { held } = this.context;
-    if (!held.innermost) return undefined;
-    // Looked at now: the one who refuses runs in another context.
+    const { contextLeases } = this.setup;
+    if (!contextLeases.innermost) return undefined;
+    // This is looked up now, because the refusal happens in another async context.
     const own = this.ownLease();
-    const holding = [...new Set(held.all().map(({ lease }) => lease.name))];
+    const holding = [...new Set(contextLeases.all().map(({ lease }) => lease.name))];
     return (error) => {
       if (!(error instanceof LockBusyError)) return error;
       if (error.reason !== 'timeout' && error.reason !== 'held') return error;
@@ -183,7 +183,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
   }
 }
 
-/** Runs work that nothing protects, because the store failed and the call said to run then. */
+/** Runs work without the lock, since the store failed and the call asked for that. */
 async function withoutLock<L, T>(
   work: (lease: L) => T | PromiseLike<T>,
   lease: L,
@@ -201,15 +201,15 @@ export function leaseWithin(within: Lease, name: string): NamedLease | undefined
   return part;
 }
 
-/** @throws LockUsageError for what is no lease of this registration, or on none of the names */
-function checkWithin(within: unknown, names: readonly string[], context: LockContext): void {
+/** @throws LockUsageError unless `within` is a lease of this registration on at least one of the names */
+function checkWithin(within: unknown, names: readonly string[], setup: LockSetup): void {
   const own = within instanceof NamedLease || within instanceof LeaseBundle;
   if (!own && !(within instanceof UnprotectedLease))
     throw new LockUsageError(
-      `The option within takes a lease that this library gave out; it was ${shown(within)}.`,
+      `The option within takes a lease of this library; it was ${shown(within)}.`,
       names[0],
     );
-  if (own && within.context !== context)
+  if (own && within.setup !== setup)
     throw new LockUsageError(
       `The option within was given a lease of another LockService: '${within.names.join("', '")}' is locked there, not here.`,
       names[0],
@@ -221,7 +221,7 @@ function checkWithin(within: unknown, names: readonly string[], context: LockCon
   );
 }
 
-/** Gives a lease back, and has the store keep its units until then (minimum hold). */
+/** Gives a lease back, and lets the store keep its units until `time` (minimum hold). */
 async function releaseFrom(time: number, lease: TakenLease, clock: Clock): Promise<void> {
   const left = (): number => Math.max(0, Math.ceil(time - clock.now()));
   // The store keeps nothing for longer than the lease lasts.

@@ -1,28 +1,28 @@
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 
-/** Checks what a call is given as its options, by name. @throws LockUsageError */
+/** Checks that the options of a call are an object with known names. @throws LockUsageError */
 export function checkOptions(options: unknown, name: string, known: ReadonlySet<string>): void {
   if (typeof options === 'object' && options !== null && !Array.isArray(options))
     return refuseUnknown(options, known, name);
   throw new LockUsageError(
-    `The options are an object, such as { wait: '5s' }; they were ${shown(options)}.`,
+    `The options must be an object, such as { wait: '5s' }; they were ${shown(options)}.`,
     name,
   );
 }
 
 /**
- * Refuses an option that does not exist, which a mistyped name is: it would have no effect, in silence. One that is
- * undefined counts as not given.
+ * Refuses options that do not exist: a mistyped name would silently have no effect. An option that is undefined counts as
+ * not given.
  *
  * @throws LockUsageError that names the options there are
  */
 export function refuseUnknown(options: object, known: ReadonlySet<string>, name?: string): void {
-  // for…in, not Object.keys: calls come through here at the rate of the locks.
+  // for…in instead of Object.keys, since every call for a lock comes through here.
   for (const option in options)
     if (!known.has(option) && (options as Record<string, unknown>)[option] !== undefined)
       throw new LockUsageError(
-        `There is no option ${shown(option)} here; there ${known.size === 1 ? 'is only' : 'are'} ${[...known].join(', ')}.`,
+        `There is no option ${shown(option)} here; the ${known.size === 1 ? 'only option is' : 'options are'} ${[...known].join(', ')}.`,
         name,
       );
 }
@@ -36,7 +36,7 @@ export function wholeNumber(value: unknown, option: string, most: number, name: 
   );
 }
 
-/** The value of an option that is true unless given. @throws LockUsageError */
+/** The value of a boolean option, true unless given. @throws LockUsageError */
 export function truth(value: unknown, option: string, name: string): boolean {
   if (value === undefined || typeof value === 'boolean') return value ?? true;
   throw new LockUsageError(`The option ${option} takes true or false; it was ${shown(value)}.`, name);
@@ -48,7 +48,7 @@ export function abortSignal(signal: unknown, name: string): AbortSignal | undefi
   throw new LockUsageError(`The option signal takes an AbortSignal; it was ${shown(signal)}.`, name);
 }
 
-/** Bad input is a rejection, as every other failure of an asynchronous call. */
+/** Turns an exception into a rejection, since every other failure of an asynchronous call is one. */
 export function orRejected<T>(call: () => Promise<T>): Promise<T> {
   try {
     return call();

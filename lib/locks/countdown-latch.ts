@@ -6,7 +6,7 @@ import { otherRound } from '../line/latch-wait.js';
 import { micros } from '../store/server-clock.js';
 import type { LatchAnswer, LatchOperation } from '../store/latch-machine.js';
 import { WHOLE } from '../store/lock-state.js';
-import type { LockContext } from './lease-handle.js';
+import type { LockSetup } from './lease-handle.js';
 import { abortSignal, checkOptions, wholeNumber } from './checks.js';
 import { OPTIONS } from './option-table.js';
 import type { UsingOptions } from './lock.js';
@@ -18,26 +18,26 @@ import type { UsingOptions } from './lock.js';
  */
 export interface LatchOptions {
   /**
-   * The round that is meant by everything that is done with this latch, for one that is used again and again: the date
-   * of a nightly job, for example. 1 … 128 bytes. @default none: whichever round is current
+   * The round that all calls on this latch mean, for a latch that is used again and again: for example the date of a nightly
+   * job. 1 … 128 bytes. @default none: whichever round is current
    */
   readonly round?: string | undefined;
 }
 
 /**
- * A gate that opens when it was counted down to zero, for all processes at once.
+ * A gate that opens for all processes at once when it has been counted down to zero.
  *
- * With a `round`, one latch serves run after run: setting another round begins it in place of the current one, also of
- * one that was never finished. A round that was replaced never comes back while the latch remembers it (the last eight,
- * as long as the ttl of the current one lasts): it cannot be set or counted any more. If it was open, it stays open.
+ * With a `round`, one latch serves run after run: setting another round begins it in place of the current one, even if that
+ * one was never finished. A round that was replaced never comes back while the latch remembers it (the last eight, for as
+ * long as the ttl of the current one lasts): it can no longer be set or counted. If it was open, it stays open.
  *
  * @publicApi
  */
 export interface CountDownLatch {
   /**
-   * Sets the count of a latch that is not there, or begins its `round`; resolves with whether it did. False when that
-   * round is set already, open or not, or was replaced by another one. After `ttl` the latch is forgotten, open or not,
-   * and the same round can be set again. n: 1 … 2³⁰; ttl: 100 ms … 24 h, default 24 h.
+   * Sets the count of a latch that is not set, or begins its `round`; resolves with whether it did. It is false when that
+   * round is set already, open or not, or was replaced by another one. After `ttl` the store forgets the latch, open or
+   * not, and the same round can be set again. n: 1 … 2³⁰; ttl: 100 ms … 24 h, default 24 h.
    *
    * @throws LockUsageError | LockStoreError
    */
@@ -46,19 +46,19 @@ export interface CountDownLatch {
    * Counts down by one and resolves with what is left. A repeat with the same `id` counts once; each call without
    * one counts.
    *
-   * @throws LockUsageError when nobody set the latch, or it is forgotten, or its `round` is not the current one; then
-   * nothing was counted, and the error names the current round
+   * @throws LockUsageError when nobody has set the latch, when its ttl is over, or when its `round` is not the current one;
+   * nothing is counted then, and the error names the current round
    * @throws LockStoreError when the outcome is unknown: call again with the same id
    */
   countDown(id?: string): Promise<number>;
   /**
-   * What is left to count; 0 when open; undefined when nobody set the latch or its `round`, or it is forgotten, or the
-   * round was replaced before it had opened.
+   * What is left to count; 0 when open; undefined when nobody has set the latch or its `round`, when its ttl is over, or
+   * when the round was replaced before it had opened.
    */
   count(): Promise<number | undefined>;
   /**
-   * Resolves when the latch is open. One that nobody set yet, or that was forgotten, does not count as open. A `round`
-   * that nobody set yet may be waited for, whichever is current.
+   * Resolves when the latch is open. A latch that nobody has set yet, or whose ttl is over, is not open. You may wait for a
+   * `round` that nobody has set yet, no matter which round is current.
    *
    * @throws LockBusyError with reason `timeout`, `aborted` or `closed`
    * @throws LockUsageError when another round replaces the one that is waited for before it has opened
@@ -70,14 +70,14 @@ export interface CountDownLatch {
   }): Promise<void>;
 }
 
-const PATIENCE = 1_000;
+const COMMAND_TIMEOUT = 1_000;
 const LONGEST_ID = 128;
 const LONGEST_ROUND = 128;
 const LATCH_OPTIONS: ReadonlySet<string> = new Set(['round']);
 const SET_OPTIONS: ReadonlySet<string> = new Set(['ttl']);
 const OPENED_OPTIONS: ReadonlySet<string> = new Set(['wait', 'signal']);
 
-/** A countdown latch at the store. */
+/** One round of a countdown latch at the store. */
 export class StoreLatch implements CountDownLatch {
   /** '' for the current one. */
   private readonly round: string;
@@ -85,7 +85,7 @@ export class StoreLatch implements CountDownLatch {
   /** @throws LockUsageError for a bad name or round */
   constructor(
     private readonly name: string,
-    private readonly context: LockContext,
+    private readonly setup: LockSetup,
     options: LatchOptions = {},
   ) {
     checkName(name);
@@ -102,7 +102,7 @@ export class StoreLatch implements CountDownLatch {
 
   async countDown(id: string = randomUUID()): Promise<number> {
     if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > LONGEST_ID)
-      throw new LockUsageError(`The id of countDown is a text of 1 to ${LONGEST_ID} bytes.`, this.name);
+      throw new LockUsageError(`The id of countDown must be a text of 1 to ${LONGEST_ID} bytes.`, this.name);
     const answer = await this.ask({ kind: 'down', round: this.round, id });
     if (answer.outcome === 'open' || answer.outcome === 'counting') return answer.count;
     if (answer.outcome === 'over' || answer.round !== '') throw otherRound(this.name, this.round, answer);
@@ -119,14 +119,14 @@ export class StoreLatch implements CountDownLatch {
 
   async opened(options: { wait?: unknown; signal?: AbortSignal | undefined } = {}): Promise<void> {
     checkOptions(options, this.name, OPENED_OPTIONS);
-    const { line, settings } = this.context;
+    const { lines, settings } = this.setup;
     const wait = settings.waitOf(options as UsingOptions);
     const signal = abortSignal(options.signal, this.name);
-    return line.opened(this.name, this.round, wait, signal);
+    return lines.opened(this.name, this.round, wait, signal);
   }
 
   private ask(operation: LatchOperation): Promise<LatchAnswer> {
-    return this.context.line.setup.store.latch(this.name, operation, PATIENCE);
+    return this.setup.lines.setup.store.latch(this.name, operation, COMMAND_TIMEOUT);
   }
 }
 
@@ -134,7 +134,7 @@ function roundOf(round: unknown, name: string): string {
   if (typeof round === 'string' && round !== '' && Buffer.byteLength(round) <= LONGEST_ROUND) {
     if (!/\p{Surrogate}/u.test(round)) return round;
     throw new LockUsageError(
-      'The option round takes a well-formed text; it had half of a surrogate pair, which no two stores keep alike.',
+      'The option round takes a well-formed text; it had half of a surrogate pair, which cannot be stored as it is.',
       name,
     );
   }

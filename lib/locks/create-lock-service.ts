@@ -21,10 +21,10 @@ export function createLockService(options: LockOptionsWithLog = {}): LockService
   const settings = new LockSettings(options);
   const clock = new SystemClock();
   const log: LockLog = options.log ?? { warn: (message: string) => process.emitWarning(message) };
-  return new LockService(openStore(options, settings, clock, log), settings, clock, log);
+  return LockService.over(openStore(options, settings, clock, log), settings, clock, log);
 }
 
-/** The store that the options ask for: the one place that knows all of them. @throws LockUsageError */
+/** Opens the store that the options ask for; the only place that knows all stores. @throws LockUsageError */
 export function openStore(
   options: LockServiceOptions,
   settings: LockSettings,
@@ -35,9 +35,14 @@ export function openStore(
   if (redis === undefined || redis === '' || redis === 'memory')
     return inMemory(options, settings, clock, log);
   const inCluster = isClusterSource(redis);
+  if (inCluster && settings.durability)
+    throw new LockUsageError(
+      'The option durability takes one server, by itself or behind Sentinel: for clusters it is not a part of this ' +
+        'version. Leave it out here.',
+    );
   const recipe = inCluster ? new ClusterRecipe(redis) : new ClientRecipe(redis);
   const [which, until] = inCluster
-    ? ['none of its names', 'it is back or another node has its place']
+    ? ['none of its names', 'it is back or another node has taken its place']
     : ['no lock', 'it is back'];
   return new RedisStore(recipe, {
     ...settings,
@@ -45,28 +50,33 @@ export function openStore(
     lost: (address, why) =>
       log.warn(
         `Redis at ${address} is gone (${why}): ${which} can be taken until ${until}, and leases end at their ` +
-          'deadlines unless that is before.',
+          `deadlines unless ${until} by then.`,
       ),
     back: (address, after) => inform(log, `Redis at ${address} is back after ${Math.round(after)} ms.`),
   });
 }
 
-/** Locks of this process only: silently where they were asked for, with a word where nobody said so. */
+/** Opens the memory store: silently if the options ask for it, and with a warning if they do not. */
 function inMemory(
   options: LockServiceOptions,
   settings: LockSettings,
   clock: Clock,
   log: LockLog,
 ): MemoryStore {
+  if (settings.durability)
+    throw new LockUsageError(
+      'The option durability needs a Redis with replicas; locks in memory have none. Leave it out here, or set the ' +
+        'option redis.',
+    );
   const warnings: string[] = [];
   if ('redis' in options && options.redis !== 'memory') {
-    // A key without a value is a variable of the environment that is missing.
-    const what = `The option redis is there, but ${options.redis === '' ? 'empty' : 'undefined'}`;
+    // The key without a value usually means that a variable of the environment is missing.
+    const what = `The option redis is given, but ${options.redis === '' ? 'empty' : 'undefined'}`;
     const remedy =
       "Set it, for example to 'redis://localhost:6379', or write redis: 'memory' for locks of one process on purpose";
     if (process.env['NODE_ENV'] === 'production')
       throw new LockUsageError(
-        `${what}: in production that is taken for a variable that is missing, since locks in memory do not reach ` +
+        `${what}: in production this is treated as a missing variable, since locks in memory do not reach ` +
           `other processes. ${remedy}.`,
       );
     warnings.push(`${what}: locks live in memory and serialise this process only. ${remedy}.`);

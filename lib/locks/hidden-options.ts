@@ -1,4 +1,4 @@
-/** Who made a call, as a decorator knows it: for hints, and for a method that overrides a locked method and calls it. */
+/** Which decorated method made a call: for hints, and for methods that override a locked method and call it. */
 export interface CallOrigin {
   /** Where the decorator stands, for people: `@Locked on StockService.reserve`. */
   readonly place: string;
@@ -7,19 +7,19 @@ export interface CallOrigin {
   /** The prototype that the decorated method belongs to, and the method's key. */
   readonly target: object;
   readonly property: string | symbol;
-  /** Refuses what the method's promise resolved with, by an error. A check here spares each call a promise. */
+  /** Throws for a result that the method must not return. Checking it here saves each call a promise. */
   readonly checkResult?: ((value: unknown) => void) | undefined;
 }
 
-/** The key under which options carry it: a symbol, so that no user's option can collide with it. */
+/** The key of the origin in the options: a symbol, so that no option of a user can collide with it. */
 export const ORIGIN = Symbol('the origin of a call');
 
-/** What options may carry beside what users give. */
+/** What options may carry besides what users give. */
 export interface WithOrigin {
   readonly [ORIGIN]?: CallOrigin | undefined;
 }
 
-/** Whether the inner call is `super.method()` of the outer one: the same method on the same instance, further up. */
+/** Whether the inner call is `super.method()` of the outer one: the same method of the same instance, further up the chain. */
 export function isSuperCall(inner: CallOrigin, outer: CallOrigin | undefined): boolean {
   return (
     outer?.self !== undefined &&
@@ -29,12 +29,12 @@ export function isSuperCall(inner: CallOrigin, outer: CallOrigin | undefined): b
   );
 }
 
-/** The key of an option that callers do not write: what waits for the caller says it. */
+/** The key of an option that callers do not write: the decorator or interceptor sets it. */
 export const LEAVES_AT_SHUTDOWN = Symbol('leaves at shutdown');
 
 /**
- * Whether a call that waits for a lock leaves when the servers of the process are about to close: a request that
- * waits holds up its server, while the job of a queue that is refused may be lost.
+ * Whether a waiting call gives up when the servers of the process are about to close. A request that waits holds up its
+ * server, while a queue's job may be lost if it is refused.
  */
 export interface LeavesAtShutdown {
   readonly [LEAVES_AT_SHUTDOWN]?: boolean;

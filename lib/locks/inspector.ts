@@ -16,7 +16,7 @@ import { checkOptions, truth } from './checks.js';
 export type LockKind = 'exclusive' | 'shared' | 'semaphore';
 
 /**
- * What `inspect` tells of one name. It is a snapshot, true when the store answered.
+ * What `inspect` reports about one name: a snapshot from the moment when the store answered.
  *
  * @publicApi
  */
@@ -55,7 +55,7 @@ export interface LockReport {
     /** The first and the last fence the process may use. */
     readonly fences: readonly [number, number];
   }[];
-  /** The waiting processes, first come first. One that has shown no sign of life for 15 s is left out. */
+  /** The waiting processes, in order of arrival. A process without a sign of life for 15 s is left out. */
   readonly queue: readonly {
     readonly host: string;
     readonly pid: number;
@@ -68,11 +68,11 @@ export interface LockReport {
   readonly fence?: number;
 }
 
-const PATIENCE = 1_000;
+const COMMAND_TIMEOUT = 1_000;
 const REVOKE_OPTIONS: ReadonlySet<string> = new Set(['reason', 'force']);
 const LONGEST_REASON = 512;
 
-/** What operators do: look at locks, and take them away. */
+/** What operators need: reports about locks, and revocation. */
 export class Inspector {
   constructor(
     private readonly store: LockStore,
@@ -80,12 +80,12 @@ export class Inspector {
   ) {}
 
   async inspect(name: string): Promise<LockReport> {
-    return reportOf(await this.store.read(checkName(name), PATIENCE));
+    return reportOf(await this.store.read(checkName(name), COMMAND_TIMEOUT));
   }
 
   async *list(): AsyncGenerator<LockReport> {
-    const told = new Set<string>(); // a walk may come to a name again
-    for await (const page of this.store.list(PATIENCE))
+    const told = new Set<string>(); // a walk may come to the same name twice
+    for await (const page of this.store.list(COMMAND_TIMEOUT))
       for (const report of page.map(reportOf)) {
         if (told.has(report.name) || report.holders.length + report.queue.length === 0) continue;
         told.add(report.name);
@@ -104,13 +104,13 @@ export class Inspector {
       );
     const forced = force !== undefined && truth(force, 'force', name);
     const operation = { kind: 'revoke', reason, force: forced } as const;
-    const { count, who } = await this.store.execute(name, operation, PATIENCE);
+    const { count, who } = await this.store.execute(name, operation, COMMAND_TIMEOUT);
     if (count > 0) this.log.warn(revocation(name, reason, forced, count, who));
     return count > 0;
   }
 }
 
-/** What the log of the one who revoked says. */
+/** The line in the log of the process that revoked. */
 function revocation(name: string, reason: string, forced: boolean, count: number, who: string): string {
   const others = count > 1 ? ` and ${count - 1} more` : '';
   const then = forced
@@ -154,6 +154,6 @@ function kindOf(units: number, { capacity }: LockState): LockKind {
   return units === WHOLE ? 'exclusive' : 'shared';
 }
 
-function person(who: string): { host: string; pid: number; label?: string } {
-  return holderOf(who) ?? { host: who, pid: 0 };
+function person(identity: string): { host: string; pid: number; label?: string } {
+  return holderOf(identity) ?? { host: identity, pid: 0 };
 }

@@ -1,31 +1,31 @@
 import { LockBusyError, LockLostError, type LockLostReason } from '../base/errors.js';
 import { checkName } from '../base/name.js';
-import { LeaseHandle, type LockContext } from './lease-handle.js';
+import { LeaseHandle, type LockSetup } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import { refuseUnknown } from './checks.js';
 import { namesFor } from './option-table.js';
 import type { AcquireOptions } from './lock.js';
 
 /**
- * Why a leader leads no more: its lease was lost, it was stopped, or its own work failed.
+ * Why a process is no longer the leader: its lease was lost, it was stopped, or its own work failed.
  *
  * @publicApi
  */
 export type StepDownReason = LockLostReason | 'stopped' | 'failed';
 
 /**
- * What happens when this process comes to lead, and when it does no more.
+ * What happens when this process becomes the leader, and when it stops being the leader.
  *
  * @publicApi
  */
 export interface LeaderHandlers {
   /**
-   * This process leads, until `lease` is lost or `stop` is called; that this returns changes nothing. When it
-   * rejects, the process steps down and campaigns again a second later. After a loss the process does not
-   * campaign before this has ended: let it listen to `lease.signal`.
+   * This process is the leader until `lease` is lost or `stop` is called, even after this function has returned. When it
+   * rejects, the process steps down and campaigns again a second later. After a loss the process does not campaign before
+   * this function has ended, so let it listen to `lease.signal`.
    */
   onElected(lease: Lease): Promise<void>;
-  /** This process leads no more. At `stop` it is awaited before the lease is given back. */
+  /** This process is no longer the leader. At `stop` this is awaited before the lease is given back. */
   onRevoked?(reason: StepDownReason): void | Promise<void>;
 }
 
@@ -47,22 +47,22 @@ const LEAD_OPTIONS = namesFor('lead');
 /** Campaigns for the lease of a name, leads while it is held, and campaigns again. */
 export class Leadership implements Leader {
   private readonly stopping = new AbortController();
-  /** Resolves when it campaigns no more, and has given the lead back. */
+  /** Resolves when the campaign is over and the lead was given back. */
   readonly ended: Promise<void>;
   private lease: LeaseHandle | undefined;
-  /** Resolves when `onRevoked` was called for the present lease, or for the last one. */
+  /** Resolves when `onRevoked` was called for the present lease or the last one. */
   private revoked = new Promise<void>(() => undefined);
 
   constructor(
     private readonly name: string,
     private readonly handlers: LeaderHandlers,
     private readonly options: Omit<AcquireOptions, 'wait' | 'signal' | 'maxWaiters'>,
-    private readonly context: LockContext,
+    private readonly setup: LockSetup,
     private readonly warn: (message: string) => void,
   ) {
     checkName(name);
     refuseUnknown(options, LEAD_OPTIONS, name);
-    context.settings.request(name, options, 0); // a bad option is the caller's error, not the campaign's
+    setup.settings.request(name, options, 0); // so that a bad option throws here, and not in the campaign
     this.ended = this.run();
   }
 
@@ -70,7 +70,7 @@ export class Leadership implements Leader {
     return this.lease?.held ?? false;
   }
 
-  /** Like `stop`, but resolves when `onRevoked` was called: how long that takes is the user's. */
+  /** Like `stop`, but resolves as soon as `onRevoked` was called, however long that takes. */
   async stepDown(): Promise<void> {
     this.stopping.abort();
     await Promise.race([this.ended, this.revoked]);
@@ -94,12 +94,12 @@ export class Leadership implements Leader {
     }
   }
 
-  /** Nobody awaits a campaign: a process that does nothing else ends while another one leads. */
+  /** Nobody awaits a campaign: a process that has nothing else to do ends while another one leads. */
   private take(signal: AbortSignal): Promise<LeaseHandle> {
-    const { line, settings } = this.context;
+    const { lines, settings } = this.setup;
     const request = settings.request(this.name, { ...this.options, wait: Infinity, signal }, 0);
     const unattended = { ...request, by: 'using', unattended: true } as const;
-    return line.acquire(unattended, (tenure) => new LeaseHandle(tenure, this.context));
+    return lines.acquire(unattended, (lineLease) => new LeaseHandle(lineLease, this.setup));
   }
 
   private async lead(lease: LeaseHandle): Promise<void> {
@@ -129,18 +129,18 @@ export class Leadership implements Leader {
       revoked();
       this.warn(`onRevoked of the leader of '${this.name}' failed: ${(error as Error).message}`);
     }
-    // Entries that work on after a loss hold up the next election, but not a stop.
+    // After a loss, entries that still work hold up the next election, but not a stop.
     const back = lease.release();
     await (reason === 'stopped' || reason === 'failed' ? back : Promise.race([back, aborted(signal)]));
     if (reason === 'failed') throw failure;
-    // The work of one election ends before the next: it sees its lease lost or released.
+    // The work of one election ends before the next one begins; it can see that its lease is over.
     if (reason !== 'stopped') await Promise.race([elected.catch(() => undefined), aborted(signal)]);
   }
 
   private pause(ms: number): Promise<void> {
     return Promise.race([
       aborted(this.stopping.signal),
-      new Promise<void>((resolve) => this.context.clock.after(ms, resolve)),
+      new Promise<void>((resolve) => this.setup.clock.after(ms, resolve)),
     ]);
   }
 }

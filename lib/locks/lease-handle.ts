@@ -2,28 +2,28 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Clock, CancelTimer } from '../base/clock.js';
 import { shown } from '../base/duration.js';
 import { LockLostError, LockUsageError, type LockStoreError } from '../base/errors.js';
-import type { Lease as LineLease } from '../line/lease.js';
+import type { LineLease } from '../line/line-lease.js';
 import type { Lines } from '../line/lines.js';
 import { checkOptions } from './checks.js';
-import type { HeldLeases, LockMode, OwnLease } from './held-leases.js';
+import type { ContextLeases, LockMode, TrackedLease } from './context-leases.js';
 import type { CallOrigin } from './hidden-options.js';
 import type { EntryOptions, Lease, WriteLease } from './lease.js';
 import type { LockSettings } from './lock-settings.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { SelfWaitHints } from './self-wait-hints.js';
-import { Turns, type Patience } from './turns.js';
+import { EntryMutex, type EntryTimeout } from './entry-mutex.js';
 
-/** How a lease may be given back. Spans are milliseconds; 0 for not. */
-export interface ReleaseTerms {
+/** How a lease is given back. Both are milliseconds, 0 for neither: the minimum hold, and the mark of work that was done. */
+export interface ReleaseOptions {
   readonly keep: number;
   readonly done: number;
 }
 
-/** What the locks of one registration share. Two leases with the same one are of the same registration. */
-export interface LockContext {
-  readonly line: Lines;
+/** What the locks of one registration share. Leases with the same setup belong to the same registration. */
+export interface LockSetup {
+  readonly lines: Lines;
   readonly settings: LockSettings;
-  readonly held: HeldLeases<NamedLease>;
+  readonly contextLeases: ContextLeases<NamedLease>;
   readonly clock: Clock;
   readonly hints: SelfWaitHints;
 }
@@ -32,13 +32,13 @@ const ENTRY_OPTIONS = namesFor('entry');
 
 /** The entries that were begun through one lease and have not ended. */
 class Entries {
-  readonly turns: Turns;
+  readonly mutex: EntryMutex;
   open = 0;
-  /** What waits for the last of them. */
+  /** Called when the last of them has ended. */
   whenOver: (() => void) | undefined;
 
-  constructor(name: string, context: LockContext) {
-    this.turns = new Turns(name, context.line.setup.waiting);
+  constructor(name: string, setup: LockSetup) {
+    this.mutex = new EntryMutex(name, setup.lines.setup.waiting);
   }
 
   end(): void {
@@ -47,21 +47,21 @@ class Entries {
   }
 }
 
-/** A lease as the lock that took it gives it back: on terms that no user gives. */
+/** A lease as the library itself gives it back: with options that users do not have. */
 export interface TakenLease extends Lease {
-  release(terms?: ReleaseTerms): Promise<'released' | 'expired'>;
+  release(terms?: ReleaseOptions): Promise<'released' | 'expired'>;
 }
 
-/** A lease on one name into which more work can be let: the one that was taken, or an entry of it. */
-export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
-  /** None before the first entry: few leases ever have one. */
+/** A lease on one name that more work can enter: the one that was taken, or an entry of it. */
+export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease> {
+  /** Undefined before the first entry, since few leases ever have one. */
   entries: Entries | undefined;
   /** The lease that was taken. */
   abstract readonly root: LeaseHandle;
-  abstract readonly context: LockContext;
+  abstract readonly setup: LockSetup;
   abstract readonly mode: LockMode;
   abstract readonly now: NamedLease;
-  /** Whether no more entries are let in, though it may still be held for those that were. */
+  /** Whether it lets no more entries in. It may still be held for the present ones. */
   abstract readonly released: boolean;
   abstract readonly signal: AbortSignal;
   abstract readonly held: boolean;
@@ -69,11 +69,11 @@ export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
 
   abstract assertHeld(): void;
   abstract renew(ttl?: number): Promise<void>;
-  abstract release(terms?: ReleaseTerms): Promise<'released' | 'expired'>;
+  abstract release(terms?: ReleaseOptions): Promise<'released' | 'expired'>;
   abstract downgrade(): Promise<Lease>;
 
   get name(): string {
-    return this.root.tenure.name;
+    return this.root.lineLease.name;
   }
 
   get names(): readonly string[] {
@@ -81,7 +81,11 @@ export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
   }
 
   get fence(): number {
-    return this.root.tenure.fence;
+    return this.root.lineLease.fence;
+  }
+
+  get replicas(): number {
+    return this.root.lineLease.hold.replicas ?? 0;
   }
 
   fenceOf(name: string): number {
@@ -97,7 +101,7 @@ export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
   async using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
     checkEntry(work, options, this.name);
     return enter(
-      this.context,
+      this.setup,
       [{ lease: this, mode: this.now.mode }],
       ([only]) => only as Lease,
       work,
@@ -105,7 +109,7 @@ export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
     );
   }
 
-  /** Sends the release and does not await its answer. */
+  /** Sends the release, without waiting for its answer. */
   [Symbol.asyncDispose](): Promise<void> {
     void this.release();
     return Promise.resolve();
@@ -114,16 +118,16 @@ export abstract class NamedLease implements WriteLease, OwnLease<NamedLease> {
 
 /** The lease of one name that a user holds, with all units of it. */
 export class LeaseHandle extends NamedLease {
-  /** The lease that took this one's place. */
-  private reading: ReadLease | undefined;
+  /** The lease that replaced this one. */
+  private downgraded: ReadLease | undefined;
   private controller: AbortController | undefined;
   private abort: (() => void) | undefined;
   private cancelTimer: CancelTimer | undefined;
-  private leaving: Promise<'released' | 'expired'> | undefined;
+  private releasing: Promise<'released' | 'expired'> | undefined;
 
   constructor(
-    readonly tenure: LineLease,
-    readonly context: LockContext,
+    readonly lineLease: LineLease,
+    readonly setup: LockSetup,
   ) {
     super();
   }
@@ -137,103 +141,103 @@ export class LeaseHandle extends NamedLease {
   }
 
   get now(): LeaseHandle {
-    return this.reading ?? this;
+    return this.downgraded ?? this;
   }
 
   get released(): boolean {
     const { now } = this;
-    return now.leaving !== undefined || now.tenure.over === 'released';
+    return now.releasing !== undefined || now.lineLease.over === 'released';
   }
 
   get held(): boolean {
-    return this.tenure.over === undefined;
+    return this.lineLease.over === undefined;
   }
 
   get remaining(): number {
-    return this.tenure.remaining;
+    return this.lineLease.remaining;
   }
 
   get signal(): AbortSignal {
     if (this.controller) return this.controller.signal;
     const controller = (this.controller = new AbortController());
-    // Listeners run in the context of whoever asked for the signal, not of whatever finds the loss.
+    // Listeners run in the async context of the code that asked for the signal, not of the code that notices the loss.
     const abort = (this.abort = AsyncResource.bind(() => this.abortWhenLost()));
-    if (this.now.tenure.over === undefined) {
-      this.now.tenure.onLoss(abort);
+    if (this.now.lineLease.over === undefined) {
+      this.now.lineLease.onLoss(abort);
       this.watch(abort);
     } else this.abortWhenLost();
     return controller.signal;
   }
 
   assertHeld(): void {
-    const over = this.tenure.over;
-    if (over !== undefined) throw this.tenure.lostError(over);
+    const over = this.lineLease.over;
+    if (over !== undefined) throw this.lineLease.lostError(over);
   }
 
   async renew(ttl?: number): Promise<void> {
     this.assertHeld();
-    await this.tenure.renew(ttl === undefined ? undefined : OPTIONS.ttl.check(ttl, this.name));
+    await this.lineLease.renew(ttl === undefined ? undefined : OPTIONS.ttl.check(ttl, this.name));
     this.assertHeld();
   }
 
   /** Whether the work of this name was done before (run once). */
   get workDone(): boolean {
-    return this.tenure.hold.workDone;
+    return this.lineLease.hold.workDone;
   }
 
-  /** At once, or when the last entry has ended that was begun through it. */
-  release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
-    if (this.leaving) return this.leaving;
-    if (this.reading) {
+  /** Gives it back at once, or when the last entry that was begun through it has ended. */
+  release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
+    if (this.releasing) return this.releasing;
+    if (this.downgraded) {
       this.cancelTimer?.();
-      return this.reading.release(terms);
+      return this.downgraded.release(terms);
     }
     const { entries } = this;
     if (!entries || entries.open === 0) return this.giveBack(terms);
-    const { clock } = this.context;
+    const { clock } = this.setup;
     const asked = clock.now();
-    return (this.leaving = new Promise((resolve) => {
+    return (this.releasing = new Promise((resolve) => {
       entries.whenOver = () => {
         const keep = Math.max(0, Math.ceil((terms?.keep ?? 0) - (clock.now() - asked)));
-        // An entry may have downgraded it meanwhile.
+        // An entry may have downgraded it in the meantime.
         resolve(this.now.giveBack({ keep, done: terms?.done ?? 0 }));
       };
     }));
   }
 
   async downgrade(): Promise<Lease> {
-    if (this.reading) return this.reading;
+    if (this.downgraded) return this.downgraded;
     if (this.mode !== 'write')
       throw new LockUsageError(
         `The lease of '${this.name}' is not a writer's: there is nothing to downgrade.`,
       );
     this.assertHeld();
-    const { lease: tenure, done } = this.tenure.downgrade(1);
-    this.reading = new ReadLease(tenure, this.context);
-    this.reading.entries = this.entries; // those who were let in go on as readers
-    this.reading.leaving = this.leaving; // and when they have ended, a release that was asked for takes place
-    if (this.abort) tenure.onLoss(this.abort); // and whoever listens to the signal of before hears of a loss
+    const { lease: lineLease, done } = this.lineLease.downgrade(1);
+    this.downgraded = new ReadLease(lineLease, this.setup);
+    this.downgraded.entries = this.entries; // present entries go on as readers
+    this.downgraded.releasing = this.releasing; // and when they have ended, a pending release takes place
+    if (this.abort) lineLease.onLoss(this.abort); // listeners of the old signal hear of a loss, too
     await done;
-    this.reading.assertHeld();
-    return this.reading;
+    this.downgraded.assertHeld();
+    return this.downgraded;
   }
 
-  private giveBack(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
+  private giveBack(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
     this.cancelTimer?.();
-    return this.tenure.release(terms?.keep, terms?.done);
+    return this.lineLease.release(terms?.keep, terms?.done);
   }
 
-  /** The deadline may move: looks again when it was to pass. */
+  /** Looks again at the deadline, which may have moved by then. */
   private watch(abort: () => void): void {
-    this.cancelTimer = this.context.clock.after(this.now.tenure.remaining, () => {
-      if (this.now.tenure.over === undefined) this.watch(abort);
+    this.cancelTimer = this.setup.clock.after(this.now.lineLease.remaining, () => {
+      if (this.now.lineLease.over === undefined) this.watch(abort);
       else abort();
     });
   }
 
   private abortWhenLost(): void {
     this.cancelTimer?.();
-    const { loss } = this.now.tenure;
+    const { loss } = this.now.lineLease;
     if (loss) this.controller?.abort(loss);
   }
 }
@@ -245,7 +249,7 @@ export class ReadLease extends LeaseHandle {
   }
 }
 
-/** The lease of some permits, which nobody enters again. */
+/** The lease of some permits, which cannot be entered. */
 export class PermitLease extends LeaseHandle {
   override get mode(): LockMode {
     return 'permits';
@@ -255,21 +259,21 @@ export class PermitLease extends LeaseHandle {
 /** One entry into a lease: held while its work runs and the lease is held. */
 export class EnteredLease extends NamedLease {
   private over = false;
-  /** Its own work gave the lease back: it lets nobody in any more, but is held until it ends. */
-  private leaving: Promise<'released' | 'expired'> | undefined;
-  private endTurn: (() => void) | undefined;
+  /** Set when its own work has given the lease back: it lets nobody in any more, but stays held until it ends. */
+  private releasing: Promise<'released' | 'expired'> | undefined;
+  private unlock: (() => void) | undefined;
   private readonly counted: Entries;
 
-  /** Counts from now on: the lease outlives it. @throws LockLostError when the lease is lost, or given back */
+  /** Counts as an entry from now on, so the lease outlives it. @throws LockLostError when the lease is lost or given back */
   constructor(
     private readonly outer: NamedLease,
     private readonly asked: LockMode,
   ) {
     super();
     if (outer.mode === 'permits') throw noEntry(outer.name);
-    if (outer.released) throw outer.root.tenure.lostError('released');
+    if (outer.released) throw outer.root.lineLease.lostError('released');
     outer.assertHeld();
-    this.counted = outer.entries ??= new Entries(outer.name, outer.context);
+    this.counted = outer.entries ??= new Entries(outer.name, outer.setup);
     this.counted.open += 1;
   }
 
@@ -277,8 +281,8 @@ export class EnteredLease extends NamedLease {
     return this.outer.root;
   }
 
-  get context(): LockContext {
-    return this.outer.context;
+  get setup(): LockSetup {
+    return this.outer.setup;
   }
 
   get mode(): LockMode {
@@ -290,8 +294,8 @@ export class EnteredLease extends NamedLease {
   }
 
   get released(): boolean {
-    // When the holder has given the lease back, it is kept for this entry, which goes on as before.
-    return this.over || this.leaving !== undefined;
+    // After its holder has given the lease back, the lease is kept for this entry, which goes on as before.
+    return this.over || this.releasing !== undefined;
   }
 
   get held(): boolean {
@@ -307,7 +311,7 @@ export class EnteredLease extends NamedLease {
   }
 
   assertHeld(): void {
-    if (this.over) throw this.root.tenure.lostError('released');
+    if (this.over) throw this.root.lineLease.lostError('released');
     this.root.now.assertHeld();
   }
 
@@ -316,9 +320,9 @@ export class EnteredLease extends NamedLease {
     await this.root.now.renew(ttl);
   }
 
-  /** Gives back the whole lease, when all entries have ended. */
-  release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
-    return (this.leaving ??= this.over ? Promise.resolve('expired') : this.root.release(terms));
+  /** Gives back the whole lease once all entries have ended. */
+  release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
+    return (this.releasing ??= this.over ? Promise.resolve('expired') : this.root.release(terms));
   }
 
   async downgrade(): Promise<Lease> {
@@ -327,22 +331,24 @@ export class EnteredLease extends NamedLease {
     return this;
   }
 
-  /** Waits until no sibling works. @throws LockBusyError */
-  async begin(patience: Patience, place: string | undefined): Promise<void> {
-    const { context, counted, name } = this;
-    // Whoever works in a sibling has its turn, and may await this one.
+  /** Waits until no other entry works. @throws LockBusyError */
+  async begin(timeout: EntryTimeout, place: string | undefined): Promise<void> {
+    const { setup, counted, name } = this;
+    // The entry that works now may be awaiting this one.
     const inside =
-      counted.turns.occupied &&
-      context.held.all().some(({ lease }) => lease instanceof EnteredLease && lease.counted === counted);
-    const stopHint = inside ? context.hints.watch(name, 'turn', place) : undefined;
+      counted.mutex.locked &&
+      setup.contextLeases
+        .all()
+        .some(({ lease }) => lease instanceof EnteredLease && lease.counted === counted);
+    const stopHint = inside ? setup.hints.watch(name, 'entry', place) : undefined;
     try {
-      this.endTurn = await counted.turns.take(patience, this.root.now.tenure);
+      this.unlock = await counted.mutex.lock(timeout, this.root.now.lineLease);
     } finally {
       stopHint?.();
     }
   }
 
-  /** Its work is done. The siblings' turn comes when what was begun through it has ended, too. */
+  /** Its work is done. The next entry may work when the entries that were begun through this one have ended, too. */
   end(): void {
     if (this.over) return;
     this.over = true;
@@ -352,7 +358,7 @@ export class EnteredLease extends NamedLease {
   }
 
   private leave(): void {
-    this.endTurn?.();
+    this.unlock?.();
     this.counted.end();
   }
 }
@@ -363,7 +369,7 @@ export interface EntryPlan {
   readonly mode: LockMode;
 }
 
-/** Counts as begun from now on: the leases are kept until each has ended. @throws LockLostError */
+/** Begins entries: the leases are kept until each of them has ended. @throws LockLostError */
 export function beginEntries(plans: readonly EntryPlan[]): readonly EnteredLease[] {
   const entered: EnteredLease[] = [];
   try {
@@ -377,14 +383,14 @@ export function beginEntries(plans: readonly EntryPlan[]): readonly EnteredLease
 
 /**
  * Runs `work` inside leases that are held already, without asking the store. Entries through one lease take turns, and
- * it is given back only when they have ended. `whole` makes what the work is given.
+ * the lease is given back only when they have ended. `whole` makes the lease that is given to the work.
  *
- * @throws LockBusyError when a sibling works for longer than `wait`
- * @throws LockLostError when the lease was lost, then or while the work ran, or given back (reason `released`)
+ * @throws LockBusyError when another entry works for longer than `wait`
+ * @throws LockLostError when the lease was lost, before or while the work ran, or given back (reason `released`)
  * @throws LockUsageError for an entry that writes under a lease that reads
  */
 export async function enter<L extends Lease, T>(
-  context: LockContext,
+  setup: LockSetup,
   plans: readonly EntryPlan[],
   whole: (entered: readonly EnteredLease[]) => L,
   work: (lease: L) => T | PromiseLike<T>,
@@ -392,29 +398,29 @@ export async function enter<L extends Lease, T>(
   origin?: CallOrigin,
   entered = beginEntries(plans),
 ): Promise<T> {
-  const { held, settings, clock } = context;
+  const { contextLeases, settings, clock } = setup;
   try {
     OPTIONS.signal.check(signal, plans[0]?.lease.name ?? '');
-    const patience = settings.waitOf({ wait });
-    const until = clock.now() + patience;
+    const timeout = settings.waitOf({ wait });
+    const until = clock.now() + timeout;
     for (const each of entered)
-      await each.begin({ wait: patience && Math.max(1, until - clock.now()), signal }, origin?.place);
+      await each.begin({ wait: timeout && Math.max(1, until - clock.now()), signal }, origin?.place);
     plans.forEach(({ lease, mode }) => {
       if (mode === 'write' && lease.now.mode === 'read') throw upgrade(lease.name);
     });
     for (const each of entered) each.assertHeld();
     const lease = whole(entered);
-    const inner = held.open(entered, lease, origin, held.place);
-    // The outcome of the work is never masked: a loss carries it.
+    const inner = contextLeases.open(entered, lease, origin, contextLeases.frame);
+    // A loss never hides the outcome of the work: the error carries it.
     let outcome: Outcome<T>;
     try {
-      const result = await held.begin(inner, lease, work);
+      const result = await contextLeases.begin(inner, lease, work);
       origin?.checkResult?.(result);
       outcome = { result };
     } catch (cause) {
       outcome = { cause };
     }
-    held.close(inner, lease);
+    contextLeases.close(inner, lease);
     return concluded(lossOf(entered), outcome);
   } finally {
     for (const each of entered) each.end();
@@ -424,7 +430,7 @@ export async function enter<L extends Lease, T>(
 /** How work ended. */
 export type Outcome<T> = { result: T } | { cause: unknown };
 
-/** What the caller of the work is told. @throws LockLostError with the outcome, when the lease was lost meanwhile */
+/** Returns or throws the outcome of the work. @throws LockLostError with the outcome attached, when the lease was lost */
 export function concluded<T>(loss: LockLostError | undefined, outcome: Outcome<T>): T {
   if (loss)
     throw 'cause' in outcome && sameLoss(outcome.cause, loss) ? outcome.cause : loss.withOutcome(outcome);
@@ -438,12 +444,12 @@ export function lossOf(leases: readonly NamedLease[]): LockLostError | undefined
     for (const { now } of leases) now.assertHeld();
     return undefined;
   } catch (error) {
-    // Released by the work itself, in time: that is no loss.
+    // When the work itself has released the lease in time, it was not lost.
     return error instanceof LockLostError && error.reason !== 'released' ? error : undefined;
   }
 }
 
-/** The work itself reported the loss: it is not its own cause. */
+/** Whether the work itself threw this loss, which then needs no second error around it. */
 function sameLoss(cause: unknown, loss: LockLostError): boolean {
   return cause instanceof LockLostError && cause.lockName === loss.lockName && cause.fence === loss.fence;
 }
@@ -456,11 +462,11 @@ export function checkEntry(
   known: ReadonlySet<string> = ENTRY_OPTIONS,
 ): void {
   if (typeof work !== 'function')
-    throw new LockUsageError(`The work under a lock is a function; it was ${shown(work)}.`, name);
+    throw new LockUsageError(`The work under a lock must be a function; it was ${shown(work)}.`, name);
   checkOptions(options, name, known);
 }
 
-/** Two readers that both ask to write would wait for each other. */
+/** The error for a reader that asks to write. Two of them would wait for each other. */
 export function upgrade(name: string): LockUsageError {
   return new LockUsageError(
     `The running call reads under '${name}' and asks to write: two readers that do so would wait for ` +
@@ -469,10 +475,10 @@ export function upgrade(name: string): LockUsageError {
   );
 }
 
-/** Permits are counted, not entered. */
+/** The error for a call that would enter a semaphore. */
 export function noEntry(name: string): LockUsageError {
   return new LockUsageError(
-    `'${name}' is a semaphore, whose permits nobody enters again: each call takes its own. ` +
+    `'${name}' is a semaphore, and its permits cannot be entered again: each call takes its own. ` +
       'Take as many units as you need at once.',
     name,
   );
@@ -484,7 +490,7 @@ export class LeaseBundle implements Lease {
 
   constructor(
     readonly parts: readonly NamedLease[],
-    readonly context: LockContext,
+    readonly setup: LockSetup,
   ) {}
 
   get names(): readonly string[] {
@@ -497,6 +503,10 @@ export class LeaseBundle implements Lease {
     throw new LockUsageError(
       `This lease has ${this.parts.length} names and a fence for each: use fenceOf(name).`,
     );
+  }
+
+  get replicas(): number {
+    return Math.min(...this.parts.map(({ replicas }) => replicas));
   }
 
   fenceOf(name: string): number {
@@ -530,16 +540,16 @@ export class LeaseBundle implements Lease {
     await Promise.all(this.parts.map((part) => part.renew(ttl)));
   }
 
-  async release(terms?: ReleaseTerms): Promise<'released' | 'expired'> {
+  async release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
     const answers = await Promise.all(this.parts.map((part) => part.release(terms)));
     return answers.includes('expired') ? 'expired' : 'released';
   }
 
   async using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
     checkEntry(work, options, this.names[0] ?? '');
-    const { context } = this;
+    const { setup } = this;
     const plans = this.parts.map((lease) => ({ lease, mode: lease.now.mode }));
-    return enter(context, plans, (entered) => new LeaseBundle(entered, context), work, options);
+    return enter(setup, plans, (entered) => new LeaseBundle(entered, setup), work, options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -549,12 +559,13 @@ export class LeaseBundle implements Lease {
 }
 
 /**
- * What work gets that runs without the lock (`onStoreError: 'run'`): nothing is held, and it says so to who asks.
+ * The lease of work that runs without the lock (`onStoreError: 'run'`): it is not held, and says so.
  */
 export class UnprotectedLease implements Lease {
   readonly held = false;
   readonly remaining = 0;
-  /** Never aborts: nothing is held that could be lost, and the work is to run although it passes the signal on. */
+  readonly replicas = 0;
+  /** Never aborts: nothing can be lost, and work that passes the signal on should run. */
   readonly signal: AbortSignal = new AbortController().signal;
 
   constructor(
@@ -573,7 +584,7 @@ export class UnprotectedLease implements Lease {
     );
   }
 
-  /** Nothing of it can be entered: what is not covered by it is taken. */
+  /** It has no part that could be entered, so other names are taken. */
   partOn(_name: string): undefined {
     return undefined;
   }
@@ -590,7 +601,7 @@ export class UnprotectedLease implements Lease {
     return Promise.resolve('expired');
   }
 
-  /** Runs it without the lock, as the work around it. */
+  /** Runs the work without the lock, like the work around it. */
   async using<T>(work: (lease: Lease) => T | PromiseLike<T>): Promise<T> {
     return work(this);
   }

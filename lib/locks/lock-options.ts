@@ -3,7 +3,7 @@ import type { Duration } from '../base/duration.js';
 import type { ClientLike } from '../store/redis/client-like.js';
 
 /**
- * Where the locks say what an operator should know. The `Logger` of Nest is one.
+ * Where the locks report what an operator should know. The `Logger` of Nest fits.
  *
  * @publicApi
  */
@@ -14,10 +14,28 @@ export interface LockLog {
   log?(message: string): void;
 }
 
-/** Says what is good to know, to whatever the log has for it. */
+/** Logs a message that is not a warning, with `log` if there is one. */
 export function inform(log: LockLog, message: string): void {
   if (log.log) log.log(message);
   else log.warn(message);
+}
+
+/**
+ * Which grants count: those that so many replicas have.
+ *
+ * @publicApi
+ */
+export interface DurabilityOptions {
+  /**
+   * How many replicas of the master must have a grant before a caller is told of it. Only with all that can be promoted
+   * is a grant known to whichever of them takes over. 1 … 100.
+   */
+  readonly replicas: number;
+  /**
+   * How long they are waited for. The whole acquire has min(1 s, ttl/3, what is left of its `wait`) as before, and this
+   * is a part of it. 10 ms … 1 s. @default 500 ms
+   */
+  readonly timeout?: Duration | undefined;
 }
 
 /**
@@ -27,11 +45,11 @@ export function inform(log: LockLog, message: string): void {
  */
 export interface LockServiceOptions {
   /**
-   * Where the locks live: a `redis://` or `rediss://` URL, the options of ioredis (Sentinel is its own
-   * `{ sentinels, name }`), some nodes of a cluster with the options of ioredis' `Cluster`, a client of ioredis 5 or 6
-   * for a server or a cluster, which is a recipe and never written to, or `'memory'` for locks that serialise this
-   * process only. The key with `undefined` or `''` fails the start under
-   * `NODE_ENV=production`, since a variable is missing then; elsewhere it warns.
+   * Where the locks live: a `redis://` or `rediss://` URL, the options of ioredis (for Sentinel, its own
+   * `{ sentinels, name }`), some nodes of a cluster with the options of ioredis' `Cluster`, a client of ioredis 5 or 6 for
+   * a server or a cluster, whose settings are copied and which is never written to, or `'memory'` for locks that
+   * serialise this process only. When it is given as `undefined` or `''`, a variable is probably missing: under
+   * `NODE_ENV=production` the start fails, and elsewhere there is a warning.
    * @default none: the in-memory store, with a warning
    */
   readonly redis?:
@@ -45,8 +63,8 @@ export interface LockServiceOptions {
   /** How long a lease lasts unless renewed. 100 ms … 24 h. @default 10 s */
   readonly ttl?: Duration | undefined;
   /**
-   * How long to try. 0 … 24 h or Infinity. A process that is killed keeps others out for ttl + guard; a shorter wait may
-   * end before.
+   * How long to try. 0 … 24 h or Infinity. A process that is killed keeps others out for ttl + guard, and a shorter wait may
+   * end before that.
    * @default min(max(10 s, ttl + guard + 1 s), 30 s) by the ttl of the call: 11.5 s with the defaults
    */
   readonly wait?: Duration | undefined;
@@ -55,17 +73,29 @@ export interface LockServiceOptions {
   /** How long the record of an idle name, with its last fence, is kept. 0 … 24 h. @default 60 s */
   readonly fenceMemory?: Duration | undefined;
   /**
-   * How long running work keeps its leases at a shutdown. When an application shuts down it begins after all other
-   * hooks, and callers that wait have it too; at `close()` it begins at once. 0 … 24 h. @default 10 s
+   * How long running work keeps its leases at a shutdown. When an application shuts down, this time begins after all other
+   * hooks, and waiting callers have it, too; at `close()` it begins at once. 0 … 24 h. @default 10 s
    */
   readonly shutdownGrace?: Duration | undefined;
   /**
-   * Whether calls enter the names that their async context holds, unless they say otherwise; see
-   * `reentrant` of `using` for what that trusts. @default false
+   * Whether calls enter the names that their async context holds, unless they say otherwise; `reentrant` of `using` says
+   * what you have to trust then. @default false
    */
   readonly reentrant?: boolean | undefined;
-  /** Redis unreachable at start: fail within 5 s, or boot and fail per call until it is there. @default 'require' */
+  /**
+   * What happens when Redis cannot be reached at the start: fail within 5 s (`require`), or start and let calls fail until
+   * it can be reached (`warn`). @default 'require'
+   */
   readonly startup?: 'require' | 'warn' | undefined;
+  /**
+   * Waits with each grant until so many replicas have it, so that a failover to one of them does not grant the name
+   * again: replicas 1 … 100, timeout 10 ms … 1 s. A grant that too few acknowledge is given back, and the call goes on
+   * waiting; at the end of its `wait` it fails with a LockStoreError that has the counts. It costs one more connection,
+   * and each grant a round trip between the master and its replicas; releases and renewals are as fast as without.
+   * Renewals and hand-offs inside the process are not acknowledged: docs/guarantees.md says what is proven.
+   * @default none
+   */
+  readonly durability?: DurabilityOptions | undefined;
 }
 
 /**
@@ -74,6 +104,6 @@ export interface LockServiceOptions {
  * @publicApi
  */
 export interface LockOptionsWithLog extends LockServiceOptions {
-  /** Where the locks say what an operator should know. @default process.emitWarning */
+  /** Where the locks report what an operator should know. @default process.emitWarning */
   readonly log?: LockLog | undefined;
 }

@@ -5,10 +5,10 @@ import type { StoreFindings } from '../store/store-findings.js';
 import { AllOf, locksIn } from './all-of.js';
 import { orRejected } from './checks.js';
 import { type CountDownLatch, type LatchOptions, StoreLatch } from './countdown-latch.js';
-import { HeldLeases } from './held-leases.js';
+import { ContextLeases } from './context-leases.js';
 import { Inspector, type LockReport } from './inspector.js';
 import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
-import type { LockContext } from './lease-handle.js';
+import type { LockSetup } from './lease-handle.js';
 import type { Lease, WriteLease } from './lease.js';
 import type { LockLog } from './lock-options.js';
 import type { LockSettings } from './lock-settings.js';
@@ -19,7 +19,7 @@ import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
 import { SelfWaitHints } from './self-wait-hints.js';
 import { SemaphoreLock, type Semaphore } from './semaphore.js';
 
-const START_PATIENCE = 4_500;
+const START_TIMEOUT = 4_500;
 
 /**
  * Everything about locks: take them by name, look at them, take them away.
@@ -27,7 +27,7 @@ const START_PATIENCE = 4_500;
  * @publicApi
  */
 export class LockService {
-  private readonly context: LockContext;
+  private readonly setup: LockSetup;
   private readonly inspector: Inspector;
   private readonly losses: LossLog;
   private readonly leaders = new Set<Leadership>();
@@ -35,8 +35,8 @@ export class LockService {
   private graceEnd: number | undefined;
   private closing: Promise<void> | undefined;
 
-  /** Made by `DistributedLockModule` or `createLockService`. @internal */
-  constructor(
+  /** Private, so that the published types offer `createLockService` and `DistributedLockModule` only. */
+  private constructor(
     private readonly store: LockStore,
     private readonly settings: LockSettings,
     private readonly clock: Clock,
@@ -44,10 +44,15 @@ export class LockService {
   ) {
     this.losses = new LossLog(store, clock, log);
     const moved = (message: string): void => log.warn(message);
-    const line = new Lines(store, clock, Math.random, this.losses.lost, moved);
+    const lines = new Lines(store, clock, Math.random, this.losses.lost, moved);
     const hints = new SelfWaitHints(clock, (message) => log.warn(message));
-    this.context = { line, settings, held: new HeldLeases(), clock, hints };
+    this.setup = { lines, settings, contextLeases: new ContextLeases(), clock, hints };
     this.inspector = new Inspector(store, log);
+  }
+
+  /** Makes the locks of one registration over an open store. @internal */
+  static over(store: LockStore, settings: LockSettings, clock: Clock, log: LockLog): LockService {
+    return new LockService(store, settings, clock, log);
   }
 
   /** Mutual exclusion on one name; the same as the writer of a read-write lock of that name. */
@@ -56,8 +61,8 @@ export class LockService {
   }
 
   /**
-   * Readers together or one writer alone, by phases: no reader passes a waiting writer, and readers that stand
-   * next to each other enter together, so that nobody starves.
+   * Many readers together, or one writer alone. No reader overtakes a waiting writer, and readers that stand next to each
+   * other in the queue enter together, so that nobody starves.
    */
   readWrite(name: string): { readonly read: Lock; readonly write: Lock<WriteLease> } {
     return {
@@ -68,23 +73,23 @@ export class LockService {
 
   /** So many permits under one name. 1 … 2³⁰. @throws LockUsageError */
   semaphore(name: string, permits: number): Semaphore {
-    return new SemaphoreLock(name, permits, this.context, this.store);
+    return new SemaphoreLock(name, permits, this.setup, this.store);
   }
 
-  /** A gate that opens when it was counted down to zero; with a `round`, again and again. @throws LockUsageError */
+  /** A gate that opens when it has been counted down to zero; with a `round`, again and again. @throws LockUsageError */
   latch(name: string, options?: LatchOptions): CountDownLatch {
-    return new StoreLatch(name, this.context, options);
+    return new StoreLatch(name, this.setup, options);
   }
 
   /**
-   * Several locks, all or none, and without deadlock in whatever order they are named. A string is a mutex.
+   * Several locks, all or none, without deadlock in whatever order they are named. A string means a mutex.
    *
    * @throws LockUsageError for an empty list, or one name in two ways
    */
   allOf(locks: readonly (string | Lock<Lease, never>)[]): Lock {
     return new AllOf(
       locksIn(locks, (name) => this.nameLock(name, 'write')),
-      this.context,
+      this.setup,
     );
   }
 
@@ -103,8 +108,8 @@ export class LockService {
   }
 
   /**
-   * Runs `work` under the lock, or under several, and releases when it is done. Returns when the release is
-   * sent: another process may see the lock busy for half a round trip more.
+   * Runs `work` under one or several locks, and releases them when it is done. Resolves when the release is sent: another
+   * process may see the lock busy for half a round trip more.
    *
    * @throws LockBusyError | LockStoreError | LockUsageError | LockLostError
    */
@@ -121,8 +126,8 @@ export class LockService {
   }
 
   /**
-   * Runs `work` in one process; the others wait for it and go on. When it fails, its caller is told and the next
-   * one runs it. Whoever comes within `doneTtl` after a success does not run it.
+   * Runs `work` in one process; the others wait for it and go on. When it fails, its own call rejects, and the next caller
+   * runs it. For `doneTtl` after a success nobody runs it again.
    *
    * @throws LockBusyError | LockStoreError | LockUsageError | LockLostError
    */
@@ -131,12 +136,12 @@ export class LockService {
     work: (lease: Lease) => T | PromiseLike<T>,
     options: OnceOptions,
   ): Promise<OnceOutcome<T>> {
-    return orRejected(() => new OnceLock(name, this.context, options).run(work));
+    return orRejected(() => new OnceLock(name, this.setup, options).run(work));
   }
 
   /**
    * Campaigns for the lead under a name until it is stopped: one process leads at a time. A campaign does not keep the
-   * process alive: one that has nothing else to do ends.
+   * process alive: a process that has nothing else to do ends.
    *
    * @throws LockUsageError
    */
@@ -145,7 +150,7 @@ export class LockService {
     handlers: LeaderHandlers,
     options: Omit<AcquireOptions, 'wait' | 'signal' | 'maxWaiters'> = {},
   ): Leader {
-    const leader = new Leadership(name, handlers, options, this.context, (message) => this.log.warn(message));
+    const leader = new Leadership(name, handlers, options, this.setup, (message) => this.log.warn(message));
     this.leaders.add(leader);
     const forget = (): unknown => this.leaders.delete(leader);
     leader.ended.then(forget, forget);
@@ -156,10 +161,10 @@ export class LockService {
   /**
    * The lease of the `using` or `@Locked` method that is running, or the one on `name`, by the *async context*: code
    * that a queue, a batcher or an emitter runs in the context of a holder sees that holder's lease. Where that matters,
-   * hand on the lease that the work was given.
+   * pass on the lease that was given to the work.
    */
   current(name?: string): Lease | undefined {
-    return this.context.held.leaseOf(name);
+    return this.setup.contextLeases.leaseOf(name);
   }
 
   /** Who holds the name and who waits for it, by process. Reads only. @throws LockStoreError */
@@ -168,22 +173,23 @@ export class LockService {
   }
 
   /**
-   * All names in use, those with a holder or a queue, in no order: each once, as `inspect` tells of it. A name that
-   * comes into use or goes out of it meanwhile may be missing. On Redis this is a SCAN of the whole database, in
-   * steps of 1 000 keys, each taken when you ask for more. Reads only. @throws LockStoreError
+   * All names with a holder or a queue, in no particular order, each once and reported as by `inspect`. A name that comes
+   * into use or goes out of use during the walk may be missing. On Redis this is a SCAN of the whole database, in steps of
+   * 1 000 keys; each step is taken when you ask for more. Reads only. @throws LockStoreError
    */
   list(): AsyncIterable<LockReport> {
     return this.inspector.list();
   }
 
   /**
-   * Takes the lock away: renewals are refused, and the name is free at its holders' release or deadline; with `force`
-   * at once, and only fences protect what is still written. A process that had somebody wait before hears of it within
-   * a round trip, others at their next renewal (a third of the ttl) or deadline. Resolves with whether it was held.
+   * Takes the lock away: renewals are refused, and the name is free when its holders release it or at their deadlines. With
+   * `force` it is free at once, and only fences protect against what the old holders still write. A process learns of it
+   * within a round trip if somebody has waited for one of its locks before, otherwise at its next renewal (a third of the
+   * ttl) or deadline. Resolves with whether the lock was held.
    *
-   * The holder's `LockLostError` has `reason: 'revoked'` and the reason as `revokeReason`; `inspect` and `list` show it
-   * until the name is free. With `force`, too, the holder is told so until its lease would have ended. A second call
-   * with `force` finds nobody, and loses no reason; of two others on one holder the later reason counts.
+   * The holder's `LockLostError` has `reason: 'revoked'` and your reason as `revokeReason`; `inspect` and `list` show it
+   * until the name is free. This is also true with `force`, until the lease would have ended. A second call with `force`
+   * finds no holder and leaves the reason as it is; of two calls without `force` the later reason counts.
    * reason: 1 … 512 bytes.
    *
    * @throws LockStoreError | LockUsageError
@@ -192,23 +198,23 @@ export class LockService {
     return this.inspector.revoke(name, options);
   }
 
-  /** Probes the store and tells what it is; with `startup: 'warn'` it never rejects. @throws LockStoreError */
+  /** Probes the store and reports what it is; with `startup: 'warn'` it never rejects. @throws LockStoreError */
   ready(): Promise<StoreFindings | undefined> {
     return meetStore(this.store, this.settings.startup, this.log);
   }
 
   /**
-   * No new grants; leaders step down; who waits is sent away with reason `closed`; running work keeps its leases
-   * for up to `shutdownGrace`; then everything is released.
+   * Closes the locks: there are no new grants, leaders step down, waiting callers are refused with reason `closed`, and
+   * running work keeps its leases for up to `shutdownGrace`. Then everything is released.
    */
   close(): Promise<void> {
     return (this.closing ??= this.end());
   }
 
   /**
-   * The application begins to shut down: leaders step down, everybody else is granted locks as before. From now on
-   * our connections do not keep the process alive, so that a shutdown that is broken off does not hang. Resolves when
-   * all leaders were told.
+   * The application begins to shut down: leaders step down, and everybody else is granted locks as before. From now on
+   * the connections do not keep the process alive, so that a shutdown that is broken off does not hang. Resolves when
+   * `onRevoked` was called for all leaders.
    *
    * @internal
    */
@@ -217,28 +223,28 @@ export class LockService {
     await this.stepDown();
   }
 
-  /** The servers are about to close: requests do not wait for busy locks any more. @internal */
+  /** The servers are about to close: requests no longer wait for busy locks. @internal */
   hurry(): void {
-    this.context.line.hurry();
+    this.setup.lines.hurry();
   }
 
   /** Whether a caller waits, or an answer of the store is due. @internal */
   get awaited(): boolean {
-    return this.context.line.awaited || this.store.awaited;
+    return this.setup.lines.awaited || this.store.awaited;
   }
 
-  /** Whether somebody still holds or waits, and the grace that began with `drain` is not over. @internal */
+  /** Whether somebody still holds or waits while the grace that began with `drain` is not over. @internal */
   get draining(): boolean {
-    return this.context.line.inUse && this.graceLeft > 0;
+    return this.setup.lines.inUse && this.graceLeft > 0;
   }
 
   /** Begins the grace: resolves when nobody holds or waits any more, or when it is over. @internal */
   async drain(): Promise<void> {
     this.graceEnd ??= this.clock.now() + this.settings.shutdownGrace;
-    await this.context.line.drain(this.graceLeft);
+    await this.setup.lines.drain(this.graceLeft);
   }
 
-  /** Ends the grace, whoever still works or waits, and closes. @internal */
+  /** Ends the grace, even if somebody still works or waits, and closes. @internal */
   closeNow(): Promise<void> {
     this.graceEnd = -Infinity;
     this.store.keepAlive(true); // until the last release is answered
@@ -256,16 +262,16 @@ export class LockService {
   }
 
   private async end(): Promise<void> {
-    // Their leases hold up the line until they have stepped down, but not for longer than the grace.
+    // Leaders hold their leases until they have stepped down, but not for longer than the grace.
     void this.stepDown();
-    await this.context.line.close(this.graceLeft);
+    await this.setup.lines.close(this.graceLeft);
     this.losses.close();
     await this.store.close();
-    this.context.held.end();
+    this.setup.contextLeases.end();
   }
 
   private nameLock(name: string, mode: 'read' | 'write'): NameLock {
-    return new NameLock(name, mode, this.context);
+    return new NameLock(name, mode, this.setup);
   }
 }
 
@@ -276,13 +282,13 @@ async function meetStore(
   log: LockLog,
 ): Promise<StoreFindings | undefined> {
   try {
-    const findings = await store.ready(START_PATIENCE);
-    // What there is to say of memory was said when it was opened.
+    const findings = await store.ready(START_TIMEOUT);
+    // The warnings about memory were logged when it was opened.
     if (findings.address !== 'memory') for (const warning of findings.warnings) log.warn(warning);
     return findings;
   } catch (error) {
     if (startup === 'require') throw error;
-    log.warn(`${(error as Error).message} Locks fail until it is there (startup: 'warn').`);
+    log.warn(`${(error as Error).message} Locks fail until it can be reached (startup: 'warn').`);
     return undefined;
   }
 }

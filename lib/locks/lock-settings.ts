@@ -3,12 +3,13 @@ import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import type { Request, Terms } from '../line/request.js';
 import { WHOLE } from '../store/lock-state.js';
+import type { Durability } from '../store/lock-store.js';
 import type { UsingOptions } from './lock.js';
 import type { LockServiceOptions } from './lock-options.js';
 import { LEAVES_AT_SHUTDOWN, type LeavesAtShutdown } from './hidden-options.js';
 import { OPTIONS } from './option-table.js';
 
-// Of waits that nobody chose.
+// The limits of the default wait.
 const SHORTEST_WAIT = 10_000;
 const LONGEST_WAIT = 30_000;
 
@@ -22,19 +23,22 @@ export class LockSettings {
   readonly shutdownGrace: number;
   readonly startup: 'require' | 'warn';
   readonly reentrant: boolean;
+  readonly durability: Durability | undefined;
   /** `host:pid` of this process. */
   readonly process = `${hostname()}:${process.pid}`;
   private readonly guard: number | undefined;
-  /** What the last call asked for: those that ask for the same, as most do, share it. */
+  /** What the last call asked for. Most calls ask for the same, and share it. */
   private lastTerms: Terms | undefined;
 
   /** @throws LockUsageError that names the option, its range and its value. */
   constructor(options: LockServiceOptions) {
     if (typeof options !== 'object' || options === null)
-      throw new LockUsageError(`The options of the lock module are an object; they were ${shown(options)}.`);
-    // Defaults are for undefined only: null is a mistake, and is told as one.
+      throw new LockUsageError(
+        `The options of the lock module must be an object; they were ${shown(options)}.`,
+      );
+    // Defaults are for undefined only; null is a mistake and is refused.
     const { ttl = 10_000, wait, guard, fenceMemory = 60_000, shutdownGrace = 10_000 } = options;
-    const { namespace = 'lock', startup = 'require', reentrant } = options;
+    const { namespace = 'lock', startup = 'require', reentrant, durability } = options;
     this.ttl = OPTIONS.ttl.check(ttl, '');
     this.wait = wait === undefined ? undefined : OPTIONS.wait.check(wait, '');
     this.guard = guard === undefined ? undefined : OPTIONS.guard.check(guard, '');
@@ -43,11 +47,13 @@ export class LockSettings {
     this.namespace = OPTIONS.namespace.check(namespace, '');
     this.startup = OPTIONS.startup.check(startup, '');
     this.reentrant = reentrant === undefined ? false : OPTIONS.reentrant.check(reentrant, '');
+    this.durability = durability === undefined ? undefined : OPTIONS.durability.check(durability, '');
   }
 
   /**
-   * For how long a call waits. Not said by the call or the registration, it is longer than the lease of a holder that
-   * dies meanwhile can last, if its ttl is that of the caller; but never longer than half a minute. @throws LockUsageError
+   * For how long a call waits. If neither the call nor the registration says so, it is longer than the lease of a holder
+   * that dies can last, provided that the holder has the same ttl; but never longer than half a minute.
+   * @throws LockUsageError
    */
   waitOf({ wait, ttl }: Pick<UsingOptions, 'wait' | 'ttl'>, otherwise = this.wait): number {
     if (wait !== undefined) return OPTIONS.wait.check(wait, '');
@@ -62,7 +68,7 @@ export class LockSettings {
     return Math.min(Math.max(SHORTEST_WAIT, ttl + this.guardOf(ttl) + 1_000), LONGEST_WAIT);
   }
 
-  /** What one call asks of the line; its wait is `otherwise` unless it says so, see `waitOf`. @throws LockUsageError */
+  /** What one call asks of the line; `otherwise` is its wait if it gives none, see `waitOf`. @throws LockUsageError */
   request(
     name: string,
     options: UsingOptions,
@@ -78,10 +84,11 @@ export class LockSettings {
       options.wait === undefined
         ? (otherwise ?? this.defaultWait(ttl))
         : OPTIONS.wait.check(options.wait, name);
-    const who = label === undefined ? this.process : `${this.process} ${OPTIONS.label.check(label, name)}`;
+    const identity =
+      label === undefined ? this.process : `${this.process} ${OPTIONS.label.check(label, name)}`;
     return {
       name,
-      terms: this.termsFor(ttl, wait === 0, share, who),
+      terms: this.termsFor(ttl, wait === 0, share, identity),
       wait,
       renews: options.renew === undefined || OPTIONS.renew.check(options.renew, name),
       maxHold: options.maxHold === undefined ? Infinity : OPTIONS.maxHold.check(options.maxHold, name),
@@ -97,7 +104,7 @@ export class LockSettings {
     ttl: number,
     once: boolean,
     { units, capacity }: Pick<Terms, 'units' | 'capacity'>,
-    who: string,
+    identity: string,
   ): Terms {
     const last = this.lastTerms;
     const same =
@@ -105,7 +112,9 @@ export class LockSettings {
       last.once === once &&
       last.units === units &&
       last.capacity === capacity &&
-      last.who === who;
-    return same ? last : (this.lastTerms = { once, units, capacity, ttl, guard: this.guardOf(ttl), who });
+      last.identity === identity;
+    return same
+      ? last
+      : (this.lastTerms = { once, units, capacity, ttl, guard: this.guardOf(ttl), identity });
   }
 }

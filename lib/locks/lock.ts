@@ -9,14 +9,14 @@ import type { Lease } from './lease.js';
 export interface AcquireOptions {
   /**
    * How long to try: 0 tries once, Infinity never gives up. 0 … 24 h or Infinity. A process that is killed keeps others
-   * out for ttl + guard; a shorter wait may end before. While somebody waits, the process stays alive.
+   * out for ttl + guard, and a shorter wait may end before that. While somebody waits, the process stays alive.
    * @default the registration's `wait`, or min(max(10 s, ttl + guard + 1 s), 30 s) by the ttl of this call (11.5 s with
    * the defaults); 0 for `tryAcquire`
    */
   readonly wait?: Duration | undefined;
   /**
-   * How long the lease lasts unless renewed, and so how long others wait when this process dies.
-   * 100 ms … 24 h. Shorter frees sooner and renews more often.
+   * How long the lease lasts unless it is renewed, and therefore how long others wait when this process dies.
+   * 100 ms … 24 h. With a shorter ttl others wait for less time, and renewals are more frequent.
    * @default the registration's `ttl` (10 s)
    */
   readonly ttl?: Duration | undefined;
@@ -29,10 +29,10 @@ export interface AcquireOptions {
    * @default true
    */
   readonly renew?: boolean | undefined;
-  /** The longest time a lease is renewed; after it the lease is lost with reason `max-hold`. 100 ms … 24 h. @default none */
+  /** For how long a lease may be held; after that it is lost with reason `max-hold`. 100 ms … 24 h. @default none */
   readonly maxHold?: Duration | undefined;
   /**
-   * How many callers of this process may stand in line for the name; one more is refused with reason `full`.
+   * How many callers of this process may stand in line for the name; any further caller is refused with reason `full`.
    * 1 … 2³⁰. @default none
    */
   readonly maxWaiters?: number | undefined;
@@ -45,34 +45,34 @@ export interface AcquireOptions {
  */
 export interface UsingOptions extends AcquireOptions {
   /**
-   * The lease under which the call runs: the names that it is on are entered without waiting, and all others are taken.
-   * Entries through one lease take turns, and it is given back only when they have ended. It must be a lease of
-   * this LockService, on at least one of the names, and not of a semaphore. @default none
+   * The lease under which the call runs: its names are entered without waiting, and all others are taken. Entries through
+   * one lease take turns, and the lease is given back only when they have ended. It must be a lease of this LockService,
+   * on at least one of the names, and not of a semaphore. @default none
    */
   readonly within?: Lease | undefined;
   /**
-   * Whether a name that the async context holds is entered without waiting. `true` trusts the context: a queue, a
-   * batcher or an emitter that runs somebody else's work in the context of a holder lets it in, so use `within` where
+   * Whether a name that the async context holds is entered without waiting. `true` trusts the context: when a queue, a
+   * batcher or an emitter runs somebody else's work in the context of a holder, that work enters, too. So use `within` where
    * you can. With `false` the call waits in line like any other; a nested call then ends at its `wait`.
    * @default the registration's `reentrant` (false)
    */
   readonly reentrant?: boolean | undefined;
   /**
-   * What happens when the store cannot answer: `throw` (the work does not run), or `run` the work without
-   * the lock, beside whoever holds it. The lease of such work is not held and has no fence, its `assertHeld`
-   * throws the LockStoreError, and its signal never aborts, as there is nothing to lose.
+   * What happens when the store cannot answer: `throw` (the work does not run), or `run` (the work runs without the lock,
+   * even while somebody else holds it). The lease of such work is not held and has no fence, its `assertHeld` throws the
+   * LockStoreError, and its signal never aborts, as there is nothing to lose.
    * @default 'throw'
    */
   readonly onStoreError?: 'throw' | 'run' | undefined;
   /**
-   * For how long the name stays taken at least, counted from the grant: work that is done sooner gives it back
-   * only then, so that a second replica whose clock is late does not run the same job again. 0 … 24 h. @default none
+   * For how long the name stays taken at least, counted from the grant. When the work ends sooner, the name becomes free
+   * only after that time, so that a replica whose clock is late does not run the same job again. 0 … 24 h. @default none
    */
   readonly minHold?: Duration | undefined;
 }
 
 /**
- * One thing that can be locked. The same verbs for every kind.
+ * Something that can be locked. All kinds have the same verbs.
  *
  * @publicApi
  */
@@ -80,7 +80,7 @@ export interface Lock<L = Lease, X = unknown> {
   /**
    * Waits for the lock and resolves with its lease.
    *
-   * @throws LockBusyError when it was not granted within `wait`, or the wait was aborted or closed
+   * @throws LockBusyError when it was not granted within `wait`, or the wait was aborted, or the LockService was closed
    * @throws LockStoreError when the store failed or its outcome is unknown
    * @throws LockUsageError for an option out of range, and for one that does not exist
    */

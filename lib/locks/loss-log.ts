@@ -1,14 +1,14 @@
 import { wallTime, type CancelTimer, type Clock } from '../base/clock.js';
 import type { LockLostReason } from '../base/errors.js';
-import type { Lease } from '../line/lease.js';
+import type { LineLease } from '../line/line-lease.js';
 import type { LockStore } from '../store/lock-store.js';
 
-// A thousand leases may be lost in one moment, by a failover. The log is for people.
+// A failover may lose a thousand leases at once, and the log is for people.
 const MOST = 10;
 const WINDOW = 1_000;
-const ASK_PATIENCE = 500;
+const READ_TIMEOUT = 500;
 
-/** Says in the log that leases were lost: one line for each, and of too many at once how many there were. */
+/** Logs lost leases: one line for each; when there are too many at once, only how many there were. */
 export class LossLog {
   private windowBegan = -Infinity;
   private said = 0;
@@ -21,8 +21,8 @@ export class LossLog {
     private readonly log: { warn(message: string): void },
   ) {}
 
-  /** A lease was lost: what a line calls. It never throws, whatever the log does. */
-  readonly lost = (lease: Lease, reason: LockLostReason): void => {
+  /** Called by the line when a lease was lost. It never throws, whatever the log does. */
+  readonly lost = (lease: LineLease, reason: LockLostReason): void => {
     const now = this.clock.now();
     if (now - this.windowBegan >= WINDOW && !this.cancelSummary) {
       this.windowBegan = now;
@@ -37,24 +37,24 @@ export class LossLog {
     this.cancelSummary ??= this.clock.after(this.windowBegan + WINDOW - now, () => this.summarize());
   };
 
-  /** Says what is left to say. */
+  /** Logs the summary that is still due. */
   close(): void {
     if (this.cancelSummary) this.summarize();
   }
 
-  private async say(lease: Lease, reason: LockLostReason): Promise<void> {
+  private async say(lease: LineLease, reason: LockLostReason): Promise<void> {
     const since = new Date(wallTime() - lease.age).toISOString();
-    const text = `${lease.lossText(reason)} It was held by ${lease.who} since ${since}.`;
+    const text = `${lease.lossText(reason)} It was held by ${lease.identity} since ${since}.`;
     this.log.warn(`${text}${await this.epilogue(lease, reason)}`);
   }
 
-  /** What follows from the loss, or who has the lock now, as far as the store tells. */
-  private async epilogue(lease: Lease, reason: LockLostReason): Promise<string> {
+  /** What follows from the loss, or who has the lock now, as far as the store knows. */
+  private async epilogue(lease: LineLease, reason: LockLostReason): Promise<string> {
     if (reason === 'closed')
       return ' Its work was still running: raise shutdownGrace, or let the work end when its lease is lost.';
     if (reason !== 'taken' && reason !== 'expired') return '';
     const { name, hold } = lease;
-    const reading = await this.store.read(name, ASK_PATIENCE).catch(() => undefined);
+    const reading = await this.store.read(name, READ_TIMEOUT).catch(() => undefined);
     if (!reading) return ' Who has the lock now is not known: the store did not answer.';
     const { state, now } = reading;
     const others = state.holders.filter(({ id, deadline }) => id !== hold.id && deadline > now);

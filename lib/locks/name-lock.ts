@@ -4,14 +4,14 @@ import type { Explanation } from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
 import { BaseLock, leaseWithin } from './base-lock.js';
 import { isSuperCall, ORIGIN, type WithOrigin } from './hidden-options.js';
-import type { LockMode } from './held-leases.js';
+import type { LockMode } from './context-leases.js';
 import {
   LeaseHandle,
   ReadLease,
   upgrade,
   type EntryPlan,
   type NamedLease,
-  type LockContext,
+  type LockSetup,
 } from './lease-handle.js';
 import type { AcquireOptions, UsingOptions } from './lock.js';
 
@@ -24,9 +24,9 @@ export class NameLock extends BaseLock<LeaseHandle> {
   constructor(
     name: string,
     readonly mode: Exclude<LockMode, 'permits'>,
-    context: LockContext,
+    setup: LockSetup,
   ) {
-    super(context);
+    super(setup);
     this.name = checkName(name);
     this.names = [name];
   }
@@ -37,11 +37,11 @@ export class NameLock extends BaseLock<LeaseHandle> {
     explained?: Explanation,
     by?: Request['by'],
   ): Promise<LeaseHandle> {
-    const { context, mode } = this;
+    const { setup, mode } = this;
     const share = { units: mode === 'write' ? WHOLE : 1, capacity: WHOLE };
-    const request = context.settings.request(this.name, options, wait, share, by);
+    const request = setup.settings.request(this.name, options, wait, share, by);
     const Handle = mode === 'write' ? LeaseHandle : ReadLease;
-    return context.line.acquire(request, (tenure) => new Handle(tenure, context), explained);
+    return setup.lines.acquire(request, (lineLease) => new Handle(lineLease, setup), explained);
   }
 
   leasesIn(lease: LeaseHandle): readonly NamedLease[] {
@@ -55,20 +55,20 @@ export class NameLock extends BaseLock<LeaseHandle> {
 
   private leaseToEnter(options: UsingOptions & WithOrigin): NamedLease | undefined {
     const { within, reentrant } = options;
-    const { held, settings } = this.context;
+    const { contextLeases, settings } = this.setup;
     if (within !== undefined) return this.fitting(leaseWithin(within, this.name));
-    const innermost = held.on(this.name)?.lease;
+    const innermost = contextLeases.on(this.name)?.lease;
     if (!innermost || innermost.mode === 'permits') return undefined;
     if (reentrant ?? settings.reentrant) return this.fitting(innermost);
-    // Nobody asked for re-entry: only `super.method()` of the locked method that holds the name comes in.
+    // Without a request for re-entry, only `super.method()` of the locked method that holds the name enters.
     const origin = options[ORIGIN];
     if (reentrant === false || origin?.self === undefined || this.upgrades(innermost)) return undefined;
-    for (const each of held.all())
+    for (const each of contextLeases.all())
       if (each.lease.root === innermost.root && isSuperCall(origin, each.origin)) return innermost;
     return undefined;
   }
 
-  /** @throws LockUsageError when it is read under, and this is to write */
+  /** @throws LockUsageError when the lease is a reader's and this lock writes */
   private fitting(lease: NamedLease | undefined): NamedLease | undefined {
     if (lease && this.upgrades(lease)) throw upgrade(this.name);
     return lease;

@@ -1,5 +1,5 @@
 import type { Duration } from '../base/duration.js';
-import type { LeaseHandle, LockContext } from './lease-handle.js';
+import type { LeaseHandle, LockSetup } from './lease-handle.js';
 import { refuseUnknown } from './checks.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { UsingOptions } from './lock.js';
@@ -11,12 +11,12 @@ import { NameLock } from './name-lock.js';
  * @publicApi
  */
 export interface OnceOptions extends Omit<UsingOptions, 'onStoreError' | 'reentrant' | 'within' | 'minHold'> {
-  /** For how long the work counts as done, so that nobody runs it again. 100 ms … 24 h. */
+  /** For how long the work counts as done, so that nobody runs it again: 100 ms … 24 h. */
   readonly doneTtl: Duration;
 }
 
 const ONCE_OPTIONS = namesFor('once');
-// With what `once` itself adds.
+// Including the options that `once` itself passes to `using`.
 const RUN_OPTIONS = namesFor('using', 'once');
 
 /**
@@ -26,16 +26,16 @@ const RUN_OPTIONS = namesFor('using', 'once');
  */
 export type OnceOutcome<T> = { readonly ran: true; readonly value: T } | { readonly ran: false };
 
-/** A lock whose work is done once: the release of the one who ran it leaves a mark for the others. */
+/** A lock whose work is done once: the release by the caller that ran it leaves a mark for the others. */
 export class OnceLock extends NameLock {
   private readonly done: number;
 
   constructor(
     name: string,
-    context: LockContext,
+    setup: LockSetup,
     private readonly options: OnceOptions,
   ) {
-    super(name, 'write', context);
+    super(name, 'write', setup);
     refuseUnknown(options, ONCE_OPTIONS, name);
     this.done = Math.ceil(OPTIONS.doneTtl.check(options.doneTtl, name));
   }

@@ -1,18 +1,19 @@
 import { milliseconds, shown, spelled, type DurationRange } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
-import { abortSignal, truth, wholeNumber } from './checks.js';
+import type { Durability } from '../store/lock-store.js';
+import { abortSignal, refuseUnknown, truth, wholeNumber } from './checks.js';
 import type { LockServiceOptions } from './lock-options.js';
 import type { UsingOptions } from './lock.js';
 
 /** Where an option can be given. `permits` stands for the calls of a semaphore, and `entry` for `lease.using`. */
 export type OptionPlace = 'registration' | 'acquire' | 'using' | 'once' | 'lead' | 'entry' | 'permits';
 
-/** What there is to know of one option. */
+/** Everything about one option. */
 export interface OptionRow<T = unknown> {
-  /** The values that it takes, as the README and the docstrings say it. */
+  /** The values that it takes, as the README and the docstrings say. */
   readonly takes: string;
-  /** Its default, as the README and the docstrings say it. */
+  /** Its default, as the README and the docstrings say. */
   readonly otherwise: string;
   readonly places: readonly OptionPlace[];
   /** Returns the checked value of an option that was given. @throws LockUsageError with the option, range and value */
@@ -20,13 +21,16 @@ export interface OptionRow<T = unknown> {
 }
 
 const DAY = 24 * 3_600_000;
+const MOST_REPLICAS = 100;
+const REPLICA_PATIENCE = 500;
+const DURABILITY: ReadonlySet<string> = new Set(['replicas', 'timeout']);
 const LONGEST_LABEL = 128;
 /** Every way to ask for a lease. */
 const CALLS = ['acquire', 'using', 'once'] as const;
 
 /**
- * Every option of this library below Nest, once. The service, the decorator, profiles and modules take from here which
- * options there are and what they may be; a test holds the interfaces with their docstrings, and the README, against it.
+ * Every option of this library below Nest. The service, the decorator, profiles and modules take from here which options
+ * exist and which values they take; a test compares the interfaces, their docstrings and the README with it.
  */
 export const OPTIONS = {
   redis: row('a URL, options or a client of ioredis, `memory`', 'none', ['registration'], unchecked),
@@ -48,6 +52,7 @@ export const OPTIONS = {
   label: row('a text of 1 to 128 bytes', 'none', [...CALLS, 'lead'], labelOf),
   signal: row('an AbortSignal', 'none', [...CALLS, 'entry'], abortSignal),
   reentrant: flag('reentrant', 'false', ['registration', 'using']),
+  durability: row('replicas 1 … 100, timeout 10 ms … 1 s', 'none', ['registration'], durabilityOf),
   within: row('a lease', 'none', ['using'], unchecked),
   onStoreError: word('onStoreError', ['throw', 'run'], ['using']),
   doneTtl: duration({ option: 'doneTtl', min: 100, max: DAY }, 'none', ['once']),
@@ -71,7 +76,7 @@ export function row<T>(
   return { takes, otherwise, places, check };
 }
 
-/** A row that takes one of two words; unless it is said, the first is the default. */
+/** A row that takes one of two words; the first is the default unless `otherwise` is given. */
 export function word<const W extends string>(
   option: string,
   [first, second]: readonly [W, W],
@@ -113,14 +118,14 @@ function duration(
   return row(takes, otherwise, places, (value) => milliseconds(value, range));
 }
 
-/** What is checked where it is used, by what only that place knows. */
+/** For options that can only be checked where they are used. */
 function unchecked(value: unknown): unknown {
   return value;
 }
 
 function labelOf(label: unknown, name: string): string {
   if (typeof label === 'string' && label !== '' && Buffer.byteLength(label) <= LONGEST_LABEL)
-    return label.replace(/[\r\n]/g, ' '); // who waits has a line in the record
+    return label.replace(/[\r\n]/g, ' '); // in the record, each waiter is one line
   throw new LockUsageError(
     `The option label takes a text of 1 to ${LONGEST_LABEL} bytes; it was ${shown(label)}.`,
     name,
@@ -132,4 +137,19 @@ function namespaceOf(namespace: unknown): string {
   throw new LockUsageError(
     `The option namespace takes 1 to 64 of the characters A-Z a-z 0-9 _ . -; it was ${shown(namespace)}.`,
   );
+}
+
+// An option of the registration alone: callers of one name share places in the queue and hand holds to each other, so
+// that whoever asks for replicas could be handed a hold of somebody who does not.
+function durabilityOf(durability: unknown): Durability {
+  if (typeof durability !== 'object' || durability === null || Array.isArray(durability))
+    throw new LockUsageError(
+      `The option durability takes an object, such as { replicas: 2, timeout: '500ms' }; it was ${shown(durability)}.`,
+    );
+  refuseUnknown(durability, DURABILITY);
+  const { replicas, timeout = REPLICA_PATIENCE } = durability as Record<string, unknown>;
+  return {
+    replicas: wholeNumber(replicas, 'durability.replicas', MOST_REPLICAS, ''),
+    timeout: milliseconds(timeout, { option: 'durability.timeout', min: 10, max: 1_000 }),
+  };
 }

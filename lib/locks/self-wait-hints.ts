@@ -1,15 +1,15 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { CancelTimer, Clock } from '../base/clock.js';
-import type { LockMode } from './held-leases.js';
+import type { LockMode } from './context-leases.js';
 
-/** What a call waits for: a lock that is held in this mode, or its turn among the entries of one lease. */
-export type SelfWait = LockMode | 'turn';
+/** What a call waits for: a lock that is held in this mode, or another entry of the same lease. */
+export type SelfWait = LockMode | 'entry';
 
 const AFTER = 1_000;
-// Names may be made of ids, so there may be any number of them; whoever has read so many warnings needs no more.
+// Names may contain ids, so there may be any number of them; after this many warnings no more are needed.
 const MOST_PLACES = 1_000;
 
-/** Says of a call that waits for a lock which its own async context holds that it may be waiting for itself. */
+/** Warns when a call waits for a lock that its own async context holds: it may be waiting for itself. */
 export class SelfWaitHints {
   private readonly told = new Set<string>();
 
@@ -18,13 +18,13 @@ export class SelfWaitHints {
     private readonly warn: (message: string) => void,
   ) {}
 
-  /** Warns in a second, once per decorator (`place`) or name, unless it is cancelled before. */
+  /** Warns after a second, once per decorator (`place`) or name, unless it is cancelled before. */
   watch(name: string, mode: SelfWait, place?: string): CancelTimer {
     const key = place ?? name;
     if (this.told.has(key) || this.told.size >= MOST_PLACES) return () => undefined;
-    // The log belongs to the application: it is called in the context of the call that the line is about.
+    // The log belongs to the application, so it is called in the async context of the call that the line is about.
     const tell = AsyncResource.bind(() => {
-      if (this.told.has(key)) return; // by another call meanwhile
+      if (this.told.has(key)) return; // another call was faster
       this.told.add(key);
       this.warn(
         `${place ?? 'A call'} has waited for the lock '${name}' for a second. ${selfWait(name, mode)}`,
@@ -34,18 +34,18 @@ export class SelfWaitHints {
   }
 }
 
-/** What a call is told that waits for a name which its own context holds. */
+/** The advice for a call that waits for a name which its own context holds. */
 export function selfWait(name: string, mode: SelfWait): string {
-  if (mode === 'turn')
+  if (mode === 'entry')
     return (
       `Its own context works in another entry of the lease of '${name}', so it may be waiting for itself. ` +
-      'Entries of one lease take turns; a nested call enters through the lease that the work of its entry was given.'
+      'Entries of one lease take turns; a call from inside an entry enters through the lease that this entry was given.'
     );
   if (mode === 'permits')
     return `Its own context holds permits of '${name}', so it may be waiting for itself: take all units at once.`;
   return (
-    `Its own context holds '${name}', so it may be waiting for itself. A nested call enters the lock by lease.using(work), ` +
-    'or by the option within: lease; reentrant: true lets in whatever runs in this context. ' +
-    'If a queue or an emitter runs it here for somebody else, it waits for its turn as it should.'
+    `Its own context holds '${name}', so it may be waiting for itself. If it is a nested call, let it enter with ` +
+    'lease.using(work) or the option within: lease; reentrant: true lets in whatever runs in this context. ' +
+    'If a queue or an emitter runs it here for another caller, it is right to wait.'
   );
 }

@@ -4,7 +4,7 @@ import type { Explanation } from '../base/errors.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { LockStore } from '../store/lock-store.js';
 import { BaseLock } from './base-lock.js';
-import { noEntry, PermitLease, type EntryPlan, type NamedLease, type LockContext } from './lease-handle.js';
+import { noEntry, PermitLease, type EntryPlan, type NamedLease, type LockSetup } from './lease-handle.js';
 import type { Lease } from './lease.js';
 import { namesFor } from './option-table.js';
 import type { Lock, AcquireOptions, UsingOptions } from './lock.js';
@@ -21,21 +21,21 @@ export interface PermitOptions {
 }
 
 /**
- * So many permits under one name. Every permit is owned, leased and renewed; those of a process that died are
- * free after ttl + guard. All users of a name must agree on the number; it may change while the name is idle.
+ * A fixed number of permits under one name. Every permit is owned, leased and renewed; the permits of a process that died
+ * are free after ttl + guard. All users of a name must agree on the number; it may change while the name is idle.
  *
  * @publicApi
  */
 export interface Semaphore extends Lock<Lease, PermitOptions> {
-  /** How many permits are free now. A snapshot: it may be taken before you ask for one. @throws LockStoreError */
+  /** How many permits are free now. This is a snapshot: others may take them before you do. @throws LockStoreError */
   available(): Promise<number>;
 }
 
-const ASK_PATIENCE = 1_000;
+const READ_TIMEOUT = 1_000;
 const ACQUIRE_PERMITS: ReadonlySet<string> = namesFor('acquire', 'permits');
 const USING_PERMITS: ReadonlySet<string> = namesFor('using', 'permits');
 
-/** So many permits under one name, each owned, leased and renewed. */
+/** A fixed number of permits under one name, each owned, leased and renewed. */
 export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implements Semaphore {
   readonly names: readonly [string];
 
@@ -43,10 +43,10 @@ export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implemen
   constructor(
     private readonly name: string,
     private readonly permits: number,
-    context: LockContext,
+    setup: LockSetup,
     private readonly store: LockStore,
   ) {
-    super(context);
+    super(setup);
     this.names = [checkName(name)];
     wholeNumber(permits, 'permits', WHOLE, name);
   }
@@ -57,15 +57,15 @@ export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implemen
     explained?: Explanation,
     by?: Request['by'],
   ): Promise<PermitLease> {
-    const { line, settings } = this.context;
+    const { lines, settings } = this.setup;
     const { units = 1 } = options;
     wholeNumber(units, 'units', this.permits, this.name);
     const request = settings.request(this.name, options, wait, { units, capacity: this.permits }, by);
-    return line.acquire(request, (tenure) => new PermitLease(tenure, this.context), explained);
+    return lines.acquire(request, (lineLease) => new PermitLease(lineLease, this.setup), explained);
   }
 
   async available(): Promise<number> {
-    const { state, now } = await this.store.read(this.name, ASK_PATIENCE);
+    const { state, now } = await this.store.read(this.name, READ_TIMEOUT);
     const holders = state.holders.filter(({ deadline }) => deadline > now);
     return Math.max(0, this.permits - holders.reduce((sum, { units }) => sum + units, 0));
   }
@@ -78,7 +78,7 @@ export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implemen
     return [lease];
   }
 
-  /** A call that holds a permit and asks for another wants two. @throws LockUsageError when it is to be entered */
+  /** Permits are never entered: a call that holds one and asks for another takes two. @throws LockUsageError for `within` */
   plansFor({ within }: UsingOptions): readonly [EntryPlan | undefined] {
     if (within?.names.includes(this.name)) throw noEntry(this.name);
     return [undefined];

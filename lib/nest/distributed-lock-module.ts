@@ -41,9 +41,9 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<DistributedLoc
 /**
  * Gives an application its locks: `LockService`, `@Locked`, `LockInterceptor`, and the filter that answers
  * lock errors over HTTP. The start fails loudly when the store does not answer within 5 s (see `startup`).
- * At a shutdown locks go last: leaders step down first, and grants go on until all other hooks of the application
- * have ended. Then whoever still works or waits has `shutdownGrace` to end; after it everything is released, and
- * the connections are closed. The module must be loaded when the application starts: Nest calls no hooks of lazily
+ * At a shutdown locks are closed last: leaders step down first, and grants go on until all other hooks of the application
+ * have ended. Then whoever still works or waits has `shutdownGrace` to finish. After that everything is released, and the
+ * connections are closed. The module must be loaded when the application starts: Nest calls no hooks of lazily
  * loaded modules.
  *
  * @publicApi
@@ -71,7 +71,7 @@ function providersOf(name: string | undefined): Provider[] {
       inject: [OPTIONS, ModulesContainer],
       useFactory: (options: DistributedLockOptions, modules: ModulesContainer) => {
         const locks = openLocks(options);
-        new LockedInstances(modules, name).connect(locks); // before any factory that is injected with it is called
+        new LockedInstances(modules, name).connect(locks); // before any factory that needs it is called
         return locks;
       },
     },
@@ -85,9 +85,9 @@ function providersOf(name: string | undefined): Provider[] {
         modules: ModulesContainer,
         shutdown: LockShutdown,
       ) => {
-        attachProfiles(locks, profiles); // also to a service that took the place of ours, as in tests
+        attachProfiles(locks, profiles); // also to a service that replaced ours, as in tests
         const instances = new LockedInstances(modules, name);
-        instances.connect(locks); // of a service that took the place of ours; not in a hook: those of others may come before
+        instances.connect(locks); // for a service that replaced ours; not in a hook, since other hooks may come before it
         warnOfTwins(modules, DistributedLockModule, name);
         return new LockRegistration(locks, instances, shutdown);
       },
@@ -101,27 +101,27 @@ function providersOf(name: string | undefined): Provider[] {
   ];
 }
 
-/** What classes that another copy of this package decorated ask for, by the class of that copy. */
+/** The LockService classes of other copies of this package: classes that those copies decorated ask for them. */
 function otherTokensOf(name: string | undefined): (typeof LockService)[] {
   return name === undefined ? copiesOfLockService().filter((other) => other !== LockService) : [];
 }
 
 function openLocks(given: DistributedLockOptions): LockService {
-  checkModuleOptions(given); // those of a factory are known only now
+  checkModuleOptions(given); // the options of a factory are known only now
   const { profiles = {}, filter: _, ...options } = given;
   const locks = createLockService({ ...options, log: new Logger('DistributedLock') });
-  attachProfiles(locks, profiles); // before anybody is injected with it
+  attachProfiles(locks, profiles); // before it is injected anywhere
   return locks;
 }
 
 type ModuleOfNest = ModulesContainer extends Map<string, infer M> ? M : never;
 
-// By an application's own object, so it goes when the application goes.
+// Keyed by an object of the application, so the entry goes when the application goes.
 const warned = new WeakMap<ModulesContainer, Set<string>>();
 
 /**
  * Warns once for each name if an application has several registrations of it: each has its own connections and its own
- * line, and one of them does not know what calls hold by way of the other.
+ * line, and neither knows what calls hold through the other.
  */
 function warnOfTwins(modules: ModulesContainer, module: Type, name: string | undefined): void {
   const tokens: readonly unknown[] = name === undefined ? copiesOfLockService() : [getLocksToken(name)];

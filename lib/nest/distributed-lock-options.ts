@@ -7,25 +7,24 @@ import type { HttpMappingOptions } from './http-exception.js';
 import type { LockProfile } from './locked-options.js';
 
 /**
- * What `DistributedLockModule.forRoot` takes besides `name` and `isGlobal`. Each option is optional and
- * also accepts undefined.
+ * What `DistributedLockModule.forRoot` takes in addition to `name` and `isGlobal`. Each option may be left out or be
+ * undefined.
  *
  * @publicApi
  */
 export interface DistributedLockOptions extends LockServiceOptions {
-  /** Named sets of options for `@Locked(key, { profile })`; a profile that is missing fails the start. @default none */
+  /** Named sets of options for `@Locked(key, { profile })`; a missing profile fails the start. @default none */
   readonly profiles?: Readonly<Record<string, LockProfile>> | undefined;
   /**
-   * Whether lock errors that leave an HTTP handler are answered with 423 (busy) or 503 (closed, store,
-   * lost); an object chooses the status of busy. `false` leaves them to the application's own filters, see
-   * `toHttpException`.
+   * Whether lock errors that leave an HTTP handler are answered with 423 (busy) or 503 (closed, store, lost); an object
+   * chooses the status for busy. `false` leaves the errors to the application's own filters, see `toHttpException`.
    * @default true
    */
   readonly filter?: boolean | HttpMappingOptions | undefined;
 }
 
 /**
- * What `forRoot` and `forRootAsync` take beside the options that a factory may return.
+ * What `forRoot` and `forRootAsync` take in addition to the options that a factory may return.
  *
  * @publicApi
  */
@@ -60,20 +59,20 @@ const KNOWN: ReadonlySet<string> = new Set([...namesFor('registration'), 'profil
 const EXTRAS = ['name', 'isGlobal'];
 
 /**
- * Checks that the options of a registration are options that there are. What they may be is checked where they are used.
+ * Checks that the options of a registration exist. Their values are checked where they are used.
  *
  * @throws LockUsageError that names the unknown option and lists the known ones
  */
 export function checkModuleOptions(options: unknown): void {
   if (typeof options !== 'object' || options === null)
     throw new LockUsageError(
-      `The options of DistributedLockModule are an object; they were ${shown(options)}.`,
+      `The options of DistributedLockModule must be an object; they were ${shown(options)}.`,
     );
   const unknown = Object.keys(options).find((option) => !KNOWN.has(option));
   if (unknown === undefined) return;
   throw new LockUsageError(
     EXTRAS.includes(unknown)
-      ? `A factory cannot choose the option '${unknown}'; write it beside it: forRootAsync({ ${unknown}: …, useFactory }).`
-      : `DistributedLockModule has no option '${unknown}'; there are ${[...KNOWN, ...EXTRAS].join(', ')}.`,
+      ? `A factory cannot choose the option '${unknown}'; write it beside the factory: forRootAsync({ ${unknown}: …, useFactory }).`
+      : `DistributedLockModule has no option '${unknown}'; its options are ${[...KNOWN, ...EXTRAS].join(', ')}.`,
   );
 }

@@ -22,8 +22,8 @@ export interface LockErrorBody {
   readonly code: LockErrorCode;
   readonly message: string;
   /**
-   * Seconds, as in the header Retry-After, of busy locks: the median of the last holds with the same label in this process,
-   * at least 1.
+   * For busy locks: seconds, as in the header Retry-After. It is the median of the last holds with the same label in this
+   * process, but at least 1.
    */
   readonly retryAfter?: number;
 }
@@ -36,9 +36,9 @@ const MESSAGES: Readonly<Record<LockErrorCode, string>> = {
 };
 
 /**
- * What a lock error means in HTTP: 423 for busy, 503 for closed, lost and store failures, 500 for misuse;
- * the error itself is the cause. For applications whose own filter catches everything; `retryAfter` of the
- * body is what belongs in the header Retry-After.
+ * The HTTP exception for a lock error: 423 for busy, 503 for closed, lost and store failures, 500 for misuse; the error
+ * itself is its cause. It is for applications whose own filter catches everything. Send `retryAfter` of the body as the
+ * header Retry-After.
  *
  * @publicApi
  */
@@ -61,7 +61,7 @@ export function bodyOf(error: LockError, options: HttpMappingOptions): LockError
     statusCode: options.busyStatus ?? HttpStatus.LOCKED,
     code,
     message: MESSAGES[code],
-    // Not by the lease, whose ttl says how long a dead holder keeps others out, and nothing of one that works.
+    // The lease is no guide: its ttl says how long a dead holder keeps others out, and nothing about one that works.
     retryAfter: Math.max(1, Math.ceil((busy.retryIn ?? 0) / 1_000)),
   };
 }

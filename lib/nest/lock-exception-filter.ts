@@ -10,10 +10,10 @@ import { LockError } from '../base/errors.js';
 import { bodyOf, checkHttpMapping, type HttpMappingOptions } from './http-exception.js';
 
 const SPAN = 1_000;
-/** So many names are told apart in one line; the others are counted. */
+/** How many names one line lists; the others are only counted. */
 const MOST_NAMES = 10;
 
-/** Logs refused calls: the first at once, then those of each second in one line, however many there are. */
+/** Logs refused calls: the first one at once, and then all calls of each second in one line. */
 export class BusyLog {
   private readonly names = new Map<string, number>();
   private count = 0;
@@ -33,7 +33,7 @@ export class BusyLog {
     if (before !== undefined || this.names.size < MOST_NAMES) this.names.set(lockName, (before ?? 0) + 1);
   }
 
-  /** Says what is left to say, and starts no timer any more: what is refused from now on is logged at once. */
+  /** Logs the summary that is due, and starts no more timers: later refusals are logged at once. */
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
@@ -65,7 +65,7 @@ export class BusyLog {
   }
 }
 
-/** Nest asks by `instanceof`, which errors of another copy of this package would not pass; LockError.is goes by the code. */
+/** Nest uses `instanceof`, which fails for errors of another copy of this package; LockError.is checks the code instead. */
 abstract class AnyLockError {
   static [Symbol.hasInstance](error: unknown): boolean {
     return LockError.is(error);
@@ -73,8 +73,8 @@ abstract class AnyLockError {
 }
 
 /**
- * Answers lock errors that leave an HTTP handler, over Express and Fastify. What the answer does not tell
- * goes to the log: busy locks as `log`, a burst of them in one line a second, the others as `error`.
+ * Answers lock errors that leave an HTTP handler, over Express and Fastify. The details go to the log only: busy locks as
+ * `log`, with a burst of them in one line a second, and other errors as `error`.
  */
 @Catch(AnyLockError)
 export class LockExceptionFilter implements ExceptionFilter<LockError>, OnApplicationShutdown {
@@ -106,7 +106,7 @@ export class LockExceptionFilter implements ExceptionFilter<LockError>, OnApplic
     httpAdapter.reply(response, body, body.statusCode);
   }
 
-  /** Says what a burst has left to say, and leaves no timer. */
+  /** Logs the summary that is due, and leaves no timer. */
   onApplicationShutdown(): void {
     this.busy.close();
   }
@@ -115,8 +115,8 @@ export class LockExceptionFilter implements ExceptionFilter<LockError>, OnApplic
 class NeverThrown {}
 
 /**
- * What `filter: false` registers: options may come from a factory, when it is too late not to register.
- * A filter without `@Catch` arguments would catch everything.
+ * The filter for `filter: false`. Options may come from a factory, and then it is too late to register no filter. A filter
+ * without `@Catch` arguments would catch everything.
  */
 @Catch(NeverThrown)
 export class NoFilter implements ExceptionFilter {

@@ -21,11 +21,11 @@ const GONE = 'The client closed the connection while its request waited for the 
 const REQUESTS: ReadonlySet<string> = new Set(['http', 'graphql']);
 
 /**
- * Runs a handler under a lock, from before its pipes to the completion, the error or the unsubscription of
- * what it returns, also when that is an Observable (server-sent events, streams of microservices):
+ * Runs a handler under a lock. The lock is held from before the pipes until the result completes, fails or is
+ * unsubscribed, also when the result is an Observable (server-sent events, streams of microservices):
  * `@UseInterceptors(LockInterceptor((context) => lockName('cart', context.switchToHttp().getRequest().params.id)))`.
- * The completion is passed on once the release is sent. A request that still waits when its connection closes
- * leaves the line, and its handler does not run; a handler that runs already is not disturbed.
+ * The completion is passed on once the release is sent. A request that still waits when its connection closes gives up, and
+ * its handler does not run; a handler that is already running is not disturbed.
  *
  * @throws LockUsageError for names and options that cannot work
  * @throws LockBusyError, LockLostError, LockStoreError to the handler's caller, as `@Locked` does
@@ -58,7 +58,7 @@ export function LockInterceptor(
           new Promise<void>((resolve, reject) => {
             if (subscriber.closed) return resolve();
             entered = true;
-            // Added to a subscription that has ended, it is ended at once.
+            // If the subscription has ended already, this ends at once, too.
             handler.add(
               next.handle().subscribe({
                 next: (value) => subscriber.next(value),
@@ -91,16 +91,16 @@ export function LockInterceptor(
   return mixin(HoldingInterceptor);
 }
 
-/** Its server cannot close before it is answered, while a message may come from a queue and is worth waiting for. */
+/** Whether the call is a request, without whose answer its server cannot close. A message may be worth waiting for. */
 function isRequest(context: Partial<ExecutionContext>): boolean {
   return REQUESTS.has(context.getType?.() ?? '');
 }
 
-/** Passes the abort of one signal on; returns what ends that. @throws LockUsageError for what is no signal */
+/** Passes on the abort of a signal; returns a function that stops doing so. @throws LockUsageError unless it is a signal */
 function whenAborted(signal: AbortSignal, leaving: AbortController): () => void {
   if (!(signal instanceof AbortSignal))
     throw new LockUsageError(
-      `The option signal of ${WHERE} returns an AbortSignal; it was ${shown(signal)}.`,
+      `The function given as option signal of ${WHERE} must return an AbortSignal; it returned ${shown(signal)}.`,
     );
   const abort = (): void => leaving.abort(signal.reason);
   if (signal.aborted) abort();
@@ -108,7 +108,7 @@ function whenAborted(signal: AbortSignal, leaving: AbortController): () => void 
   return () => signal.removeEventListener('abort', abort);
 }
 
-/** What the responses of Node's HTTP/1 and HTTP/2 servers have in common here; Fastify keeps it in `raw`. */
+/** What the responses of Node's HTTP/1 and HTTP/2 servers have in common; Fastify keeps that response in `raw`. */
 interface Response {
   readonly destroyed?: boolean;
   readonly writableEnded?: boolean;
@@ -118,7 +118,7 @@ interface Response {
 
 /**
  * Calls `leave` when the connection of an HTTP request closes before it is answered, at once if it has closed already.
- * Goes by the response: the request's own `close` also comes when its body was read. Returns what ends the watch.
+ * It watches the response, since the request's own `close` also comes when its body was read. Returns what ends the watch.
  */
 export function whenClientIsGone(context: ExecutionContext, leave: () => void): () => void {
   const response = context.getType() === 'http' ? responseOf(context) : undefined;

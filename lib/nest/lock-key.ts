@@ -10,14 +10,14 @@ import { checkName } from '../base/name.js';
 export type LockNames = string | readonly string[];
 
 /**
- * What `@Locked` locks: names, or a function of the method's arguments that tells them.
+ * What `@Locked` locks: names, or a function of the method's arguments that returns them.
  *
  * @publicApi
  */
 export type LockKey = LockNames | ((...args: never[]) => LockNames);
 
 /**
- * What `@Locked` asks for the signal of a call: a function of the method's arguments, as the key is.
+ * Where `@Locked` gets the signal of a call from: a function of the method's arguments, like the key.
  *
  * @publicApi
  */
@@ -27,7 +27,7 @@ export type LockSignal = (...args: never[]) => AbortSignal | undefined;
 type Lockable = PromiseLike<unknown> | AsyncGenerator<unknown, unknown, unknown>;
 
 /**
- * What a method must be, to be locked by a key `K` and left by a signal `S`. The *functions* are tested, not their
+ * What a method must be like to be locked by a key `K` with a signal `S`. The type tests the *functions*, not their
  * parameters, so that they may take fewer or wider parameters than the method.
  */
 export type Accepts<K, S, M> = M extends (...args: infer A) => Lockable
@@ -45,8 +45,8 @@ type Fits<F, A extends readonly unknown[]> = F extends (...args: never[]) => unk
   : true;
 
 /**
- * The same as a constraint on the parameters, which TypeScript can also decide when their types are those of a
- * generic class, while it leaves a conditional type undecided.
+ * The same as a constraint on the parameters. TypeScript can decide it even when their types come from a generic class,
+ * where it leaves a conditional type undecided.
  */
 export type ParametersFor<F> = F extends (...args: infer P) => unknown
   ? P extends never[]
@@ -91,7 +91,7 @@ export function checkNames(names: unknown, where: string): LockNames {
   return names.map(checkName);
 }
 
-/** Turns a key into the function that tells the names of a call; constant names are checked here, once. */
+/** Turns a key into the function that returns the names of a call; constant names are checked here, once. */
 export function namesOf<A extends readonly unknown[]>(
   key: LockNames | ((...args: never[]) => LockNames),
   where: string,

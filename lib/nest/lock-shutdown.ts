@@ -13,15 +13,15 @@ import type { LockedInstances } from './locked-instances.js';
 const LOOK_AGAIN = 20;
 
 /**
- * The shutdown of all registrations of one application. Whoever still works, or still takes jobs out of a queue, may
- * still need a lock, so grants go on until all other hooks of the application have ended.
+ * The shutdown of all registrations of one application. Code that still works, or still takes jobs out of a queue, may
+ * need a lock, so grants go on until all other hooks of the application have ended.
  */
 export class LockShutdown {
   private readonly registrations = new Set<LockService>();
   private begun = false;
   private ending: Promise<void> | undefined;
 
-  /** `first` and `last` are provided by the modules whose hooks a shutdown calls before and after all others. */
+  /** `first` and `last` are providers of the modules whose hooks a shutdown should call before and after all others. */
   constructor(modules: ModulesContainer, first: unknown, last: unknown) {
     for (const module of modules.values()) {
       // Nest calls hooks by the distance of a module from the root; a global one has Number.MAX_VALUE. Where this
@@ -37,8 +37,8 @@ export class LockShutdown {
   }
 
   /**
-   * The first hook of all. Leaders are told, but it is not awaited that they have ended: what they wait for may end by
-   * a hook that comes later.
+   * The first hook of all. It tells the leaders, but does not wait until they have ended: they may wait for something that
+   * a later hook ends.
    */
   async begin(): Promise<void> {
     if (this.begun) return;
@@ -52,7 +52,7 @@ export class LockShutdown {
     for (const locks of this.registrations) locks.hurry();
   }
 
-  /** The last hook of all: the grace begins. What holds one registration's lock may wait for another's. */
+  /** The last hook of all: the grace begins. It is one for all, since the holder of one registration's lock may wait for another's. */
   end(): Promise<void> {
     return (this.ending ??= this.drain());
   }
@@ -69,17 +69,17 @@ export class LockShutdown {
     await Promise.all([...this.registrations].map((locks) => locks.closeNow()));
   }
 
-  /** The event loop is empty, and the last hook was not called: on Nest 11 one that threw ended the shutdown. */
+  /** The event loop is empty, but the last hook was not called: on Nest 11 a hook that throws ends the shutdown. */
   private readonly noHookLeft = (): void => {
-    // A caller that waits for an answer, over connections that keep nothing alive, is not at its end.
+    // A caller may still wait for an answer over connections that do not keep the process alive.
     if ([...this.registrations].some((locks) => locks.awaited)) setTimeout(() => undefined, LOOK_AGAIN);
     else void this.close();
   };
 }
 
 /**
- * The life of one registration in an application: from the proof that its store answers to the last release. Its
- * hooks are the first at a start and the last at a shutdown, see {@link LockShutdown}.
+ * The life of one registration in an application: from the check that its store answers to the last release. At a
+ * shutdown its hooks are the last, see {@link LockShutdown}.
  */
 export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown {
   constructor(
@@ -96,7 +96,7 @@ export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown
       this.instances.checkProfiles(this.locks);
       await this.locks.ready();
     } catch (error) {
-      await this.locks.close(); // a start that failed is not shut down by everyone
+      await this.locks.close(); // after a failed start, not every application calls close()
       throw error;
     }
   }
@@ -110,7 +110,7 @@ export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown
   }
 }
 
-/** Part of every registration, and one in an application: its hook is the first that a shutdown calls. */
+/** Imported by every registration, but there is one in an application: its hook is the first that a shutdown calls. */
 @Module({
   providers: [
     {

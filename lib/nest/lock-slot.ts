@@ -7,9 +7,8 @@ const NEED = 'LockService, needed by @Locked: import DistributedLockModule.forRo
 const OR_COPIES = '; if it is imported, see: npm ls nestjs-distributed-lock';
 
 /**
- * The hidden property in which an instance keeps the LockService of a registration. Nest prints the
- * description when the module is missing. Registered symbols need no table of ours, and every copy of this
- * package has the same.
+ * The hidden property in which an instance keeps the LockService of a registration. Nest prints its description when the
+ * module is missing. It is a registered symbol, so that every copy of this package has the same one.
  */
 export function lockSlot(registration?: string): symbol {
   const options = registration === undefined ? '' : `{ name: '${registration}' }`;
@@ -32,7 +31,7 @@ export function openSlot(prototype: object, registration?: string): symbol {
       },
       set(this: object, locks: LockService) {
         for (const each of chainOf(this)) {
-          // An object that this one was made from may serve another application.
+          // The object that this one was made from may belong to another application.
           if (each !== this && readSlot(each, slot) !== undefined) break;
           if (!keep(each, slot, locks)) frozen.set(each, locks);
         }
@@ -43,7 +42,7 @@ export function openSlot(prototype: object, registration?: string): symbol {
   return slot;
 }
 
-/** What the instance holds; undefined when nobody filled the slot. */
+/** The LockService of an instance; undefined when nobody filled the slot. */
 export function readSlot(instance: unknown, slot: symbol): LockService | undefined {
   if (instance === undefined || instance === null) return undefined;
   return (instance as Record<symbol, LockService | undefined>)[slot];
@@ -63,7 +62,7 @@ export function slotsOf(instance: object): symbol[] {
   return [...slots];
 }
 
-/** The instance, and the instances that it was made from by `Object.create`; not the prototypes of its classes. */
+/** The instance, and the instances from which `Object.create` made it; not the prototypes of its classes. */
 function* chainOf(instance: object): Generator<object> {
   yield instance;
   let at = Reflect.getPrototypeOf(instance);
@@ -79,8 +78,8 @@ function keep(instance: object, slot: symbol, locks: LockService): boolean {
 }
 
 /**
- * Makes the `@Locked` methods of an instance that Nest did not make (`new Service()`, a request-scoped
- * factory) use `locks`, for every registration they name. Returns the instance.
+ * Makes the `@Locked` methods of an instance use `locks`, whichever registration they name. It is for instances that Nest
+ * did not make (`new Service()`, a request-scoped factory). Returns the instance.
  *
  * @throws LockUsageError when the class of the instance has no `@Locked` method
  * @publicApi

@@ -15,18 +15,18 @@ import { checkKind, type LockedKind, type LockedOptions, profileOf } from './loc
 
 type Work = (lease: Lease) => unknown;
 
-/** What the options of a decorator come to, made once for all its calls. */
+/** The options of a decorator as its calls need them, made once. */
 interface Plan {
   readonly kind: LockedKind;
   readonly settings: UsingOptions & WithOrigin;
-  /** The same, of a call that leaves the line when the servers are about to close. */
+  /** The same for a call that gives up waiting when the servers are about to close. */
   readonly leaving: Plan['settings'];
   readonly onBusy: NonNullable<LockedOptions['onBusy']>;
 }
 
 const LEAVES: LeavesAtShutdown = { [LEAVES_AT_SHUTDOWN]: true };
 
-/** What only one call knows. */
+/** What differs from call to call. */
 export interface CallDetails {
   readonly signal?: AbortSignal | undefined;
   /** The instance, where it matters who calls: see {@link CallOrigin}. */
@@ -41,7 +41,7 @@ export function lockedCall(
   origin?: CallOrigin,
 ): (locks: LockService, names: LockNames, work: Work, call?: CallDetails) => Promise<unknown> {
   const { profile } = options;
-  // What a profile says is known at the call only.
+  // A profile is known only when the method is called.
   const fixed = profile === undefined ? planOf(options, origin) : undefined;
   return (locks, names, work, call) => {
     const plan = fixed ?? planOf({ ...profileOf(locks, profile as string), ...options }, origin);
@@ -77,7 +77,7 @@ async function unlessBusy(
       return work(lease);
     });
   } catch (error) {
-    // A busy error that the work itself threw is the work's own.
+    // A busy error that the work itself threw is not about this lock.
     if (entered || !isBusy(error)) throw error;
     return onBusy === 'skip' ? undefined : onBusy(error);
   }
@@ -97,7 +97,7 @@ function planOf(options: LockedOptions, origin: CallOrigin | undefined): Plan {
 }
 
 function isBusy(error: unknown): error is LockBusyError {
-  // By its code: the LockService may be that of another copy of this package.
+  // Checked by its code, since the LockService may come from another copy of this package.
   if (!LockError.is(error) || error.code !== 'LOCK_BUSY') return false;
   const { reason } = error as LockBusyError;
   return reason !== 'closed' && reason !== 'aborted';

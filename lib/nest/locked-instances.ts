@@ -8,7 +8,7 @@ type ModuleOfNest = ModulesContainer extends Map<string, infer M> ? M : never;
 type Wrapper = ModuleOfNest extends { providers: Map<unknown, infer W> } ? W : never;
 type Factory = (...args: unknown[]) => unknown;
 
-// Which services an application's instances are connected with; it goes when the application goes.
+// Which services an application's instances are connected to; the entry goes when the application goes.
 const servicesOf = new WeakMap<ModulesContainer, WeakSet<LockService>>();
 
 /** The instances of an application whose classes have `@Locked` methods of one registration. */
@@ -23,8 +23,8 @@ export class LockedInstances {
   }
 
   /**
-   * Fills the slot of what `useFactory` and `useValue` made and will make: at once, so that no hook comes before it,
-   * for each request or use where the scope says so, and in modules that are loaded later. Nest injects the others.
+   * Fills the slot of everything that `useFactory` and `useValue` have made or will make: at once, before any hook runs, for
+   * each request or use if the scope says so, and in modules that are loaded later. Nest injects all other instances.
    */
   connect(locks: LockService): void {
     const connected = servicesOf.get(this.modules) ?? new WeakSet();
@@ -36,7 +36,7 @@ export class LockedInstances {
     });
   }
 
-  /** Fills the slot of what is there now: a factory may have been at work while `connect` looked. */
+  /** Fills the slots of all present instances: a factory may still have been running during `connect`. */
   fillAll(locks: LockService): void {
     for (const wrapper of this.wrappers()) this.fillMade(wrapper, locks);
   }
@@ -61,7 +61,7 @@ export class LockedInstances {
       wrapper.metatype = filling(wrapper.metatype as Factory, fill);
   }
 
-  /** Fills what the wrapper has; returns what fills one thing, or undefined when Nest injects what the wrapper makes. */
+  /** Fills the instances of a wrapper; returns the function that fills one, or undefined when Nest injects them. */
   private fillMade(wrapper: Wrapper, locks: LockService): (<T>(made: T) => T) | undefined {
     if (!wrapper.isNotMetatype) return undefined;
     const fill = <T>(made: T): T => {
@@ -71,7 +71,7 @@ export class LockedInstances {
     const transients = wrapper.getStaticTransientInstances().map((each) => each?.instance);
     for (const made of [wrapper.instance, ...transients]) {
       if (made instanceof Promise)
-        made.then(fill, () => undefined); // whoever awaits it is told of its failure
+        made.then(fill, () => undefined); // whoever awaits the promise learns of its failure
       else fill(made);
     }
     return fill;
@@ -89,7 +89,7 @@ const collectionsOf = ({ providers, controllers, injectables }: ModuleOfNest): M
   injectables,
 ];
 
-/** A factory that passes on what it makes. Nest awaits that in any case. */
+/** The same factory, filling what it makes. Nest awaits its result in any case. */
 function filling(factory: Factory, fill: <T>(made: T) => T): Factory {
   const fillWhenMade = async (made: unknown): Promise<unknown> => fill(await made);
   return new Proxy(factory, {

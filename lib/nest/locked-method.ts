@@ -4,27 +4,27 @@ import type { LockedOptions } from './locked-options.js';
 
 export type Method = (this: unknown, ...args: unknown[]) => unknown;
 
-// What belongs to a function itself; a generator's prototype cannot be moved.
+// Properties that stay with the function itself; a generator's prototype cannot be moved.
 const ITS_OWN: ReadonlySet<string | symbol> = new Set(['prototype', 'arguments', 'caller']);
 const LOCKED = Symbol.for('nestjs-distributed-lock:locked');
 const KINSHIP = Symbol.for('nestjs-distributed-lock:kinship');
 
-/** The method that a decorator stands on; refuses every other place, with the remedy. */
+/** The method that a decorator stands on; any other place is refused, and the error says what to do. */
 export function methodOf(target: object, property: unknown, descriptor: unknown, where: string): Method {
   if (typeof property === 'object')
     throw new LockUsageError(
-      '@Locked is a decorator of experimentalDecorators, as NestJS uses them; enable that in tsconfig.json.',
+      '@Locked needs experimentalDecorators, as the decorators of NestJS do: enable them in tsconfig.json.',
     );
   if (property === undefined && typeof target === 'function' && descriptor === undefined)
     throw new LockUsageError(
       `@Locked stands on the class ${target.name || 'without a name'}. It locks methods: put it on each method that ` +
-        'shall be locked, or @UseInterceptors(LockInterceptor(…)) on a controller, to lock all its routes.',
+        'should be locked, or put @UseInterceptors(LockInterceptor(…)) on a controller to lock all its routes.',
     );
   if (typeof descriptor === 'number')
     throw new LockUsageError(`${where} stands on a parameter. Put it on the method.`);
   if (typeof target === 'function')
     throw new LockUsageError(
-      `${where} stands on a static method, which has no instance and so no LockService. ` +
+      `${where} stands on a static method, which has no instance and therefore no LockService. ` +
         'Make it a method of a provider, or call locks.using() in it.',
     );
   const found = (descriptor ?? {}) as PropertyDescriptor;
@@ -36,12 +36,12 @@ export function methodOf(target: object, property: unknown, descriptor: unknown,
   );
 }
 
-/** Goes by the tag, not by identity: functions of another realm are recognised too. */
+/** Checks the tag instead of the constructor, so that functions of another realm are recognised, too. */
 export function isAsyncGeneratorFunction(method: Method): boolean {
   return Object.prototype.toString.call(method) === '[object AsyncGeneratorFunction]';
 }
 
-/** Whether it is called by HTTP requests: what `@Get`, `@Post` and the like write on it says so. */
+/** Whether HTTP requests call it: `@Get`, `@Post` and the like have written their metadata on it. */
 export function isHttpRoute(method: Method): boolean {
   return Reflect.hasOwnMetadata('path', method) && Reflect.hasOwnMetadata('method', method);
 }
@@ -70,7 +70,7 @@ export interface Kinship {
   inherited: boolean;
 }
 
-/** Registers a locked method and tells it, and those that it overrides, of each other. */
+/** Registers a locked method, and marks it and the methods that it overrides as related. */
 export function kinshipOf(target: object, property: string | symbol): Kinship {
   const known = Reflect.getOwnMetadata(KINSHIP, target, property) as Kinship | undefined;
   const own = known ?? { inherited: false };
@@ -89,8 +89,8 @@ export function placeOf(target: object, property: unknown): string {
 }
 
 /**
- * What a method returned, which has to be a promise: the replacement answers one in any case, so a method that does not
- * would change its meaning unnoticed. What it resolves with is for {@link refuseStream} to check.
+ * What a method returned, which has to be a promise: the replacement always returns one, so a method that returns a plain
+ * value would silently change its meaning. {@link refuseStream} checks what the promise resolves with.
  */
 export function promised(result: unknown, where: string): PromiseLike<unknown> {
   refuseStream(result, where);
@@ -102,7 +102,7 @@ export function promised(result: unknown, where: string): PromiseLike<unknown> {
   return result as PromiseLike<unknown>;
 }
 
-/** A call on an instance that nobody gave a LockService: never an unlocked run. */
+/** Refuses a call on an instance without a LockService: the method never runs without its lock. */
 export function refuseStranger(self: unknown, where: string, registration?: string): never {
   const name = (self as object | null | undefined)?.constructor?.name || 'Service';
   const module = `DistributedLockModule.forRoot(${registration === undefined ? '' : `{ name: '${registration}' }`})`;

@@ -9,7 +9,7 @@ import type { UsingOptions } from '../locks/lock.js';
 import type { LockSignal } from './lock-key.js';
 
 /**
- * How a `@Locked` method or a LockInterceptor behaves. Each option is optional and also accepts undefined.
+ * How a `@Locked` method or a LockInterceptor behaves. Each option may be left out or be undefined.
  *
  * @publicApi
  */
@@ -18,9 +18,9 @@ export interface LockedOptions<S extends LockSignal | undefined = undefined> ext
   'signal' | 'within'
 > {
   /**
-   * Tells the AbortSignal that ends the waiting of a call at once, with reason `aborted`, from the method's
-   * arguments; it is checked against them at compile time and called with the instance as `this`. undefined: no
-   * signal for this call. It does not end a lease.
+   * A function that returns the AbortSignal of a call, or undefined for none. Its abort ends the waiting at once, with
+   * reason `aborted`; it does not end a lease. The function gets the method's arguments, which are checked at compile time,
+   * and the instance as `this`.
    * @default none
    */
   readonly signal?: S | undefined;
@@ -30,7 +30,7 @@ export interface LockedOptions<S extends LockSignal | undefined = undefined> ext
    */
   readonly mode?: 'write' | 'read' | undefined;
   /**
-   * So many calls at a time instead of one. 1 … 2³⁰; all methods that use the name must say the same number.
+   * How many calls may run at a time, instead of one. 1 … 2³⁰; all methods that use the name must give the same number.
    * @default none
    */
   readonly permits?: number | undefined;
@@ -41,29 +41,29 @@ export interface LockedOptions<S extends LockSignal | undefined = undefined> ext
   /** A named set of options of the registration, from `forRoot({ profiles })`; options given here win. */
   readonly profile?: string | undefined;
   /**
-   * What a call does that did not get the lock within `wait` (or found the line full): `throw` the
-   * LockBusyError; `skip`, which returns undefined, and for which `wait` is 0 unless given, as for
-   * `tryAcquire`; or a function whose value is returned instead. A closed LockService always throws, and an
-   * error of the method itself is never taken for a busy lock.
+   * What happens when a call did not get the lock within `wait`, or found the line full. `throw` throws the LockBusyError.
+   * `skip` returns undefined, and its `wait` is 0 unless given, as for `tryAcquire`. A function is called, and its value is
+   * returned instead. A closed LockService always throws, and an error of the method itself never counts as a busy lock.
    * @default 'throw'
    */
   readonly onBusy?: 'throw' | 'skip' | ((error: LockBusyError) => unknown) | undefined;
 }
 
 /**
- * How a LockInterceptor behaves: as a `@Locked` method does, and it knows the request.
+ * How a LockInterceptor behaves: like a `@Locked` method, but it knows the request.
  *
  * @publicApi
  */
 export interface LockInterceptorOptions extends Omit<LockedOptions, 'signal'> {
   /**
-   * Tells the AbortSignal that ends the waiting of a request at once, with reason `aborted`. It does not end a lease.
+   * A function that returns the AbortSignal of a request, or undefined for none. Its abort ends the waiting at once, with
+   * reason `aborted`; it does not end a lease.
    * @default none
    */
   readonly signal?: ((context: ExecutionContext) => AbortSignal | undefined) | undefined;
   /**
-   * Whether an HTTP request that waits for the lock leaves the line when its connection closes, over Express and
-   * Fastify. `false`: it keeps its place, and its handler runs for a client that is gone.
+   * Whether an HTTP request that waits for the lock gives up when its connection closes, over Express and Fastify. With
+   * `false` it keeps its place, and its handler runs for a client that is gone.
    * @default true
    */
   readonly leaveOnClose?: boolean | undefined;
@@ -78,7 +78,7 @@ export type LockProfile = Omit<LockedOptions, 'locks' | 'profile' | 'signal'>;
 
 const USING = new Set([...namesFor('using')].filter((name) => name !== 'within' && name !== 'signal'));
 
-/** What a decorator adds to the options of `using`; what belongs to one call has no place on a method. */
+/** The options that a decorator has in addition to those of `using`. */
 const OF_DECORATORS = {
   permits: whole('permits', 'none', []),
   units: OPTIONS.units,
@@ -156,12 +156,12 @@ function checkGiven(given: LockedOptions): void {
     const found = LOCKED_OPTIONS.get(option);
     if (!found)
       throw new LockUsageError(
-        `There is no option '${option}'; there are ${[...LOCKED_OPTIONS.keys()].join(', ')}.`,
+        `There is no option '${option}'; the options are ${[...LOCKED_OPTIONS.keys()].join(', ')}.`,
       );
-    // How many units there may be is a question of the permits, see below.
+    // The range of `units` depends on `permits`, see below.
     if (option !== 'units' || given.permits === undefined) found.check(value, '');
   }
-  // What a profile says is known at the call only.
+  // A profile is known only when the method is called.
   if (given.profile === undefined || given.permits !== undefined) checkKind(given);
 }
 
@@ -185,14 +185,16 @@ export function attachProfiles(locks: LockService, profiles: Readonly<Record<str
  */
 export function profileOf(locks: LockService, name: string): LockProfile {
   const profiles = profilesOf.get(locks);
-  // A LockService that no module made (a unit test's) has no profiles to be wrong about.
+  // A LockService that no module made, as in a unit test, has no profiles at all.
   if (profiles === undefined) return {};
   const profile = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
   if (profile !== undefined) return profile;
   const known = Object.keys(profiles);
   throw new LockUsageError(
     `There is no lock profile '${name}'; ` +
-      (known.length > 0 ? `there are ${known.map((each) => `'${each}'`).join(', ')}.` : 'there are none.') +
+      (known.length > 0
+        ? `the profiles are ${known.map((each) => `'${each}'`).join(', ')}.`
+        : 'there are no profiles.') +
       ` Add it: DistributedLockModule.forRoot({ profiles: { '${name}': { … } } }).`,
   );
 }
@@ -209,6 +211,6 @@ export function checkKind({ mode, permits, units }: LockedKind): void {
     );
   if (units === undefined) return;
   if (permits === undefined)
-    throw new LockUsageError('The option units needs permits: say how many there are in all.');
+    throw new LockUsageError('The option units needs the option permits: the number of permits in all.');
   wholeNumber(units, 'units', permits, '');
 }

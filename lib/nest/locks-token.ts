@@ -7,9 +7,9 @@ import { LockService } from '../locks/lock-service.js';
 const COPIES = Symbol.for('nestjs-distributed-lock:copies');
 
 /**
- * The LockService classes of all copies of this package that run on this copy of NestJS (the second version that
- * a library brings, ESM beside CommonJS). Each is the token that its own decorators and constructors ask for. They
- * are listed on a class of NestJS, since that is what the copies share.
+ * The LockService classes of all copies of this package that run on this copy of NestJS (a second version that a library
+ * brings, or ESM and CommonJS together). Each class is the token that its own decorators and constructors ask for. The
+ * list is kept on a class of NestJS, since the copies share that.
  */
 export function copiesOfLockService(): readonly (typeof LockService)[] {
   const known = (Reflect.getOwnMetadata(COPIES, ModulesContainer) ?? []) as (typeof LockService)[];
@@ -45,7 +45,7 @@ copiesOfLockService(); // so that a module that is registered later knows this c
 
 /**
  * Injects the LockService of a named registration: `@InjectLocks('payments') locks: LockService`.
- * Without a name it is the default registration's, which its type alone injects as well.
+ * Without a name it injects that of the default registration, for which the type `LockService` alone is enough.
  *
  * @publicApi
  */

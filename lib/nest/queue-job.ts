@@ -1,9 +1,9 @@
 import { LockBusyError } from '../base/errors.js';
 
-// A worker that still runs takes the job again then: not at once, or it would do nothing else.
+// A worker that still runs would take the job again at once, and do nothing else.
 const COMES_BACK_IN = 1_000;
 
-/** What we use of a job of BullMQ; the second method tells it from a job of Bull, which knows no DelayedError. */
+/** What we use of a BullMQ job; `moveToWaitingChildren` distinguishes it from a job of Bull, which has no DelayedError. */
 export interface QueueJob {
   readonly token?: string;
   moveToDelayed(timestamp: number, token?: string): Promise<void>;
@@ -18,8 +18,8 @@ export function isQueueJob(value: unknown): value is QueueJob {
 }
 
 /**
- * Runs the work of a job under a lock, by `run`. A job that is refused because the process shuts down was not begun:
- * it goes back to its queue, where BullMQ would count a failed attempt, or give it up.
+ * Runs the work of a job under a lock, with `run`. A job that is refused because the process shuts down was not begun, so
+ * it goes back to its queue. Otherwise BullMQ would count a failed attempt, or give the job up.
  */
 export async function requeuedAtShutdown(
   job: QueueJob,
@@ -37,10 +37,10 @@ export async function requeuedAtShutdown(
     if (begun || !(error instanceof LockBusyError) || error.reason !== 'closed') throw error;
     try {
       await job.moveToDelayed(Date.now() + COMES_BACK_IN, typeof token === 'string' ? token : job.token);
-      // BullMQ goes by the name: it leaves a job alone that was moved by its own processor.
+      // By this name BullMQ knows that the processor has moved the job itself, and leaves the job alone.
       error.name = 'DelayedError';
     } catch {
-      // Its Redis is gone: BullMQ is told of the refusal, and can do no more than we.
+      // Its Redis is gone: BullMQ gets the refusal, and cannot do more than that either.
     }
     throw error;
   }

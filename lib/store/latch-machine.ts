@@ -1,24 +1,24 @@
 import { SIGN_OF_LIFE } from './lock-state.js';
 
 /**
- * What can be done to a countdown latch. Spans and points of time are the server's microseconds. `round` names the round
- * that is meant; '' means whichever is current.
+ * What can be done to a countdown latch. Spans and points of time are the server's microseconds. `round` is the round that
+ * is meant; '' means the current one.
  */
 export type LatchOperation =
   /**
-   * Sets the count of a latch that is not there, and begins a round that is not the current one in place of it; but one
-   * that was replaced before never comes back.
+   * Sets the count of a latch that is not set, or replaces the current round with another one. A round that was replaced
+   * before never comes back.
    */
   | { readonly kind: 'set'; readonly round: string; readonly count: number; readonly ttl: number }
   /** Counts the current round down by one; a repeat of the same `id` counts once. */
   | { readonly kind: 'down'; readonly round: string; readonly id: string }
-  /** Asks, and has the opening pushed to the session of `id` for as long as it asks again in time. */
+  /** Asks for the state; the opening is pushed to the session of `id` for as long as it asks again in time. */
   | { readonly kind: 'watch'; readonly round: string; readonly id: string }
   | { readonly kind: 'unwatch'; readonly round: string; readonly id: string }
   | { readonly kind: 'read'; readonly round: string };
 
 export interface LatchAnswer {
-  /** `over`: the round that was meant was replaced, and it had not opened, or what was asked would change it. */
+  /** `over`: the round that was meant was replaced before it had opened, or the operation would change it. */
   readonly outcome: 'set' | 'exists' | 'counting' | 'open' | 'missing' | 'over';
   /** What is left to count of the round that was meant; 0 for none. */
   readonly count: number;
@@ -66,8 +66,8 @@ export function latchExpiryOf(state: LatchState): number {
 }
 
 /**
- * The latch as a state machine; scripts/calls/latch.lua is held against it. `tell` has one watcher ask again: the latch has
- * opened, or another round has begun.
+ * The latch as a state machine; scripts/calls/latch.lua is compared with it. `tell` makes one watcher ask again, since the
+ * latch has opened or another round has begun.
  */
 export function applyLatchOperation(
   state: LatchState,
@@ -98,7 +98,7 @@ export function applyLatchOperation(
     if (state.count === 0) {
       const ids = living();
       ids.forEach((id) => state.watchers.delete(id));
-      ids.forEach(tell); // also those who wait for another round: they ask again
+      ids.forEach(tell); // those who wait for another round ask again, too
     }
   }
   if (past)
@@ -136,7 +136,7 @@ function forget(state: LatchState, now: number): void {
   clear(state, now);
 }
 
-/** Whoever has counted is forgotten; those who wait are not. */
+/** Forgets who has counted, but not who waits. */
 function clear(state: LatchState, now: number): void {
   state.counted.clear();
   for (const [id, alive] of state.watchers) if (alive <= now) state.watchers.delete(id);

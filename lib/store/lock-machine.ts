@@ -29,7 +29,7 @@ import {
  * store, the store in memory, and what the Lua scripts are compared with after every step (scripts-property.spec.ts).
  *
  * - ID. Each acquisition has an id, and each of its commands carries it. A command that is sent again finds what its
- *   first copy did and has the same answer. Nobody can renew or release the hold of somebody else.
+ *   first copy did and gets the same answer. Nobody can renew or release somebody else's hold.
  * - LATE. Acquire and renew carry a server time, `notAfter`. A copy that the server reads later changes nothing: it may
  *   have been stuck in a buffer while its caller gave up.
  * - SETTLE. An operation first ends what has expired and last grants the heads of the queue. The store needs no timer.
@@ -41,26 +41,26 @@ import {
  * - BLOCK. An exclusive grant reserves many fences. Its process hands the lock from caller to caller with a fence for
  *   each, and asks nobody. The release returns the unused rest; the block has no more fences than the grant has
  *   microseconds, so that a holder that dies cannot carry the fence ahead of the clock for longer than it held.
- * - QUEUE. Only the head of the queue is granted, even where a smaller request would fit: else many readers keep a writer
- *   waiting for ever.
+ * - QUEUE. Only the head of the queue is granted, even where a smaller request would fit. Otherwise many readers could keep
+ *   a writer waiting for ever.
  * - SIGN OF LIFE. A waiter repeats its acquire. A waiter that was silent for too long, or whose wait is over, is dropped
  *   when it comes to the head, so a crash costs those behind it no time.
- * - CONTENDED. An exclusive holder is told once that others wait. From then on its process keeps the lock only for its
- *   fair turn.
+ * - CONTENDED. An exclusive holder is told once that others wait. From then on its process keeps the lock only for a fair
+ *   time.
  * - ECHO. The answer `queued` comes with an echo over the channel of the session. The process sees whether notices
- *   reach it; the store sees whether anybody listens, and pushes nothing to a waiter whom it cannot reach.
+ *   reach it; the store sees whether anybody listens, and pushes nothing to a waiter that it cannot reach.
  * - HAND-OFF. A head that fits becomes the holder in the operation that made room, and a notice tells it so. When the
  *   store knows that nobody heard the notice, the grant is undone and the next head is tried.
  * - CLAIM. A pushed grant lasts for the claim window only, until a renewal confirms it: a process that died in the queue
- *   stops the others for that long, not for its ttl.
- * - SEAL. The notice of a grant repeats a secret that only the last acquire told the store. Whoever can publish but not read
- *   the records cannot forge a grant, so the holder may begin before it has confirmed.
+ *   holds up the others for that long, not for its ttl.
+ * - SEAL. The notice of a grant repeats a secret that only the last acquire told the store. A client that can publish but
+ *   not read the records cannot forge a grant, so the holder may begin before it has confirmed.
  * - DOUBT, RELEASE TWICE. The state remembers the id that was released last: a repeated release is still `released`, and a
  *   copy of its acquire that is read later is `gone`. It remembers one id only. An attempt that has an acquire without
  *   an answer is in doubt until the server's clock has passed `notAfter`, and then releases its id again.
  * - KEPT. A release may keep the units for a minimum hold. The id has ended, and the units return at the deadline.
- * - REVOCATION. A marked holder keeps its units until it releases or its deadline passes, so no two hold; its renewals are
- *   refused with the reason. A revocation by force takes the units at once. The state remembers the id and the reason
+ * - REVOCATION. A marked holder keeps its units until it releases or its deadline passes, so two never hold; its renewals
+ *   are refused with the reason. A revocation by force takes the units at once. The state remembers the id and the reason
  *   until the lease would have ended, so that its holder is told why, and no repeat brings it back.
  * - DONE. A release may mark the name: its work (run once) is done, and grants say so until the mark's time is over.
  */
@@ -129,13 +129,13 @@ function unitsInUse(state: LockState): number {
   return state.holders.reduce((sum, holder) => sum + holder.units, 0);
 }
 
-/** The terms of whoever is to be granted. */
+/** What a grant takes from the waiter or the command that is granted. */
 type Asking = Pick<Waiter, 'id' | 'units' | 'ttl' | 'guard' | 'block' | 'who'>;
 
 /** Makes `waiter` a holder for `span` (the guard comes on top) and reserves its fences. */
 function grant(state: LockState, waiter: Asking, now: number, span: number): Holder {
   const first = Math.max(state.fence + 1, now);
-  // No more than the span in microseconds: a claim that dies may not carry the fence ahead of the clock.
+  // No more fences than the span has microseconds: a claim that dies must not move the fence ahead of the clock.
   const last = first + (waiter.units === state.capacity ? Math.min(waiter.block, span) : 1) - 1;
   state.fence = last;
   const holder: Holder = {
@@ -196,7 +196,7 @@ function grantByNotice(state: LockState, head: Waiter, now: number, push: Push):
   const span = Math.min(CLAIM_WINDOW, head.ttl);
   const before = state.fence;
   const { id, first, last, told } = grant(state, head, now, span);
-  if (!head.subscribed) return; // it finds out by asking
+  if (!head.subscribed) return; // it learns of the grant by asking
   const { seal } = head;
   const done = state.done > now;
   if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done, seal })) return;
@@ -232,7 +232,7 @@ function forcedEnd(state: LockState, id: string): ForcedEnd | undefined {
   return state.forced.find((end) => end.id === id);
 }
 
-/** Forgets the holds ended by force that `kept` says no to. */
+/** Forgets the holds ended by force for which `kept` returns false. */
 function keepForced(state: LockState, kept: (end: ForcedEnd) => boolean): void {
   state.forced.splice(0, Infinity, ...state.forced.filter(kept));
 }
@@ -345,7 +345,7 @@ function leave(state: LockState, op: ReleaseOperation, now: number): ReleaseAnsw
     dequeue(state, waiter);
     return 'dequeued';
   }
-  keepForced(state, ({ id }) => id !== op.id); // nobody asks for its reason any more
+  keepForced(state, ({ id }) => id !== op.id); // after its release nobody asks for the reason
   return state.released === op.id ? 'released' : 'gone';
 }
 

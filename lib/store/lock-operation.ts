@@ -15,9 +15,9 @@ export interface AcquireOperation {
   readonly wait: number;
   /** Whether the attempt's session hears notices. */
   readonly subscribed: boolean;
-  /** Random text without spaces that a pushed grant repeats: whoever does not know it can forge none. */
+  /** Random text without spaces that a pushed grant repeats: without it nobody can forge a grant. */
   readonly seal: string;
-  /** Who that is for people: `host:pid label`. */
+  /** The identity of the caller, for people: `host:pid label`. */
   readonly who: string;
   /** Server time after which this command changes nothing. */
   readonly notAfter?: number;
@@ -39,7 +39,7 @@ export interface RenewOperation {
 export interface ReleaseOperation {
   readonly kind: 'release';
   readonly id: string;
-  /** The last fence used of the block; 0 when none was used, and the rest goes back. */
+  /** The last fence that was used of the block, 0 for none; the rest goes back. */
   readonly used: number;
   /** Keep the units this much longer instead of giving them back now (minimum hold); 0 gives them back. */
   readonly keep: number;
@@ -80,6 +80,8 @@ export type AcquireAnswer = At &
         readonly waiting: boolean;
         /** Whether the name carries a mark that its work was done (run once). */
         readonly done: boolean;
+        /** How many replicas have the grant; only where a store was told to wait for some. */
+        readonly replicas?: number;
       }
     | {
         readonly outcome: 'queued';
@@ -152,7 +154,7 @@ export type LockNotice =
       readonly span: number;
       readonly waiting: boolean;
       readonly done: boolean;
-      /** That of the last acquire which the server has read. */
+      /** The seal of the last acquire that the server has read. */
       readonly seal: string;
       /** Which server granted, where several do. */
       readonly server?: string;
@@ -162,7 +164,7 @@ export type LockNotice =
   | { readonly kind: 'revoked'; readonly id: string; readonly reason: string }
   /** The latch that this id watches has opened. */
   | { readonly kind: 'opened'; readonly id: string }
-  /** The echo of a sign of life: the way to this session works. */
+  /** The echo of a sign of life: notices reach this session. */
   | { readonly kind: 'echo'; readonly id: string };
 
 /** A grant that was pushed. */

@@ -4,18 +4,18 @@ export interface Holder {
   units: number;
   /** When the units are free again unless renewed; the guard is in it. */
   deadline: number;
-  /** How far away the deadline may be, what was granted and the guard: further is a clock that stepped back. */
+  /** How far away the deadline may be: the granted time and the guard. If it is further away, the clock has stepped back. */
   span: number;
   /** The fence block: first and last reserved. */
   readonly first: number;
   last: number;
   readonly since: number;
   readonly who: string;
-  /** Its session knows that others wait. */
+  /** Whether its session was told that others wait: it is contended. */
   told: boolean;
   /**
-   * Why an operator took it away; it ends at its release or deadline. Undefined while nobody did; '' when the reason
-   * is not known, since the build of before did not keep it.
+   * Why an operator took it away; it ends at its release or deadline. Undefined if nobody did; '' when the reason is not
+   * known, since older builds did not keep it.
    */
   revocation: string | undefined;
   /** Released, but its units stay taken until the deadline (minimum hold). */
@@ -36,7 +36,7 @@ export interface Waiter {
   /** Last sign of life plus {@link SIGN_OF_LIFE}. */
   alive: number;
   subscribed: boolean;
-  /** What the notice of its grant repeats; nothing else tells it to anybody. */
+  /** What the notice of its grant repeats; no other message contains it. */
   seal: string;
   readonly since: number;
   readonly who: string;
@@ -90,8 +90,8 @@ export function emptyState(): LockState {
 }
 
 /**
- * When a record may be forgotten; a store keeps it until then. Never before the clock has passed the fence,
- * which runs ahead of it after a revocation by force or a clock that stepped back: fences would shrink.
+ * When a record may be forgotten; a store keeps it until then. That is never before the clock has passed the fence, or
+ * fences would shrink: the fence runs ahead of the clock after a revocation by force, or when the clock stepped back.
  */
 export function expiryOf(state: LockState, now: number, fenceMemory: number): number {
   let latest = Math.max(now, state.done, state.fence + 1);

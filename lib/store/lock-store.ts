@@ -1,17 +1,34 @@
-import type { AnswerTo, Grant, LockNotice, LockOperation } from './lock-operation.js';
+import type { LockStoreError } from '../base/errors.js';
+import type { AcquireOperation, AnswerTo, Grant, LockNotice, LockOperation } from './lock-operation.js';
 import type { LatchAnswer, LatchOperation } from './latch-machine.js';
 import type { LockState } from './lock-state.js';
 import type { StoreFindings } from './store-findings.js';
 import type { ServerSample } from './server-clock.js';
 
+/** How many replicas have to have a grant before it counts, and for how many milliseconds they are waited for. */
+export interface Durability {
+  readonly replicas: number;
+  readonly timeout: number;
+}
+
+/** The store granted it, and too few replicas have the grant: whoever asked gives it back, by its id. */
+export interface Unacknowledged {
+  readonly outcome: 'unacknowledged';
+  readonly now: number;
+  /** What the caller is told, with the counts. */
+  readonly error: LockStoreError;
+}
+
 /** An answer with the local points of time that bracket it (milliseconds of the injected clock). */
-export type Answered<O extends LockOperation> = AnswerTo<O> & {
+export type Answered<O extends LockOperation> = (
+  AnswerTo<O> | (O extends AcquireOperation ? Unacknowledged : never)
+) & {
   /** Taken before the command entered the client. */
   readonly sentAt: number;
   readonly receivedAt: number;
 };
 
-/** What was stored of a name when the store answered; `now` is the server's clock. */
+/** What the store knew about a name when it answered; `now` is the server's clock. */
 export interface LockReading {
   readonly name: string;
   readonly key: string;
@@ -22,7 +39,7 @@ export interface LockReading {
 /** Whether something is about a name. */
 export type Concerns = (name: string) => boolean;
 
-/** What a store tells without being asked. */
+/** What a store reports without being asked. */
 export interface LockStoreListener {
   /** A notice for an attempt of this session. `name` is what the user locks. */
   notice(name: string, notice: LockNotice): void;
@@ -32,12 +49,12 @@ export interface LockStoreListener {
    */
   wake(concerns?: Concerns): void;
   /**
-   * Another server answers than before, or the same with other data, for all names or those that it `concerns`: leases
-   * and releases that it does not know are possible. `what` says which, as the beginning of a sentence. Told before
+   * Another server answers than before, or the same server with other data, so it may not know our leases and releases:
+   * of all names, or of those that it `concerns`. `what` says which server, as the beginning of a sentence. Called before
    * `wake`.
    */
   moved?(what: string, concerns?: Concerns): void;
-  /** Something came over the session's channel that is no notice for this session: anybody may publish. */
+  /** A message came over the session's channel that is no notice for this session: anybody may publish. */
   ignored?(): void;
 }
 
@@ -46,7 +63,7 @@ export interface LockStoreListener {
  * its session. It knows names and attempts, not callers.
  */
 export interface LockStore {
-  /** What people see of it in messages: `redis://host:6379/0`, never with credentials. */
+  /** How messages name it: `redis://host:6379/0`, never with credentials. */
   readonly address: string;
   /** This process's presence; every attempt id of this process begins with it. */
   readonly session: string;
@@ -63,12 +80,12 @@ export interface LockStore {
   /** Reads the whole state of a name; changes nothing. */
   read(name: string, timeout: number): Promise<LockReading>;
   /**
-   * Walks over the names of which something is stored, a page at a time, each a bounded step for the store and
-   * within `timeout` ms a command. A name that is there all the while comes at least once; latches and foreign
-   * values do not come. Rejects as `read` does.
+   * Walks over all names that have a record, a page at a time. Each page is a bounded step for the store, and each command
+   * takes at most `timeout` ms. A name that is there during the whole walk comes at least once; latches and foreign values
+   * do not come. Rejects as `read` does.
    */
   list(timeout: number): AsyncIterable<readonly LockReading[]>;
-  /** Starts to listen to the session's channel, once; `wake` tells when it is up. */
+  /** Starts to listen to the session's channel, once; calls `wake` when it hears notices. */
   subscribe(): void;
   /** What the server's clock shows, by the last answer on the present command connection. */
   sample(name: string): ServerSample | undefined;
@@ -77,17 +94,17 @@ export interface LockStore {
   /** What the clock shows of the server that pushed a grant; undefined where that server is not known for sure. */
   sampleFor(grant: Grant): ServerSample | undefined;
   listen(listener: LockStoreListener): void;
-  /** Resolves when the store can be used, with what it is; rejects with LockStoreError after `timeout` ms. */
+  /** Resolves with what the store is, once it can be used; rejects with LockStoreError after `timeout` ms. */
   ready(timeout: number): Promise<StoreFindings>;
   /** Whether an answer of the store is awaited. */
   readonly awaited: boolean;
-  /** Whether its connections keep the process alive, those of the future too. They do unless told otherwise. */
+  /** Sets whether its present and future connections keep the process alive. By default they do. */
   keepAlive(on: boolean): void;
   /** Closes the connections it opened, and only those. */
   close(): Promise<void>;
 }
 
-/** Completes a store's answer, which is its own and new, in place: a copy costs more than the machine itself. */
+/** Completes an answer in place, since the store has just made it: a copy would cost more than the machine itself. */
 export function answeredAt<O extends LockOperation>(
   answer: AnswerTo<O>,
   sentAt: number,

@@ -1,11 +1,11 @@
 /**
- * What is known of the server's clock, and what follows from it: until when an answer or a pushed grant may be believed,
+ * What is known about the server's clock, and what follows from it: until when an answer or a pushed grant may be believed,
  * and until when a command may take effect. All of it errs on the safe side: a holder believes in its lease for less
  * time than the server keeps it.
  */
 import type { Grant } from './lock-operation.js';
 
-/** One answer's evidence of what the server's clock shows: it showed `time` between `sentAt` and `receivedAt`. */
+/** What one answer says about the server's clock: it showed `time` at some moment between `sentAt` and `receivedAt`. */
 export interface ServerSample {
   /** Local milliseconds before the command entered the client. */
   readonly sentAt: number;
@@ -15,33 +15,33 @@ export interface ServerSample {
   readonly time: number;
 }
 
-/** The most by which two clocks that run for a while may differ: 1 %. */
+/** The most by which the speeds of two clocks may differ: 1 %. */
 const DRIFT = 0.01;
 
 // Local and server clocks are read in whole steps; two milliseconds cover both.
 const GRAIN = 2;
 
-/** What the server's clock shows at least at the local time `at`, in microseconds. */
+/** The least that the server's clock can show at the local time `at`, in microseconds. */
 export function serverTimeAtLeast(sample: ServerSample, at: number): number {
   return Math.floor(sample.time + (at - sample.receivedAt) * (1 - DRIFT) * 1_000);
 }
 
-/** The local time at which the server's clock shows `serverTime` at the earliest, in milliseconds. */
+/** The earliest local time at which the server's clock can show `serverTime`, in milliseconds. */
 export function localTimeAtEarliest(sample: ServerSample, serverTime: number): number {
   return sample.sentAt + ((serverTime - sample.time) / 1_000) * (1 - DRIFT);
 }
 
 /**
- * Until when (local milliseconds) an answered acquire or renew may be believed: it counts from `sentAt`, the
- * time before the command entered the client, since the server may have read it right then.
+ * Until when (local milliseconds) an answered acquire or renew may be believed. It counts from `sentAt`, before the command
+ * entered the client, since the server may have read the command at that moment.
  */
 export function leaseDeadline(sentAt: number, ttl: number): number {
   return sentAt + ttl - (ttl * DRIFT + GRAIN);
 }
 
 /**
- * Until when a pushed grant may be believed: by the server's deadline as the sample translates it, and never
- * longer than the granted span after it was read. Undefined without a sample.
+ * Until when a pushed grant may be believed: until the server's deadline, translated by the sample, but never for longer
+ * than the granted span after it was read. Undefined without a sample.
  */
 export function claimDeadline(
   sample: ServerSample | undefined,
@@ -53,17 +53,17 @@ export function claimDeadline(
   return Math.min(localTimeAtEarliest(sample, notice.until), leaseDeadline(receivedAt, span));
 }
 
-/** The server time after which a command sent now with `timeout` ms to live changes nothing any more. */
+/** The server time after which a command that is sent now with this timeout changes nothing. */
 export function commandEnd(sample: ServerSample, now: number, timeout: number): number {
   return serverTimeAtLeast(sample, now + timeout);
 }
 
-/** The longest a command may take: an answer that comes later is no answer. */
+/** How long a command may take: an answer that comes later does not count. */
 export function commandTimeout(ttl: number, waitLeft = Infinity): number {
   return Math.max(1, Math.min(1_000, ttl / 3, waitLeft));
 }
 
-/** Milliseconds as the machine's microseconds; for ever becomes ten years. */
+/** Milliseconds as the machine's microseconds; Infinity becomes ten years. */
 export function micros(ms: number): number {
   return Math.round(Math.min(ms, 315_360_000_000) * 1_000);
 }

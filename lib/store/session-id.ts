@@ -4,7 +4,7 @@ import { v4 } from 'uuid';
 
 const BYTES = 9;
 const CHARACTERS = 12; // of base64url
-// Randomness bought wholesale: an attempt id costs no system call, and no call out of JavaScript.
+// Random bytes are drawn in bulk, so that an attempt id costs no system call, and no call out of JavaScript.
 const pool = Buffer.alloc(BYTES * 512);
 let text = '';
 let taken = 0;
@@ -19,7 +19,7 @@ export function newAttemptId(session: string): string {
   return `${session}.${newSeal()}`;
 }
 
-/** 72 random bits that an attempt tells the server only. */
+/** 72 random bits that an attempt tells only the server. */
 export function newSeal(): string {
   if (taken === text.length) {
     text = randomFillSync(pool).toString('base64url');

@@ -14,26 +14,26 @@ import { locksInMemory } from './locks-in-memory.js';
  *
  * @publicApi
  */
-export type DistributedLockTestingOptions = Omit<DistributedLockOptions, 'redis' | 'startup'> &
+export type DistributedLockTestingOptions = Omit<DistributedLockOptions, 'redis' | 'startup' | 'durability'> &
   DistributedLockExtras;
 
 /**
- * Takes the place of `DistributedLockModule` in tests: real locks in memory, without Redis and without the
- * warning about that. Profiles that are not given here exist and are empty.
+ * Replaces `DistributedLockModule` in tests: real locks in memory, without Redis and without the warning about that.
+ * Every profile that is not given here exists and is empty.
  *
  * @publicApi
  */
 export class DistributedLockTestingModule {
   static forRoot(options: DistributedLockTestingOptions = {}): DynamicModule {
     const { name, isGlobal: _, filter: __, profiles, ...service } = options;
-    // Its LockService is replaced below; the options come along to be checked.
+    // Its LockService is replaced below; the options are passed so that they are checked.
     const module = DistributedLockModule.forRoot({ ...options, profiles: anyProfile(profiles) });
     const locks = { provide: getLocksToken(name), useFactory: () => locksInMemory(service) };
     return { ...module, providers: [...(module.providers ?? []), locks] };
   }
 }
 
-// Profiles tune a deployment; a test that does not give them means none of their settings.
+// Profiles tune a deployment; a test that does not give them needs none of their settings.
 function anyProfile(
   given: Readonly<Record<string, LockProfile>> = {},
 ): Readonly<Record<string, LockProfile>> {

@@ -26,15 +26,16 @@ function run(cwd, command, args, env = {}) {
   if (error || status !== 0) throw new Error(`${command} ${args.join(' ')} failed`, { cause: error });
 }
 
-/** A Redis of REDIS_URL or of redis-server on PATH; without either the applications lock in memory only. */
+/** A Redis of REDIS_URL, of REDIS_SERVER_BINARY or of redis-server on PATH; without any the applications lock in memory only. */
 async function openRedis() {
   if (process.env.REDIS_URL) return { url: process.env.REDIS_URL, close: () => undefined };
-  if (spawnSync('redis-server', ['--version']).error) return undefined;
+  const binary = process.env.REDIS_SERVER_BINARY || 'redis-server';
+  if (spawnSync(binary, ['--version']).error) return undefined;
   const port = await freePort();
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', dir];
-  const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = spawn(binary, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise((resolve, reject) => {
-    server.on('exit', () => reject(new Error('redis-server ended')));
+    server.on('exit', () => reject(new Error(`${binary} ended`)));
     server.stdout.on('data', (text) => String(text).includes('Ready to accept') && resolve());
   });
   const ended = new Promise((resolve) => server.on('exit', resolve));
@@ -133,6 +134,12 @@ try {
         'a minified bundle has the same keys and its scripts',
         process.execPath,
         ['dist/meet-bundle.js'],
+        env,
+      );
+      step(
+        'a connection of BullMQ, in database 3, is a recipe and is sent nothing',
+        process.execPath,
+        ['src/bull-connection.cjs'],
         env,
       );
       await checkShutdowns(home, redis.url);

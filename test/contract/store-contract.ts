@@ -71,7 +71,7 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
       expect((await a.state()).state.holders).toMatchObject([{ deadline: now + 7_500 * MS }]);
     });
 
-    it('answers busy when it shall not wait, and says who holds the lock and until when', async () => {
+    it('answers busy when it must not wait, and says who holds the lock and until when', async () => {
       const { now } = await a.acquire(a.id(), { who: 'shop-1:42 nightly report · ünï' });
       expect(await b.acquire(b.id(), { wait: 0 })).toMatchObject({
         outcome: 'busy',
@@ -192,7 +192,7 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
       expect(recorderTwo.of(next)).toEqual([]);
     });
 
-    it('goes without a word to a waiter whose session nobody hears, whatever it said', async () => {
+    it('goes without a notice to a waiter whose session nobody listens to, whatever it claimed', async () => {
       const store = await open(60_000);
       const peer = new Peer(store, a.name);
       await store.ready(TIMEOUT);

@@ -58,7 +58,7 @@ export function wrongImport({ from, to, typeOnly }: Import): string | undefined 
   const there = placeOf(to);
   if (here === there) return undefined;
   if (isAnnex(there)) return 'nothing imports an annex';
-  if (there === 'plain') return 'nothing imports an entry';
+  if (there === 'plain') return here === 'index' ? undefined : 'only index imports an entry';
   if (isAnnex(here)) return there === 'index' ? undefined : 'an annex imports index only';
   if (isWing(here))
     return there === 'store' || there === 'base' ? undefined : 'a wing imports the port and base only';

@@ -127,7 +127,7 @@ describe('the documentation', () => {
 });
 
 describe('the repository', () => {
-  it('names no host in package-lock.json, so that an install uses the registry of who runs it', () => {
+  it('names no host in package-lock.json, so that an install uses the registry of its own machine', () => {
     const hosts = read('package-lock.json').match(/"resolved": "(?!file:)[^"]*"/g);
     expect(hosts).toBeNull();
   });

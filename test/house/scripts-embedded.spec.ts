@@ -10,14 +10,23 @@ const root = join(import.meta.dirname, '../..');
 const { embedLua } = (await import(join(root, 'tools/embed-lua.mjs'))) as { embedLua(dir: string): string };
 
 describe('the embedded scripts', () => {
-  it('are the machine and the latch, and no more', () => {
+  it('are the machine, the latch and what asks for rights, and no more', () => {
     const machine = ['acquire', 'downgrade', 'inspect', 'release', 'renew', 'revoke'];
-    expect(Object.keys(SCRIPTS).sort()).toEqual([...machine, 'latch'].sort());
+    expect(Object.keys(SCRIPTS).sort()).toEqual([...machine, 'latch', 'rights'].sort());
   });
 
   it('are up to date with scripts/*.lua (npm run lua)', () => {
     const home = join(root, 'lib/store/redis');
     expect(readFileSync(join(home, 'scripts.gen.ts'), 'utf8')).toBe(embedLua(join(home, 'scripts')));
+  });
+
+  it('use no command that the start-up probe does not try', () => {
+    const { rights, ...others } = SCRIPTS;
+    const used = Object.values(others).flatMap((code) =>
+      [...code.matchAll(/\b(?:redis\.p?call|try|read)\('([A-Z]+)'/g)].map(([, command]) => command!),
+    );
+    expect(new Set(used).size).toBeGreaterThan(15);
+    for (const command of used) expect(rights).toContain(`try('${command}'`);
   });
 
   it('hold each fragment in the place of its directive', () => {

@@ -141,7 +141,7 @@ describe('DistributedLockModule.forRoot', () => {
   it('refuses options that do not exist, by name, also those that a factory returns', async () => {
     const typo = { ttll: 5 } as never;
     expect((await errorOf(() => DistributedLockModule.forRoot(typo))).message).toMatch(
-      /no option 'ttll'; there are redis, .*reentrant.*name, isGlobal/,
+      /no option 'ttll'; its options are redis, .*reentrant.*name, isGlobal/,
     );
     expect((await errorOf(() => DistributedLockTestingModule.forRoot(typo))).message).toMatch(
       /no option 'ttll'/,

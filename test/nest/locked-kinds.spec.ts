@@ -210,7 +210,7 @@ describe('@Locked refuses', () => {
     [{ mode: 'shared' as 'read' }, /mode takes 'read' or 'write'; it was 'shared'/],
     [{ permits: 0 }, /permits takes a whole number from 1 to 1073741824; it was 0/],
     [{ permits: 3, units: 4 }, /units takes a whole number from 1 to 3; it was 4/],
-    [{ units: 2 }, /units needs permits/],
+    [{ units: 2 }, /units needs the option permits/],
     [{ permits: 3, mode: 'read' }, /mode: 'read' and permits: 3 exclude each other/],
     [{ maxWaiters: 0 }, /maxWaiters takes a whole number from 1 to 1073741824; it was 0/],
     [{ minHold: -1 }, /minHold takes 0ms to 24h/],

@@ -90,7 +90,7 @@ describe('onBusy', () => {
     expect(await jobs.skipped()).toBe('ran');
   });
 
-  it('answers with the value of a function, which is given the error', async () => {
+  it('returns the value of a function, which is given the error', async () => {
     expect(await whileHeld(() => jobs.fallback())).toBe('timeout: job');
   });
 
@@ -117,9 +117,9 @@ describe('a profile', () => {
   it('that is missing fails the start, and says which there are', async () => {
     const error = await errorOf(start({ hasty: {}, slow: {} }));
     expect(error).toMatchObject({ code: 'LOCK_USAGE' });
-    expect(error.message).toMatch(/no lock profile 'patient'; there are 'hasty', 'slow'/);
+    expect(error.message).toMatch(/no lock profile 'patient'; the profiles are 'hasty', 'slow'/);
     expect((await errorOf(start({}, { provide: 'jobs', useValue: new Jobs() }))).message).toMatch(
-      /there are none/,
+      /there are no profiles/,
     );
     const interceptor = LockInterceptor('name', { profile: 'toString' });
     expect((await errorOf(start({ hasty: {} }, interceptor))).message).toMatch(/no lock profile 'toString'/);

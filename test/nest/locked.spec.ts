@@ -152,7 +152,7 @@ describe('@Locked', () => {
     expect(door).toMatchObject({ most: 1, passed: 3 });
   });
 
-  it('enters a name again that the running call holds with reentrant: true, and else waits in line', async () => {
+  it('enters a name again that the running call holds with reentrant: true, and otherwise waits in line', async () => {
     const stock = (await moduleOf(StockService)).get(StockService);
     expect(await stock.nested()).toBe('7 of a');
     const refusal = await errorOf(stock.selfWaiting());
@@ -160,7 +160,7 @@ describe('@Locked', () => {
     expect(refusal.message).toContain("Its own context holds 'stock:a', so it may be waiting for itself");
   });
 
-  it('refuses keys with the trace of a missing value, and runs nothing', async () => {
+  it('refuses keys that come from a missing value, and runs nothing', async () => {
     const stock = (await moduleOf(StockService)).get(StockService);
     expect(await errorOf(stock.unnamed())).toMatchObject({ code: 'LOCK_USAGE' });
     expect(await errorOf(stock.nameless())).toMatchObject({ code: 'LOCK_USAGE' });

@@ -280,7 +280,7 @@ describe('leaders', () => {
 });
 
 describe('the grace', () => {
-  it('begins when all other hooks have ended: who waits or works then is not disturbed', async () => {
+  it('begins when all other hooks have ended: callers that wait or work then are not disturbed', async () => {
     const { module, locks } = await start([workerThatStopsIn('onApplicationShutdown')]);
     const events = Array.from({ length: 10 }, (_, n) => locks.using('one', async () => (await sleep(5), n)));
     const closed = module.close();

@@ -10,7 +10,7 @@ describeWithRealRedis('a connection that is dropped', () => {
   const arena = arenaForTests();
   const open = (url: string) => new Child('test/support/many-refusals.ts', String(CALLS), url);
 
-  it('is dropped once for all who are told that the server is read-only', async () => {
+  it('is dropped once for all callers that learn that the server is read-only', async () => {
     const child = open(arena.server.url);
     await child.says('ready');
     await arena.admin.replicaof('127.0.0.1', 1);
@@ -22,7 +22,7 @@ describeWithRealRedis('a connection that is dropped', () => {
     expect(child.said).not.toContain('Warning');
   }, 20_000);
 
-  it('is dropped once for all who wait in vain for its answers', async () => {
+  it('is dropped once for all callers that wait in vain for its answers', async () => {
     const proxy = await arena.proxy();
     const child = open(proxy.url);
     await child.says('ready');

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { SystemClock } from '../../lib/base/clock.js';
 import { Lines } from '../../lib/line/lines.js';
-import type { Lease } from '../../lib/line/lease.js';
+import type { LineLease } from '../../lib/line/line-lease.js';
 import { WHOLE, type LockState } from '../../lib/store/lock-state.js';
 import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
@@ -26,10 +26,10 @@ class Party {
     this.line = new Lines(this.store, clock);
   }
 
-  acquire(name: string, renews = true): Promise<Lease> {
-    const terms = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 500, once: false, who: 'test:1' };
+  acquire(name: string, renews = true): Promise<LineLease> {
+    const terms = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 500, once: false, identity: 'test:1' };
     const patience = { wait: TTL, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
-    return this.line.acquire({ name, terms, renews, ...patience }, (tenure) => tenure);
+    return this.line.acquire({ name, terms, renews, ...patience }, (lease) => lease);
   }
 
   async close(): Promise<void> {
@@ -44,8 +44,8 @@ describeWithRealRedis('a forged notice', () => {
   let redis: RunningRedis, forger: Redis;
   let name: string;
   let holder: Party, waiter: Party;
-  let held: Lease;
-  let waiting: Promise<Lease>;
+  let held: LineLease;
+  let waiting: Promise<LineLease>;
   let granted: boolean;
 
   beforeAll(async () => {

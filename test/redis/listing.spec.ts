@@ -135,7 +135,7 @@ describe('a store that tells of a name twice, as SCAN may', () => {
     }
     const clock = new SystemClock();
     const store = new Stammering(new MemoryServer(clock), newSession(), clock);
-    const locks = new LockService(store, new LockSettings({ shutdownGrace: 0 }), clock, {
+    const locks = LockService.over(store, new LockSettings({ shutdownGrace: 0 }), clock, {
       warn: () => undefined,
     });
     await using _lease = await locks.acquire('name');

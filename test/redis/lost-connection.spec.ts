@@ -44,7 +44,7 @@ describeWithRealRedis('a connection that is lost', () => {
     expect(said).toHaveLength(2); // and so is a close of ours
   });
 
-  it('costs nobody who asks once a lock: the question goes over the next connection', async () => {
+  it('does not cost a caller that asks once its lock: the question goes over the next connection', async () => {
     const proxy = await arena.proxy();
     const locks = open(proxy.url);
     await (await locks.acquire('x')).release();
@@ -56,7 +56,7 @@ describeWithRealRedis('a connection that is lost', () => {
     }
   });
 
-  it('is made, and made again, in the context of nobody', async () => {
+  it('is opened, and opened again, in no caller’s async context', async () => {
     const request = new AsyncLocalStorage<string>();
     const seen: (string | undefined)[] = [];
     const proxy = await arena.proxy();

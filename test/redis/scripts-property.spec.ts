@@ -25,6 +25,8 @@ import { VirtualScripts } from '../support/virtual-scripts.js';
 const START = 4_000_000_000_000_000;
 
 const endOnFailure = process.env['FIRST_FAILURE'] === '1';
+// A second server in CI has fewer: what they are about is the script, and every server runs the same one.
+const share = (histories: number): number => Math.ceil(histories * Number(process.env['HISTORIES'] ?? 1));
 
 describe('the scripts and the machine, side by side', () => {
   const namespace = `test-${randomUUID()}`;
@@ -97,6 +99,7 @@ describe('the scripts and the machine, side by side', () => {
       deepStrictEqual(stored, state);
       longest = Math.max(longest, state.queue.length);
       ok(isWhole(script.record, state), `something was left behind: ${JSON.stringify(script.record)}`);
+      if (script.expiry === undefined) continue; // before Redis 7.0
       // Redis lets a key go when its clock shows a later millisecond.
       const end = expiry < Infinity ? (script.expiry + 1) * 1_000 : expiry;
       ok(end >= expiry && end <= expiry + 2_000, `the record ends ${end - expiry} µs too late`);
@@ -145,7 +148,7 @@ describe('the scripts and the machine, side by side', () => {
   it('agree on every answer, every state, every notice and the end of every record', async () => {
     const emulated = server.kind === 'emulated';
     await fc.assert(fc.asyncProperty(lockHistories(true), compare), {
-      numRuns: emulated ? 20 : 1_500,
+      numRuns: emulated ? 20 : share(1_500),
       endOnFailure,
     });
     if (emulated) return; // too few to have seen everything
@@ -160,7 +163,7 @@ describe('the scripts and the machine, side by side', () => {
 
   it('agree when a mutex goes from hand to hand, and more wait than a compact record has room for', async () => {
     longest = 0;
-    const runs = server.kind === 'emulated' ? 5 : 400;
+    const runs = server.kind === 'emulated' ? 5 : share(400);
     await fc.assert(fc.asyncProperty(lockHistories(true, 60, true), compare), {
       numRuns: runs,
       endOnFailure,

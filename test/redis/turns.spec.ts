@@ -5,7 +5,7 @@ import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js'
 const CALLERS = 400;
 const SECTION = 5;
 
-describe('turns between processes', () => {
+describe('a lock that many callers of one process want', () => {
   let redis: RunningRedis;
   let busy: LockService;
   let other: LockService;
@@ -22,7 +22,7 @@ describe('turns between processes', () => {
     await redis.stop();
   });
 
-  it('end soon after another process came, though the first had the lock before anybody waited', async () => {
+  it('goes to another process soon after that one came, though the first had the lock before anybody waited', async () => {
     let handOffs = 0;
     const crowd = Array.from({ length: CALLERS }, () =>
       busy.using('item', async () => {

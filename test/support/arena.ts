@@ -41,7 +41,7 @@ export class Arena {
     const all = { redis: this.server.url, shutdownGrace: 0, ...options };
     const settings = new LockSettings(all);
     const log = { warn: (message: string) => void this.warnings.push(message) };
-    const locks = new LockService(openStore(all, settings, clock, log), settings, clock, log);
+    const locks = LockService.over(openStore(all, settings, clock, log), settings, clock, log);
     this.services.push(locks);
     return locks;
   }

@@ -1,5 +1,5 @@
 import { LockStoreError } from '../../lib/base/errors.js';
-import type { LockNotice, LockOperation } from '../../lib/store/lock-operation.js';
+import type { AnswerTo, LockNotice, LockOperation } from '../../lib/store/lock-operation.js';
 import { answeredAt, type Answered, type LockStore } from '../../lib/store/lock-store.js';
 import type { MemoryServer } from '../../lib/store/memory/memory-server.js';
 import type { ServerSample } from '../../lib/store/server-clock.js';
@@ -35,7 +35,7 @@ export class Command<O extends LockOperation = LockOperation> {
   /** The answer arrives: that of the server, which reads the command now if it has not done so, or `words`. */
   answer(words?: object): Promise<void> {
     const said = { now: this.server.time(), ...(words ?? this.words ?? this.read().words) };
-    this.resolve(answeredAt(said as Answered<LockOperation>, this.sentAt, this.clock.now()));
+    this.resolve(answeredAt(said as AnswerTo<LockOperation>, this.sentAt, this.clock.now()));
     return turned();
   }
 

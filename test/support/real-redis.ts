@@ -1,9 +1,10 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { serverBinary } from '../../tools/redis/server-binary.js';
 
-/** Whether a real server can be had without asking: by REDIS_URL, or started from PATH. */
-export const HAS_REAL_REDIS =
-  Boolean(process.env['REDIS_URL']) || ['redis-server', 'valkey-server'].some(onPath);
+const binary = serverBinary();
+
+/** Whether a real server can be had without asking: by REDIS_URL, or started. */
+export const HAS_REAL_REDIS = Boolean(process.env['REDIS_URL']) || binary !== undefined;
 
 /**
  * `describe` for tests that need a real server: skipped, and counted as such, without one. With
@@ -18,13 +19,9 @@ export const describeWithRealRedis =
  */
 export const itWithRealRedis = HAS_REAL_REDIS || process.env['REQUIRE_REAL_REDIS'] === '1' ? it : it.skip;
 
-function onPath(binary: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
-    try {
-      accessSync(join(folder, binary), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+/** Whether the server that tests start is at least of this version of Redis; Valkey began as 7.2. */
+export function isAtLeast(major: number, minor = 0): boolean {
+  const said = binary === undefined ? '' : spawnSync(binary, ['--version'], { encoding: 'utf8' }).stdout;
+  const [, ours = Infinity, theirs = 0] = / v=(\d+)\.(\d+)/.exec(said)?.map(Number) ?? [];
+  return ours > major || (ours === major && theirs >= minor);
 }

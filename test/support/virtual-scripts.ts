@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import type { AnswerTo, LockOperation } from '../../lib/store/lock-operation.js';
 import { decodeAnswer, encodeOperation, encodeTerms } from '../../lib/store/redis/operation-codec.js';
 import type { StoredRecord } from '../../lib/store/redis/state-codec.js';
-import { storedRecord } from './stored-record.js';
+import { storedExpiry, storedRecord } from './stored-record.js';
 import { SCRIPTS } from '../../lib/store/redis/lock-scripts.js';
 
 // What a script sees as the server: the real one, with a clock of the test.
@@ -47,13 +47,13 @@ export class VirtualScripts {
     { fenceMemory, counted }: { fenceMemory: number; counted: boolean },
     operation: O,
     now: number,
-  ): Promise<{ answer: AnswerTo<O>; record: StoredRecord; expiry: number }> {
+  ): Promise<{ answer: AnswerTo<O>; record: StoredRecord; expiry: number | undefined }> {
     const terms = encodeTerms(fenceMemory, this.channelPrefix, counted);
     const args = [terms, ...encodeOperation(operation, fenceMemory), now];
     const [replies, record, expiry] = await Promise.all([
       this.client.evalsha(this.digests.get(operation.kind) ?? '', 1, key, ...args),
       storedRecord(this.client, key),
-      this.client.pexpiretime(key),
+      storedExpiry(this.client, key),
     ]);
     return { answer: decodeAnswer(operation, Array.isArray(replies) ? replies[0] : replies), record, expiry };
   }

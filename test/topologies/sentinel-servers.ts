@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,9 +7,10 @@ import { Redis } from 'ioredis';
 import { freePort } from '../../tools/free-port.js';
 import { guardAgainstOrphan } from '../../tools/orphan-guard.js';
 import { redisAnswer } from '../../tools/redis/redis-answer.js';
+import { serverBinary } from '../../tools/redis/server-binary.js';
 import { until } from '../support/eventually.js';
 
-const BINARY = spawnSync('redis-server', ['--version']).error ? 'valkey-server' : 'redis-server';
+const BINARY = serverBinary() ?? 'redis-server';
 const PATIENCE = 20_000;
 
 /** What the sentinels call the master. */
@@ -61,7 +62,7 @@ class Server {
 /** A master, two replicas and three sentinels, which are stopped by their process ids. */
 export class SentinelServers {
   readonly sentinels: Server[] = [];
-  private readonly servers: Server[] = [];
+  readonly servers: Server[] = [];
   private readonly directory = mkdtempSync(join(tmpdir(), 'lock-sentinel-'));
 
   /** How long the sentinels wait before they take a silent master for dead, in milliseconds. */

@@ -1,16 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../free-port.js';
 import { guardAgainstOrphan } from '../orphan-guard.js';
 import { redisAnswer } from './redis-answer.js';
 import type { RunningRedis } from './running-redis.js';
+import { serverBinary } from './server-binary.js';
 
-/** Starts redis-server or valkey-server; undefined when neither is on PATH. */
+/** Starts REDIS_SERVER_BINARY, or redis-server or valkey-server of PATH; undefined when there is none. */
 export async function startRedisBinary(args: readonly string[]): Promise<RunningRedis | undefined> {
-  const binary = ['redis-server', 'valkey-server'].map(onPath).find((path) => path !== undefined);
+  const binary = serverBinary();
   if (binary === undefined) return undefined;
   let said = '';
   for (let attempt = 0; attempt < 5; attempt++) {
@@ -72,18 +73,4 @@ function unref(child: ChildProcess): void {
 
 function killCommand(pid: number, directory: string): string {
   return `kill -9 ${pid}; rm -rf '${directory}'`;
-}
-
-function onPath(name: string): string | undefined {
-  const paths = (process.env.PATH ?? '').split(delimiter).filter((path) => path !== '');
-  return paths.map((path) => join(path, name)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

@@ -10,8 +10,8 @@ const INSTALL =
   'install redis-server or valkey-server (apt install redis-server, brew install redis), start docker, or set REDIS_URL';
 
 /**
- * A Redis without preparation: REDIS_URL, else redis-server or valkey-server on PATH, else docker, else the
- * emulation. REQUIRE_REAL_REDIS=1 turns the last step into an error, unless the caller asked for the emulation.
+ * A Redis without preparation: REDIS_URL, else REDIS_SERVER_BINARY, else redis-server or valkey-server on PATH, else
+ * docker, else the emulation. REQUIRE_REAL_REDIS=1 turns the last step into an error, unless the caller asked for the emulation.
  */
 export async function startRedis(options: StartRedisOptions = {}): Promise<RunningRedis> {
   if (options.emulated === true) return emulation();

@@ -17,7 +17,7 @@ interface Entry {
 const SWEEP_EVERY = 1_000;
 const SWEEP_AT_ONCE = 4_096;
 
-/** What a Redis server is to the other stores: the names, their records, a clock, and who is connected. */
+/** What a Redis server is for the other stores: names, their records, a clock, and the connected sessions. */
 export class MemoryServer {
   private readonly entries = new Map<string, Entry>();
   private readonly latches = new MemoryLatches();
@@ -83,16 +83,16 @@ export class MemoryServer {
     return answer;
   }
 
-  /** A copy of what is stored of a name. */
+  /** A copy of the record of a name. */
   read(name: string): { state: LockState; now: number } {
     const now = this.time();
     if (this.latches.has(name, now)) throw this.foreign(name, 'a latch');
     return { state: structuredClone(this.recall(name, now) ?? emptyState()), now };
   }
 
-  /** The names it remembers, whatever comes and goes meanwhile: those of now, and perhaps some of later. */
+  /** The names that it remembers now, and perhaps some that come into use during the walk. */
   *names(): Generator<string> {
-    let left = this.entries.size; // a name that is forgotten and used again is at the end again: this ends all the same
+    let left = this.entries.size; // makes it end, since a name that is forgotten and used again moves to the end
     for (const name of this.entries.keys()) {
       if ((left -= 1) < 0) return;
       if (!this.latches.has(name, this.time())) yield name;
@@ -128,7 +128,7 @@ export class MemoryServer {
     this.cancelSweep = this.clock.after(SWEEP_EVERY, () => this.sweep());
   }
 
-  /** Forgets what has expired, a bounded number of names at once, going on where it stopped. */
+  /** Forgets what has expired; looks at a bounded number of names, and continues there the next time. */
   private sweep(): void {
     this.cancelSweep = undefined;
     const now = this.time();

@@ -14,7 +14,7 @@ import type { ServerSample } from '../server-clock.js';
 import type { MemoryServer } from './memory-server.js';
 
 const NAMES_A_STEP = 256;
-// Its reactions are microtasks, as those of queueMicrotask, which fake timers of a test would hold back.
+// Its reactions are microtasks, like those of queueMicrotask, which the fake timers of a test would hold back.
 const NOW = Promise.resolve();
 
 /** One session at a {@link MemoryServer}: the locks of this process only, with every rule of the machine. */
@@ -38,7 +38,7 @@ export class MemoryStore implements LockStore {
     return this.listening && !this.closed;
   }
 
-  // A failure is a rejection, and the answer never comes before the caller's next line.
+  // A failure is a rejection, and the answer never comes before `execute` has returned.
   execute<O extends LockOperation>(name: string, operation: O, _timeout: number): Promise<Answered<O>> {
     return new Promise((resolve) => {
       this.assertOpen(name);
@@ -100,7 +100,7 @@ export class MemoryStore implements LockStore {
     return Promise.resolve({ address: this.address, publish: true, warnings: this.warnings });
   }
 
-  /** Its answers need no event of the machine. */
+  /** Its answers never need an event of the event loop. */
   readonly awaited = false;
 
   keepAlive(_on: boolean): void {
@@ -123,7 +123,7 @@ export class MemoryStore implements LockStore {
     return true;
   }
 
-  // In a microtask of its own, in the order of the calls: a store never calls back into its caller.
+  // In its own microtask, in the order of the calls: a store never calls back while its caller is still running.
   private later(tell: () => void): void {
     void NOW.then(() => {
       if (!this.closed) tell();

@@ -1,6 +1,6 @@
 /**
- * A client of ioredis 5 or 6, as a recipe: it is duplicated with our own settings, never written to and
- * never closed. Structural, so that a client of another copy of ioredis is accepted.
+ * A client of ioredis 5 or 6. It serves as a template: it is duplicated with our own settings, and never written to or
+ * closed. The type is structural, so that a client of another copy of ioredis is accepted.
  *
  * @publicApi
  */

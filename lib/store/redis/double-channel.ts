@@ -33,6 +33,10 @@ export class DoubleChannel {
     for (const each of this.both) each.start();
   }
 
+  tryOut(timeout: number): Promise<void> {
+    return this.both[0].tryOut(timeout);
+  }
+
   expectEcho(askedAt: number): void {
     for (const each of this.both) each.expectEcho(askedAt);
   }

@@ -4,7 +4,7 @@ import type { RedisOptions } from 'ioredis';
 import { kindOfOption } from './redis-option-keys.js';
 
 /**
- * The options that a URL stands for, those of its query included.
+ * The options that a URL stands for, including those of its query.
  *
  * @throws LockUsageError that names the option and, without its password, the value
  */
@@ -29,7 +29,7 @@ function parsedUrl(url: string): URL {
   try {
     parsed = new URL(url);
   } catch {
-    // reported below
+    // Reported below.
   }
   if (
     parsed &&
@@ -86,12 +86,12 @@ export function addressOf(options: RedisOptions): string {
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${options.port ?? 6379}/${options.db ?? 0}`;
 }
 
-/** What of a URL, however wrong, may be shown: nothing before the last @, nothing after a question mark. */
+/** The part of a URL that may be shown, even of a malformed one: nothing before the last @, nothing after a question mark. */
 function openPartOf(url: string): string {
   return url.replace(/^([a-z][a-z0-9+.-]*:\/\/|).*@/is, '$1***@').replace(/\?.*/s, '?***');
 }
 
-/** A text with every user:password before an @ blotted out. */
+/** The text without any user:password before an @. */
 export function withoutCredentials(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:)?\/\/[^/\s]*@/gi, '$1//***@');
 }

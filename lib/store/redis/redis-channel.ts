@@ -84,6 +84,24 @@ export class RedisChannel {
     this.failures += 1;
   }
 
+  /** Subscribes over a connection that is closed again at once. Rejects with the server's error, or after `timeout` ms. */
+  async tryOut(timeout: number): Promise<void> {
+    if (this.subscribed) return;
+    const client = this.open();
+    const cancel = this.clock.after(timeout, () => client.disconnect());
+    try {
+      await new Promise<void>((resolve, reject) => {
+        client.once('ready', resolve);
+        client.once('end', () => reject(new Error('Connection is closed.')));
+        client.connect().catch(() => undefined); // it tries again; and resolves before commands are taken
+      });
+      await client.subscribe(this.name);
+    } finally {
+      cancel();
+      client.disconnect();
+    }
+  }
+
   /** The server published something to us: unless it arrives soon, the connection is half dead. */
   expectEcho(askedAt: number): void {
     if (this.expecting) return;

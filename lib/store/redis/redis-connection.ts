@@ -12,7 +12,7 @@ import { loadScripts, runForMany, type ScriptArguments, type ScriptHost } from '
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 
 // The client reports that, and goes on with database 0.
-const NO_SUCH_DB = /DB index|SELECT is not allowed/i;
+const NO_SUCH_DB = /DB index|SELECT is not allowed|NOPERM.*'select'/i;
 // A server that has not answered anything for this long, though it was asked: the way to it may be dead.
 const SILENCE = 2_000;
 
@@ -85,7 +85,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private learning: Promise<void> | undefined;
   /** The question for the server's clock that is on its way. */
   private asking: Promise<ServerSample> | undefined;
-  private readonly failures: RedisFailures;
+  readonly failures: RedisFailures;
   private readonly batch = new ScriptBatch<ScriptName>(
     (name, calls) => this.run(name, calls),
     'release',
@@ -204,6 +204,25 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.up = false;
   }
 
+  /** Holds a command that somebody else sends to its deadline. */
+  expect(command: PendingCommand): void {
+    if (!command.linked) this.deadlines.add(command);
+  }
+
+  /** Fails a command that was not sent. */
+  giveUp(command: PendingCommand, error: LockStoreError): void {
+    this.deadlines.delete(command);
+    command.fail(error);
+  }
+
+  /** Sends all that `send` asks the client for in one write. */
+  inOneWrite(send: (client: Redis) => void): void {
+    const { stream } = this.client;
+    stream.cork();
+    send(this.client);
+    stream.uncork();
+  }
+
   answered(command: PendingCommand): number {
     this.deadlines.delete(command);
     return (this.heardAt = this.clock.now());
@@ -229,19 +248,28 @@ export class RedisConnection implements CommandHost, ScriptHost {
   };
 
   failed(name: ScriptName, calls: readonly ScriptCall[], error: Error): void {
-    if (calls.length > 1 && codeOf(error) === 'CROSSSLOT') {
-      // A cluster that did not say what it is. It has done nothing of this.
-      this.oneKeyACall = true;
-      return this.run(name, calls);
-    }
+    this.recover(name, calls, error, (call) => this.batch.add(name, call));
+  }
+
+  /** Sends by `again` what may be sent once more, and fails the rest. */
+  recover(
+    name: ScriptName,
+    calls: readonly ScriptCall[],
+    error: Error,
+    again: (call: ScriptCall) => void,
+  ): void {
+    const crossSlot = calls.length > 1 && codeOf(error) === 'CROSSSLOT';
+    // A cluster that did not say what it is. It has done nothing of this.
+    if (crossSlot) this.oneKeyACall = true;
     for (const call of calls) {
       const { command } = call;
-      if (this.membership?.redirect(name, call, error, REPEATABLE.has(name))) continue;
-      if (this.membership || call.again || !this.mayGoAgain(error, REPEATABLE.has(name)))
+      if (crossSlot) again(call);
+      else if (this.membership?.redirect(name, call, error, REPEATABLE.has(name))) continue;
+      else if (this.membership || call.again || !this.mayGoAgain(error, REPEATABLE.has(name)))
         command.reject(error);
       else {
         call.again = true;
-        this.whenUp(command, () => this.batch.add(name, call));
+        this.whenUp(command, () => again(call));
       }
     }
   }
@@ -272,6 +300,12 @@ export class RedisConnection implements CommandHost, ScriptHost {
   keepAlive(on: boolean): void {
     this.keepsAlive = on;
     keepAlive(this.client, on);
+  }
+
+  /** Leaves for a new connection: this one leads to a server that is the master no more. */
+  leave(): void {
+    if (this.up) this.client.disconnect(true);
+    this.up = false;
   }
 
   close(): void {
@@ -305,10 +339,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.up = false; // the news of that may be under way
     this.ready(command.deadline - this.clock.now()).then(
       () => command.tooLate || send(),
-      (error: LockStoreError) => {
-        this.deadlines.delete(command);
-        command.fail(error);
-      },
+      (error: LockStoreError) => this.giveUp(command, error),
     );
   }
 
@@ -325,34 +356,25 @@ export class RedisConnection implements CommandHost, ScriptHost {
   /**
    * Of those for whom it has something, the server writes first to whom it had something for last, which is whoever
    * asked. So that this is whoever hears a message of the script, we ask for something else in the same breath: then
-   * a place is ours before the script begins. It spares a waiter the time in which this process wakes up.
+   * a place is ours before the script begins. It spares a waiter the time in which this process wakes up. A server with
+   * io-threads writes from several threads, in no order: then it spares nothing, and does no harm.
    */
-  private run(name: ScriptName, calls: readonly ScriptCall[]): void {
+  run(name: ScriptName, calls: readonly ScriptCall[], host: ScriptHost = this): void {
     const { client, terms } = this;
     const tellsFirst = calls.some((call) => call.tellsFirst);
     if (tellsFirst) {
       client.stream.cork();
       client.time().catch(() => undefined);
     }
-    if (!this.oneKeyACall || calls.length === 1) runForMany(client, name, terms, calls, this);
-    else this.inOneWrite(() => calls.forEach((call) => runForMany(client, name, terms, [call], this)));
+    if (!this.oneKeyACall || calls.length === 1) runForMany(client, name, terms, calls, host);
+    else this.inOneWrite(() => calls.forEach((call) => runForMany(client, name, terms, [call], host)));
     if (tellsFirst) client.stream.uncork();
-  }
-
-  private inOneWrite(send: () => void): void {
-    const { stream } = this.client;
-    stream.cork();
-    send();
-    stream.uncork();
   }
 
   /** After a failover the address may lead to a replica; a new connection finds the new master. */
   private leaveReplica(): void {
-    if (this.up) {
-      this.lastError = REPLICA;
-      this.client.disconnect(true);
-    }
-    this.up = false;
+    if (this.up) this.lastError = REPLICA;
+    this.leave();
     this.demoted = true;
   }
 
@@ -435,7 +457,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
 
   /** A server in cluster mode serves one name a call, and no names at all when there are several shards. */
   private async learnTopology(info: string): Promise<void> {
-    const mode = /^redis_mode:(\w+)/m.exec(info)?.[1];
+    const mode = /^(?:redis|server)_mode:(\w+)/m.exec(info)?.[1]; // Valkey says server_mode
     const asked = mode === undefined ? await this.client.cluster('INFO').catch(() => '') : '';
     if (mode === 'sentinel') this.useless = this.failures.sentinel();
     const clustered = mode === 'cluster' || /^cluster_state:/m.test(asked);

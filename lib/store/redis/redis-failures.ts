@@ -1,8 +1,13 @@
 import { LockStoreError } from '../../base/errors.js';
+import type { Durability } from '../lock-store.js';
 import { withoutCredentials } from './redis-address.js';
 
-// The code of an error stands at its beginning; of an error inside a script, Redis 6.2 puts it into a sentence of its
-// own: "ERR Error running script …: @user_script: 36: -READONLY You can't write against a read only replica."
+// Servers say where in a script an error was, and Redis 6.2 hides its code behind that:
+// "ERR Error running script (call to f_0ae1…): @user_script:36: @user_script: 36: -READONLY You can't write against …".
+const WHERE_IN_SCRIPT =
+  /^ERR Error running script \(call to \w+\): |@?user_script: ?\d+: -?|,? script: (?:\w+, )?on @?user_script:\d+\.?|\s+$/g;
+// A right that is missing inside a script has no code of its own: in the words of Redis 6.2 and 7.0, and of later ones.
+const DENIED_IN_SCRIPT = /^(?:ERR )?(?:The user executing the script can't|ACL failure in script)/;
 const CODE =
   /(?:^|-|: )(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|OOM|NOAUTH|WRONGPASS|NOPERM|MISCONF|NOREPLICAS|WRONGTYPE|CROSSSLOT|MOVED|ASK)\b/;
 // After these, trying again is in vain.
@@ -22,9 +27,17 @@ const SENTINELS = "{ sentinels: [{ host, port }, …], name: 'mymaster' }";
 
 const CLUSTER = 'Give the cluster: redis: { cluster: [{ host, port }, …] }.';
 
-/** The server's code of an error: READONLY, OOM, ERR, … */
+/** The server's code of an error, also of one inside a script: READONLY, OOM, NOPERM, ERR, … */
 export function codeOf({ message }: Error): string | undefined {
-  return CODE.exec(message)?.[1] ?? /^[A-Z]+(?= )/.exec(message)?.[0];
+  const words = withoutPlace(message);
+  if (DENIED_IN_SCRIPT.test(words)) return 'NOPERM';
+  const code = CODE.exec(words)?.[1] ?? /^[A-Z]+(?= )/.exec(words)?.[0];
+  return code ?? (words === message ? undefined : 'ERR');
+}
+
+/** What a server says of an error, without where in a script it was. */
+function withoutPlace(message: string): string {
+  return message.replace(WHERE_IN_SCRIPT, '');
 }
 
 /** Whether a command failed before any of it was sent. */
@@ -58,17 +71,12 @@ export class RedisFailures {
     private readonly address: string,
     secrets: readonly (string | null | undefined)[],
   ) {
-    // As a token of its own only: a password of one letter is a part of most words.
-    this.secrets = secrets
-      .filter((secret) => Boolean(secret))
-      .map((secret) => {
-        const text = (secret as string).replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-        return new RegExp(`(?<![\\p{L}\\p{N}])${text}(?![\\p{L}\\p{N}])`, 'gu');
-      });
+    this.secrets = secrets.flatMap((secret) => (secret ? [placesOf(secret)] : []));
   }
 
   /** The error of a command that failed. */
   of(what: string, error: unknown): LockStoreError {
+    if (error instanceof LockStoreError) return error; // of a step of a larger command
     const theirs = this.wordsOf(error as Error).replace(/^ERR (?=LOCK)/, ''); // some servers put it before our own words
     const words = OUR_WORDS.find(([known]) => known.test(theirs))?.[1] ?? theirs;
     const code = codeOf(new Error(words));
@@ -169,6 +177,24 @@ export class RedisFailures {
     );
   }
 
+  /** The error of a grant that too few replicas have. */
+  unacknowledged(count: number, { replicas }: Durability, ms: number): LockStoreError {
+    return new LockStoreError(
+      `Redis at ${this.address} granted this lock, but ${count} of ${replicas} replicas had acknowledged it after ` +
+        `${ms} ms (option durability): the grant is given back.`,
+      undefined,
+      { replicas: count },
+    );
+  }
+
+  /** The error of a grant that comes from another server than the one that commands go to. */
+  elsewhere(): LockStoreError {
+    return new LockStoreError(
+      `Redis at ${this.address} is another server for acquires than for other commands: one of the two connections ` +
+        'has not followed a failover yet.',
+    );
+  }
+
   /** The error of a server that can never serve as it is asked to. */
   useless(words: string): LockStoreError {
     return new LockStoreError(`Redis at ${this.address} cannot be used: ${words}.`, undefined, {
@@ -177,10 +203,22 @@ export class RedisFailures {
   }
 
   wordsOf(error: Error): string {
-    let words = withoutCredentials(error.message || (error as NodeJS.ErrnoException).code || String(error));
+    const message = error.message || (error as NodeJS.ErrnoException).code || String(error);
+    let words = withoutCredentials(withoutPlace(message));
     for (const secret of this.secrets) words = words.replace(secret, '***');
     return words;
   }
+}
+
+/**
+ * Where a secret stands in the words of a server: as a whole, never inside a word. One of a few letters may be an
+ * ordinary word by itself, so it counts only where a server repeats what it was given: in quotes, or at the end.
+ */
+function placesOf(secret: string): RegExp {
+  const text = secret.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+  const whole = `(?<![\\p{L}\\p{N}])${text}(?![\\p{L}\\p{N}])`;
+  const repeated = `(?<=(['"\`]))${text}(?=\\1)|(?<=\\s)${text}$`;
+  return new RegExp(/^\p{L}{1,3}$/u.test(secret) ? repeated : whole, 'gu');
 }
 
 /** A failure, with the lock that it hit; a text that speaks of "this lock" names it. */

@@ -1,4 +1,4 @@
-/** How the value of an option is written in the query of a URL; `other` cannot be. */
+/** How the value of an option is written in the query of a URL; values of `other` cannot be written there. */
 export type OptionKind = 'number' | 'boolean' | 'text' | 'tls' | 'other';
 
 const NUMBERS =
@@ -15,7 +15,7 @@ const OTHERS =
   'Connector retryStrategy reconnectOnError autoPipeliningIgnoredCommands scripts himportFieldsets sentinels ' +
   'sentinelRetryStrategy sentinelReconnectStrategy preferredSlaves sentinelTLS natMap';
 
-/** What ioredis 5 and 6 know as options of one server, by itself or behind Sentinel. */
+/** The options that ioredis 5 and 6 know for one server, with or without Sentinel. */
 const KINDS: ReadonlyMap<string, OptionKind> = new Map<string, OptionKind>([
   ...NUMBERS.split(' ').map((key) => [key, 'number'] as const),
   ...BOOLEANS.split(' ').map((key) => [key, 'boolean'] as const),

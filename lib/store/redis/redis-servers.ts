@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import type { Concerns } from '../lock-store.js';
 import type { ServerSample } from '../server-clock.js';
 import type { ClientRecipe } from './client-recipe.js';
-import { RedisConnection, serverIn } from './redis-connection.js';
+import { RedisConnection, serverIn, type ConnectionListener } from './redis-connection.js';
 
 /** The servers that have the locks of a store: one, or the masters of a cluster. */
 export interface RedisServers {
@@ -66,7 +66,7 @@ export class OneServer implements RedisServers {
   readonly noticesFromAny = false;
   readonly changes = 0;
   readonly warnings = [];
-  private readonly connection: RedisConnection;
+  readonly connection: RedisConnection;
 
   constructor(
     private readonly recipe: ClientRecipe,
@@ -75,18 +75,18 @@ export class OneServer implements RedisServers {
   ) {
     const { address } = recipe;
     this.address = address;
-    this.connection = new RedisConnection(
-      recipe.open(settings.connectionName),
-      address,
-      settings.clock,
-      {
-        moved: (what) => on.moved(what),
-        up: () => on.up(),
-        lost: (why) => on.lost(address, why),
-        back: (after) => on.back(address, after),
-      },
-      settings.termsFor,
-    );
+    this.connection = this.connect({
+      moved: (what) => on.moved(what),
+      up: () => on.up(),
+      lost: (why) => on.lost(address, why),
+      back: (after) => on.back(address, after),
+    });
+  }
+
+  /** One more connection to the server. */
+  connect(on: ConnectionListener): RedisConnection {
+    const { clock, connectionName, termsFor } = this.settings;
+    return new RedisConnection(this.recipe.open(connectionName), this.address, clock, on, termsFor);
   }
 
   connectionOf(_name: string): RedisConnection {

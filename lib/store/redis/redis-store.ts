@@ -1,10 +1,12 @@
 import type { Clock } from '../../base/clock.js';
-import type { Grant, LockOperation } from '../lock-operation.js';
+import type { LockStoreError } from '../../base/errors.js';
+import type { AcquireOperation, Grant, LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import {
   answeredAt,
   type Answered,
   type Concerns,
+  type Durability,
   type LockReading,
   type LockStore,
   type LockStoreListener,
@@ -12,6 +14,7 @@ import {
 import type { StoreFindings } from '../store-findings.js';
 import type { ServerSample } from '../server-clock.js';
 import { newAttemptId, newSession } from '../session-id.js';
+import { AcknowledgedAcquires } from './acknowledged-acquires.js';
 import type { ClientRecipe } from './client-recipe.js';
 import { ClusterRecipe } from './cluster-recipe.js';
 import {
@@ -44,6 +47,8 @@ export interface RedisStoreSettings {
   /** `host:pid` of this process. */
   readonly process: string;
   readonly clock: Clock;
+  /** Which grants count; undefined: all of them. */
+  readonly durability?: Durability | undefined;
   /** Told when the connection that commands go over is lost, and when it is up again, so many milliseconds later. */
   readonly lost?: (address: string, why: string) => void;
   readonly back?: (address: string, after: number) => void;
@@ -58,6 +63,8 @@ export class RedisStore implements LockStore {
   /** In the microseconds of the scripts. */
   private readonly fenceMemory: number;
   private readonly servers: RedisServers;
+  /** Where acquires go when their grants have to be acknowledged, and the connection for everything else then. */
+  private acknowledged: AcknowledgedAcquires | undefined;
   private readonly channel: RedisChannel | DoubleChannel;
   private readonly records: RecordReader;
   private readonly clock: Clock;
@@ -65,7 +72,7 @@ export class RedisStore implements LockStore {
   private readonly wanted = new WantedNames();
 
   constructor(recipe: ClientRecipe | ClusterRecipe, settings: RedisStoreSettings) {
-    const { namespace, fenceMemory, process, clock, lost = nothing, back = nothing } = settings;
+    const { namespace, fenceMemory, process, clock, durability, lost = nothing, back = nothing } = settings;
     const connectionName = `${namespace}@${process}`.replace(/[^\x21-\x7e]/g, '_'); // CLIENT SETNAME takes no others
     const channelPrefix = `${namespace}:session:`;
     this.clock = clock;
@@ -76,13 +83,18 @@ export class RedisStore implements LockStore {
       encodeTerms(this.fenceMemory, channelPrefix, countable, server);
     const on: ServersListener = {
       moved: (what, concerns) => this.moved(what, concerns),
-      up: (concerns) => this.wake(concerns),
+      up: (concerns) => {
+        this.align(this.acknowledged?.connection);
+        this.wake(concerns);
+      },
       deaf: (place) => this.channel.reset(place),
       ...{ lost, back },
     };
     const its = { clock, connectionName, termsFor, prefix };
     const servers = (this.servers =
-      recipe instanceof ClusterRecipe ? new RedisCluster(recipe, its, on) : new OneServer(recipe, its, on));
+      recipe instanceof ClusterRecipe
+        ? new RedisCluster(recipe, its, on)
+        : this.openOne(new OneServer(recipe, its, on), durability));
     this.records = new RecordReader(servers, prefix);
     const make = (hear: (text: string) => void, place?: 0 | 1): RedisChannel =>
       new RedisChannel(
@@ -107,6 +119,8 @@ export class RedisStore implements LockStore {
   }
 
   execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
+    if (this.acknowledged !== undefined && operation.kind === 'acquire')
+      return this.acquire(this.acknowledged, name, operation, timeout);
     // Without a pause when it is up: the first caller's command leaves before the next one asks.
     const connection = this.servers.connectionOf(name);
     if (connection?.up) return this.send(connection, name, operation, timeout);
@@ -145,6 +159,7 @@ export class RedisStore implements LockStore {
 
   sampleFor({ server }: Grant): ServerSample | undefined {
     const { channel, servers } = this;
+    if (this.acknowledged) return undefined; // a grant that is pushed has no acknowledgement: whoever hears of it asks
     if (!channel.subscribed) return undefined;
     return servers.sampleOf(server ?? (servers.noticesFromAny ? '' : channel.runId));
   }
@@ -160,29 +175,33 @@ export class RedisStore implements LockStore {
   }
 
   get awaited(): boolean {
-    return this.servers.awaited;
+    return this.servers.awaited || this.acknowledged?.connection.awaited === true;
   }
 
   keepAlive(on: boolean): void {
     this.servers.keepAlive(on);
+    this.acknowledged?.connection.keepAlive(on);
     this.channel.keepAlive(on);
   }
 
   close(): Promise<void> {
     this.channel.close();
     this.servers.close();
+    this.acknowledged?.connection.close();
     return Promise.resolve();
   }
 
   private async probe(connection: RedisConnection, timeout: number): Promise<StoreFindings | undefined> {
-    const { namespace, prefix, session, servers } = this;
+    const { namespace, prefix, session, servers, channel } = this;
     const { address } = connection;
+    const rights = (key: string): Promise<unknown> => connection.alone('rights', key, [session], timeout);
+    const hear = (): Promise<void> => channel.tryOut(timeout / 2);
     const execute = this.execute.bind(this);
     for (let tries = 0; tries < MOST_PROBE_NAMES; tries += 1) {
       const id = newAttemptId(session);
       if (servers.connectionOf(probeName(id)) !== connection) continue;
       return connection.command('the start-up probe', timeout, (client) =>
-        probe(client, { address, session, execute }, { namespace, prefix, id, timeout }),
+        probe(client, { address, session, execute }, { namespace, prefix, id, timeout, rights, hear }),
       );
     }
     return undefined; // no name of ours comes to this server, or hardly any
@@ -213,6 +232,59 @@ export class RedisStore implements LockStore {
       const tellsFirst = operation.kind === 'release' && this.wanted.has(name);
       connection.gather(operation.kind, { key: this.prefix + name, args, command, tellsFirst });
     });
+  }
+
+  /** Asks for a lock whose grant counts when enough replicas have it. */
+  private acquire(
+    acquires: AcknowledgedAcquires,
+    name: string,
+    operation: AcquireOperation,
+    timeout: number,
+  ): Promise<Answered<AcquireOperation>> {
+    const main = this.servers.connectionOf(name) as RedisConnection;
+    return new Promise((resolve, reject) => {
+      const fail = (error: Error): void => reject(about(name, error));
+      if (apart(main, acquires.connection)) return fail(main.failures.elsewhere());
+      let granted: (Answered<AcquireOperation> & { outcome: 'granted' }) | undefined;
+      const end = (outcome: object, receivedAt: number): void =>
+        resolve({ ...granted, ...outcome, receivedAt } as Answered<AcquireOperation>);
+      const unacknowledged = (error: LockStoreError, receivedAt: number): void =>
+        end({ outcome: 'unacknowledged', error: about(name, error) }, receivedAt);
+      acquires.ask(this.prefix + name, encodeOperation(operation, this.fenceMemory), timeout, {
+        replied: (reply, sentAt, receivedAt) => {
+          if (apart(main, acquires.connection)) {
+            fail(main.failures.elsewhere());
+            return false;
+          }
+          const answer = this.answered(main, operation, reply, sentAt, receivedAt);
+          if (answer?.outcome === 'granted') granted = answer;
+          else if (answer) resolve(answer);
+          else reject(nonsense(this.address, operation.kind, name));
+          return answer?.outcome === 'granted';
+        },
+        acknowledged: (replicas, receivedAt) => {
+          if (apart(main, acquires.connection)) unacknowledged(main.failures.elsewhere(), receivedAt);
+          else end({ replicas }, receivedAt);
+        },
+        unacknowledged,
+        failed: fail,
+      });
+    });
+  }
+
+  /** Acquires have a connection of their own where their grants have to be acknowledged. */
+  private openOne(server: OneServer, durability: Durability | undefined): OneServer {
+    if (!durability) return server;
+    const up = (): void => this.align(server.connection);
+    const own = server.connect({ moved: nothing, up, lost: nothing, back: nothing });
+    this.acknowledged = new AcknowledgedAcquires(own, durability, this.clock);
+    return server;
+  }
+
+  /** A connection is up: an `older` one that leads to another server has not followed a failover. */
+  private align(older: RedisConnection | undefined): void {
+    const main = this.acknowledged && this.servers.connectionOf('');
+    if (main && older && apart(main, (this.acknowledged as AcknowledgedAcquires).connection)) older.leave();
   }
 
   /** Undefined for a reply that makes no sense. */
@@ -251,6 +323,11 @@ export class RedisStore implements LockStore {
       if (heard && ours) listener.notice(heard.key.slice(this.prefix.length), heard.notice);
       else listener.ignored?.();
   }
+}
+
+/** Whether two connections lead to two servers. */
+function apart(one: RedisConnection, other: RedisConnection): boolean {
+  return one.runId !== '' && other.runId !== '' && one.runId !== other.runId;
 }
 
 const nothing = (): void => undefined;

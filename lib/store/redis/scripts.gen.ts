@@ -82,7 +82,10 @@ local stored = {}
 if not compact then
 stored = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
 'done', 'forced')
-if stored.err then -- a string after all, or what is no record
+if stored.err then -- a string after all, or what is no record; or we may not ask
+if not string.find(stored.err, 'WRONGTYPE', 1, true) then
+return redis.error_reply(stored.err)
+end
 stored, compact = {}, redis.call('GET', key)
 elseif stored[1] ~= '1' and (stored[1] or redis.call('EXISTS', key) == 1) then
 local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
@@ -641,13 +644,20 @@ end
 `,
   inspect: `
 local time = redis.call('TIME')
-local compact = redis.pcall('GET', KEYS[1])
+local function read(command, ...)
+local value = redis.pcall(command, KEYS[1], ...)
+if type(value) == 'table' and not string.find(value.err, 'WRONGTYPE', 1, true) then
+return redis.call(command, KEYS[1], ...)
+end
+return value
+end
+local compact = read('GET')
 local record = { compact or nil }
 if type(compact) == 'table' then
 if not string.find(compact.err, 'WRONGTYPE', 1, true) then
 return compact
 end
-record = redis.pcall('HGET', KEYS[1], 'v') == '1' and redis.call('HGETALL', KEYS[1]) or { '' }
+record = read('HGET', 'v') == '1' and redis.call('HGETALL', KEYS[1]) or { '' }
 end
 table.insert(record, 1, time[1] * 1000000 + time[2])
 return record
@@ -977,5 +987,38 @@ save()
 return { outcome, now, #revoked, who }
 end
 -- @include general-path.lua
+`,
+  rights: `
+local key, failed = KEYS[1], {}
+local function try(command, ...)
+local reply = redis.pcall(command, ...)
+local why = type(reply) == 'table' and reply.err
+if why and not string.find(why, 'WRONGTYPE', 1, true) then
+failed[#failed + 1] = command
+failed[#failed + 1] = why
+end
+return not why
+end
+try('TIME')
+try('MGET', key)
+try('GET', key)
+try('EXISTS', key)
+try('HGET', key, 'v')
+try('HMGET', key, 'v')
+try('HGETALL', key)
+try('HEXISTS', key, 'v')
+try('PUBLISH', string.match(ARGV[1], '^%d+ %d%S* (.*)$') .. ARGV[2], '')
+if try('SET', key, 'rights', 'PX', '1000') then
+try('HSET', key, 'v', '0')
+try('HSETNX', key, 'v', '0')
+try('HDEL', key, 'v')
+try('APPEND', key, '')
+try('PERSIST', key)
+try('PEXPIREAT', key, '9999999999999')
+if not try('DEL', key) then
+redis.call('SET', key, '', 'PX', '1')
+end
+end
+return failed
 `,
 } as const;

@@ -2,16 +2,16 @@ import type { Redis, RedisOptions } from 'ioredis';
 import { shown } from '../../base/duration.js';
 import { isClient } from './redis-source.js';
 
-// By itself, ioredis stays with a master that was replaced for as long as that master keeps the connection, which is
-// nine seconds after a planned failover; and it waits for ever for a sentinel that does not answer.
+// By default, ioredis stays with a replaced master for as long as that master keeps the connection open, which is nine
+// seconds after a planned failover; and it waits for ever for a sentinel that does not answer.
 const OURS = {
   failoverDetector: true,
   sentinelCommandTimeout: 500,
-  connectTimeout: 2_000, // of the sentinels and of the master that they name
+  connectTimeout: 2_000, // for the sentinels and for the master that they name
   sentinelReconnectStrategy: (attempt: number) => Math.min(100 * 2 ** Math.min(attempt, 5), 2_000),
 } as const satisfies RedisOptions;
 
-// Whether an option of a client is what ioredis puts there by itself.
+// Whether an option of a client has the default value that ioredis puts there.
 const THEIRS: Record<keyof typeof OURS, (value: unknown) => boolean> = {
   failoverDetector: (value) => value === false,
   sentinelCommandTimeout: () => false,
@@ -22,7 +22,7 @@ const THEIRS: Record<keyof typeof OURS, (value: unknown) => boolean> = {
 type SentinelSettings = { [K in keyof typeof OURS]: NonNullable<RedisOptions[K]> };
 
 /**
- * Our settings where sentinels lead to the server, and none elsewhere. What the user chose stands. A client carries the
+ * Our settings for connections by Sentinel, and none for others. What the user chose is kept. A client carries the
  * defaults of ioredis among its options, and those count as not chosen.
  */
 export function sentinelSettings(given: RedisOptions, source: unknown): Partial<SentinelSettings> {
@@ -36,7 +36,7 @@ export function sentinelSettings(given: RedisOptions, source: unknown): Partial<
   return settings;
 }
 
-/** Why options of Sentinel lead to no master, with what to write instead; undefined when they may lead to one. */
+/** Why Sentinel options lead to no master, and what to write instead; undefined when they may lead to one. */
 export function refusalOfSentinels({ sentinels, name, role }: RedisOptions): string | undefined {
   const example = "{ sentinels: [{ host: 'sentinel-1', port: 26379 }, …], name: 'mymaster' }";
   if (sentinels === undefined || sentinels === null) return undefined;
@@ -53,8 +53,8 @@ export function refusalOfSentinels({ sentinels, name, role }: RedisOptions): str
 }
 
 /**
- * A sentinel that does not answer is nothing that anybody has to know while another one does. ioredis prints the errors
- * of the connections over which it hears of failovers, since nobody listens to them.
+ * Listens to the errors of the connections over which ioredis hears of failovers; otherwise ioredis would print them. While
+ * another sentinel answers, nobody has to know that one does not.
  */
 export function quietSentinels(client: Redis): void {
   type Listening = { on(event: 'error', listener: () => void): void };

@@ -26,7 +26,7 @@ export function decodeState(record: StoredRecord): LockState {
   return state;
 }
 
-/** The compact form: nobody holds, or one holds and nothing about it is special; a few may wait. */
+/** The compact form: no attempt holds, or one holds and nothing about it is special; a few may wait. */
 function decodeCompact(record: string, state: LockState): LockState {
   const lines = record[5] === '+' ? record.split('\n') : [record];
   const [line = '', times = '', ...waiters] = lines;

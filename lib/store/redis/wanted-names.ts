@@ -1,7 +1,7 @@
-// When there are more, all are forgotten: it costs one slower hand-off each.
+// When there are more names, all are forgotten, which costs each of them one slower hand-off.
 const MOST = 1_000;
 
-/** The names whose last release handed the lock on: others wait for them, and may do so again. */
+/** The names whose last release handed the lock off: others have waited for them, and may do so again. */
 export class WantedNames {
   private readonly names = new Set<string>();
 
@@ -9,7 +9,7 @@ export class WantedNames {
     return this.names.has(name);
   }
 
-  /** Learns from the reply to a release, which is -now when somebody who waited has the lock now. */
+  /** Learns from the reply to a release, which is -now when a waiter has the lock now. */
   learn(name: string, reply: unknown): void {
     if (!(Number(reply) < 0)) return void this.names.delete(name);
     if (this.names.size >= MOST) this.names.clear();

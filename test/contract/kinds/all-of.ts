@@ -172,10 +172,10 @@ export function allOfContract(fixture: Fixture): void {
 
   it('refuse an empty list, what is no lock, and one name in two ways', () => {
     const { one, name } = fixture;
-    expect(() => one.allOf([])).toThrow('the list is empty');
+    expect(() => one.allOf([])).toThrow('list of locks is empty');
     expect(() => one.allOf('name' as never)).toThrow('takes a list');
     expect(() => one.allOf([{} as never])).toThrow('locks of this library');
-    expect(() => one.allOf([name, one.readWrite(name).read])).toThrow('in two ways');
-    expect(() => one.allOf([one.semaphore(name, 2), one.semaphore(name, 2)])).toThrow('in two ways');
+    expect(() => one.allOf([name, one.readWrite(name).read])).toThrow('in different ways');
+    expect(() => one.allOf([one.semaphore(name, 2), one.semaphore(name, 2)])).toThrow('in different ways');
   });
 }

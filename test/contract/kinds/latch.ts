@@ -7,7 +7,7 @@ export function latchContract(fixture: Fixture): void {
   // Not the name that the fixture looks after as a lock.
   const players = () => ({ one: fixture.one, two: fixture.two, name: `latch:${fixture.name}` });
 
-  it('is set once; who comes later finds it set', async () => {
+  it('is set once; later callers find it set', async () => {
     const { one, two, name } = players();
     expect(await one.latch(name).count()).toBeUndefined();
     expect(await Promise.all([one.latch(name).trySetCount(2), two.latch(name).trySetCount(5)])).toEqual([
@@ -28,7 +28,7 @@ export function latchContract(fixture: Fixture): void {
     expect(await one.latch(name).count()).toBe(0);
   });
 
-  it('lets all who wait go on at once when it opens, by push', async () => {
+  it('lets all waiting callers go on at once when it opens, by push', async () => {
     const { one, two, name } = players();
     await one.latch(name).trySetCount(2);
     let open = 0;
@@ -55,7 +55,7 @@ export function latchContract(fixture: Fixture): void {
     await opened;
   });
 
-  it('lets who comes late go on at once, with wait 0', async () => {
+  it('lets a late caller go on at once, with wait 0', async () => {
     const { one, two, name } = players();
     await one.latch(name).trySetCount(1);
     expect(await failureOf(two.latch(name).opened({ wait: 0 }))).toMatchObject({ reason: 'timeout' });
@@ -95,7 +95,7 @@ export function latchContract(fixture: Fixture): void {
     expect(await latch.countDown('worker')).toBe(1);
   });
 
-  it('sends away who waits: after its wait, at the abort of its signal, at shutdown', async () => {
+  it('refuses waiting callers: after their wait, when their signal aborts, at shutdown', async () => {
     const { one, name } = players();
     await one.latch(name).trySetCount(1);
     const timeout = await failureOf<LockBusyError>(one.latch(name).opened({ wait: 40 }));
@@ -207,7 +207,7 @@ export function latchContract(fixture: Fixture): void {
       expect(await failureOf(waits.opened())).toMatchObject({ code: 'LOCK_USAGE' });
     });
 
-    it('is the current one for whoever names none, and one without a name makes room for it', async () => {
+    it('is the current one for callers that name none, and a round without a name gives way to it', async () => {
       const [round, , any] = rounds('named');
       await any.trySetCount(3);
       expect(await failureOf(round.countDown())).toMatchObject({ code: 'LOCK_USAGE' });
@@ -232,7 +232,7 @@ export function latchContract(fixture: Fixture): void {
       for (const round of ['', 'x'.repeat(129), 7, null, '\ud800'])
         expect(() => one.latch(name, { round } as never)).toThrow('The option round takes a');
       expect(() => one.latch(name, { rounds: 'x' } as never)).toThrow(
-        "There is no option 'rounds' here; there is only round.",
+        "There is no option 'rounds' here; the only option is round.",
       );
       const latch = one.latch(name);
       expect((await failureOf<Error>(latch.trySetCount(1, { tll: 5 } as never))).message).toContain("'tll'");

@@ -57,7 +57,7 @@ export function leadContract(fixture: Fixture): void {
     await candidate.leader.stop();
   });
 
-  it('is told of a loss, leads no more from then on, and campaigns again', async () => {
+  it('learns of a loss, no longer leads from then on, and campaigns again', async () => {
     const { one, two, name } = fixture;
     const candidate = new Candidate(
       one,

@@ -56,7 +56,7 @@ export function onceContract(fixture: Fixture): void {
     },
   );
 
-  it('waits no longer than its wait for the one who runs it', async () => {
+  it('waits for the caller that runs it no longer than its wait', async () => {
     const { one, two, name } = fixture;
     const gate = new Gate();
     const running = one.once(name, () => gate.opened, { doneTtl: '1m' });

@@ -125,7 +125,7 @@ export function reentryEdgesContract(fixture: Fixture): void {
       await reader.release();
     });
 
-    it('refuses an entry to write that waited for its turn meanwhile, and the next one comes in', async () => {
+    it('refuses an entry to write that was waiting, and lets the next one in', async () => {
       const { one, name } = fixture;
       const { write, read } = one.readWrite(name);
       await write.using(async (lease: WriteLease) => {
@@ -232,7 +232,7 @@ export function reentryEdgesContract(fixture: Fixture): void {
     });
   });
 
-  it('a loss while an entry works is told to who called it, with the outcome', async () => {
+  it('a loss while an entry works is reported to its caller, with the outcome', async () => {
     const { one, name } = fixture;
     const lease = await one.acquire(name, { ttl: 100, renew: false });
     const entry = lease.using(async (entered) => {
@@ -300,7 +300,7 @@ export function reentryEdgesContract(fixture: Fixture): void {
     await (await two.acquire(other, { wait: '2s' })).release();
   });
 
-  it('at the end of a shutdown grace entries are told that it was closed, those at work and those in turn', async () => {
+  it('at the end of a shutdown grace all entries learn that it was closed, working and waiting ones', async () => {
     const { name } = fixture;
     const locks = fixture.open({ shutdownGrace: 30 });
     const gate = new Gate();

@@ -29,7 +29,7 @@ export function semaphoreContract(fixture: Fixture): void {
     expect(room.most).toBe(3);
   });
 
-  it('weighs: each takes its units, the sum never exceeds the permits, and a heavy one is not passed', async () => {
+  it('weighs callers: each takes its units, their sum never exceeds the permits, and nobody overtakes a heavy one', async () => {
     const { one, two, name } = fixture;
     const [light, heavy] = [one.semaphore(name, 5), two.semaphore(name, 5)];
     const first = await light.acquire({ units: 2 });

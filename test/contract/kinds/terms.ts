@@ -55,7 +55,7 @@ export function termsContract(fixture: Fixture): void {
     expect(await fixture.one.tryAcquire(fixture.name)).toBeUndefined();
   });
 
-  it('refuses who finds maxWaiters callers of this process in line, and nobody else', async () => {
+  it('refuses a caller that finds maxWaiters callers of this process in line, and nobody else', async () => {
     const { one, two, name } = fixture;
     const lease = await two.acquire(name);
     const gate = new Gate();
@@ -72,7 +72,7 @@ export function termsContract(fixture: Fixture): void {
     await Promise.all(line);
   });
 
-  it('counts nobody who holds or who left', async () => {
+  it('does not count callers that hold or have left', async () => {
     const { one, name } = fixture;
     const lease = await one.acquire(name);
     await failureOf(one.using(name, () => 1, { maxWaiters: 1, wait: 20 }));

@@ -2,7 +2,7 @@ import { abortOf, failureOf } from '../../support/eventually.js';
 import type { Fixture } from './fixture.js';
 
 export function closingContract(fixture: Fixture): void {
-  it('sends away who waits, with reason closed, and leaves nothing in the queue', async () => {
+  it('refuses waiting callers with reason closed, and leaves nothing in the queue', async () => {
     const lease = await fixture.one.acquire(fixture.name);
     const locks = fixture.open();
     const waiting = Array.from({ length: 3 }, () => failureOf(locks.acquire(fixture.name, { wait: '1h' })));
@@ -14,7 +14,7 @@ export function closingContract(fixture: Fixture): void {
     await lease.release();
   });
 
-  it('grants nothing any more', async () => {
+  it('grants nothing from then on', async () => {
     const locks = fixture.open();
     await locks.close();
     expect(await failureOf(locks.acquire(fixture.name))).toMatchObject({ reason: 'closed' });

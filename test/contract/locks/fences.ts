@@ -44,7 +44,7 @@ export function fenceContract(fixture: Fixture): void {
     expect(fences).toEqual([...new Set(fences)].sort((a, b) => a - b));
   });
 
-  it('are told by inspect: the last one, and those that the holder may use', async () => {
+  it('are shown by inspect: the last one, and those that the holder may use', async () => {
     const first = await fixture.one.acquire(fixture.name);
     await first.release();
     expect((await fixture.report()).fence).toBe(first.fence);

@@ -14,7 +14,7 @@ export async function listed(locks: LockService): Promise<Map<string, LockReport
 }
 
 export function listingContract(fixture: Fixture): void {
-  it('are those with a holder or a queue, and each is told of as inspect tells', async () => {
+  it('are those with a holder or a queue, each reported as by inspect', async () => {
     const { one, two, name } = fixture;
     const [read, given] = [fixture.another('list ünï · [a]*'), fixture.another()];
     const lease = await one.acquire(name, { label: 'the report' });
@@ -92,7 +92,7 @@ export function listingContract(fixture: Fixture): void {
     await Promise.all(leases.map((lease) => lease.release()));
   });
 
-  it('are not told by a service that is closed', async () => {
+  it('are not listed by a closed service', async () => {
     const locks = fixture.open();
     await locks.close();
     expect(await failureOf(listed(locks))).toMatchObject({ code: 'LOCK_STORE' });

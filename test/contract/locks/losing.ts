@@ -33,7 +33,7 @@ export function losingContract(fixture: Fixture): void {
     expect(lease.signal.reason).toMatchObject({ reason: 'expired' });
   });
 
-  it('is told with the result of the work', async () => {
+  it('is reported with the result of the work', async () => {
     const work = fixture.one.using(
       fixture.name,
       async (lease) => (await abortOf(lease.signal), 'sold'),
@@ -49,7 +49,7 @@ export function losingContract(fixture: Fixture): void {
     expect(loss.cause).toBeUndefined();
   });
 
-  it('is told with the error of the work as its cause', async () => {
+  it('is reported with the error of the work as its cause', async () => {
     const error = new Error('no such row');
     const work = fixture.one.using(
       fixture.name,
@@ -64,7 +64,7 @@ export function losingContract(fixture: Fixture): void {
     expect(loss.result).toBeUndefined();
   });
 
-  it('is told once when the work itself notices it', async () => {
+  it('is reported once when the work itself notices it', async () => {
     const work = fixture.one.using(
       fixture.name,
       async (lease) => {
@@ -123,7 +123,7 @@ export function losingContract(fixture: Fixture): void {
     await lease.release();
   });
 
-  it('is told with the reason of the revocation and the outcome of the work', async () => {
+  it('is reported with the reason of the revocation and the outcome of the work', async () => {
     const work = fixture.one.using(fixture.name, async (lease) => {
       await fixture.two.revoke(fixture.name, { reason: 'wrong tenant', force: true });
       await abortOf(lease.signal);

@@ -144,7 +144,7 @@ describe('the checker', () => {
     ]);
   });
 
-  it('excuses who believes in a state that the server lost, and only as long as announced', () => {
+  it('excuses a holder that believes in a state that the server lost, but only for as long as announced', () => {
     const lost: HistoryEvent = { type: 'state-lost', at: 12, until: 20 };
     const x = hold('x', 10, 18, { fence: 1 });
     expect(violations(lost, ...x, ...hold('y', 14, 30, { fence: 2 }))).toEqual([]);

@@ -122,7 +122,7 @@ describe('the checker of latches', () => {
     ask({ type: 'latch-wait' } as never, [at, answered], { opened: true });
   const closed = [expect.stringMatching('passed the latch while it was closed')];
 
-  it('lets pass who is told after the last count was sent, answered or not', () => {
+  it('lets callers pass that are told after the last count was sent, answered or not', () => {
     expect(violations(...set(10), ...down('x', 20, 1), ...down('y', 30), ...passes(5, 31))).toEqual([]);
     expect(violations(...set(10), ...down('x', 20, 1), ...down('y', 30), ...passes(5, 29))).toEqual(closed);
   });

@@ -1,4 +1,4 @@
-import { FORGED, SIMULATION, UNSURE, type Mutant } from './mutant.js';
+import { ATTEMPT, FORGED, HOLD, LINE, SIMULATION, UNSURE, type Mutant } from './mutant.js';
 
 /** Bugs of the client: what it believes, and what it forgets to say. */
 export const lineMutants: readonly Mutant[] = [
@@ -35,8 +35,8 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'whoever gives up ignores a grant that is under way',
     file: 'lib/line/attempt.ts',
-    text: 'private depart(): void {',
-    becomes: "private depart(): void {\n    if (this.phase === 'over') return;",
+    text: 'private releaseAtStore(): void {',
+    becomes: "private releaseAtStore(): void {\n    if (this.phase === 'over') return;",
     specs: UNSURE,
   },
   {
@@ -49,8 +49,8 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'a push is believed without the seal of its attempt',
     file: 'lib/line/attempt.ts',
-    text: 'notice.seal === this.command.seal && ',
-    becomes: '',
+    text: 'notice.seal === this.command.seal ? store.sampleFor(notice) : undefined',
+    becomes: 'store.sampleFor(notice)',
     specs: FORGED,
   },
   {
@@ -69,7 +69,7 @@ export const lineMutants: readonly Mutant[] = [
   },
   {
     bug: 'a downgraded lease stops being exclusive only at the answer',
-    file: 'lib/line/lease.ts',
+    file: 'lib/line/line-lease.ts',
     text: "    this.ended ??= { at: owner.clock.now(), reason: 'released' };\n    const lease",
     becomes:
       "    const end = () => (this.ended ??= { at: owner.clock.now(), reason: 'released' });\n" +
@@ -91,10 +91,74 @@ export const lineMutants: readonly Mutant[] = [
     specs: UNSURE,
   },
   {
+    bug: 'a grant that too few replicas have is not given back',
+    file: 'lib/line/attempt.ts',
+    text: '    this.depart();\n    if (error.refused || this.terms.once) {',
+    becomes: '    if (error.refused || this.terms.once) {',
+    specs: ['test/unit/line/unacknowledged.spec.ts'],
+  },
+  {
+    bug: 'a grant that too few replicas have is believed',
+    file: 'lib/store/redis/acknowledged-acquires.ts',
+    text: 'const enough = count >= durability.replicas;',
+    becomes: 'const enough = count >= 0;',
+    specs: ['test/redis/durability.spec.ts'],
+    tests: 'given back when one replica is stopped',
+  },
+  {
     bug: 'an id whose acquire was not answered is released only once',
     file: 'lib/line/pending-releases.ts',
     text: 'if (now > doubt || this.closed) return this.over();',
     becomes: 'if (now > 0) return this.over();',
     specs: UNSURE,
+  },
+  {
+    bug: 'a grant that is pushed twice is granted twice',
+    file: 'lib/line/attempt.ts',
+    text: "notice(notice: LockNotice): void {\n    if (this.phase !== 'waiting') return;",
+    becomes: "notice(notice: LockNotice): void {\n    if (this.phase === 'over') return;",
+    specs: ATTEMPT,
+  },
+  {
+    bug: 'the seal of before a connection was lost is believed',
+    file: 'lib/line/attempt.ts',
+    text: '    this.command.changeSeal();\n',
+    becomes: '',
+    specs: ATTEMPT,
+  },
+  {
+    bug: 'an answer that comes after the end of a lease revives it',
+    file: 'lib/line/hold.ts',
+    text: 'const live = this.liveAt(this.setup.clock.now()); // after the deadline',
+    becomes: 'const live = true; // what is over',
+    specs: HOLD,
+  },
+  {
+    bug: 'an older answer hides that others wait',
+    file: 'lib/line/hold.ts',
+    text: 'this.contended ||= answer.waiting;',
+    becomes: 'this.contended = answer.waiting;',
+    specs: HOLD,
+  },
+  {
+    bug: 'a lock is handed on 65 times though others wait',
+    file: 'lib/line/leases.ts',
+    text: 'this.handOffs < MOST_HAND_OFFS',
+    becomes: 'this.handOffs <= MOST_HAND_OFFS',
+    specs: LINE,
+  },
+  {
+    bug: 'a hold between two callers hears no notice',
+    file: 'lib/line/leases.ts',
+    text: 'if (this.passing?.id === id) return this.passing;',
+    becomes: '',
+    specs: LINE,
+  },
+  {
+    bug: 'a revoked hold is given back before its work has ended',
+    file: 'lib/line/line.ts',
+    text: "if (reason !== 'revoked' && reason !== 'taken') void hold.release();",
+    becomes: 'void hold.release();',
+    specs: LINE,
   },
 ];

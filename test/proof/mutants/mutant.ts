@@ -19,3 +19,6 @@ export const MACHINE = [
 export const SCRIPTS = ['test/redis/redis-store.spec.ts'] as const;
 export const FORGED = ['test/redis/forged-notices.spec.ts'] as const;
 export const UNSURE = ['test/unit/line/unsure-answers.spec.ts'] as const;
+export const ATTEMPT = ['test/unit/line/attempt.spec.ts'] as const;
+export const HOLD = ['test/unit/line/hold.spec.ts'] as const;
+export const LINE = ['test/unit/line/line.spec.ts'] as const;

@@ -1,4 +1,4 @@
-import type { Lease } from '../../../lib/line/lease.js';
+import type { LineLease } from '../../../lib/line/line-lease.js';
 import { FenceLedger } from './fence-ledger.js';
 import type { CallerPlan, Schedule } from './schedule.js';
 import { guardOf } from './schedule.js';
@@ -16,7 +16,7 @@ export interface Ask {
 
 interface Held {
   readonly ask: Ask;
-  tenure: Lease;
+  lease: LineLease;
   units: number;
   readonly epoch: number;
   /** The API said that it is over. */
@@ -76,24 +76,24 @@ export class Checker {
     this.timeline.note(() => `${ask.label} is refused: ${why}`);
   }
 
-  granted(ask: Ask, tenure: Lease): Held {
+  granted(ask: Ask, lease: LineLease): Held {
     this.grants += 1;
     const place = this.waiting.indexOf(ask);
     const overtaken = this.waiting.slice(0, place).find((other) => sameLine(ask, other));
     if (overtaken) this.fail(`${ask.label} overtook ${overtaken.label} in the line of its process`);
     this.waiting.splice(place, 1);
-    const { id } = tenure.hold;
-    const held = { ask, tenure, units: ask.plan.units, epoch: this.server.epochOf(id), over: false };
-    this.timeline.note(() => `${ask.label} has ${ask.plan.name} as ${id.slice(0, 8)}, fence ${tenure.fence}`);
-    if (tenure.over !== undefined) this.fail(`${ask.label} is given what is over already`);
+    const { id } = lease.hold;
+    const held = { ask, lease, units: ask.plan.units, epoch: this.server.epochOf(id), over: false };
+    this.timeline.note(() => `${ask.label} has ${ask.plan.name} as ${id.slice(0, 8)}, fence ${lease.fence}`);
+    if (lease.over !== undefined) this.fail(`${ask.label} is given what is over already`);
     this.report(this.fences.enter(held));
     this.stalls.end(ask.plan.name);
     this.held.add(held);
     return held;
   }
 
-  downgraded(held: Held, tenure: Lease): void {
-    held.tenure = tenure;
+  downgraded(held: Held, lease: LineLease): void {
+    held.lease = lease;
     held.units = 1;
     this.timeline.note(() => `${held.ask.label} goes on with one unit`);
   }
@@ -102,7 +102,7 @@ export class Checker {
     this.held.delete(held);
     const { name, keep } = held.ask.plan;
     if (keep > 0) this.stalls.keep(name, this.timeline.now + keep);
-    this.timeline.note(() => `${held.ask.label} releases (${held.tenure.over ?? 'held'})`);
+    this.timeline.note(() => `${held.ask.label} releases (${held.lease.over ?? 'held'})`);
   }
 
   /** Holds everywhere, now: what the API would say if it were asked. */
@@ -110,13 +110,13 @@ export class Checker {
     const inUse = new Map<string, number>();
     const names = new Set<string>();
     for (const held of this.held) {
-      const { ask, tenure, epoch } = held;
+      const { ask, lease, epoch } = held;
       if (ask.process.life.killed) this.held.delete(held);
-      else if (tenure.over !== undefined) this.checkLoss(held);
+      else if (lease.over !== undefined) this.checkLoss(held);
       else {
         if (held.over) this.fail(`${ask.label} holds again what was over`);
         names.add(ask.plan.name);
-        if (epoch > 0 && this.server.epochOf(tenure.hold.id) === epoch) this.checkUnits(held, inUse);
+        if (epoch > 0 && this.server.epochOf(lease.hold.id) === epoch) this.checkUnits(held, inUse);
       }
     }
     const wanted = new Set<string>();
@@ -125,9 +125,9 @@ export class Checker {
   }
 
   private checkLoss(held: Held): void {
-    const { ask, tenure, over } = held;
+    const { ask, lease, over } = held;
     held.over = true;
-    if (!over && tenure.over === 'taken' && this.server.keeps(tenure.name, tenure.hold.id))
+    if (!over && lease.over === 'taken' && this.server.keeps(lease.name, lease.hold.id))
       this.fail(`${ask.label} is told that it lost what the server keeps for it`);
   }
 
@@ -142,14 +142,14 @@ export class Checker {
   }
 
   /** A lease that its holder believes is one that the server keeps, and longer than believed. */
-  private checkKept({ ask, tenure, units }: Held): void {
-    const { hold } = tenure;
+  private checkKept({ ask, lease, units }: Held): void {
+    const { hold } = lease;
     const holder = this.server.record(hold.name)?.holders.find(({ id }) => id === hold.id);
     const kept = holder ? (holder.deadline - this.server.time()) / 1_000 : -Infinity;
     if (!holder || holder.units < units || kept <= 0)
       return this.fail(`${ask.label} holds what the server does not keep for it`);
     if (this.stepped) return;
-    const believed = tenure.hold.deadline - ask.process.clock.now();
+    const believed = lease.hold.deadline - ask.process.clock.now();
     const margin = kept - believed / (1 + ask.process.clock.drift);
     this.margin = Math.min(this.margin, margin - this.guard);
     if (margin < this.guard)

@@ -28,12 +28,12 @@ export class FenceLedger {
   }
 
   /** Enters a grant; says what is wrong with its fence. */
-  enter({ ask, tenure, epoch }: Held): string | undefined {
+  enter({ ask, lease, epoch }: Held): string | undefined {
     const { name, units } = ask.plan;
     const seen = this.names.get(name) ?? { latest: 0, exclusive: 0, all: new Set<number>() };
     this.names.set(name, seen);
     const alone = units === this.schedule.capacity;
-    const { fence } = tenure;
+    const { fence } = lease;
     const before = alone ? seen.latest : seen.exclusive;
     const wrong = fence <= before || seen.all.has(fence);
     seen.all.add(fence);

@@ -1,7 +1,7 @@
 import { LockBusyError, LockError, LockStoreError } from '../../../lib/base/errors.js';
 import { Lines } from '../../../lib/line/lines.js';
-import type { Lease as LineLease } from '../../../lib/line/lease.js';
-import { HeldLeases } from '../../../lib/locks/held-leases.js';
+import type { LineLease } from '../../../lib/line/line-lease.js';
+import { ContextLeases } from '../../../lib/locks/context-leases.js';
 import { LeaseHandle, ReadLease } from '../../../lib/locks/lease-handle.js';
 import { LockSettings } from '../../../lib/locks/lock-settings.js';
 import { SelfWaitHints } from '../../../lib/locks/self-wait-hints.js';
@@ -18,7 +18,7 @@ import { VirtualClock } from './virtual-clock.js';
 import type { LateBytes } from './wire.js';
 
 // One for all: Node carries each storage of an async context through every asynchronous call.
-const HELD = new HeldLeases<never>();
+const CONTEXT_LEASES = new ContextLeases<never>();
 // A timer may be late by so much.
 const LAG = 25;
 
@@ -29,7 +29,7 @@ export class SimulatedProcess {
   readonly store: SimulatedStore;
   /** What was promised to callers and is not settled yet. */
   open = 0;
-  private readonly line: Lines;
+  private readonly lines: Lines;
   /** It shuts down, and may leave what it could not give back in time. */
   closing = false;
   /** It was stopped, or its clock jumped: it cannot be held to its timers. */
@@ -47,7 +47,7 @@ export class SimulatedProcess {
     this.clock = new VirtualClock(timeline, this.life, schedule.drifts[index] ?? 0, random.fork());
     const world = { timeline, server, life: this.life, random: random.fork(), latency: schedule.latency };
     this.store = new SimulatedStore(world, `p${index}`, this.clock, schedule.deaf.includes(index));
-    this.line = new Lines(this.store, this.clock, random.fork().next);
+    this.lines = new Lines(this.store, this.clock, random.fork().next);
   }
 
   call(plan: CallerPlan, number: number): void {
@@ -55,19 +55,19 @@ export class SimulatedProcess {
       const { name, units, ttl, wait, renews, maxHold } = plan;
       const ask: Ask = { process: this, plan, label: `p${this.index}#${number}` };
       const controller = new AbortController();
-      const who = `p${this.index}:1`;
+      const identity = `p${this.index}:1`;
       const { capacity } = this.schedule;
-      const terms = { units, capacity, ttl, guard: guardOf(ttl), who, once: wait === 0 };
+      const terms = { units, capacity, ttl, guard: guardOf(ttl), identity, once: wait === 0 };
       const since = this.timeline.now;
       this.checker.asked(ask);
       this.open += 1;
-      this.line
+      this.lines
         .acquire(
           { name, terms, wait, renews, maxHold, maxWaiters: Infinity, signal: controller.signal },
-          (tenure) => tenure,
+          (lease) => lease,
         )
         .then(
-          (tenure) => this.work(ask, tenure),
+          (lease) => this.work(ask, lease),
           (error: unknown) => this.refused(ask, error),
         )
         .finally(() => {
@@ -106,24 +106,24 @@ export class SimulatedProcess {
     this.closing = true;
     this.life.enter(() => {
       this.open += 1;
-      void this.line
+      void this.lines
         .close(grace)
         .then(() => this.store.close())
         .finally(() => (this.open -= 1));
     });
   }
 
-  private work(ask: Ask, tenure: LineLease): void {
-    const held = this.checker.granted(ask, tenure);
+  private work(ask: Ask, lease: LineLease): void {
+    const held = this.checker.granted(ask, lease);
     const { hold, keep, renewAfter, downgradeAfter, entries } = ask.plan;
     this.open += 1;
     if (renewAfter < hold)
-      this.later(renewAfter, () => void held.tenure.hold.renewNow().catch(() => undefined));
+      this.later(renewAfter, () => void held.lease.hold.renewNow().catch(() => undefined));
     if (downgradeAfter < hold) this.later(downgradeAfter, () => this.downgrade(held));
     const release = (): void => {
       if (entries.length > 0) return this.releaseAfterEntries(held);
       this.checker.released(held);
-      void held.tenure.release(keep).finally(() => (this.open -= 1));
+      void held.lease.release(keep).finally(() => (this.open -= 1));
     };
     if (hold > 0) this.later(hold, release);
     else release();
@@ -134,17 +134,17 @@ export class SimulatedProcess {
     const { units, entries, entryDowngrades, keep } = held.ask.plan;
     const settings = new LockSettings({});
     const hints = new SelfWaitHints(this.clock, () => undefined);
-    const context = { line: this.line, clock: this.clock, held: HELD, settings, hints };
-    const handle = new (units === WHOLE ? LeaseHandle : ReadLease)(held.tenure, context);
+    const setup = { lines: this.lines, clock: this.clock, contextLeases: CONTEXT_LEASES, settings, hints };
+    const handle = new (units === WHOLE ? LeaseHandle : ReadLease)(held.lease, setup);
     let left = entries.length;
     let inside = 0;
     const expect = (ok: boolean, what: string): void => {
       if (!ok) this.checker.fail(`${held.ask.label}: ${what}`);
     };
     const seen = (entered: Lease): void => {
-      expect(handle.now.tenure.over !== 'released', 'an entry works under what was given back');
+      expect(handle.now.lineLease.over !== 'released', 'an entry works under what was given back');
       expect(
-        entered.held === (handle.now.tenure.over === undefined),
+        entered.held === (handle.now.lineLease.over === undefined),
         'an entry says otherwise than its hold',
       );
     };
@@ -154,7 +154,7 @@ export class SimulatedProcess {
       seen(entered);
       if (downgrades) {
         void handle.downgrade().catch(() => undefined);
-        if (handle.now !== handle) this.checker.downgraded(held, handle.now.tenure);
+        if (handle.now !== handle) this.checker.downgraded(held, handle.now.lineLease);
       }
       if (ms > 0) await new Promise<void>((resolve) => this.later(ms, resolve));
       seen(entered);
@@ -173,8 +173,8 @@ export class SimulatedProcess {
 
   /** As the API does: what is over is not made less. */
   private downgrade(held: Held): void {
-    if (held.tenure.over !== undefined) return;
-    const { lease, done } = held.tenure.downgrade(1);
+    if (held.lease.over !== undefined) return;
+    const { lease, done } = held.lease.downgrade(1);
     this.checker.downgraded(held, lease);
     this.open += 1;
     void done.finally(() => (this.open -= 1));

@@ -46,7 +46,7 @@ describe('the scheduler of renewals', () => {
     expect(renewed).toEqual(['moved']);
   });
 
-  it('tells whoever came after a jump of the clock in time, and who was there before', () => {
+  it('calls in time what came after a jump of the clock, and what was there before', () => {
     scheduler.set(lease('before'), 10_000);
     clock.jump(5_000);
     scheduler.set(lease('after'), 8_000);

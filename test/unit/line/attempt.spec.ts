@@ -15,7 +15,7 @@ import { HandStore } from '../../support/hand-store.js';
 
 const TTL = 3_000;
 const CLAIM = 2_000;
-const TERMS: Terms = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 300, once: false, who: 'host:1' };
+const TERMS: Terms = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 300, once: false, identity: 'host:1' };
 
 /** Remembers what an attempt tells its line. */
 class OwnerRecorder implements AttemptOwner {
@@ -29,8 +29,8 @@ class OwnerRecorder implements AttemptOwner {
     this.told.push('granted');
     this.holds.push(hold);
   }
-  busy(_: Attempt, who: string, retryAfter: number): void {
-    this.told.push(`busy, ${who} for ${retryAfter} ms`);
+  busy(_: Attempt, identity: string, retryAfter: number): void {
+    this.told.push(`busy, ${identity} for ${retryAfter} ms`);
   }
   otherKind(_: Attempt, capacity: number): void {
     this.told.push(`in use with the capacity ${capacity}`);
@@ -421,7 +421,7 @@ describe('an attempt', () => {
       attempt.ask();
       const when = server.time() + due * 1_000;
       await store.last.answer({ outcome: 'queued', who: 'rival:1', heard: true, ...more, due: when });
-      expect([attempt.holder, attempt.retryAfter]).toEqual(['rival:1', due]);
+      expect([attempt.holderIdentity, attempt.retryAfter]).toEqual(['rival:1', due]);
       clock.pass(ms - 1);
       expect(store.of('acquire')).toHaveLength(1);
       clock.pass(1);

@@ -21,7 +21,7 @@ describe('a hold', () => {
   });
   function hold({ claimed = false, renews = true, doubt = 0, longest = Infinity } = {}): Hold {
     const { setup } = new Lines(store.store, clock, () => 0);
-    const terms = { units: 1, capacity: 1, ttl: TTL, guard: 300, once: false, who: 'host:1' };
+    const terms = { units: 1, capacity: 1, ttl: TTL, guard: 300, once: false, identity: 'host:1' };
     const grant = { first: 1, last: 5, waiting: false, done: false };
     const attempt = { id: 'id', name: 'name', terms, doubt };
     const made = new Hold(setup, attempt, grant, clock.now() + TTL, claimed, {
@@ -34,7 +34,7 @@ describe('a hold', () => {
   const ttls = (): number[] => renewals().map(({ operation }) => operation.ttl / 1_000);
 
   describe('that is renewed', () => {
-    it('has one renewal in flight, whose outcome all share who renew meanwhile', async () => {
+    it('has one renewal in flight, and everybody who renews in the meantime shares its outcome', async () => {
       const one = hold();
       const outcomes = [one.renewNow(), one.renewNow()];
       expect(renewals()).toHaveLength(1);

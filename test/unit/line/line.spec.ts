@@ -1,6 +1,6 @@
 import type { LockBusyError, LockError } from '../../../lib/base/errors.js';
 import { Caller } from '../../../lib/line/caller.js';
-import type { Lease } from '../../../lib/line/lease.js';
+import type { LineLease } from '../../../lib/line/line-lease.js';
 import { Line } from '../../../lib/line/line.js';
 import { Lines } from '../../../lib/line/lines.js';
 import type { Request, Terms } from '../../../lib/line/request.js';
@@ -16,7 +16,7 @@ const TTL = 3_000;
 
 /** What a caller of the line was told. */
 interface Told {
-  lease?: Lease;
+  lease?: LineLease;
   error?: LockError;
 }
 
@@ -35,13 +35,13 @@ describe('a line', () => {
       'name',
       setup,
       () => (idle += 1),
-      (lease, reason) => lost.push(`${lease.who}: ${reason}`),
+      (lease, reason) => lost.push(`${lease.identity}: ${reason}`),
     );
   });
 
   /** A caller comes. */
   const come = (more: Partial<Request> = {}, terms: Partial<Terms> = {}): Told => {
-    const mutex = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 300, once: false, who: 'host:1' };
+    const mutex = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 300, once: false, identity: 'host:1' };
     const patience = { wait: 60_000, renews: true, maxHold: Infinity, maxWaiters: Infinity };
     const request = { name: 'name', terms: { ...mutex, ...terms }, signal: undefined, ...patience, ...more };
     const told: Told = {};
@@ -56,10 +56,10 @@ describe('a line', () => {
     return told;
   };
   /** A caller comes who holds the lock at once. */
-  const holding = async (): Promise<Told & { lease: Lease }> => {
+  const holding = async (): Promise<Told & { lease: LineLease }> => {
     const told = come();
     await turned();
-    return told as Told & { lease: Lease };
+    return told as Told & { lease: LineLease };
   };
   const holders = (): string[] => server.read('name').state.holders.map(({ id }) => id);
   const ids = (): Set<string> => new Set(store.of('acquire').map(({ operation }) => operation.id));

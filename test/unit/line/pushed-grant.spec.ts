@@ -1,6 +1,6 @@
 import { SystemClock } from '../../../lib/base/clock.js';
 import { Lines } from '../../../lib/line/lines.js';
-import type { Lease } from '../../../lib/line/lease.js';
+import type { LineLease } from '../../../lib/line/line-lease.js';
 import { WHOLE } from '../../../lib/store/lock-state.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { newSession } from '../../../lib/store/session-id.js';
@@ -26,14 +26,14 @@ describe('a pushed grant', () => {
     await Promise.all(stores.map((store) => store.close()));
   });
 
-  function acquire(line: Lines): Promise<Lease> {
-    const terms = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 500, once: false, who: 'test:1' };
+  function acquire(line: Lines): Promise<LineLease> {
+    const terms = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 500, once: false, identity: 'test:1' };
     const patience = { wait: 5_000, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
-    return line.acquire({ name: 'name', terms, renews: true, ...patience }, (tenure) => tenure);
+    return line.acquire({ name: 'name', terms, renews: true, ...patience }, (lease) => lease);
   }
 
   /** What the second process sent after it was pushed the lock; `work` begins as soon as it has it. */
-  async function sentAfterPush(work: (tenure: Lease) => unknown): Promise<string[]> {
+  async function sentAfterPush(work: (lease: LineLease) => unknown): Promise<string[]> {
     const [[, store], [one, two]] = [stores, lines];
     const held = await acquire(one);
     const waiting = acquire(two);
@@ -49,37 +49,37 @@ describe('a pushed grant', () => {
   }
 
   it('is confirmed when the work has begun', async () => {
-    let tenure: Lease | undefined;
+    let lease: LineLease | undefined;
     let sentAtOnce = -1;
     const [, store] = stores;
     const sent = await sentAfterPush((granted) => {
-      tenure = granted;
+      lease = granted;
       sentAtOnce = store.sent.filter(({ kind }) => kind === 'renew').length;
       expect(granted.remaining).toBeLessThanOrEqual(CLAIM);
       return until('it is a lease of its full ttl', () => granted.remaining > CLAIM);
     });
     expect(sentAtOnce).toBe(0);
     expect(sent).toEqual(['renew']);
-    await tenure?.release();
+    await lease?.release();
   });
 
   it('costs no renewal when the work is over as soon as it has begun', async () => {
-    const sent = await sentAfterPush((tenure) => tenure.release());
+    const sent = await sentAfterPush((lease) => lease.release());
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     expect(sent).toEqual(['release']);
     expect(stores[1].sent.filter(({ kind }) => kind === 'renew')).toEqual([]);
   });
 
-  it('is confirmed for the caller to whom it was handed on in the same moment', async () => {
-    const next = new Promise<Lease>((resolve, reject) => {
-      void sentAfterPush((tenure) => {
+  it('is confirmed for the caller to whom it was handed off at the same moment', async () => {
+    const next = new Promise<LineLease>((resolve, reject) => {
+      void sentAfterPush((lease) => {
         const following = acquire(lines[1]);
-        void tenure.release();
+        void lease.release();
         following.then(resolve, reject);
       });
     });
-    const tenure = await next;
-    await until('it is a lease of its full ttl', () => tenure.remaining > CLAIM);
-    await tenure.release();
+    const lease = await next;
+    await until('it is a lease of its full ttl', () => lease.remaining > CLAIM);
+    await lease.release();
   });
 });

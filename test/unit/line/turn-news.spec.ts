@@ -8,7 +8,7 @@ import { newSession } from '../../../lib/store/session-id.js';
 import { until } from '../../support/eventually.js';
 import { FaultyStore } from '../../support/faulty-store.js';
 
-describe('the news that others wait', () => {
+describe('the news that a hold is contended', () => {
   const clock = new SystemClock();
   let stores: [FaultyStore, FaultyStore];
   let lines: [Lines, Lines];
@@ -25,9 +25,9 @@ describe('the news that others wait', () => {
   });
 
   function acquire(line: Lines) {
-    const terms = { units: WHOLE, capacity: WHOLE, ttl: 10_000, guard: 500, once: false, who: 'test:1' };
+    const terms = { units: WHOLE, capacity: WHOLE, ttl: 10_000, guard: 500, once: false, identity: 'test:1' };
     const patience = { wait: 5_000, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
-    return line.acquire({ name: 'name', terms, renews: true, ...patience }, (tenure) => tenure);
+    return line.acquire({ name: 'name', terms, renews: true, ...patience }, (lease) => lease);
   }
 
   const renewals = (store: FaultyStore) => store.sent.filter(({ kind }) => kind === 'renew').length;
@@ -99,9 +99,9 @@ describe('the news that others wait', () => {
     void held.release(); // nobody holds it now, until the event loop has turned
     store.wake();
     expect(renewals(store)).toBe(before + 1);
-    const tenure = await next;
-    expect(tenure.hold).toBe(held.hold);
+    const lease = await next;
+    expect(lease.hold).toBe(held.hold);
     expect(renewals(store)).toBe(before + 1);
-    await tenure.release();
+    await lease.release();
   });
 });

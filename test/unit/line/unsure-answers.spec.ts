@@ -16,7 +16,7 @@ describe('answers that leave something open', () => {
   beforeEach(() => {
     server = new MemoryServer(clock);
     store = new FaultyStore(server, newSession(), clock);
-    locks = new LockService(store, new LockSettings({ shutdownGrace: 0 }), clock, { warn: () => undefined });
+    locks = LockService.over(store, new LockSettings({ shutdownGrace: 0 }), clock, { warn: () => undefined });
   });
   afterEach(() => {
     store.fault = () => undefined;
@@ -129,7 +129,7 @@ describe('answers that leave something open', () => {
     });
   });
 
-  it('a writer that downgrades is no writer from the moment in which it says so', async () => {
+  it('a writer is no longer exclusive from the moment at which it asks for the downgrade', async () => {
     const writer = await locks.readWrite('name').write.acquire();
     store.fault = ({ kind }) =>
       kind === 'downgrade' ? pass(50).then(() => ({ outcome: 'downgraded' })) : undefined;

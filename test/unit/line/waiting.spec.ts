@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { Lines } from '../../../lib/line/lines.js';
 import type { Request } from '../../../lib/line/request.js';
-import type { Lease } from '../../../lib/line/lease.js';
+import type { LineLease } from '../../../lib/line/line-lease.js';
 import { LockSettings } from '../../../lib/locks/lock-settings.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js';
@@ -14,7 +14,7 @@ describe('callers who wait', () => {
   const settings = new LockSettings({});
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   const take = (more: Partial<Request> = {}) =>
-    line.acquire<Lease>({ ...settings.request('name', {}, undefined), ...more }, (tenure) => tenure);
+    line.acquire<LineLease>({ ...settings.request('name', {}, undefined), ...more }, (lease) => lease);
 
   beforeEach(() => {
     clock = new HandClock();

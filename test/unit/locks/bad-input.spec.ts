@@ -35,6 +35,24 @@ describe('bad options of a registration', () => {
     [{ namespace: 'n'.repeat(65) }, /option namespace .*it was 'n+…'/],
     [{ namespace: 7 }, /option namespace .*it was 7/],
     [{ startup: 'maybe' }, /option startup takes 'require' or 'warn'; it was 'maybe'/],
+    [{ durability: 2 }, /option durability takes an object, such as \{ replicas: 2.*it was 2/],
+    [{ durability: null }, /option durability takes an object.*it was null/],
+    [{ durability: {} }, /option durability\.replicas takes a whole number from 1 to 100; it was undefined/],
+    [{ durability: { replicas: 0 } }, /option durability\.replicas .* from 1 to 100; it was 0/],
+    [{ durability: { replicas: 101 } }, /option durability\.replicas .* from 1 to 100; it was 101/],
+    [{ durability: { replicas: 1.5 } }, /option durability\.replicas .*it was 1\.5/],
+    [{ durability: { replicas: 'all' } }, /option durability\.replicas .*it was 'all'/],
+    [{ durability: { replicas: 1, timeout: 0 } }, /option durability\.timeout takes 10ms to 1s.*it was 0/],
+    [
+      { durability: { replicas: 1, timeout: '2s' } },
+      /option durability\.timeout takes 10ms to 1s.*it was '2s'/,
+    ],
+    [{ durability: { replica: 1 } }, /no option 'replica' here; there are replicas, timeout/],
+    [
+      { durability: { replicas: 1 } },
+      /option durability needs a Redis with replicas; locks in memory have none/,
+    ],
+    [{ durability: { replicas: 1 }, redis: 'memory' }, /option durability needs a Redis with replicas/],
   ])('%j is refused with the option, its range and its value', (options, message) => {
     expect(refusalOf(options)).toMatchObject({ code: 'LOCK_USAGE', message: expect.stringMatching(message) });
   });
@@ -43,7 +61,7 @@ describe('bad options of a registration', () => {
     '%p instead of options is refused, unless it is undefined',
     (options) => {
       if (options === undefined) return void createLockService(QUIET);
-      expect(() => createLockService(options as never)).toThrow(/options .* are an object; they were/);
+      expect(() => createLockService(options as never)).toThrow(/options .* must be an object; they were/);
     },
   );
 
@@ -59,7 +77,10 @@ describe('bad options of a registration', () => {
     [5, /option redis takes a URL, the options of ioredis, or a client of ioredis; it was 5/],
     [null, /option redis .*it was null/],
     [true, /option redis .*it was a value of type boolean/],
-    [['redis://a', 'redis://b'], /it was an array\..*For one server write \{ host, port \}, for a cluster \{ cluster: .*; .*quorum/],
+    [
+      ['redis://a', 'redis://b'],
+      /it was an array\..*For one server write \{ host, port \}, for a cluster \{ cluster: .*; .*quorum/,
+    ],
     [{ url: 'redis://localhost' }, /does not know: url\. Instead of url write the URL itself/],
     [{ hostname: 'localhost', port: 1 }, /does not know: hostname\. Instead of hostname write host\./],
     [{ host: 'localhost', retries: 3, prot: 6379 }, /keys that ioredis does not know: retries, prot\./],
@@ -109,7 +130,7 @@ describe('bad options of a registration', () => {
     try {
       expect(refusalOf({ redis })).toMatchObject({
         code: 'LOCK_USAGE',
-        message: expect.stringMatching(/variable that is missing.*redis: 'memory'/),
+        message: expect.stringMatching(/missing variable.*redis: 'memory'/),
       });
       createLockService({ ...QUIET, redis: 'memory' });
       createLockService(QUIET);
@@ -122,7 +143,7 @@ describe('bad options of a registration', () => {
     const said: string[] = [];
     const locks = createLockService({ redis, log: { warn: (message) => said.push(message) } });
     expect((await locks.ready())?.warnings).toEqual(said);
-    expect(said).toEqual([expect.stringMatching(/option redis is there, but .*redis: 'memory'/)]);
+    expect(said).toEqual([expect.stringMatching(/option redis is given, but .*redis: 'memory'/)]);
     await locks.close();
   });
 
@@ -135,6 +156,14 @@ describe('bad options of a registration', () => {
     await locks.close();
     expect(await failureOf<Error>(locks.inspect('x'))).toMatchObject({
       message: expect.stringContaining("'x'"),
+    });
+  });
+
+  it('durability is refused for a cluster', () => {
+    const options = { redis: { cluster: [{ port: 1 }] }, durability: { replicas: 1 } };
+    expect(refusalOf(options)).toMatchObject({
+      code: 'LOCK_USAGE',
+      message: expect.stringMatching(/durability takes one server.*for clusters it is not a part/),
     });
   });
 
@@ -170,14 +199,14 @@ describe('bad arguments of a call', () => {
   afterAll(() => locks.close());
 
   it.each([
-    ['', /1 to 512 bytes long; '' has 0/],
-    ['n'.repeat(513), /1 to 512 bytes long; 'n+…' has 513/],
+    ['', /1 to 512 bytes; '' has 0/],
+    ['n'.repeat(513), /1 to 512 bytes; 'n+…' has 513/],
     ['ü'.repeat(257), /has 514/],
     ['order:undefined', /has the segment 'undefined'.*missing value/],
     ['null', /has the segment 'null'/],
     ['a:NaN:b', /has the segment 'NaN'/],
     ['[object Object]:7', /has the segment '\[object Object\]'/],
-    [undefined, /is a string of 1 to 512 bytes; it was undefined/],
+    [undefined, /must be a string of 1 to 512 bytes; it was undefined/],
     [7, /it was 7/],
     ['x\ud800', /half of a surrogate pair.*same lock/],
     ['\udc00\ud800y', /half of a surrogate pair/],
@@ -209,7 +238,7 @@ describe('bad arguments of a call', () => {
   it('an empty list of names is refused', async () => {
     expect(await failureOf(locks.using([], () => undefined))).toMatchObject({
       code: 'LOCK_USAGE',
-      message: expect.stringMatching(/list is empty/),
+      message: expect.stringMatching(/list of locks is empty/),
     });
   });
 
@@ -224,9 +253,9 @@ describe('bad arguments of a call', () => {
     [{ label: '' }, /option label takes a text of 1 to 128 bytes; it was ''/],
     [{ label: 'ü'.repeat(65) }, /option label takes a text of 1 to 128 bytes/],
     [{ label: 5 }, /option label .*it was 5/],
-    [5, /options are an object.*they were 5/],
-    ['10s', /options are an object.*they were '10s'/],
-    [null, /options are an object.*they were null/],
+    [5, /options must be an object.*they were 5/],
+    ['10s', /options must be an object.*they were '10s'/],
+    [null, /options must be an object.*they were null/],
   ])('the options %j are refused by every verb', async (options, message) => {
     const bad = options as object;
     for (const call of [
@@ -277,7 +306,9 @@ describe('bad arguments of a call', () => {
     ] as [() => Promise<unknown>, string][])
       expect(await failureOf(call())).toMatchObject({
         code: 'LOCK_USAGE',
-        message: expect.stringMatching(`^There is no option '${unknown}' here; there (are|is only) .*\\.$`),
+        message: expect.stringMatching(
+          `^There is no option '${unknown}' here; the (options are|only option is) .*\\.$`,
+        ),
       });
     expect((await locks.inspect('x')).fence).toBeUndefined();
   });
@@ -302,7 +333,7 @@ describe('bad arguments of a call', () => {
     expect(await failureOf(locks.using('x', work))).toMatchObject({
       code: 'LOCK_USAGE',
       lockName: 'x',
-      message: expect.stringMatching(/is a function; it was a value of type object/),
+      message: expect.stringMatching(/must be a function; it was a value of type object/),
     });
     expect((await locks.inspect('x')).fence).toBeUndefined();
   });
@@ -311,9 +342,9 @@ describe('bad arguments of a call', () => {
     [{}, /option reason takes a text for the log, of 1 to 512 bytes; it was undefined/],
     [{ reason: '' }, /option reason .*it was ''/],
     [{ reason: 'x'.repeat(513) }, /option reason .*1 to 512 bytes/],
-    [{ reason: 'test', forced: true }, /no option 'forced' here; there are reason, force/],
+    [{ reason: 'test', forced: true }, /no option 'forced' here; the options are reason, force/],
     [{ reason: 'test', force: 'yes' }, /option force takes true or false; it was 'yes'/],
-    [undefined, /options are an object.*they were undefined/],
+    [undefined, /options must be an object.*they were undefined/],
   ])('revoke with %j is refused', async (options, message) => {
     expect(await failureOf(locks.revoke('x', options as never))).toMatchObject({
       code: 'LOCK_USAGE',

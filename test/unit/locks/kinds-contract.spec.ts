@@ -12,7 +12,7 @@ describe('kinds of locks in memory', () => {
   const server = new MemoryServer(clock);
   kindsContract((options = {}) => {
     const store = new MemoryStore(server, newSession(), clock);
-    return new LockService(store, new LockSettings(options), clock, { warn: () => undefined });
+    return LockService.over(store, new LockSettings(options), clock, { warn: () => undefined });
   });
 });
 

@@ -11,6 +11,6 @@ describe('locks in memory', () => {
   const server = new MemoryServer(clock);
   lockContract((options = {}) => {
     const store = new MemoryStore(server, newSession(), clock);
-    return new LockService(store, new LockSettings(options), clock, { warn: () => undefined });
+    return LockService.over(store, new LockSettings(options), clock, { warn: () => undefined });
   });
 });

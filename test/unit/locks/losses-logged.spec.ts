@@ -15,7 +15,7 @@ describe('a lease that is lost', () => {
 
   const open = (warn = (message: string): void => void warnings.push(message), time = clock): LockService => {
     const store = new MemoryStore(server, newSession(), time);
-    const locks = new LockService(store, new LockSettings({ shutdownGrace: 0 }), time, { warn });
+    const locks = LockService.over(store, new LockSettings({ shutdownGrace: 0 }), time, { warn });
     services.push(locks);
     return locks;
   };
@@ -27,7 +27,7 @@ describe('a lease that is lost', () => {
   });
   afterEach(() => Promise.all(services.map((locks) => locks.close())));
 
-  it('is said at once, with its name, fence, reason, holder and since when it was held', async () => {
+  it('is logged at once, with its name, fence, reason, holder and since when it was held', async () => {
     const before = Date.now();
     const lease = await open().acquire('nightly', { ttl: 100, renew: false, label: 'report' });
     await said(1);
@@ -35,7 +35,7 @@ describe('a lease that is lost', () => {
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toMatch(
       new RegExp(
-        `^The lease of 'nightly' \\(fence ${lease.fence}\\) expired: .*, \\d+ ms after it was granted\\. ` +
+        `^The lease of 'nightly' \\(fence ${lease.fence}\\) expired \\d+ ms after it was granted: .*\\. ` +
           `It was held by \\S+:${process.pid} report since (\\S+Z)\\. Nobody else has the lock now\\.$`,
       ),
     );
@@ -43,7 +43,7 @@ describe('a lease that is lost', () => {
     expect(Math.abs(since - before)).toBeLessThan(200);
   });
 
-  it('is said with who has the lock now', async () => {
+  it('is logged with who has the lock now', async () => {
     const lease = await open().acquire('name');
     const [holder] = server.read('name').state.holders;
     const { id = '', first = 0 } = holder ?? {};
@@ -58,7 +58,7 @@ describe('a lease that is lost', () => {
     await next.release();
   });
 
-  it('is said when its maxHold is over', async () => {
+  it('is logged when its maxHold is over', async () => {
     const lease = await open().acquire('name', { maxHold: 100 });
     await said(1);
     expect(warnings[0]).toContain('maxHold');
@@ -66,7 +66,7 @@ describe('a lease that is lost', () => {
     expect(warnings).toHaveLength(1);
   });
 
-  it('is said once when a shutdown takes it from running work', async () => {
+  it('is logged once when a shutdown takes it from running work', async () => {
     const locks = open();
     const work = failureOf(locks.using('name', () => pass(60)));
     await until('it is held', async () => (await locks.inspect('name')).holders.length === 1);
@@ -76,7 +76,7 @@ describe('a lease that is lost', () => {
     expect(warnings[0]).toMatch(/'name'.*was released by shutdown.*shutdownGrace/);
   });
 
-  it('is said when its holder gives it back too late, before any timer could find out', async () => {
+  it('is logged when its holder gives it back too late, before any timer has noticed', async () => {
     const hand = new HandClock();
     server = new MemoryServer(hand);
     const lease = await open(undefined, hand as never).acquire('name', { ttl: 1_000 });
@@ -86,7 +86,7 @@ describe('a lease that is lost', () => {
     expect(warnings[0]).toContain('expired');
   });
 
-  it('is not said when it is released', async () => {
+  it('is not logged when it is released', async () => {
     const locks = open();
     await (await locks.acquire('name')).release();
     await locks.using('name', () => pass(1), { ttl: 100 });
@@ -102,7 +102,7 @@ describe('a lease that is lost', () => {
     expect(warnings[10]).toBe('990 more leases were lost within a second: 990 × closed.');
   });
 
-  it('is said again by single lines a second later', async () => {
+  it('is logged again in single lines a second later', async () => {
     const locks = open();
     const lose = (count: number) =>
       Promise.all(

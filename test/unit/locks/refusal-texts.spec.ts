@@ -18,14 +18,15 @@ describe('what a refusal says', () => {
   /** A name held for a piece of work, as `using` does. */
   function hold(name: string, label?: string): Promise<() => void> {
     return new Promise((held) => {
-      const { line, settings } = (locks as unknown as { context: { line: LineLike; settings: LockSettings } })
-        .context;
+      const { lines, settings } = (
+        locks as unknown as { setup: { lines: LinesLike; settings: LockSettings } }
+      ).setup;
       const request = settings.request(name, { label }, 0, undefined, 'using');
-      void line.acquire(request, (tenure) => held(() => void tenure.release()));
+      void lines.acquire(request, (lease) => held(() => void lease.release()));
     });
   }
-  interface LineLike {
-    acquire(request: object, leaseOn: (tenure: { release(): Promise<unknown> }) => void): Promise<void>;
+  interface LinesLike {
+    acquire(request: object, leaseOn: (lease: { release(): Promise<unknown> }) => void): Promise<void>;
   }
 
   it('names the holder, the time that the caller waited, and when the name is free at the latest', async () => {
@@ -33,9 +34,9 @@ describe('what a refusal says', () => {
     const busy = await failureOf<LockBusyError>(locks.acquire('name', { wait: 60 }));
     expect(busy.message).toMatch(
       new RegExp(
-        `^The lock 'name' was not granted within ${busy.waited} ms\\. It is held by ${ME} report, free in at most ` +
-          `${Math.ceil(busy.retryAfter ?? 0)} ms more unless its holder renews it\\. ` +
-          'Raise wait, or hold it for less time\\.$',
+        `^The lock 'name' was not granted within ${busy.waited} ms\\. It is held by ${ME} report and will be free in at most ` +
+          `${Math.ceil(busy.retryAfter ?? 0)} ms unless the holder renews it\\. ` +
+          'Raise wait, or hold the lock for less time\\.$',
       ),
     );
     expect(busy.waited).toBeGreaterThanOrEqual(60);
@@ -48,7 +49,7 @@ describe('what a refusal says', () => {
     const busy = await failureOf<LockBusyError>(locks.using('name', () => undefined, { wait: 30 }));
     expect(busy.message).toMatch(
       new RegExp(
-        `held by a lease that this process \\(${ME}\\) took by acquire\\(\\) [5-9]\\d ms ago|ago, free`,
+        `held by a lease that this process \\(${ME}\\) took with acquire\\(\\) [5-9]\\d ms ago|ago and will be free`,
       ),
     );
     expect(busy.message).toContain('If this call was made under that lease, it waits for itself');

@@ -42,7 +42,7 @@ describe('a call that waits for a lock which its own context holds', () => {
     const gate = new Gate();
     await locks.using('order', async (lease) => {
       const error = await lease.using(() => failureOf<Error>(lease.using(() => 1, { wait: 1_200 })));
-      expect(error.message).toMatch(/enters again through the lease that its own work was given/);
+      expect(error.message).toMatch(/enters through the lease that this entry was given/);
       expect(said).toHaveLength(1);
       expect(said[0]?.message).toMatch(
         /^A call has waited for the lock 'order' for a second\. Its own context works in another entry/,
@@ -80,8 +80,8 @@ describe('a call that waits for a lock which its own context holds', () => {
   });
 });
 
-interface Place {
-  readonly outer: Place | undefined;
+interface Frame {
+  readonly outer: Frame | undefined;
 }
 
 describe('what runs in which context', () => {
@@ -120,12 +120,12 @@ describe('what runs in which context', () => {
 
   it('forgets what is over: runs that plan each other keep no chain of contexts', async () => {
     const runs = 300;
-    const { held } = (
-      locks as unknown as { context: { held: { storage: AsyncLocalStorage<Place | undefined> } } }
-    ).context;
+    const { contextLeases } = (
+      locks as unknown as { setup: { contextLeases: { storage: AsyncLocalStorage<Frame | undefined> } } }
+    ).setup;
     const depth = (): number => {
       let links = 0;
-      for (let at = held.storage.getStore(); at; at = at.outer) links += 1;
+      for (let at = contextLeases.storage.getStore(); at; at = at.outer) links += 1;
       return links;
     };
     let most = 0;
@@ -147,16 +147,16 @@ describe('what runs in which context', () => {
   });
 
   it('forgets what is over also where each run begins the next one before it ends', async () => {
-    const { held } = (
-      locks as unknown as { context: { held: { storage: AsyncLocalStorage<Place | undefined> } } }
-    ).context;
+    const { contextLeases } = (
+      locks as unknown as { setup: { contextLeases: { storage: AsyncLocalStorage<Frame | undefined> } } }
+    ).setup;
     let most = 0;
     const last = new Gate();
     const run = (left: number): Promise<void> => {
       const begun = new Gate();
       const ended = locks.using(`poll:${left}`, async () => {
         let links = 0;
-        for (let at = held.storage.getStore(); at; at = at.outer) links += 1;
+        for (let at = contextLeases.storage.getStore(); at; at = at.outer) links += 1;
         most = Math.max(most, links);
         begun.open();
         if (left > 0) await run(left - 1);

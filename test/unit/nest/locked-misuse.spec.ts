@@ -75,7 +75,7 @@ describe('@Locked refuses', () => {
     [{ locks: '' }, /locks takes .*non-empty string/],
     [{ signal: new AbortController().signal }, /signal takes a function of the arguments/],
     [{ profile: 3 }, /profile takes .*non-empty string/],
-    [{ timeout: 5 }, /no option 'timeout'; there are wait, ttl/],
+    [{ timeout: 5 }, /no option 'timeout'; the options are wait, ttl/],
   ])('the options %j, when the class is defined', async (options, message) => {
     expect(await refusal({ options })).toMatch(message);
   });

@@ -1,5 +1,5 @@
 -- The layout of a record, and the numbers that the scripts share. `npm run lua` puts the numbers in the place of their
--- names, so that a name costs nothing when a script runs. docs/architecture.md shows both forms with examples.
+-- names, so that a name costs nothing when a script runs. docs/architecture-record.md shows both forms with examples.
 --
 -- The compact form is a string. It is for the common case: nobody holds, or one attempt holds and nothing about it is
 -- special. Redis hashes each byte of each string that Lua sees, so a shorter record is a faster one.
@@ -14,7 +14,7 @@
 -- The general form is a hash: v, capacity, fence, ids (of the holders, in the order of their grants), released, done;
 -- first and next (seq of the head and of the next waiter), count (of waiters) and alive, while some wait; forced
 -- ("id until …" of the holds that were ended by force, the oldest first); and
---   h:<id>   "deadline units last span flags"; flags: 1 told, 2 revoked, 4 kept
+--   h:<id>   "deadline units last span flags"; flags: 1 told (contended), 2 revoked, 4 kept
 --   i:<id>   "first since who"
 --   r:<id>   the reason (without spaces) of a hold that was revoked, or ended by force
 --   q:<seq>  waiter
@@ -27,7 +27,7 @@
 --   hold     "id span = share size who", as in the compact form
 
 -- Where things stand in the compact form while one holds. SPAN, SPAN_END and FIRST: so many bytes more than #id.
-local MARK = 6 -- ' ', or '+' where some wait
+local MARK = 6 -- ' ', or '+' when others wait and the holder knows it
 local AT = 7
 local AT_END = 22
 local ID = 24

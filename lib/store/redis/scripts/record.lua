@@ -13,7 +13,10 @@ local stored = {}
 if not compact then
   stored = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
     'done', 'forced')
-  if stored.err then -- a string after all, or what is no record
+  if stored.err then -- a string after all, or what is no record; or we may not ask
+    if not string.find(stored.err, 'WRONGTYPE', 1, true) then
+      return redis.error_reply(stored.err)
+    end
     stored, compact = {}, redis.call('GET', key)
   elseif stored[1] ~= '1' and (stored[1] or redis.call('EXISTS', key) == 1) then
     local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''

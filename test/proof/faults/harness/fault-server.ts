@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +10,11 @@ import type { LockService } from '../../../../lib/locks/lock-service.js';
 import { freePort } from '../../../../tools/free-port.js';
 import { guardAgainstOrphan } from '../../../../tools/orphan-guard.js';
 import { redisAnswer } from '../../../../tools/redis/redis-answer.js';
+import { serverBinary } from '../../../../tools/redis/server-binary.js';
+import { isAtLeast } from '../../../support/real-redis.js';
 import { monotonic, type HistoryFile } from './history.js';
 
-const BINARY = spawnSync('redis-server', ['--version']).error ? 'valkey-server' : 'redis-server';
+const BINARY = serverBinary() ?? 'redis-server';
 
 /** A redis-server to which things are done: frozen, killed and started again empty, refused its words. */
 export class FaultServer {
@@ -86,7 +88,8 @@ export class FaultServer {
 
   async boot(): Promise<void> {
     const fixed = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-    const own = ['--dir', this.directory, '--enable-debug-command', 'yes', '--busy-reply-threshold', '100'];
+    const debug = isAtLeast(7) ? ['--enable-debug-command', 'yes'] : []; // before, nobody had to be asked
+    const own = ['--dir', this.directory, ...debug, '--lua-time-limit', '100'];
     this.child = spawn(BINARY, [...fixed, ...own, ...this.args], {
       stdio: 'ignore',
       detached: true,

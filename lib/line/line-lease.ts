@@ -1,23 +1,23 @@
-/** What one caller of this process has of a hold: a fence of its own, and a time of its own. */
+/** The part of a hold that one caller of this process has: a fence and a time of its own. */
 import type { Clock } from '../base/clock.js';
 import { LockLostError, type LockLostReason } from '../base/errors.js';
 import { leaseDeadline } from '../store/server-clock.js';
 import type { Hold } from './hold.js';
 import type { Request } from './request.js';
 
-/** Whom a lease tells how it ended: the line of its name. */
+/** Who is told how a lease ended: the line of its name. */
 export interface LeaseOwner {
   readonly clock: Clock;
-  /** Its caller gives it back; `now` is the local time. Spans are milliseconds; 0 for not. */
-  released(lease: Lease, keep: number, done: number, now: number): Promise<'released' | 'expired'>;
-  /** It ended otherwise, and this is known since now. */
-  leaseLost(lease: Lease, reason: LockLostReason): void;
-  /** In place of the one that had all units. */
-  downgraded(reading: Lease): void;
+  /** The caller gives the lease back; `now` is the local time. `keep` and `done` are milliseconds, 0 for neither. */
+  released(lease: LineLease, keep: number, done: number, now: number): Promise<'released' | 'expired'>;
+  /** The lease was found to have ended in another way. */
+  leaseLost(lease: LineLease, reason: LockLostReason): void;
+  /** This lease takes the place of the one that had all units. */
+  downgraded(lease: LineLease): void;
 }
 
-/** The lease of one caller: the part of a hold in which the caller has the lock. */
-export class Lease {
+/** The lease of one caller, as the line knows it. Users have it as a LeaseHandle. */
+export class LineLease {
   private ended: { readonly at: number; readonly reason: LockLostReason } | undefined;
   private listeners: Set<() => void> | undefined;
   private releasing: Promise<'released' | 'expired'> | undefined;
@@ -27,13 +27,13 @@ export class Lease {
     private readonly owner: LeaseOwner,
     readonly fence: number,
     /** `host:pid label` of the caller. */
-    readonly who: string,
-    /** Whether it has the lock for a piece of work, or by `acquire`. */
+    readonly identity: string,
+    /** The verb that asked for it. */
     readonly by: NonNullable<Request['by']>,
     /** When it was granted. */
     readonly since: number,
     private ttl: number,
-    /** When maxHold ends it. */
+    /** Local time at which maxHold ends it. */
     private readonly longest: number,
   ) {}
 
@@ -41,7 +41,7 @@ export class Lease {
     return this.hold.name;
   }
 
-  /** Local time until which the lease is proven. A lease that has not ended is the one its hold serves. */
+  /** Local time until which the lease is proven, while its hold serves it. */
   get deadline(): number {
     return Math.min(this.hold.deadline, this.hold.endsAt);
   }
@@ -50,7 +50,7 @@ export class Lease {
     return this.ended ? 0 : Math.max(0, this.deadline - this.owner.clock.now());
   }
 
-  /** Why the lease is no more, released included; undefined while it is proven. */
+  /** Why the lease is over, a release included; undefined while it is proven. */
   get over(): LockLostReason | undefined {
     return this.overAt(this.owner.clock.now());
   }
@@ -67,13 +67,13 @@ export class Lease {
     return reason === undefined || reason === 'released' ? undefined : this.lostError(reason);
   }
 
-  /** Calls `listener` once when the store or shutdown ends the lease; the passing of time tells nobody. */
+  /** Calls `listener` once when the store or a shutdown ends the lease, but not when its time just passes. */
   onLoss(listener: () => void): () => void {
     (this.listeners ??= new Set()).add(listener);
     return () => this.listeners?.delete(listener);
   }
 
-  /** The hold is gone, or was taken from this caller. */
+  /** The hold was lost, or taken from this caller. */
   lose(reason: LockLostReason): void {
     if (this.ended) return;
     this.ended = { at: this.owner.clock.now(), reason };
@@ -87,37 +87,37 @@ export class Lease {
     const sentAt = this.owner.clock.now();
     if ((await hold.renewNow(ttl)) === 'lost' || this.ended) return;
     this.ttl = ttl;
-    // A lease that was handed on and is not renewed by itself ends at a time of its own, which moves too.
+    // A lease that was handed off and does not renew itself ends at a time of its own, which moves as well.
     const own = Math.max(hold.endsAt, leaseDeadline(sentAt, ttl));
     const endsAt = Math.min(own, longest);
     if (endsAt !== hold.endsAt)
       hold.serve(ttl, hold.renews, endsAt, longest < own ? 'max-hold' : hold.endReason, true);
   }
 
-  /** Gives the lock on, once; every call has the same answer. Spans are milliseconds; 0 for not. */
+  /** Gives the lock back, once; every call gets the same answer. `keep` and `done` are milliseconds, 0 for neither. */
   release(keep = 0, done = 0): Promise<'released' | 'expired'> {
     if (this.releasing) return this.releasing;
     const now = this.owner.clock.now();
     const lost = this.overAt(now);
     if (!this.ended) {
       this.ended = { at: lost ? this.deadline : now, reason: lost ?? 'released' };
-      if (lost) this.owner.leaseLost(this, lost); // before any timer could find it out
+      if (lost) this.owner.leaseLost(this, lost); // no timer has noticed it yet
     }
     const answer = this.owner.released(this, keep, done, now);
     return (this.releasing = lost ? answer.then(() => 'expired' as const) : answer);
   }
 
-  /** Goes on with fewer units, without a gap and with the same fence; this lease is over at once. */
-  downgrade(units: number): { lease: Lease; done: Promise<void> } {
-    const { hold, owner, fence, who, by, since, ttl, longest } = this;
+  /** Goes on with fewer units, without a gap and with the same fence; this lease ends at once. */
+  downgrade(units: number): { lease: LineLease; done: Promise<void> } {
+    const { hold, owner, fence, identity, by, since, ttl, longest } = this;
     this.ended ??= { at: owner.clock.now(), reason: 'released' };
-    const lease = new Lease(hold, owner, fence, who, by, since, ttl, longest);
+    const lease = new LineLease(hold, owner, fence, identity, by, since, ttl, longest);
     const done = hold.downgrade(units);
     owner.downgraded(lease);
     return { lease, done };
   }
 
-  /** For how many milliseconds it was held, when it is over. */
+  /** For how many milliseconds it was held, once it is over. */
   get heldFor(): number {
     return Math.round((this.ended?.at ?? this.deadline) - this.since);
   }
@@ -127,18 +127,19 @@ export class Lease {
     return this.owner.clock.now() - this.since;
   }
 
-  /** What became of it, as a sentence. */
+  /** How it ended, as a sentence. */
   lossText(reason: LockLostReason): string {
     const { revokeReason } = this.hold;
+    const after = `${this.heldFor} ms after it was granted`;
     const what = {
-      expired: 'expired: it could not be renewed in time',
-      taken: 'is gone: the store no longer knows it',
-      revoked: `was revoked by an operator${revokeReason ? ` ('${revokeReason}')` : ''}`,
-      'max-hold': 'reached its longest allowed time (maxHold)',
-      closed: 'was released by shutdown',
-      released: 'was released',
+      expired: `expired ${after}: it could not be renewed in time`,
+      taken: `was gone ${after}: the store no longer knows it`,
+      revoked: `was revoked by an operator${revokeReason ? ` ('${revokeReason}')` : ''} ${after}`,
+      'max-hold': `reached its longest allowed time (maxHold) ${after}`,
+      closed: `was released by shutdown ${after}`,
+      released: `was released ${after}`,
     }[reason];
-    return `The lease of '${this.name}' (fence ${this.fence}) ${what}, ${this.heldFor} ms after it was granted.`;
+    return `The lease of '${this.name}' (fence ${this.fence}) ${what}.`;
   }
 
   lostError(reason: LockLostReason): LockLostError {
@@ -159,19 +160,19 @@ export class Lease {
   }
 }
 
-/** Serves a caller with a hold; `handedOn` when another caller of this process held it before. */
+/** Makes the lease of a caller from a hold; `handedOff` when another caller of this process held it before. */
 export function leaseOf(
   hold: Hold,
   { terms, renews, maxHold, by = 'acquire' }: Request,
   now: number,
-  handedOn: boolean,
+  handedOff: boolean,
   owner: LeaseOwner,
-): Lease {
-  const { ttl, who } = terms;
+): LineLease {
+  const { ttl, identity } = terms;
   const longest = now + maxHold;
-  // A hold that is handed on may be proven for longer than this caller's ttl, by renewals it did not ask for.
-  const own = handedOn && !renews ? leaseDeadline(now, ttl) : Infinity;
-  const lease = new Lease(hold, owner, hold.nextFence(), who, by, now, ttl, longest);
-  hold.serve(ttl, renews, Math.min(own, longest), longest < own ? 'max-hold' : 'expired', handedOn);
+  // A hold that is handed off may be proven for longer than this caller's ttl, by renewals that it did not ask for.
+  const own = handedOff && !renews ? leaseDeadline(now, ttl) : Infinity;
+  const lease = new LineLease(hold, owner, hold.nextFence(), identity, by, now, ttl, longest);
+  hold.serve(ttl, renews, Math.min(own, longest), longest < own ? 'max-hold' : 'expired', handedOff);
   return lease;
 }

@@ -2,19 +2,19 @@ import { LockBusyError, type LockBusyReason, type LockLostError } from '../base/
 import { Wait, type Waiting } from '../line/wait.js';
 
 /** How long an entry waits for its siblings. */
-export interface Patience {
+export interface EntryTimeout {
   readonly wait: number;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Where a lease tells that it was lost, as its tenure does. */
+/** What tells of the loss of a lease. */
 export interface Loss {
   readonly loss: LockLostError | undefined;
   onLoss(listener: () => void): () => void;
 }
 
-/** Entries of one lease that run side by side take turns, in the order in which they came. */
-export class Turns {
+/** Lets the entries of one lease work one at a time, in the order in which they came. */
+export class EntryMutex {
   private taken = false;
   private readonly waiting = new Set<() => void>();
 
@@ -23,16 +23,16 @@ export class Turns {
     private readonly waits: Waiting,
   ) {}
 
-  /** Whether somebody has the turn. */
-  get occupied(): boolean {
+  /** Whether an entry works now. */
+  get locked(): boolean {
     return this.taken;
   }
 
   /**
-   * Resolves with what ends the turn. Rejects with LockBusyError, since siblings may wait for each other, too; and with
-   * what `loss` tells of the lease meanwhile, since the sibling at work may never end.
+   * Resolves with the function that unlocks it. Rejects with LockBusyError at the timeout, since entries may wait for each
+   * other, and with the loss of the lease, since the entry that works may never end.
    */
-  take({ wait, signal }: Patience, loss: Loss): Promise<() => void> {
+  lock({ wait, signal }: EntryTimeout, loss: Loss): Promise<() => void> {
     const { clock } = this.waits;
     const end = (): void => this.next();
     const since = clock.now();
@@ -77,7 +77,7 @@ export class Turns {
     const cause = reason === 'aborted' ? { cause: signal?.reason as unknown } : {};
     return new LockBusyError(
       `Another entry works under the lease of '${this.name}' and did not end within ${waited} ms. Entries through ` +
-        'one lease take turns; an entry that was let in enters again through the lease that its own work was given.',
+        'one lease take turns; a call from inside an entry enters through the lease that this entry was given.',
       this.name,
       { reason, waited, ...cause },
     );

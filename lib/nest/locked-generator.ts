@@ -5,17 +5,17 @@ type Step = Promise<IteratorResult<unknown, unknown>>;
 
 interface Entered {
   readonly steps: Steps;
-  /** The async context of the holder: `current()` and re-entry work in every step, whoever asks for it. */
+  /** The async context of the holder, so that `current()` and re-entry work in every step, whoever asks for the step. */
   readonly scope: AsyncResource;
   readonly end: (value: unknown) => void;
   readonly fail: (error: unknown) => void;
 }
 
 /**
- * An async generator under a lock: acquired by the first step, released by its end, its error, or `return`.
- * A consumer that leaves it half-way without `return` (`for await` calls it) keeps the lock.
+ * An async generator under a lock. The first step acquires the lock; the end, an error or `return` releases it. A consumer
+ * that stops half-way without calling `return` keeps the lock (`for await` does call it).
  */
-export class HeldGenerator implements Steps {
+export class LockedGenerator implements Steps {
   private entered: Promise<Entered | undefined> | undefined;
   private outcome: Promise<unknown> = Promise.resolve();
   private ended = false;
@@ -75,12 +75,12 @@ export class HeldGenerator implements Steps {
           resolve({ steps: this.open(), scope: new AsyncResource('HeldGenerator'), end, fail }),
         );
       this.outcome = this.hold(work);
-      // Settles only what never entered: skipped, or refused.
+      // Has an effect only if the work never began, because the call was skipped or refused.
       this.outcome.then(() => resolve(undefined), reject);
     });
   }
 
-  /** Left before its first step: like a native generator it never runs, so it needs no lock. */
+  /** Ends it before its first step: like a native generator it then never runs, so it needs no lock. */
   private leave(value: unknown): void {
     this.entered = Promise.resolve(undefined);
     this.outcome = Promise.resolve(value);
