@@ -1,4 +1,4 @@
-import type { RedisOptions } from 'ioredis';
+import type { ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
 import type { Duration } from '../base/duration.js';
 import type { ClientLike } from '../store/redis/client-like.js';
 
@@ -46,12 +46,18 @@ export interface DurabilityOptions {
 export interface LockServiceOptions {
   /**
    * Where the locks live: a `redis://` or `rediss://` URL, the options of ioredis (for Sentinel, its own
-   * `{ sentinels, name }`), a client of ioredis 5 or 6, which is duplicated and never written to, or `'memory'` for
-   * locks that serialise this process only. When it is given as `undefined` or `''`, a variable is probably missing: under
+   * `{ sentinels, name }`), some nodes of a cluster with the options of ioredis' `Cluster`, a client of ioredis 5 or 6 for
+   * a server or a cluster, whose settings are copied and which is never written to, or `'memory'` for locks that
+   * serialise this process only. When it is given as `undefined` or `''`, a variable is probably missing: under
    * `NODE_ENV=production` the start fails, and elsewhere there is a warning.
    * @default none: the in-memory store, with a warning
    */
-  readonly redis?: string | RedisOptions | ClientLike | undefined;
+  readonly redis?:
+    | string
+    | RedisOptions
+    | ClientLike
+    | { readonly cluster: readonly ClusterNode[]; readonly options?: ClusterOptions | undefined }
+    | undefined;
   /** Keys are `<namespace>:<name>`. `[A-Za-z0-9_.-]{1,64}`. @default 'lock' */
   readonly namespace?: string | undefined;
   /** How long a lease lasts unless renewed. 100 ms … 24 h. @default 10 s */

@@ -156,6 +156,8 @@ export type LockNotice =
       readonly done: boolean;
       /** The seal of the last acquire that the server has read. */
       readonly seal: string;
+      /** Which server granted, where several do. */
+      readonly server?: string;
     }
   /** Somebody queued behind this hold. */
   | { readonly kind: 'contended'; readonly id: string }
@@ -164,3 +166,6 @@ export type LockNotice =
   | { readonly kind: 'opened'; readonly id: string }
   /** The echo of a sign of life: notices reach this session. */
   | { readonly kind: 'echo'; readonly id: string };
+
+/** A grant that was pushed. */
+export type Grant = LockNotice & { readonly kind: 'granted' };

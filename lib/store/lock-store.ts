@@ -1,5 +1,5 @@
 import type { LockStoreError } from '../base/errors.js';
-import type { AcquireOperation, AnswerTo, LockNotice, LockOperation } from './lock-operation.js';
+import type { AcquireOperation, AnswerTo, Grant, LockNotice, LockOperation } from './lock-operation.js';
 import type { LatchAnswer, LatchOperation } from './latch-machine.js';
 import type { LockState } from './lock-state.js';
 import type { StoreFindings } from './store-findings.js';
@@ -36,17 +36,24 @@ export interface LockReading {
   readonly now: number;
 }
 
+/** Whether something is about a name. */
+export type Concerns = (name: string) => boolean;
+
 /** What a store reports without being asked. */
 export interface LockStoreListener {
   /** A notice for an attempt of this session. `name` is what the user locks. */
   notice(name: string, notice: LockNotice): void;
-  /** A connection is back, or the session just became able to hear notices: every waiter asks now. */
-  wake(): void;
   /**
-   * Another server answers than before, or the same server with other data, so it may not know our leases and releases.
-   * `what` says which, as the beginning of a sentence. Called before `wake`.
+   * A connection is back, or the session just became able to hear notices: every waiter asks now, or those for names that
+   * it `concerns`.
    */
-  moved?(what: string): void;
+  wake(concerns?: Concerns): void;
+  /**
+   * Another server answers than before, or the same server with other data, so it may not know our leases and releases:
+   * of all names, or of those that it `concerns`. `what` says which server, as the beginning of a sentence. Called before
+   * `wake`.
+   */
+  moved?(what: string, concerns?: Concerns): void;
   /** A message came over the session's channel that is no notice for this session: anybody may publish. */
   ignored?(): void;
 }
@@ -84,8 +91,8 @@ export interface LockStore {
   sample(name: string): ServerSample | undefined;
   /** A new sample, once the store can be reached; rejects with LockStoreError after `timeout` ms. */
   measure(name: string, timeout: number): Promise<ServerSample>;
-  /** Whether notices come from the server that answers commands, so that its samples hold for them. */
-  noticesTrusted(name: string): boolean;
+  /** What the clock shows of the server that pushed a grant; undefined where that server is not known for sure. */
+  sampleFor(grant: Grant): ServerSample | undefined;
   listen(listener: LockStoreListener): void;
   /** Resolves with what the store is, once it can be used; rejects with LockStoreError after `timeout` ms. */
   ready(timeout: number): Promise<StoreFindings>;

@@ -107,8 +107,8 @@ export class HandStore implements Partial<LockStore> {
     return turned();
   }
 
-  noticesTrusted(): boolean {
-    return this.trusted;
+  sampleFor(): ServerSample | undefined {
+    return this.trusted ? this.sample() : undefined;
   }
 
   listen(): void {

@@ -1,4 +1,4 @@
-import type { LockNotice } from '../lock-operation.js';
+import type { Grant, LockNotice } from '../lock-operation.js';
 import { decodedText } from './text-codec.js';
 
 const PLAIN = { c: 'contended', e: 'echo', o: 'opened' } as const;
@@ -22,8 +22,9 @@ export function decodeNotice(message: string): KeyedNotice | undefined {
 }
 
 /**
- * `g id now first span size waiting done seal key`: so many fences from the first, which `=` says is now. Read place by
- * place: a process that is woken up by it has nothing else to do first, and a pattern takes twice as long.
+ * `g id now first span size waiting done seal key`: so many fences from the first, which `=` says is now. Where notices
+ * come by way of other servers, `@` and the server that granted stand right behind the seal. Read place by place: a
+ * process that is woken up by it has nothing else to do first, and a pattern takes twice as long.
  */
 function decodeGrant(message: string): KeyedNotice | undefined {
   const after = (place: number): number => message.indexOf(' ', place) + 1; // 0, where no number is, for none
@@ -43,7 +44,9 @@ function decodeGrant(message: string): KeyedNotice | undefined {
   const flagged = message[flags + 1] === ' ' && message[sealed - 1] === ' ' && waiting < 2 && done < 2;
   const named = at > 3 && key - 1 > sealed && key < message.length;
   if (!flagged || !named || Number.isNaN(now + last + span)) return undefined;
-  const notice: LockNotice = {
+  const sealing = message.slice(sealed, key - 1);
+  const origin = sealing.indexOf('@');
+  const notice: Grant = {
     kind: 'granted',
     id: message.slice(2, at - 1),
     first,
@@ -52,9 +55,12 @@ function decodeGrant(message: string): KeyedNotice | undefined {
     span,
     waiting: waiting === 1,
     done: done === 1,
-    seal: message.slice(sealed, key - 1),
+    seal: sealing,
   };
-  return { key: message.slice(key), notice };
+  const about = message.slice(key);
+  if (origin < 0) return { key: about, notice };
+  const [seal, server] = [sealing.slice(0, origin), sealing.slice(origin + 1)];
+  return { key: about, notice: { ...notice, seal, server } };
 }
 
 /** The number in a part of `text`; NaN for anything that is none. */

@@ -25,8 +25,7 @@ const OUR_WORDS: readonly (readonly [known: RegExp, ours: string])[] = [
 export const REPLICA = 'READONLY: it is a replica';
 const SENTINELS = "{ sentinels: [{ host, port }, …], name: 'mymaster' }";
 
-const ONE_SHARD =
-  'Locks take one server, by itself or behind Sentinel, or a cluster of one shard by the address of its master.';
+const CLUSTER = 'Give the cluster: redis: { cluster: [{ host, port }, …] }.';
 
 /** The server's code of an error, also of one inside a script: READONLY, OOM, NOPERM, ERR, … */
 export function codeOf({ message }: Error): string | undefined {
@@ -49,6 +48,19 @@ export function isUnsent(error: Error): boolean {
 /** Whether the connection went away under a command: the server may have read it, or not. */
 export function isLost(error: Error): boolean {
   return LOST.test(error.message);
+}
+
+// The server's word that it does not let us in.
+const DENIED = /\b(WRONGPASS|NOAUTH)\b|\bERR invalid password/;
+
+// Each script of ours names one key of one slot. A server that says so of one is Valkey 9 after a script of somebody else
+// that named keys of several slots; it says so of every script from then on.
+const SPOILED =
+  /Attempted to access a non local key in a cluster node|attempted to access keys that do not hash to the same slot/;
+
+/** Whether the server does not let us in. */
+export function isDenied({ message }: Error): boolean {
+  return DENIED.test(message);
 }
 
 /** What went wrong at one server, in words that never show its password. */
@@ -89,10 +101,15 @@ export class RedisFailures {
         undefined,
         { refused: true, foreign: true },
       );
+    if (SPOILED.test(words))
+      return this.useless(
+        'a script of another application named keys of several slots, and since then this node fails the scripts of ' +
+          `everybody (Valkey 9 does so until it is restarted): restart it, or let a replica take its place (${words})`,
+      );
     if (code === 'MOVED')
       return new LockStoreError(
         `Redis at ${this.address} does not serve this name: it is one node of a cluster, and another node has the name ` +
-          `(${words}). ${ONE_SHARD}`,
+          `(${words}). ${CLUSTER}`,
         undefined,
         refused,
       );
@@ -115,10 +132,24 @@ export class RedisFailures {
   /** The error of a cluster that keeps names on several servers. */
   sharded(shards: number): LockStoreError {
     return this.useless(
-      `it is one node of a cluster of ${shards} shards, and the other shards have names of their own. ${ONE_SHARD}`.replace(
+      `it is one node of a cluster of ${shards} shards, and the other shards have names of their own. ${CLUSTER}`.replace(
         /\.$/,
         '',
       ),
+    );
+  }
+
+  /** The error of a command for which no node of the cluster was found in its time. */
+  unsettled(what: string, error: Error): LockStoreError {
+    return new LockStoreError(
+      `Redis at ${this.address} did not serve ${what} in time, since the cluster changes: ${this.wordsOf(error)}`,
+    );
+  }
+
+  /** The error of a server that is given as a node of a cluster, and is none. */
+  noCluster(): LockStoreError {
+    return this.useless(
+      'it is no node of a cluster; give its address by itself, as in redis: { host, port }',
     );
   }
 

@@ -1,10 +1,11 @@
 import type { Clock } from '../../base/clock.js';
 import type { LockStoreError } from '../../base/errors.js';
-import type { AcquireOperation, LockOperation } from '../lock-operation.js';
+import type { AcquireOperation, Grant, LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import {
   answeredAt,
   type Answered,
+  type Concerns,
   type Durability,
   type LockReading,
   type LockStore,
@@ -12,9 +13,10 @@ import {
 } from '../lock-store.js';
 import type { StoreFindings } from '../store-findings.js';
 import type { ServerSample } from '../server-clock.js';
-import { newSession } from '../session-id.js';
+import { newAttemptId, newSession } from '../session-id.js';
 import { AcknowledgedAcquires } from './acknowledged-acquires.js';
 import type { ClientRecipe } from './client-recipe.js';
+import { ClusterRecipe } from './cluster-recipe.js';
 import {
   decodeAnswer,
   decodeLatchAnswer,
@@ -22,14 +24,20 @@ import {
   encodeOperation,
   encodeTerms,
 } from './operation-codec.js';
+import { DoubleChannel } from './double-channel.js';
 import { decodeNotice } from './notice-codec.js';
-import { PendingCommand } from './pending-command.js';
+import { PendingCommand, type CommandHost } from './pending-command.js';
 import { RedisChannel } from './redis-channel.js';
-import { RedisConnection, type ConnectionListener } from './redis-connection.js';
+import { RedisCluster } from './redis-cluster.js';
+import type { RedisConnection } from './redis-connection.js';
 import { RecordReader } from './record-reader.js';
 import { about, nonsense } from './redis-failures.js';
-import { probe } from './startup-probe.js';
+import { OneServer, type RedisServers, type ServersListener } from './redis-servers.js';
+import { probe, probeName, together } from './startup-probe.js';
 import { WantedNames } from './wanted-names.js';
+
+// A server of a cluster that has one slot of all is found by so many names, mostly.
+const MOST_PROBE_NAMES = 20_000;
 
 /** How a store of locks in Redis is set up. */
 export interface RedisStoreSettings {
@@ -42,61 +50,68 @@ export interface RedisStoreSettings {
   /** Which grants count; undefined: all of them. */
   readonly durability?: Durability | undefined;
   /** Told when the connection that commands go over is lost, and when it is up again, so many milliseconds later. */
-  readonly lost?: (why: string) => void;
-  readonly back?: (after: number) => void;
+  readonly lost?: (address: string, why: string) => void;
+  readonly back?: (address: string, after: number) => void;
 }
 
-/** Locks in one Redis: one hash per name, one channel per session. */
+/** Locks in Redis, in one server or the masters of a cluster: one key per name, one channel per session. */
 export class RedisStore implements LockStore {
   readonly session = newSession();
   private readonly idPrefix = `${this.session}.`;
-  readonly address: string;
   private readonly namespace: string;
   private readonly prefix: string;
   /** In the microseconds of the scripts. */
   private readonly fenceMemory: number;
-  private readonly connection: RedisConnection;
-  /** Where acquires go when their grants have to be acknowledged. */
-  private readonly acknowledged: AcknowledgedAcquires | undefined;
-  private readonly channel: RedisChannel;
+  private readonly servers: RedisServers;
+  /** Where acquires go when their grants have to be acknowledged, and the connection for everything else then. */
+  private acknowledged: AcknowledgedAcquires | undefined;
+  private readonly channel: RedisChannel | DoubleChannel;
   private readonly records: RecordReader;
   private readonly clock: Clock;
   private readonly listeners: LockStoreListener[] = [];
   private readonly wanted = new WantedNames();
 
-  constructor(recipe: ClientRecipe, settings: RedisStoreSettings) {
-    const { namespace, fenceMemory, process, clock, durability } = settings;
+  constructor(recipe: ClientRecipe | ClusterRecipe, settings: RedisStoreSettings) {
+    const { namespace, fenceMemory, process, clock, durability, lost = nothing, back = nothing } = settings;
     const connectionName = `${namespace}@${process}`.replace(/[^\x21-\x7e]/g, '_'); // CLIENT SETNAME takes no others
     const channelPrefix = `${namespace}:session:`;
     this.clock = clock;
     this.namespace = namespace;
-    this.address = recipe.address;
-    this.prefix = `${recipe.keyPrefix}${namespace}:`;
+    const prefix = (this.prefix = `${recipe.keyPrefix}${namespace}:`);
     this.fenceMemory = fenceMemory * 1_000;
-    const connect = (on: ConnectionListener): RedisConnection =>
-      new RedisConnection(recipe.open(connectionName), recipe.address, clock, on, (countable) =>
-        encodeTerms(this.fenceMemory, channelPrefix, countable),
-      );
-    this.connection = connect({
-      moved: (what) => this.moved(what),
-      up: () => {
+    const termsFor = (countable: boolean, server: string): string =>
+      encodeTerms(this.fenceMemory, channelPrefix, countable, server);
+    const on: ServersListener = {
+      moved: (what, concerns) => this.moved(what, concerns),
+      up: (concerns) => {
         this.align(this.acknowledged?.connection);
-        this.wake();
+        this.wake(concerns);
       },
-      lost: settings.lost ?? nothing,
-      back: settings.back ?? nothing,
-    });
-    if (durability) {
-      const up = (): void => this.align(this.connection);
-      const own = connect({ moved: nothing, up, lost: nothing, back: nothing });
-      this.acknowledged = new AcknowledgedAcquires(own, durability, clock);
-    }
-    this.records = new RecordReader(this.connection, this.prefix, recipe.address);
-    this.channel = new RedisChannel(channelPrefix + this.session, () => recipe.open(connectionName), clock, {
-      message: (text) => this.hear(text),
-      up: () => this.wake(),
-      down: () => (this.connection.sample = undefined),
-    });
+      deaf: (place) => this.channel.reset(place),
+      ...{ lost, back },
+    };
+    const its = { clock, connectionName, termsFor, prefix };
+    const servers = (this.servers =
+      recipe instanceof ClusterRecipe
+        ? new RedisCluster(recipe, its, on)
+        : this.openOne(new OneServer(recipe, its, on), durability));
+    this.records = new RecordReader(servers, prefix);
+    const make = (hear: (text: string) => void, place?: 0 | 1): RedisChannel =>
+      new RedisChannel(
+        channelPrefix + this.session,
+        () => servers.openForNotices(place),
+        clock,
+        { message: hear, up: () => this.wake(), down: () => servers.forgetSample() },
+        place !== undefined,
+      );
+    const hear = (text: string): void => this.hear(text);
+    this.channel = servers.noticesFromAny
+      ? new DoubleChannel((place, each) => make(each, place), hear)
+      : make(hear);
+  }
+
+  get address(): string {
+    return this.servers.address;
   }
 
   get subscribed(): boolean {
@@ -107,15 +122,17 @@ export class RedisStore implements LockStore {
     if (this.acknowledged !== undefined && operation.kind === 'acquire')
       return this.acquire(this.acknowledged, name, operation, timeout);
     // Without a pause when it is up: the first caller's command leaves before the next one asks.
-    if (this.connection.up) return this.send(name, operation, timeout);
-    return this.connection.ready(timeout).then(() => this.send(name, operation, timeout), naming(name));
+    const connection = this.servers.connectionOf(name);
+    if (connection?.up) return this.send(connection, name, operation, timeout);
+    const ready = this.servers.ready(name, timeout);
+    return ready.then((now) => this.send(now, name, operation, timeout), naming(name));
   }
 
   latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer> {
     const args = encodeLatchOperation(operation);
-    const sent = this.connection
-      .ready(timeout)
-      .then(() => this.connection.script('latch', this.prefix + name, args, timeout));
+    const sent = this.servers
+      .ready(name, timeout)
+      .then((connection) => connection.alone('latch', this.prefix + name, args, timeout));
     return sent.then(decodeLatchAnswer).catch(naming(name));
   }
 
@@ -131,19 +148,20 @@ export class RedisStore implements LockStore {
     this.channel.start();
   }
 
-  sample(_name: string): ServerSample | undefined {
-    return this.connection.sample;
+  sample(name: string): ServerSample | undefined {
+    return this.servers.connectionOf(name)?.sample;
   }
 
   measure(name: string, timeout: number): Promise<ServerSample> {
-    const ready = this.connection.ready(timeout);
-    return ready.then(() => this.connection.measured(timeout)).catch(naming(name));
+    const ready = this.servers.ready(name, timeout);
+    return ready.then((connection) => connection.measured(timeout)).catch(naming(name));
   }
 
-  noticesTrusted(_name: string): boolean {
-    if (this.acknowledged) return false; // a grant that is pushed has no acknowledgement: whoever hears of it asks
-    const { subscribed, runId } = this.channel;
-    return subscribed && runId !== '' && runId === this.connection.runId;
+  sampleFor({ server }: Grant): ServerSample | undefined {
+    const { channel, servers } = this;
+    if (this.acknowledged) return undefined; // a grant that is pushed has no acknowledgement: whoever hears of it asks
+    if (!channel.subscribed) return undefined;
+    return servers.sampleOf(server ?? (servers.noticesFromAny ? '' : channel.runId));
   }
 
   listen(listener: LockStoreListener): void {
@@ -151,43 +169,60 @@ export class RedisStore implements LockStore {
   }
 
   async ready(timeout: number): Promise<StoreFindings> {
-    await this.connection.ready(timeout);
-    const { namespace, prefix, session, connection, channel } = this;
-    const rights = (key: string): Promise<unknown> => connection.script('rights', key, [session], timeout);
-    const hear = (): Promise<void> => channel.tryOut(timeout / 2);
-    return connection.command('the start-up probe', timeout, (client) =>
-      probe(client, this, { namespace, prefix, timeout, rights, hear }),
-    );
+    const connections = await this.servers.all(timeout);
+    const found = await Promise.all(connections.map((connection) => this.probe(connection, timeout)));
+    return together(this.servers, found);
   }
 
   get awaited(): boolean {
-    return this.connection.awaited || this.acknowledged?.connection.awaited === true;
+    return this.servers.awaited || this.acknowledged?.connection.awaited === true;
   }
 
   keepAlive(on: boolean): void {
-    this.connection.keepAlive(on);
+    this.servers.keepAlive(on);
     this.acknowledged?.connection.keepAlive(on);
     this.channel.keepAlive(on);
   }
 
   close(): Promise<void> {
     this.channel.close();
-    this.connection.close();
+    this.servers.close();
     this.acknowledged?.connection.close();
     return Promise.resolve();
   }
 
-  private send<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
+  private async probe(connection: RedisConnection, timeout: number): Promise<StoreFindings | undefined> {
+    const { namespace, prefix, session, servers, channel } = this;
+    const { address } = connection;
+    const rights = (key: string): Promise<unknown> => connection.alone('rights', key, [session], timeout);
+    const hear = (): Promise<void> => channel.tryOut(timeout / 2);
+    const execute = this.execute.bind(this);
+    for (let tries = 0; tries < MOST_PROBE_NAMES; tries += 1) {
+      const id = newAttemptId(session);
+      if (servers.connectionOf(probeName(id)) !== connection) continue;
+      return connection.command('the start-up probe', timeout, (client) =>
+        probe(client, { address, session, execute }, { namespace, prefix, id, timeout, rights, hear }),
+      );
+    }
+    return undefined; // no name of ours comes to this server, or hardly any
+  }
+
+  private send<O extends LockOperation>(
+    connection: RedisConnection,
+    name: string,
+    operation: O,
+    timeout: number,
+  ): Promise<Answered<O>> {
     return new Promise((resolve, reject) => {
       const args = encodeOperation(operation, this.fenceMemory);
       const sentAt = this.clock.now();
       const command = new PendingCommand<unknown>(
-        this.connection,
+        connection,
         operation.kind,
         timeout,
         sentAt,
         (reply, receivedAt) => {
-          const answer = this.answered(operation, reply, sentAt, receivedAt);
+          const answer = this.answered(command.host, operation, reply, sentAt, receivedAt);
           if (operation.kind === 'release') this.wanted.learn(name, reply);
           if (answer) resolve(answer);
           else reject(nonsense(this.address, operation.kind, name));
@@ -195,7 +230,7 @@ export class RedisStore implements LockStore {
         (error) => reject(about(name, error)),
       );
       const tellsFirst = operation.kind === 'release' && this.wanted.has(name);
-      this.connection.gather(operation.kind, { key: this.prefix + name, args, command, tellsFirst });
+      connection.gather(operation.kind, { key: this.prefix + name, args, command, tellsFirst });
     });
   }
 
@@ -206,9 +241,10 @@ export class RedisStore implements LockStore {
     operation: AcquireOperation,
     timeout: number,
   ): Promise<Answered<AcquireOperation>> {
+    const main = this.servers.connectionOf(name) as RedisConnection;
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void => reject(about(name, error));
-      if (this.apart(acquires.connection)) return fail(this.connection.failures.elsewhere());
+      if (apart(main, acquires.connection)) return fail(main.failures.elsewhere());
       let granted: (Answered<AcquireOperation> & { outcome: 'granted' }) | undefined;
       const end = (outcome: object, receivedAt: number): void =>
         resolve({ ...granted, ...outcome, receivedAt } as Answered<AcquireOperation>);
@@ -216,19 +252,18 @@ export class RedisStore implements LockStore {
         end({ outcome: 'unacknowledged', error: about(name, error) }, receivedAt);
       acquires.ask(this.prefix + name, encodeOperation(operation, this.fenceMemory), timeout, {
         replied: (reply, sentAt, receivedAt) => {
-          if (this.apart(acquires.connection)) {
-            fail(this.connection.failures.elsewhere());
+          if (apart(main, acquires.connection)) {
+            fail(main.failures.elsewhere());
             return false;
           }
-          const answer = this.answered(operation, reply, sentAt, receivedAt);
+          const answer = this.answered(main, operation, reply, sentAt, receivedAt);
           if (answer?.outcome === 'granted') granted = answer;
           else if (answer) resolve(answer);
           else reject(nonsense(this.address, operation.kind, name));
           return answer?.outcome === 'granted';
         },
         acknowledged: (replicas, receivedAt) => {
-          if (this.apart(acquires.connection))
-            unacknowledged(this.connection.failures.elsewhere(), receivedAt);
+          if (apart(main, acquires.connection)) unacknowledged(main.failures.elsewhere(), receivedAt);
           else end({ replicas }, receivedAt);
         },
         unacknowledged,
@@ -237,19 +272,24 @@ export class RedisStore implements LockStore {
     });
   }
 
-  /** Whether another server answers over a second connection than over the one for commands. */
-  private apart({ runId }: RedisConnection): boolean {
-    const known = runId !== '' && this.connection.runId !== '';
-    return known && runId !== this.connection.runId;
+  /** Acquires have a connection of their own where their grants have to be acknowledged. */
+  private openOne(server: OneServer, durability: Durability | undefined): OneServer {
+    if (!durability) return server;
+    const up = (): void => this.align(server.connection);
+    const own = server.connect({ moved: nothing, up, lost: nothing, back: nothing });
+    this.acknowledged = new AcknowledgedAcquires(own, durability, this.clock);
+    return server;
   }
 
   /** A connection is up: an `older` one that leads to another server has not followed a failover. */
   private align(older: RedisConnection | undefined): void {
-    if (this.acknowledged && older && this.apart(this.acknowledged.connection)) older.leave();
+    const main = this.acknowledged && this.servers.connectionOf('');
+    if (main && older && apart(main, (this.acknowledged as AcknowledgedAcquires).connection)) older.leave();
   }
 
   /** Undefined for a reply that makes no sense. */
   private answered<O extends LockOperation>(
+    server: CommandHost,
     operation: O,
     reply: unknown,
     sentAt: number,
@@ -257,7 +297,7 @@ export class RedisStore implements LockStore {
   ): Answered<O> | undefined {
     const answer = decodeAnswer(operation, reply);
     if (!Number.isSafeInteger(answer.now)) return undefined;
-    this.connection.sample = { sentAt, receivedAt, time: answer.now };
+    server.sample = { sentAt, receivedAt, time: answer.now };
     if (answer.outcome === 'queued' && operation.kind === 'acquire' && operation.subscribed) {
       if (answer.heard) this.channel.expectEcho(sentAt);
       else this.channel.reset();
@@ -266,14 +306,14 @@ export class RedisStore implements LockStore {
   }
 
   /** Another server answers: what was told of the one before may be wrong, also whether it publishes to us. */
-  private moved(what: string): void {
-    const { channel, connection } = this;
-    if (channel.subscribed && channel.runId !== connection.runId) channel.reset();
-    for (const listener of this.listeners) listener.moved?.(what);
+  private moved(what: string, concerns?: Concerns): void {
+    const { channel, servers } = this;
+    if (channel.subscribed && !servers.mayPublish(channel.runId)) channel.reset();
+    for (const listener of this.listeners) listener.moved?.(what, concerns);
   }
 
-  private wake(): void {
-    for (const listener of this.listeners) listener.wake();
+  private wake(concerns?: Concerns): void {
+    for (const listener of this.listeners) listener.wake(concerns);
   }
 
   private hear(message: string): void {
@@ -283,6 +323,11 @@ export class RedisStore implements LockStore {
       if (heard && ours) listener.notice(heard.key.slice(this.prefix.length), heard.notice);
       else listener.ignored?.();
   }
+}
+
+/** Whether two connections lead to two servers. */
+function apart(one: RedisConnection, other: RedisConnection): boolean {
+  return one.runId !== '' && other.runId !== '' && one.runId !== other.runId;
 }
 
 const nothing = (): void => undefined;

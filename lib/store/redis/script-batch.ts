@@ -7,8 +7,14 @@ export interface ScriptCall {
   readonly command: PendingCommand<unknown>;
   /** Whoever the server tells of it is to be told before we are. */
   readonly tellsFirst: boolean;
+  /** The script serves one key only, and what it replies is all for that key. */
+  readonly alone?: boolean;
   /** It was sent before, over a connection that is gone. */
   again?: boolean;
+  /** The key is on its way to this server from another one, which sent us here. */
+  asking?: boolean;
+  /** How often it was sent from one server of a cluster to another. */
+  redirections?: number;
 }
 
 // One script call blocks the server for as long as it runs: some microseconds a key. And of a larger crowd the server
@@ -34,6 +40,8 @@ export class ScriptBatch<Name extends string> {
     private readonly send: (script: Name, calls: readonly ScriptCall[]) => void,
     /** The script whose calls leave before whoever asked for them goes on. */
     private readonly urgent?: Name,
+    /** Has what is sent meanwhile leave in one write. */
+    private readonly inOneWrite: (send: () => void) => void = (send) => send(),
   ) {}
 
   add(script: Name, call: ScriptCall): void {
@@ -68,7 +76,9 @@ export class ScriptBatch<Name extends string> {
     // New ones, not cleared ones: see Chain for what a Map in use for long costs.
     this.pending = [];
     this.scriptOf = new Map();
-    for (const { script, calls } of groups) this.send(script, calls);
+    const [first] = groups;
+    if (first && groups.length === 1) return this.send(first.script, first.calls);
+    this.inOneWrite(() => groups.forEach(({ script, calls }) => this.send(script, calls)));
   }
 
   private flush(script: Name): void {

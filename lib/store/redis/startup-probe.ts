@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import { LockStoreError } from '../../base/errors.js';
 import type { LockStore } from '../lock-store.js';
-import { newAttemptId } from '../session-id.js';
 import type { StoreFindings } from '../store-findings.js';
 import { codeOf } from './redis-failures.js';
 
@@ -18,6 +17,8 @@ interface Place {
   readonly namespace: string;
   /** What the keys begin with. */
   readonly prefix: string;
+  /** Of the attempt that is made, and of its name. */
+  readonly id: string;
   /** How long each step may take, in milliseconds. */
   readonly timeout: number;
   /** Runs the script `rights` for a key of ours. Rejects as a command does. */
@@ -37,9 +38,9 @@ export async function probe(
   store: Pick<LockStore, 'address' | 'session' | 'execute'>,
   place: Place,
 ): Promise<StoreFindings> {
-  const { address, session } = store;
-  const id = newAttemptId(session);
-  const name = `probe:${id}`;
+  const { address } = store;
+  const { id } = place;
+  const name = probeName(id);
   const key = place.prefix + name;
   const hearing = failureOf(place.hear());
   const missing = await missingRights(place, key, address);
@@ -177,6 +178,26 @@ function listOf(commands: readonly string[]): string {
 /** What to add to the rules of the user. */
 function rightsFor(commands: readonly string[]): string {
   return commands.map((command) => `+${command}`).join(' ');
+}
+
+/** The name of the lock that is tried. */
+export function probeName(id: string): string {
+  return `probe:${id}`;
+}
+
+/** What was found out about several servers, each of which has a part of the names. */
+export function together(
+  servers: { readonly address: string; readonly warnings: readonly string[] },
+  each: readonly (StoreFindings | undefined)[],
+): StoreFindings {
+  const found = each.filter((one) => one !== undefined);
+  const worst = found.find(({ maxmemoryPolicy }) => maxmemoryPolicy !== 'noeviction');
+  return {
+    ...(worst ?? found[0]),
+    address: servers.address,
+    publish: found.every(({ publish }) => publish),
+    warnings: [...new Set([...found.flatMap(({ warnings }) => warnings), ...servers.warnings])],
+  };
 }
 
 function isOlder(version: string): boolean {

@@ -49,8 +49,8 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'a push is believed without the seal of its attempt',
     file: 'lib/line/attempt.ts',
-    text: 'notice.seal === this.command.seal && ',
-    becomes: '',
+    text: 'notice.seal === this.command.seal ? store.sampleFor(notice) : undefined',
+    becomes: 'store.sampleFor(notice)',
     specs: FORGED,
   },
   {

@@ -77,7 +77,10 @@ describe('bad options of a registration', () => {
     [5, /option redis takes a URL, the options of ioredis, or a client of ioredis; it was 5/],
     [null, /option redis .*it was null/],
     [true, /option redis .*it was a value of type boolean/],
-    [['redis://a', 'redis://b'], /it was an array\..*For one server write \{ host, port \}; .*quorum/],
+    [
+      ['redis://a', 'redis://b'],
+      /it was an array\..*For one server write \{ host, port \}, for a cluster \{ cluster: .*; .*quorum/,
+    ],
     [{ url: 'redis://localhost' }, /does not know: url\. Instead of url write the URL itself/],
     [{ hostname: 'localhost', port: 1 }, /does not know: hostname\. Instead of hostname write host\./],
     [{ host: 'localhost', retries: 3, prot: 6379 }, /keys that ioredis does not know: retries, prot\./],
@@ -111,8 +114,9 @@ describe('bad options of a registration', () => {
       { duplicate: () => ({ options: {}, status: 'ready' }), options: {}, status: 'ready' },
       /whose duplicate\(\) takes settings of ours/,
     ],
-    [{ cluster: [{ port: 7000 }] }, /takes one server.*clusters and quorums are not a part/],
-    [{ quorum: ['redis://a'] }, /takes one server.*clusters and quorums are not a part/],
+    [{ cluster: [] }, /takes the addresses of some nodes as cluster/],
+    [{ cluster: { host: 'a' } }, /takes the addresses of some nodes as cluster/],
+    [{ quorum: ['redis://a'] }, /takes one server.*or a cluster: quorums are not a part/],
   ])('redis: %j is refused with what to write instead', (redis, message) => {
     expect(refusalOf({ redis })).toMatchObject({
       code: 'LOCK_USAGE',
@@ -155,12 +159,22 @@ describe('bad options of a registration', () => {
     });
   });
 
-  it('a client of a cluster is refused, and is not connected by it', () => {
-    const cluster = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
-    expect(refusalOf({ redis: cluster })).toMatchObject({
-      message: expect.stringMatching(/takes one server/),
+  it('durability is refused for a cluster', () => {
+    const options = { redis: { cluster: [{ port: 1 }] }, durability: { replicas: 1 } };
+    expect(refusalOf(options)).toMatchObject({
+      code: 'LOCK_USAGE',
+      message: expect.stringMatching(/durability takes one server.*for clusters it is not a part/),
     });
+  });
+
+  it('a client of a cluster is a recipe, and is not connected by it', async () => {
+    const cluster = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
+    const locks = createLockService({ redis: cluster, startup: 'warn', log: { warn: () => undefined } });
+    expect((await failureOf<Error>(locks.acquire('x', { wait: 50 }))).message).toMatch(
+      'Redis at cluster 127.0.0.1:1 is not reachable (',
+    );
     expect(cluster.status).toBe('wait');
+    await locks.close();
   });
 
   it('options that are undefined are as if they were not there', async () => {

@@ -5,6 +5,7 @@ import { ScriptBatch } from '../../../../lib/store/redis/script-batch.js';
 describe('the batch of script calls', () => {
   const nobody = (): void => undefined;
   const host = {
+    sample: undefined,
     answered: () => 0,
     refused: () => new LockStoreError(''),
     silent: () => new LockStoreError(''),
@@ -48,6 +49,27 @@ describe('the batch of script calls', () => {
     ask('acquire', 'c');
     await turn();
     expect(sent).toEqual(['acquire a', 'acquire b+c']);
+  });
+
+  it('has what is sent at the end of a turn leave in one write, when there are several scripts', async () => {
+    batch = new ScriptBatch<string>(
+      (script) => sent.push(script),
+      'release',
+      (send) => {
+        sent.push('begin');
+        send();
+        sent.push('end');
+      },
+    );
+    ask('acquire', 'a');
+    ask('renew', 'b');
+    await turn();
+    expect(sent.splice(0)).toEqual(['acquire', 'renew']);
+    ask('acquire', 'a');
+    ask('renew', 'b');
+    ask('acquire', 'c');
+    await turn();
+    expect(sent).toEqual(['acquire', 'begin', 'renew', 'acquire', 'end']);
   });
 
   it('keeps the order of what is asked of one key', async () => {

@@ -22,7 +22,7 @@ try('HGET', key, 'v')
 try('HMGET', key, 'v')
 try('HGETALL', key)
 try('HEXISTS', key, 'v')
-try('PUBLISH', string.match(ARGV[1], '^%d+ %d (.*)$') .. ARGV[2], '')
+try('PUBLISH', string.match(ARGV[1], '^%d+ %d%S* (.*)$') .. ARGV[2], '')
 -- Without a string a hash would come to be, and perhaps to stay.
 if try('SET', key, 'rights', 'PX', '1000') then
   try('HSET', key, 'v', '0')

@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import { SystemClock } from '../../lib/base/clock.js';
+import { ClusterRecipe } from '../../lib/store/redis/cluster-recipe.js';
+import { RedisStore } from '../../lib/store/redis/redis-store.js';
+import { NoticeRecorder } from '../contract/notice-recorder.js';
+import { Peer } from '../contract/peer.js';
+import { storeContract } from '../contract/store-contract.js';
+import { describeWithRealRedis } from '../support/real-redis.js';
+import { RedisClusterServers } from '../support/redis-cluster.js';
+
+describeWithRealRedis('the store of a cluster', () => {
+  const [clock, namespace] = [new SystemClock(), `test-${randomUUID()}`];
+  const cluster = new RedisClusterServers();
+  beforeAll(() => cluster.start(), 30_000);
+  const settings = { namespace, clock, process: 'test:1' };
+  storeContract(
+    (fenceMemory) =>
+      Promise.resolve(
+        new RedisStore(new ClusterRecipe({ cluster: cluster.nodes }), { ...settings, fenceMemory }),
+      ),
+    { countable: false },
+  );
+
+  it('judges a pushed grant by the clock of the node that it names, and no other', async () => {
+    const store = new RedisStore(new ClusterRecipe({ cluster: cluster.nodes }), {
+      ...settings,
+      fenceMemory: 60_000,
+    });
+    try {
+      await store.ready(2_000);
+      const recorder = new NoticeRecorder(store);
+      store.subscribe();
+      await recorder.woken();
+      const names = await Promise.all(
+        cluster.masters.map((master) => cluster.nameAt(master, 'judged', namespace)),
+      );
+      for (const name of names) {
+        const peer = new Peer(store, name);
+        const [holder, next] = [peer.id(), peer.id()];
+        await peer.acquire(holder);
+        await peer.acquire(next);
+        await peer.release(holder);
+        const grant = await recorder.notice('granted', next);
+        expect(store.sampleFor(grant)).toBeDefined();
+        expect(store.sampleFor(grant)).toBe(store.sample(name));
+        expect(store.sampleFor({ ...grant, server: 'unknown' })).toBeUndefined();
+        const { server: _server, ...unsaid } = grant;
+        expect(store.sampleFor(unsaid)).toBeUndefined();
+        await peer.release(next);
+      }
+      expect(new Set(names.map((name) => store.sample(name))).size).toBe(3);
+    } finally {
+      await store.close();
+    }
+  });
+
+  it('looks at each master when it starts, and says which one is to be mended', async () => {
+    const { admin, port } = cluster.masters[1]!;
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    const store = new RedisStore(new ClusterRecipe({ cluster: cluster.nodes }), {
+      ...settings,
+      fenceMemory: 60_000,
+    });
+    const found = await store.ready(2_000);
+    await store.close();
+    await admin.config('SET', 'maxmemory-policy', 'noeviction');
+    expect(found).toMatchObject({
+      address: `cluster ${cluster.nodes.map((node) => `127.0.0.1:${node.port}`).join(', ')}`,
+      role: 'master',
+      publish: true,
+      maxmemoryPolicy: 'allkeys-lru',
+      warnings: [expect.stringContaining(`redis://127.0.0.1:${port}/0 may evict locks`)],
+    });
+  });
+
+  afterAll(() => cluster.stop()); // after the contract has closed its stores
+});
