@@ -7,7 +7,7 @@ import { orRejected } from './checks.js';
 import { type CountDownLatch, type LatchOptions, StoreLatch } from './countdown-latch.js';
 import { ContextLeases } from './context-leases.js';
 import { Inspector, type LockReport } from './inspector.js';
-import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
+import { Leadership, type LeadOptions, type Leader, type LeaderHandlers } from './leadership.js';
 import type { LockSetup } from './lease-handle.js';
 import type { Lease, WriteLease } from './lease.js';
 import type { LockLog } from './lock-options.js';
@@ -145,11 +145,7 @@ export class LockService {
    *
    * @throws LockUsageError
    */
-  lead(
-    name: string,
-    handlers: LeaderHandlers,
-    options: Omit<AcquireOptions, 'wait' | 'signal' | 'maxWaiters'> = {},
-  ): Leader {
+  lead(name: string, handlers: LeaderHandlers, options: LeadOptions = {}): Leader {
     const leader = new Leadership(name, handlers, options, this.setup, (message) => this.log.warn(message));
     this.leaders.add(leader);
     const forget = (): unknown => this.leaders.delete(leader);
