@@ -21,7 +21,7 @@ import type { Lease } from './lease.js';
 import { checkOptions, orRejected } from './checks.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
-import { selfWait } from './self-wait-hints.js';
+import { selfWait } from './wait-hints.js';
 
 const ACQUIRE_OPTIONS = namesFor('acquire');
 const USING_OPTIONS = namesFor('using');

@@ -16,8 +16,8 @@ import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { LossLog } from './loss-log.js';
 import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
-import { SelfWaitHints } from './self-wait-hints.js';
 import { SemaphoreLock, type Semaphore } from './semaphore.js';
+import { WaitHints } from './wait-hints.js';
 
 const START_TIMEOUT = 4_500;
 
@@ -45,7 +45,7 @@ export class LockService {
     this.losses = new LossLog(store, clock, log);
     const moved = (message: string): void => log.warn(message);
     const lines = new Lines(store, clock, Math.random, this.losses.lost, moved);
-    const hints = new SelfWaitHints(clock, (message) => log.warn(message));
+    const hints = new WaitHints(clock, (message) => log.warn(message));
     this.setup = { lines, settings, contextLeases: new ContextLeases(), clock, hints };
     this.inspector = new Inspector(store, log);
   }
