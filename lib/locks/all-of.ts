@@ -61,10 +61,9 @@ export class AllOf extends BaseLock<LeaseBundle> {
     }
   }
 
-  /** The options of its locks: semaphores have one more. */
+  /** All options of its locks: semaphores have one more. */
   protected override optionsOf(verb: 'acquire' | 'using'): ReadonlySet<string> {
-    const permits = this.locks.find((lock) => !(lock instanceof NameLock)) as AllOf | undefined;
-    return permits ? permits.optionsOf(verb) : super.optionsOf(verb);
+    return new Set(this.locks.flatMap((lock) => [...(lock as AllOf).optionsOf(verb)]));
   }
 
   leasesIn(lease: LeaseBundle): readonly NamedLease[] {

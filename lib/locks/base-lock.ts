@@ -21,7 +21,7 @@ import type { Lease } from './lease.js';
 import { checkOptions, orRejected } from './checks.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
-import { selfWait } from './self-wait-hints.js';
+import { selfWait } from './wait-hints.js';
 
 const ACQUIRE_OPTIONS = namesFor('acquire');
 const USING_OPTIONS = namesFor('using');
@@ -141,8 +141,8 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
   private asked(options: AcquireOptions & X, wait: number | undefined): Promise<L> {
     return orRejected(() => {
       checkOptions(options, this.firstName, this.optionsOf('acquire'));
-      const stopHint = this.hint(options as WithOrigin);
       const taking = this.take(options, wait, this.explanation());
+      const stopHint = this.hint(options as WithOrigin); // after what throws for a bad option
       return stopHint ? taking.finally(stopHint) : taking;
     });
   }

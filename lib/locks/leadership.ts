@@ -41,6 +41,9 @@ export interface Leader {
   stop(): Promise<void>;
 }
 
+/** The options of an acquisition that a campaign takes, too; it waits until it is stopped. */
+export type LeadOptions = Pick<AcquireOptions, 'ttl' | 'maxHold' | 'renew' | 'label'>;
+
 const PAUSE = 1_000;
 const LEAD_OPTIONS = namesFor('lead');
 
@@ -56,7 +59,7 @@ export class Leadership implements Leader {
   constructor(
     private readonly name: string,
     private readonly handlers: LeaderHandlers,
-    private readonly options: Omit<AcquireOptions, 'wait' | 'signal' | 'maxWaiters'>,
+    private readonly options: LeadOptions,
     private readonly setup: LockSetup,
     private readonly warn: (message: string) => void,
   ) {

@@ -10,7 +10,7 @@ import type { CallOrigin } from './hidden-options.js';
 import type { EntryOptions, Lease, WriteLease } from './lease.js';
 import type { LockSettings } from './lock-settings.js';
 import { namesFor, OPTIONS } from './option-table.js';
-import type { SelfWaitHints } from './self-wait-hints.js';
+import type { WaitHints } from './wait-hints.js';
 import { EntryMutex, type EntryTimeout } from './entry-mutex.js';
 
 /** How a lease is given back. Both are milliseconds, 0 for neither: the minimum hold, and the mark of work that was done. */
@@ -25,7 +25,7 @@ export interface LockSetup {
   readonly settings: LockSettings;
   readonly contextLeases: ContextLeases<NamedLease>;
   readonly clock: Clock;
-  readonly hints: SelfWaitHints;
+  readonly hints: WaitHints;
 }
 
 const ENTRY_OPTIONS = namesFor('entry');

@@ -7,7 +7,7 @@ import { orRejected } from './checks.js';
 import { type CountDownLatch, type LatchOptions, StoreLatch } from './countdown-latch.js';
 import { ContextLeases } from './context-leases.js';
 import { Inspector, type LockReport } from './inspector.js';
-import { Leadership, type Leader, type LeaderHandlers } from './leadership.js';
+import { Leadership, type LeadOptions, type Leader, type LeaderHandlers } from './leadership.js';
 import type { LockSetup } from './lease-handle.js';
 import type { Lease, WriteLease } from './lease.js';
 import type { LockLog } from './lock-options.js';
@@ -16,8 +16,8 @@ import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
 import { LossLog } from './loss-log.js';
 import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
-import { SelfWaitHints } from './self-wait-hints.js';
 import { SemaphoreLock, type Semaphore } from './semaphore.js';
+import { WaitHints } from './wait-hints.js';
 
 const START_TIMEOUT = 4_500;
 
@@ -45,7 +45,7 @@ export class LockService {
     this.losses = new LossLog(store, clock, log);
     const moved = (message: string): void => log.warn(message);
     const lines = new Lines(store, clock, Math.random, this.losses.lost, moved);
-    const hints = new SelfWaitHints(clock, (message) => log.warn(message));
+    const hints = new WaitHints(clock, (message) => log.warn(message));
     this.setup = { lines, settings, contextLeases: new ContextLeases(), clock, hints };
     this.inspector = new Inspector(store, log);
   }
@@ -145,11 +145,7 @@ export class LockService {
    *
    * @throws LockUsageError
    */
-  lead(
-    name: string,
-    handlers: LeaderHandlers,
-    options: Omit<AcquireOptions, 'wait' | 'signal' | 'maxWaiters'> = {},
-  ): Leader {
+  lead(name: string, handlers: LeaderHandlers, options: LeadOptions = {}): Leader {
     const leader = new Leadership(name, handlers, options, this.setup, (message) => this.log.warn(message));
     this.leaders.add(leader);
     const forget = (): unknown => this.leaders.delete(leader);

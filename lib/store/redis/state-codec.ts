@@ -4,7 +4,7 @@ import { decodedText } from './text-codec.js';
 /** A record as Redis has it: the compact form is a string, the general one a hash. */
 export type StoredRecord = string | Readonly<Record<string, string>>;
 
-/** The state in a record; scripts/layout.lua says what stands where. */
+/** The state in a record; scripts/layout.lua and scripts/record.lua say what stands where. */
 export function decodeState(record: StoredRecord): LockState {
   const state = emptyState();
   if (typeof record === 'string') return decodeCompact(record, state);

@@ -4,7 +4,7 @@ import type { LineLease } from '../../../lib/line/line-lease.js';
 import { ContextLeases } from '../../../lib/locks/context-leases.js';
 import { LeaseHandle, ReadLease } from '../../../lib/locks/lease-handle.js';
 import { LockSettings } from '../../../lib/locks/lock-settings.js';
-import { SelfWaitHints } from '../../../lib/locks/self-wait-hints.js';
+import { WaitHints } from '../../../lib/locks/wait-hints.js';
 import { WHOLE } from '../../../lib/store/lock-state.js';
 import type { Lease } from '../../../lib/locks/lease.js';
 import type { Ask, Checker, Held } from './checker.js';
@@ -133,7 +133,7 @@ export class SimulatedProcess {
   private releaseAfterEntries(held: Held): void {
     const { units, entries, entryDowngrades, keep } = held.ask.plan;
     const settings = new LockSettings({});
-    const hints = new SelfWaitHints(this.clock, () => undefined);
+    const hints = new WaitHints(this.clock, () => undefined);
     const setup = { lines: this.lines, clock: this.clock, contextLeases: CONTEXT_LEASES, settings, hints };
     const handle = new (units === WHOLE ? LeaseHandle : ReadLease)(held.lease, setup);
     let left = entries.length;

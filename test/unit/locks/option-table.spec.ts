@@ -6,27 +6,29 @@ import { namesFor, OPTIONS, type OptionPlace, type OptionRow } from '../../../li
 const root = join(import.meta.dirname, '../../..');
 const TABLE: readonly [string, OptionRow][] = Object.entries(OPTIONS);
 
-/** The option interfaces, and the place that each of them describes. */
-const INTERFACES: readonly (readonly [string, string, readonly OptionPlace[]])[] = [
+/** The types of options, and the place that each of them describes. */
+const TYPES: readonly (readonly [string, string, readonly OptionPlace[]])[] = [
   ['lib/locks/lock-options.ts', 'LockServiceOptions', ['registration']],
   ['lib/locks/lock.ts', 'AcquireOptions', ['acquire']],
   ['lib/locks/lock.ts', 'UsingOptions', ['using']],
   ['lib/locks/lease.ts', 'EntryOptions', ['entry']],
   ['lib/locks/once-lock.ts', 'OnceOptions', ['once']],
+  ['lib/locks/leadership.ts', 'LeadOptions', ['lead']],
   ['lib/locks/semaphore.ts', 'PermitOptions', ['permits']],
 ];
 
 const program = ts.createProgram(
-  INTERFACES.map(([path]) => join(root, path)),
+  TYPES.map(([path]) => join(root, path)),
   { ...ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config, noEmit: true, types: [] },
 );
 const checker = program.getTypeChecker();
 
-/** The options of an interface, each with its docstring. */
+/** The options of such a type, each with its docstring. */
 function membersOf(path: string, name: string): Map<string, string> {
   const source = program.getSourceFile(join(root, path))!;
   const declared = source.statements.find(
-    (each): each is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(each) && each.name.text === name,
+    (each): each is ts.InterfaceDeclaration | ts.TypeAliasDeclaration =>
+      (ts.isInterfaceDeclaration(each) || ts.isTypeAliasDeclaration(each)) && each.name.text === name,
   )!;
   const members = checker.getTypeAtLocation(declared).getProperties();
   return new Map(
@@ -39,12 +41,12 @@ function membersOf(path: string, name: string): Map<string, string> {
 const plain = (text: string): string => text.replaceAll('`', '');
 
 describe('the table of options', () => {
-  it.each(INTERFACES)('has the options of %s, %s', (path, name, places) => {
+  it.each(TYPES)('has the options of %s, %s', (path, name, places) => {
     expect([...namesFor(...places)].sort()).toEqual([...membersOf(path, name).keys()].sort());
   });
 
   it('agrees with the docstrings on ranges and defaults', () => {
-    const wrong = INTERFACES.flatMap(([path, name]) =>
+    const wrong = TYPES.flatMap(([path, name]) =>
       [...membersOf(path, name)].flatMap(([option, text]) => {
         const { takes, otherwise } = OPTIONS[option as keyof typeof OPTIONS];
         // Of values in words the type tells the range; a default may be told by the option of the registration.

@@ -78,6 +78,15 @@ describe('a call that waits for a lock which its own context holds', () => {
     await busy;
     expect(said).toEqual([]);
   });
+
+  it('is not warned of when it was refused at once, for a bad option', async () => {
+    await locks.using('order', async () => {
+      const error = await failureOf<Error>(locks.acquire('order', { ttl: 1 }));
+      expect(error.message).toMatch(/ttl/);
+      await pass(1_100);
+    });
+    expect(said).toEqual([]);
+  });
 });
 
 interface Frame {

@@ -1,5 +1,6 @@
--- The layout of a record, and the numbers that the scripts share. `npm run lua` puts the numbers in the place of their
--- names, so that a name costs nothing when a script runs. docs/architecture-record.md shows both forms with examples.
+-- The compact form of a record, and the numbers that the scripts share. `npm run lua` puts the numbers in the place of
+-- their names, so that a name costs nothing when a script runs. The general form stands in record.lua, which alone
+-- writes it; docs/architecture-record.md shows both with examples.
 --
 -- The compact form is a string. It is for the common case: nobody holds, or one attempt holds and nothing about it is
 -- special. Redis hashes each byte of each string that Lua sees, so a shorter record is a faster one.
@@ -11,15 +12,6 @@
 --                                                         a few wait
 --   `released` is the id that was released last, "-" for none.
 --   fence and at have 16 digits (until the year 2286), span 12: the lean paths read them by their place.
--- The general form is a hash: v, capacity, fence, ids (of the holders, in the order of their grants), released, done;
--- first and next (seq of the head and of the next waiter), count (of waiters) and alive, while some wait; forced
--- ("id until …" of the holds that were ended by force, the oldest first); and
---   h:<id>   "deadline units last span flags"; flags: 1 told (contended), 2 revoked, 4 kept
---   i:<id>   "first since who"
---   r:<id>   the reason (without spaces) of a hold that was revoked, or ended by force
---   q:<seq>  waiter
---   w:<id>   seq
--- A version of the library that knows neither forced nor r:<id> leaves them alone, and only loses the reasons.
 -- A waiter is "end subscribed keep claim size seal until alive since ttl guard block hold" in both forms. Its first and
 -- last fields are what a lean hand-off needs ready as text:
 --   end      the earlier of until and alive, 16 digits

@@ -1,4 +1,13 @@
--- Loads and saves the record of one name; layout.lua says what stands where.
+-- Loads and saves the record of one name. The compact form is in layout.lua; the general one is a hash:
+--   v (format), capacity, fence, ids (of the holders, in the order of their grants), released, done
+--   first and next (seq of the head and of the next waiter), count (of waiters) and alive, while some wait
+--   forced   "id until …" of the holds that were ended by force, the oldest first
+--   h:<id>   "deadline units last span flags"; flags: 1 told (contended), 2 revoked, 4 kept
+--   i:<id>   "first since who"
+--   r:<id>   the reason (without spaces) of a hold that was revoked, or ended by force
+--   q:<seq>  waiter, the text of layout.lua
+--   w:<id>   seq
+-- A version of the library that knows neither forced nor r:<id> leaves them alone, and only loses the reasons.
 -- Expects: key, now, compact (the record where it is known to be a string, else false), and in ARGV[1] the terms of the
 -- store: "fenceMemory countable prefix", where countable is 1 when a PUBLISH count of 0 means that nobody listens, and
 -- prefix is what the names of channels begin with. In a cluster countable is "0@server", and a grant says which server

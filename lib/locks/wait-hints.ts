@@ -10,7 +10,7 @@ const AFTER = 1_000;
 const MOST_PLACES = 1_000;
 
 /** Warns when a call waits for a lock that its own async context holds: it may be waiting for itself. */
-export class SelfWaitHints {
+export class WaitHints {
   private readonly told = new Set<string>();
 
   constructor(
