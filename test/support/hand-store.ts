@@ -86,7 +86,7 @@ export class HandStore implements Partial<LockStore> {
       const command = new Command(name, operation, this.server, this.clock, answered, reject);
       this.commands.push(command);
       if (!this.held(operation)) void command.answer();
-    }) as Promise<Answered<O>>;
+    });
   }
 
   subscribe(): void {
