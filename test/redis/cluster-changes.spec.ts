@@ -248,7 +248,7 @@ describeWithRealRedis('a node that is taken out of the cluster, and lives', () =
     const redis = { cluster: cluster.nodes, options: { slotsRefreshInterval: 100 } };
     const [one, two] = [await field.open({ redis }), await field.open({ redis })];
     const [leaver, ...rest] = cluster.masters as [ClusterServer, ClusterServer, ClusterServer];
-    const name = await cluster.nameAt(rest[0]!, 'removed', namespace);
+    const name = await cluster.nameAt(rest[0], 'removed', namespace);
     const listeners = async (): Promise<number> =>
       String(await leaver.admin.call('CLIENT', 'LIST', 'TYPE', 'pubsub')).split(` name=${namespace}@`)
         .length - 1;

@@ -95,7 +95,7 @@ export class RedisClusterServers {
   /** Moves the keys of a slot that are there now. */
   async moveKeys(slot: number, from: ClusterServer, to: ClusterServer): Promise<void> {
     for (;;) {
-      const keys = (await from.admin.cluster('GETKEYSINSLOT', slot, 100)) as string[];
+      const keys = (await from.admin.cluster('GETKEYSINSLOT', slot, 100));
       if (keys.length === 0) return;
       await from.admin.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys);
     }
@@ -145,7 +145,7 @@ export class RedisClusterServers {
     const port = Number(new URL(server.url).port);
     const admin = new Redis({ port, ...(this.password && { password: this.password }) });
     admin.on('error', () => undefined);
-    return { server, port, admin, id: (await admin.cluster('MYID')) as unknown as string };
+    return { server, port, admin, id: await admin.cluster('MYID') };
   }
 
   /** Resolves when all say that the cluster serves, and know each other. */

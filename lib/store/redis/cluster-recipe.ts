@@ -130,7 +130,7 @@ function partsOf(client: ClusterLike): ClusterSource {
   const known = client.nodes?.().map(({ options: { host, port } }) => ({ host, port })) ?? [];
   return {
     cluster: [...(client.startupNodes ?? []), ...(known as ClusterNode[])],
-    options: client.options as ClusterOptions,
+    options: client.options,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { RedisChannel } from './redis-channel.js';
 
-// A grant comes twice within the time that a message takes to another node, unless that node was frozen.
+// The second copy comes within the time that a message takes to another node, unless that node was frozen.
 const REMEMBERED = 256;
 
 /** Makes the connection that is one of the two; `hear` is told of what it hears. */
@@ -13,8 +13,8 @@ export type MakeChannel = (place: 0 | 1, hear: (text: string) => void) => RedisC
 export class DoubleChannel {
   readonly runId = ''; // notices say who published them
   private readonly both: readonly [RedisChannel, RedisChannel];
-  private grants = new Set<string>();
-  private olderGrants = new Set<string>();
+  private heard = new Set<string>();
+  private heardBefore = new Set<string>();
 
   constructor(
     make: MakeChannel,
@@ -54,15 +54,18 @@ export class DoubleChannel {
     for (const each of this.both) each.close();
   }
 
-  /** A grant that comes the second time may be one of a lease that has been given back meanwhile. */
+  /**
+   * The copy of a grant may come when its lease has been given back. Echoes and news of latches have the same text each
+   * time, and mean the same again.
+   */
   private hearOnce(text: string): void {
-    if (text.startsWith('g ')) {
-      if (this.grants.has(text) || this.olderGrants.has(text)) return;
-      if (this.grants.size >= REMEMBERED) {
-        this.olderGrants = this.grants;
-        this.grants = new Set();
+    if (!text.startsWith('e ') && !text.startsWith('o ')) {
+      if (this.heard.has(text) || this.heardBefore.has(text)) return;
+      if (this.heard.size >= REMEMBERED) {
+        this.heardBefore = this.heard;
+        this.heard = new Set();
       }
-      this.grants.add(text);
+      this.heard.add(text);
     }
     this.hear(text);
   }

@@ -46,7 +46,7 @@ interface Waiter {
   readonly name: string;
   /** The node that is being connected to for this one. */
   node: Node | undefined;
-  settle(connection?: RedisConnection, error?: LockStoreError): void;
+  settle(outcome: RedisConnection | LockStoreError): void;
 }
 
 /**
@@ -107,15 +107,15 @@ export class RedisCluster implements RedisServers {
       const waiter: Waiter = {
         name,
         node: undefined,
-        settle: (connection, error) => {
+        settle: (outcome) => {
           cancel();
           this.waiters.delete(waiter);
-          if (connection) resolve(connection);
-          else reject(error as LockStoreError);
+          if (outcome instanceof LockStoreError) reject(outcome);
+          else resolve(outcome);
         },
       };
       const giveUp = (): void => {
-        if (this.waiters.has(waiter)) waiter.settle(undefined, this.unreachable(name, timeout));
+        if (this.waiters.has(waiter)) waiter.settle(this.unreachable(name, timeout));
       };
       // After a turn of the event loop: when it was late, what makes the connection may wait in the socket.
       const cancel = clock.after(timeout, () => clock.breathe(giveUp));
@@ -185,7 +185,7 @@ export class RedisCluster implements RedisServers {
     if (this.closed) return;
     this.closed = true;
     this.cancelRefresh?.();
-    for (const waiter of [...this.waiters]) waiter.settle(undefined, this.closedError());
+    for (const waiter of [...this.waiters]) waiter.settle(this.closedError());
     for (const { connection } of this.nodes.values()) connection.close();
   }
 
@@ -268,7 +268,7 @@ export class RedisCluster implements RedisServers {
   private serve(waiter: Waiter, timeout: number): void {
     const node = this.nodeOf(waiter.name);
     if (!node) {
-      if (this.refusal) waiter.settle(undefined, this.refusal);
+      if (this.refusal) waiter.settle(this.refusal);
       return;
     }
     const { connection } = node;
@@ -277,7 +277,7 @@ export class RedisCluster implements RedisServers {
     waiter.node = node;
     connection.ready(timeout).catch((error: LockStoreError) => {
       const isOf = this.waiters.has(waiter) && this.nodeOf(waiter.name) === node;
-      if (isOf && error.refused) waiter.settle(undefined, error);
+      if (isOf && error.refused) waiter.settle(error);
       else if (waiter.node === node) waiter.node = undefined;
     });
   }
