@@ -1,0 +1,40 @@
+import type { Choice } from './choice.js';
+import { clusterComplaints, clusterRounds, runClusterRound } from './cluster-rounds.js';
+import { halfMigratedSlot } from './half-migrated.js';
+import { ms, type Report } from './report.js';
+
+/** In the part that is quick: one failover, one kill and slots that move. */
+const QUICK = /coordinated|killed|half-migrated/;
+const OPERATIONS = 1_000;
+
+export async function inCluster({ rounds, only, quick }: Choice, report: Report): Promise<void> {
+  for (const round of clusterRounds) {
+    if (!round.fault.includes(only) || (quick && !QUICK.test(round.fault))) continue;
+    for (let index = 0; index < rounds; index += 1) {
+      const verdict = await runClusterRound(round);
+      if (!verdict) {
+        report.skip(`${round.fault}: these servers cannot do it`);
+        break;
+      }
+      const { overlaps, grants, losses, victims, others, promotion, blocked, longestWait, lag, ping } =
+        verdict;
+      report.count(
+        `${round.fault}: overlaps ${overlaps}, grants ${grants}, losses ${losses}, ` +
+          (promotion === undefined ? '' : `promoted after ${ms(promotion)}, `) +
+          `names of the victim ${ms(victims)} from ${round.from}, other names ${ms(others)}, longest of a name ` +
+          `${ms(blocked)}, longest wait ${ms(longestWait)}, lag ${ms(lag)}, ping ${ms(ping)}`,
+        clusterComplaints(round, verdict),
+      );
+      if (process.env['SHOW_WARNINGS']) for (const line of verdict.warnings) report.say(`warned: ${line}`);
+    }
+  }
+  const words = `half-migrated slot, ${OPERATIONS} operations`;
+  for (let index = 0; words.includes(only) && index < rounds; index += 1) {
+    const { operations, errors, source, target, longest, lag } = await halfMigratedSlot(OPERATIONS);
+    report.count(
+      `${words}: ${operations} done, ${errors.length} errors, keys left at the source ${source}, at the target ${target}, ` +
+        `longest ${ms(longest)}, lag ${ms(lag)}`,
+      errors,
+    );
+  }
+}

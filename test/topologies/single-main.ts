@@ -1,0 +1,49 @@
+import type { Choice } from './choice.js';
+import type { LoadVerdict } from './load.js';
+import { coordinatedFailover } from './one-address.js';
+import { ms, type Report } from './report.js';
+import { loadOverTls } from './tls.js';
+
+const FAILOVER = 'one address, coordinated failover (FAILOVER)';
+const TLS = 'one server over TLS, connections cut';
+// ioredis waits up to 40 ms before it connects again, and a replica is left after 50 ms or more.
+const INTERRUPTION = 500;
+const BLOCKED = 2_500;
+
+/** A server, or two that change places behind one address. */
+export async function withOneServer({ rounds, only }: Choice, report: Report): Promise<void> {
+  for (let index = 0; FAILOVER.includes(only) && index < rounds; index += 1) {
+    const verdict = await coordinatedFailover();
+    report.count(`${FAILOVER}: ${figures(verdict)}`, complaints(verdict));
+  }
+  for (let index = 0; TLS.includes(only) && index < rounds; index += 1) {
+    const verdict = await loadOverTls();
+    if (!verdict) return report.skip(`${TLS}: openssl is not installed`);
+    const told = /certificate/.test(verdict.stranger) ? [] : [`a stranger is told: ${verdict.stranger}`];
+    report.count(`${TLS}: ${figures(verdict)}`, [...complaints(verdict), ...told]);
+  }
+}
+
+function figures({
+  overlaps,
+  grants,
+  losses,
+  interruption,
+  blocked,
+  longestWait,
+  lag,
+  ping,
+}: LoadVerdict): string {
+  return (
+    `overlaps ${overlaps}, grants ${grants}, losses ${losses}, interruption ${ms(interruption)}, ` +
+    `longest of a name ${ms(blocked)}, longest wait ${ms(longestWait)}, lag ${ms(lag)}, ping ${ms(ping)}`
+  );
+}
+
+function complaints(verdict: LoadVerdict): string[] {
+  const { violations, refusals, interruption, blocked, lag, ping } = verdict;
+  const bad = [...violations, ...refusals];
+  if (interruption > INTERRUPTION + lag + ping) bad.push(`interrupted for ${ms(interruption)}`);
+  if (blocked > BLOCKED + lag + ping) bad.push(`a name was blocked for ${ms(blocked)}`);
+  return bad;
+}
