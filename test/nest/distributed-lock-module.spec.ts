@@ -24,7 +24,7 @@ import {
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
 import { copiesOfLockService } from '../../lib/nest/locks-token.js';
 import { lockSlot } from '../../lib/nest/lock-slot.js';
-import { Door, errorOf, sleep } from './door.js';
+import { Door, errorOf, sleep } from '../support/door.js';
 
 class Logs implements LoggerService {
   readonly lines: string[] = [];

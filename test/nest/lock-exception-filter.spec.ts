@@ -27,7 +27,7 @@ import {
   toHttpException,
 } from '../../lib/index.js';
 import { BusyLog, LockExceptionFilter } from '../../lib/nest/lock-exception-filter.js';
-import { errorOf } from './door.js';
+import { errorOf } from '../support/door.js';
 
 const SECRET = 'customer:4711 is held by db-host-9:1234';
 const busy = (reason: LockBusyError['reason'], retryIn?: number) =>

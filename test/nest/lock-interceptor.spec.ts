@@ -17,7 +17,7 @@ import { EMPTY, lastValueFrom, type Observable, of, Subject, throwError, toArray
 import request from 'supertest';
 import { Locked, LockInterceptor, lockName, LockService } from '../../lib/index.js';
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
-import { Door, errorOf, sleep } from './door.js';
+import { Door, errorOf, sleep } from '../support/door.js';
 
 const door = new Door();
 const ran: string[] = [];

@@ -3,7 +3,7 @@ import { ContextIdFactory, LazyModuleLoader, NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { createLockService, DistributedLockModule, Locked, LockService } from '../../lib/index.js';
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
-import { errorOf } from './door.js';
+import { errorOf } from '../support/door.js';
 
 @Injectable()
 class Stock {

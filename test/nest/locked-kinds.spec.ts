@@ -7,7 +7,7 @@ import {
   LockInterceptor,
   LockService,
 } from '../../lib/index.js';
-import { Door, errorOf } from './door.js';
+import { Door, errorOf } from '../support/door.js';
 
 let door = new Door();
 let module: TestingModule;

@@ -16,7 +16,7 @@ import { Test } from '@nestjs/testing';
 import request from 'supertest';
 import { Locked, LockService } from '../../lib/index.js';
 import { DistributedLockTestingModule, withLocks } from '../../lib/testing/index.js';
-import { sleep } from './door.js';
+import { sleep } from '../support/door.js';
 
 let guarded = 0;
 const heard: string[] = [];

@@ -10,7 +10,7 @@ import {
   LockService,
 } from '../../lib/index.js';
 import { withLocks } from '../../lib/testing/index.js';
-import { Door, errorOf } from './door.js';
+import { Door, errorOf } from '../support/door.js';
 
 const door = new Door();
 const inner = new LockBusyError('another lock is busy', 'other', { reason: 'held', waited: 0 });

@@ -3,7 +3,7 @@ import { ContextIdFactory, ModuleRef } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { Locked, lockName, LockService, LockUsageError } from '../../lib/index.js';
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
-import { Door, errorOf, sleep } from './door.js';
+import { Door, errorOf, sleep } from '../support/door.js';
 
 let door: Door;
 let closing: TestingModule[] = [];

@@ -32,7 +32,7 @@ import { type RunningRedis, startRedis } from '../../tools/redis/start-redis.js'
 import { Child } from '../support/child.js';
 import { until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
-import { errorOf, sleep } from './door.js';
+import { errorOf, sleep } from '../support/door.js';
 
 const nothing = (): void => undefined;
 const SILENT = { log: nothing, error: nothing, warn: nothing };
@@ -533,7 +533,7 @@ describeWithRealRedis('a shutdown over connections to Redis', () => {
   it('waits for what hooks await of the locks, though nothing else keeps the process alive', async () => {
     const other = createLockService({ redis: redis.url });
     const lease = await other.acquire('busy');
-    const child = new Child('test/nest/shutdown-process.ts', redis.url, 'busy');
+    const child = new Child('test/support/shutdown-process.ts', redis.url, 'busy');
     expect(await child.exited).toBe(0);
     expect(child.said.trim().split('\n')).toEqual([
       'flushed first',

@@ -10,7 +10,7 @@ import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js'
 import { Redis } from 'ioredis';
 import { pass, until } from './eventually.js';
 import { Lag } from './lag.js';
-import { TcpProxy } from '../faults/harness/tcp-proxy.js';
+import { TcpProxy } from './tcp-proxy.js';
 
 /** A Redis server of its own, which tests may freeze, flush and replace, and all that they open at it. */
 export class Arena {

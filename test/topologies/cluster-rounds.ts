@@ -1,7 +1,7 @@
 import type { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { ClusterServers as Servers } from '../../tools/redis/cluster-servers.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
-import { monotonic } from '../faults/harness/history.js';
+import { monotonic } from '../proof/faults/harness/history.js';
 import { pass } from '../support/eventually.js';
 import { Load, type LoadVerdict } from './load.js';
 import type { NamedSlot } from './names-by-node.js';

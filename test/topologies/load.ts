@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
-import { check } from '../faults/checker.js';
-import { Book } from '../faults/harness/book.js';
-import { HistoryFile, monotonic, type HistoryEvent } from '../faults/harness/history.js';
-import { LagMeter } from '../faults/harness/lag-meter.js';
-import { OwnContender } from '../faults/harness/own-contender.js';
-import { askedIn, holdsIn } from '../faults/holds.js';
+import { check } from '../proof/faults/checker.js';
+import { Book } from '../proof/faults/harness/book.js';
+import { HistoryFile, monotonic, type HistoryEvent } from '../proof/faults/harness/history.js';
+import { LagMeter } from '../proof/faults/harness/lag-meter.js';
+import { OwnContender } from '../proof/faults/harness/own-contender.js';
+import { askedIn, holdsIn } from '../proof/faults/holds.js';
 import { pass } from '../support/eventually.js';
 import { PingMeter } from './ping-meter.js';
 

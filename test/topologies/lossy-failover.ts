@@ -3,8 +3,8 @@ import { createLockService } from '../../lib/locks/create-lock-service.js';
 import type { Lease } from '../../lib/locks/lease.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
-import { monotonic } from '../faults/harness/history.js';
-import { TcpProxy } from '../faults/harness/tcp-proxy.js';
+import { monotonic } from '../proof/faults/harness/history.js';
+import { TcpProxy } from '../proof/faults/harness/tcp-proxy.js';
 import { pass, until } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
 

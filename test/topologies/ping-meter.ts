@@ -1,5 +1,5 @@
 import type { ServerProcess } from '../../tools/redis/server-process.js';
-import { monotonic, type HistoryFile } from '../faults/harness/history.js';
+import { monotonic, type HistoryFile } from '../proof/faults/harness/history.js';
 
 const EVERY = 25;
 

@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bed } from '../faults/harness/bed.js';
+import type { FaultServer } from '../faults/harness/fault-server.js';
+import type { TcpProxy } from '../../support/tcp-proxy.js';
+import type { WorkerProcess } from '../faults/harness/worker-process.js';
+
+export const TTL = 1_500;
+const WORKERS = 4;
+export const NAMES = ['red', 'green', 'blue'] as const;
+/** The names of the other kinds; latches have names of their own. */
+export const KINDS = { readWrite: 'prices', semaphore: 'printer', capacity: 3 } as const;
+
+/** Some processes that take and give the same few names, each behind a network of its own. */
+export class Field {
+  readonly proxies: TcpProxy[] = [];
+  /** In the place of each a new one comes when it dies. */
+  readonly workers: WorkerProcess[] = [];
+  private readonly churning = new Set<Promise<unknown>>();
+  private born = 0;
+
+  constructor(
+    readonly bed: Bed,
+    readonly server: FaultServer,
+  ) {}
+
+  async start(): Promise<void> {
+    for (let place = 0; place < WORKERS; place += 1) this.proxies.push(await this.bed.proxy(this.server));
+    await Promise.all(this.proxies.map((_, place) => this.hire(place)));
+  }
+
+  async hire(place: number): Promise<void> {
+    const label = `w${(this.born += 1)}`;
+    const worker = await this.bed.worker(label, this.proxies[place]?.url ?? '', { shutdownGrace: 200 });
+    this.workers[place] = worker;
+    this.watch(
+      label,
+      worker.call('churn', {
+        names: NAMES,
+        ttl: TTL,
+        wait: 8_000,
+        hold: [0, 30],
+        rest: [0, 15],
+        longest: 2 * TTL,
+        callers: 3,
+        counts: true,
+        nests: true,
+        seed: this.bed.random.whole(0, 1e9),
+      }),
+      worker,
+    );
+    this.watch(
+      label,
+      worker.call('churnKinds', { ...KINDS, ttl: TTL, seed: this.bed.random.whole(0, 1e9) }),
+      worker,
+    );
+  }
+
+  /** Without faults a latch opens for everybody. */
+  async passLatch(wait: number): Promise<void> {
+    const alive = this.bed.workers.filter((worker) => worker.alive);
+    const passed = await Promise.all(
+      alive.map((worker) => worker.call('passLatch', 'after all faults', alive.length, wait)),
+    );
+    this.bed.claim(`a latch opens for all after all faults: ${String(passed)}`, passed.every(Boolean));
+  }
+
+  private watch(label: string, churn: Promise<unknown>, worker: WorkerProcess): void {
+    const done: Promise<unknown> = churn
+      .catch((error: Error) => this.bed.claim(`${label}: ${error.message}`, !worker.alive)) // killed on purpose
+      .finally(() => this.churning.delete(done));
+    this.churning.add(done);
+  }
+
+  async stop(): Promise<void> {
+    const alive = this.bed.workers.filter((worker) => worker.alive); // two may have come in one place
+    await Promise.all(alive.map((worker) => worker.call('stopChurn').catch(() => undefined)));
+    await Promise.race([Promise.all(this.churning), sleep(10_000)]);
+    this.bed.claim(`${this.churning.size} workers do not stop`, this.churning.size === 0);
+  }
+}

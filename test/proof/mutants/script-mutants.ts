@@ -1,0 +1,85 @@
+import { SCRIPTS, type Mutant } from './mutant.js';
+
+const RULES = 'lib/store/redis/scripts/rules.lua';
+const RECORD = 'lib/store/redis/scripts/record.lua';
+const HAND_ON = 'lib/store/redis/scripts/hand-on.lua';
+const PROPERTY = ['test/redis/scripts-property.spec.ts'] as const;
+
+/** Bugs of the scripts; the copy embeds them again. */
+export const scriptMutants: readonly Mutant[] = [
+  {
+    bug: 'a failing PUBLISH is taken for a count of 0',
+    file: RULES,
+    text: "return heard ~= 0 or countable ~= '1'",
+    becomes: "return (type(heard) == 'number' and heard > 0) or countable ~= '1'",
+    specs: ['test/redis/publish-denied.spec.ts'],
+  },
+  {
+    bug: 'the fence is a counter, in Redis',
+    file: RULES,
+    text: 'local from = math.max(fence + 1, now)',
+    becomes: 'local from = fence + 1',
+    specs: PROPERTY,
+  },
+  {
+    bug: 'a waiter is granted and stays in the queue, in Redis',
+    file: RULES,
+    text: '        dequeue(head)\n        if head.id == caller then',
+    becomes: '        if head.id ~= caller then dequeue(head) end\n        if head.id == caller then',
+    specs: PROPERTY,
+  },
+  {
+    bug: 'a hand-off lasts for the ttl instead of the claim window, in Redis',
+    file: RECORD,
+    text: 'local span = math.min(CLAIM_WINDOW, w.ttl)',
+    becomes: 'local span = w.ttl',
+    specs: SCRIPTS,
+  },
+  {
+    bug: 'a record lives as long as its holder, whoever waits, in Redis',
+    file: RECORD,
+    text: 'latest = math.max(latest, alive)',
+    becomes: 'latest = latest',
+    specs: [...SCRIPTS, ...PROPERTY],
+  },
+  {
+    bug: 'the common hand-off goes to a waiter whose time is over, in Redis',
+    file: HAND_ON,
+    text: 'if not head or finish + 0 <= now then',
+    becomes: 'if not head then',
+    specs: PROPERTY,
+    tests: 'agree that a hand-off',
+  },
+  {
+    bug: 'the common hand-off leaves one at the head whose time is over, in Redis',
+    file: HAND_ON,
+    text: 'if finish_ + 0 <= now or alive - now > SIGN_OF_LIFE then',
+    becomes: 'if false then',
+    specs: PROPERTY,
+    tests: 'agree that a hand-off',
+  },
+  {
+    bug: 'the common hand-off stands though nobody heard of it, in Redis',
+    file: HAND_ON,
+    text: "if heard == 0 and countable == '1' then",
+    becomes: "if heard == 0 and countable == '2' then",
+    specs: PROPERTY,
+    tests: 'agree that a hand-off',
+  },
+  {
+    bug: 'the common hand-off gives a fence that was used, in Redis',
+    file: HAND_ON,
+    text: 'if used + 0 >= now or string.byte(record, share) ~= STAR',
+    becomes: 'if string.byte(record, share) ~= STAR',
+    specs: PROPERTY,
+    tests: 'agree that a hand-off',
+  },
+  {
+    bug: 'who waits is forgotten when a compact record has no more room, in Redis',
+    file: RECORD,
+    text: '      writeWaiter(w)\n    end\n    waiters = {}',
+    becomes: '    end\n    waiters = {}',
+    specs: PROPERTY,
+    tests: 'agree that a hand-off',
+  },
+];

@@ -1,0 +1,203 @@
+import { LockBusyError, LockError, LockStoreError } from '../../../lib/base/errors.js';
+import { Lines } from '../../../lib/line/lines.js';
+import type { Lease as LineLease } from '../../../lib/line/lease.js';
+import { HeldLeases } from '../../../lib/locks/held-leases.js';
+import { LeaseHandle, ReadLease } from '../../../lib/locks/lease-handle.js';
+import { LockSettings } from '../../../lib/locks/lock-settings.js';
+import { SelfWaitHints } from '../../../lib/locks/self-wait-hints.js';
+import { WHOLE } from '../../../lib/store/lock-state.js';
+import type { Lease } from '../../../lib/locks/lease.js';
+import type { Ask, Checker, Held } from './checker.js';
+import { Life } from './life.js';
+import type { Random } from './random.js';
+import { guardOf, type CallerPlan, type Schedule } from './schedule.js';
+import type { SimulatedServer } from './simulated-server.js';
+import { SimulatedStore } from './simulated-store.js';
+import type { Timeline } from './timeline.js';
+import { VirtualClock } from './virtual-clock.js';
+import type { LateBytes } from './wire.js';
+
+// One for all: Node carries each storage of an async context through every asynchronous call.
+const HELD = new HeldLeases<never>();
+// A timer may be late by so much.
+const LAG = 25;
+
+/** One process: the real line over a simulated store, and the callers that use it. */
+export class SimulatedProcess {
+  readonly life: Life;
+  readonly clock: VirtualClock;
+  readonly store: SimulatedStore;
+  /** What was promised to callers and is not settled yet. */
+  open = 0;
+  private readonly line: Lines;
+  /** It shuts down, and may leave what it could not give back in time. */
+  closing = false;
+  /** It was stopped, or its clock jumped: it cannot be held to its timers. */
+  private disturbedAt = -Infinity;
+
+  constructor(
+    private readonly index: number,
+    private readonly schedule: Schedule,
+    private readonly timeline: Timeline,
+    server: SimulatedServer,
+    private readonly checker: Checker,
+    random: Random,
+  ) {
+    this.life = new Life(timeline, random.fork());
+    this.clock = new VirtualClock(timeline, this.life, schedule.drifts[index] ?? 0, random.fork());
+    const world = { timeline, server, life: this.life, random: random.fork(), latency: schedule.latency };
+    this.store = new SimulatedStore(world, `p${index}`, this.clock, schedule.deaf.includes(index));
+    this.line = new Lines(this.store, this.clock, random.fork().next);
+  }
+
+  call(plan: CallerPlan, number: number): void {
+    this.life.enter(() => {
+      const { name, units, ttl, wait, renews, maxHold } = plan;
+      const ask: Ask = { process: this, plan, label: `p${this.index}#${number}` };
+      const controller = new AbortController();
+      const who = `p${this.index}:1`;
+      const { capacity } = this.schedule;
+      const terms = { units, capacity, ttl, guard: guardOf(ttl), who, once: wait === 0 };
+      const since = this.timeline.now;
+      this.checker.asked(ask);
+      this.open += 1;
+      this.line
+        .acquire(
+          { name, terms, wait, renews, maxHold, maxWaiters: Infinity, signal: controller.signal },
+          (tenure) => tenure,
+        )
+        .then(
+          (tenure) => this.work(ask, tenure),
+          (error: unknown) => this.refused(ask, error),
+        )
+        .finally(() => {
+          this.open -= 1;
+          this.checkPatience(ask, since);
+        });
+      if (plan.abortAfter < Infinity) this.later(plan.abortAfter, () => controller.abort());
+    });
+  }
+
+  pause(): void {
+    this.disturbedAt = Infinity;
+    this.life.pause();
+  }
+
+  resume(): void {
+    this.disturbedAt = this.timeline.now;
+    this.life.resume();
+  }
+
+  jump(by: number): void {
+    this.disturbedAt = this.timeline.now;
+    this.clock.jump(by);
+  }
+
+  kill(late: LateBytes, noticed: number): void {
+    this.life.kill();
+    this.open = 0;
+    this.store.commands.die(late, noticed);
+    this.store.notices.die(late, noticed);
+  }
+
+  /** As at SIGTERM: the line first, then the connections. */
+  shutdown(grace: number): void {
+    if (this.closing) return;
+    this.closing = true;
+    this.life.enter(() => {
+      this.open += 1;
+      void this.line
+        .close(grace)
+        .then(() => this.store.close())
+        .finally(() => (this.open -= 1));
+    });
+  }
+
+  private work(ask: Ask, tenure: LineLease): void {
+    const held = this.checker.granted(ask, tenure);
+    const { hold, keep, renewAfter, downgradeAfter, entries } = ask.plan;
+    this.open += 1;
+    if (renewAfter < hold)
+      this.later(renewAfter, () => void held.tenure.hold.renewNow().catch(() => undefined));
+    if (downgradeAfter < hold) this.later(downgradeAfter, () => this.downgrade(held));
+    const release = (): void => {
+      if (entries.length > 0) return this.releaseAfterEntries(held);
+      this.checker.released(held);
+      void held.tenure.release(keep).finally(() => (this.open -= 1));
+    };
+    if (hold > 0) this.later(hold, release);
+    else release();
+  }
+
+  /** The lease of the API lets the entries in, one after the other, and gives back after the last. */
+  private releaseAfterEntries(held: Held): void {
+    const { units, entries, entryDowngrades, keep } = held.ask.plan;
+    const settings = new LockSettings({});
+    const hints = new SelfWaitHints(this.clock, () => undefined);
+    const context = { line: this.line, clock: this.clock, held: HELD, settings, hints };
+    const handle = new (units === WHOLE ? LeaseHandle : ReadLease)(held.tenure, context);
+    let left = entries.length;
+    let inside = 0;
+    const expect = (ok: boolean, what: string): void => {
+      if (!ok) this.checker.fail(`${held.ask.label}: ${what}`);
+    };
+    const seen = (entered: Lease): void => {
+      expect(handle.now.tenure.over !== 'released', 'an entry works under what was given back');
+      expect(
+        entered.held === (handle.now.tenure.over === undefined),
+        'an entry says otherwise than its hold',
+      );
+    };
+    const work = async (entered: Lease, ms: number, downgrades: boolean): Promise<void> => {
+      inside += 1;
+      expect(inside === 1, 'two entries work at once');
+      seen(entered);
+      if (downgrades) {
+        void handle.downgrade().catch(() => undefined);
+        if (handle.now !== handle) this.checker.downgraded(held, handle.now.tenure);
+      }
+      if (ms > 0) await new Promise<void>((resolve) => this.later(ms, resolve));
+      seen(entered);
+      inside -= 1;
+    };
+    entries.forEach((ms, index) => {
+      handle
+        .using((entered) => work(entered, ms, entryDowngrades && index === 0), { wait: 3_600_000 })
+        .catch((error: unknown) => expect(error instanceof LockError, `an entry failed: ${String(error)}`))
+        .finally(() => {
+          if ((left -= 1) === 0) this.checker.released(held);
+        });
+    });
+    void handle.release({ keep, done: 0 }).finally(() => (this.open -= 1));
+  }
+
+  /** As the API does: what is over is not made less. */
+  private downgrade(held: Held): void {
+    if (held.tenure.over !== undefined) return;
+    const { lease, done } = held.tenure.downgrade(1);
+    this.checker.downgraded(held, lease);
+    this.open += 1;
+    void done.finally(() => (this.open -= 1));
+  }
+
+  private refused(ask: Ask, error: unknown): void {
+    this.checker.refused(ask, String(error));
+    const expected = error instanceof LockBusyError || error instanceof LockStoreError;
+    if (!expected) this.checker.fail(`${ask.label} was refused: ${String(error)}`);
+  }
+
+  /** Nobody waits for longer than it said, whatever the server does. */
+  private checkPatience({ plan, label }: Ask, since: number): void {
+    const longest = Math.min(
+      plan.wait === 0 ? Infinity : plan.wait / (1 + this.clock.drift),
+      plan.abortAfter,
+    );
+    const waited = this.timeline.now - since;
+    if (waited > longest + LAG && this.disturbedAt < since)
+      this.checker.fail(`${label} waited for ${waited} ms`);
+  }
+
+  private later(ms: number, fire: () => void): void {
+    this.timeline.after(ms, () => this.life.enter(fire));
+  }
+}

@@ -1,0 +1,155 @@
+import { applyOperation } from '../../../lib/store/lock-machine.js';
+import type { LockNotice, LockOperation } from '../../../lib/store/lock-operation.js';
+import {
+  CLAIM_WINDOW,
+  emptyState,
+  expiryOf,
+  sessionOf,
+  type Holder,
+  type LockState,
+} from '../../../lib/store/lock-state.js';
+import type { Timeline } from './timeline.js';
+
+const BOOT = 1_700_000_000_000;
+
+/** Takes a published notice on its way to one connection. */
+type Deliver = (name: string, notice: LockNotice) => void;
+
+export interface ServerSettings {
+  readonly fenceMemory: number;
+  /** Whether a PUBLISH tells how many listen, as a server that stands alone does. */
+  readonly counted: boolean;
+}
+
+/** A Redis server: records by name, a wall clock, channels. It may freeze, lose its records, or refuse. */
+export class SimulatedServer {
+  runId = 1;
+  /** Grows whenever the records are lost. */
+  epoch = 1;
+  /** While set, commands are answered with an error and change nothing. */
+  refuses = false;
+  /** While set, PUBLISH fails. */
+  mute = false;
+  /** Sees every operation that was carried out. */
+  onApply: (queueBefore: readonly string[], state: LockState) => void = () => undefined;
+  /** Sees every grant that its holder did not ask for right then, and how long it may last unconfirmed. */
+  onGrant: (holder: Holder, span: number) => void = () => undefined;
+  private readonly records = new Map<string, { state: LockState; expiry: number }>();
+  private readonly channels = new Map<string, Map<object, Deliver>>();
+  private readonly grantedIn = new Map<string, number>();
+  private readonly forced = new Set<string>();
+  private readonly inbox: (() => void)[] = [];
+  private frozen = false;
+  private stepped = 0;
+
+  constructor(
+    private readonly timeline: Timeline,
+    private readonly settings: ServerSettings,
+  ) {}
+
+  /** The wall clock in whole microseconds. */
+  time(): number {
+    return Math.floor((BOOT + this.timeline.now + this.stepped) * 1_000);
+  }
+
+  /** Reads a command: now, or when it thaws. Whoever sent it may be gone by then. */
+  read(command: () => void): void {
+    if (this.frozen) this.inbox.push(command);
+    else command();
+  }
+
+  apply<O extends LockOperation>(name: string, operation: O) {
+    const now = this.time();
+    const state = this.recall(name, now) ?? emptyState();
+    const before = state.queue.map(({ id }) => id);
+    const held = new Set(state.holders.map(({ id }) => id));
+    const guards = new Map(state.queue.map(({ id, guard }) => [id, guard]));
+    if (operation.kind === 'revoke' && operation.force)
+      for (const { id } of state.holders) this.forced.add(id);
+    const answer = applyOperation(state, operation, now, (notice) => this.publish(name, notice));
+    if (answer.outcome === 'late') return answer;
+    const expiry = expiryOf(state, now, this.settings.fenceMemory * 1_000);
+    if (state.fence === 0 || expiry <= now) this.records.delete(name);
+    else this.records.set(name, { state, expiry });
+    for (const holder of state.holders) {
+      if (held.has(holder.id)) continue;
+      this.grantedIn.set(holder.id, this.epoch);
+      const asked = operation.kind === 'acquire' && operation.id === holder.id;
+      if (!asked)
+        this.onGrant(holder, guards.has(holder.id) ? CLAIM_WINDOW + (guards.get(holder.id) ?? 0) : 0);
+    }
+    this.onApply(before, state);
+    return answer;
+  }
+
+  /** What is stored of a name, as it is. */
+  record(name: string): LockState | undefined {
+    return this.recall(name, this.time());
+  }
+
+  /** Whether a hold is there and not over. */
+  keeps(name: string, id: string): boolean {
+    const now = this.time();
+    return (
+      this.recall(name, now)?.holders.some((holder) => holder.id === id && holder.deadline > now) ?? false
+    );
+  }
+
+  /** Since which loss of the records a hold is there, and whether it still counts: not after a loss or by force. */
+  epochOf(id: string): number {
+    return this.forced.has(id) ? -1 : (this.grantedIn.get(id) ?? 0);
+  }
+
+  subscribe(session: string, connection: object, deliver: Deliver): void {
+    const ears = this.channels.get(session);
+    if (ears) ears.set(connection, deliver);
+    else this.channels.set(session, new Map([[connection, deliver]]));
+  }
+
+  unsubscribe(session: string, connection: object): void {
+    this.channels.get(session)?.delete(connection);
+  }
+
+  freeze(): void {
+    this.frozen = true;
+  }
+
+  thaw(): void {
+    this.frozen = false;
+    for (const command of this.inbox.splice(0)) this.timeline.after(0, () => this.read(command));
+  }
+
+  /** FLUSHALL, or the eviction of every key. */
+  lose(): void {
+    this.epoch += 1;
+    this.records.clear();
+  }
+
+  /** Crashes and starts again, empty. What it had not read yet is gone, and so are its channels. */
+  restart(): void {
+    this.lose();
+    this.runId += 1;
+    this.inbox.length = 0;
+    this.channels.clear();
+  }
+
+  /** The wall clock is set. */
+  step(ms: number): void {
+    this.stepped += ms;
+  }
+
+  private recall(name: string, now: number): LockState | undefined {
+    const record = this.records.get(name);
+    return record && record.expiry > now ? record.state : undefined;
+  }
+
+  private publish(name: string, notice: LockNotice): boolean {
+    if (this.mute) return true; // an error is not the knowledge that nobody listens
+    const ears = this.channels.get(sessionOf(notice.id));
+    for (const deliver of ears?.values() ?? []) deliver(name, notice);
+    this.timeline.note(
+      () => `server publishes ${notice.kind} for ${notice.id.slice(0, 8)} to ${ears?.size ?? 0}`,
+    );
+    return (ears?.size ?? 0) > 0 || !this.settings.counted;
+  }
+}

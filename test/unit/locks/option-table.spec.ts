@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { namesFor, OPTIONS, type OptionPlace, type OptionRow } from '../../../lib/locks/option-table.js';
+
+const root = join(import.meta.dirname, '../../..');
+const TABLE: readonly [string, OptionRow][] = Object.entries(OPTIONS);
+
+/** The option interfaces, and the place that each of them describes. */
+const INTERFACES: readonly (readonly [string, string, readonly OptionPlace[]])[] = [
+  ['lib/locks/lock-options.ts', 'LockServiceOptions', ['registration']],
+  ['lib/locks/lock.ts', 'AcquireOptions', ['acquire']],
+  ['lib/locks/lock.ts', 'UsingOptions', ['using']],
+  ['lib/locks/lease.ts', 'EntryOptions', ['entry']],
+  ['lib/locks/once-lock.ts', 'OnceOptions', ['once']],
+  ['lib/locks/semaphore.ts', 'PermitOptions', ['permits']],
+];
+
+const program = ts.createProgram(
+  INTERFACES.map(([path]) => join(root, path)),
+  { ...ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile).config, noEmit: true, types: [] },
+);
+const checker = program.getTypeChecker();
+
+/** The options of an interface, each with its docstring. */
+function membersOf(path: string, name: string): Map<string, string> {
+  const source = program.getSourceFile(join(root, path))!;
+  const declared = source.statements.find(
+    (each): each is ts.InterfaceDeclaration => ts.isInterfaceDeclaration(each) && each.name.text === name,
+  )!;
+  const members = checker.getTypeAtLocation(declared).getProperties();
+  return new Map(
+    members.map((member) => {
+      const text = member.declarations![0]!.getFullText();
+      return [member.name, text.replace(/^\s*\*/gm, '').replace(/\s+/g, ' ')];
+    }),
+  );
+}
+const plain = (text: string): string => text.replaceAll('`', '');
+
+describe('the table of options', () => {
+  it.each(INTERFACES)('has the options of %s, %s', (path, name, places) => {
+    expect([...namesFor(...places)].sort()).toEqual([...membersOf(path, name).keys()].sort());
+  });
+
+  it('agrees with the docstrings on ranges and defaults', () => {
+    const wrong = INTERFACES.flatMap(([path, name]) =>
+      [...membersOf(path, name)].flatMap(([option, text]) => {
+        const { takes, otherwise } = OPTIONS[option as keyof typeof OPTIONS];
+        // Of values in words the type tells the range; a default may be told by the option of the registration.
+        const range = !takes.includes('…') || plain(text).includes(plain(takes));
+        const told =
+          otherwise === 'none' || plain(text).includes(plain(otherwise)) || /registration's/.test(text);
+        return [
+          ...(range ? [] : [`${name}.${option}: ${takes}`]),
+          ...(told ? [] : [`${name}.${option} = ${otherwise}`]),
+        ];
+      }),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('is what the README says', () => {
+    const section = readFileSync(join(root, 'README.md'), 'utf8')
+      .split('\n## Options\n')[1]!
+      .split('\n## ')[0]!;
+    const rows = section
+      .split('\n')
+      .filter((line) => line.startsWith('| `'))
+      .map((line) =>
+        line
+          .slice(1, -1)
+          .split('|')
+          .map((cell) => cell.trim()),
+      );
+    const ours = TABLE.filter(([, { places }]) => places.includes('registration'));
+    expect(rows).toEqual(ours.map(([name, { takes, otherwise }]) => [`\`${name}\``, otherwise, takes]));
+  });
+});
