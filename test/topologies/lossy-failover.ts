@@ -4,7 +4,7 @@ import type { Lease } from '../../lib/locks/lease.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 import { monotonic } from '../proof/faults/harness/history.js';
-import { TcpProxy } from '../proof/faults/harness/tcp-proxy.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { pass, until } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
 

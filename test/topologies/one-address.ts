@@ -1,6 +1,6 @@
 import { ServerProcess } from '../../tools/redis/server-process.js';
 import { TopologyDirectory } from '../../tools/redis/topology-directory.js';
-import { TcpProxy } from '../proof/faults/harness/tcp-proxy.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { pass, until } from '../support/eventually.js';
 import { Load, type LoadVerdict } from './load.js';
 

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { monotonic } from '../faults/harness/history.js';
-import { type Field, TTL } from './field.js';
+import { type Field, type ServerField, TTL } from './field.js';
 
 /** Does something to the field and repairs it again. */
-type Mischief = (field: Field) => Promise<unknown>;
+export type Mischief<F = ServerField> = (field: F) => Promise<unknown>;
 
 const place = ({ bed, workers }: Field) => bed.random.whole(0, workers.length - 1);
-const proxy = (field: Field) => field.proxies[place(field)] as Field['proxies'][number];
+const proxy = (field: ServerField) => field.proxies[place(field)] as ServerField['proxies'][number];
 const worker = (field: Field) => field.workers[place(field)] as Field['workers'][number];
 
 /** Words to the server over a connection that does not wait behind others. */
-async function tell(field: Field, ...words: [string, ...(string | number)[]]): Promise<void> {
+async function tell(field: ServerField, ...words: [string, ...(string | number)[]]): Promise<void> {
   const client = new Redis(field.server.url, {
     enableReadyCheck: false,
     maxRetriesPerRequest: 0,
@@ -29,8 +29,8 @@ async function during(field: Field, least: number, most: number, begin: () => un
   await end();
 }
 
-/** What may happen to one worker or its network, while other things happen. */
-export const SMALL: Record<string, Mischief> = {
+/** What may happen to one worker, while other things happen. */
+export const TO_WORKERS: Record<string, Mischief<Field>> = {
   'kill -9': async (field) => {
     const at = place(field);
     await field.workers[at]?.kill();
@@ -51,6 +51,11 @@ export const SMALL: Record<string, Mischief> = {
     await leaving?.kill();
     await field.hire(at);
   },
+};
+
+/** What may happen to one worker or its network. */
+export const SMALL: Record<string, Mischief> = {
+  ...TO_WORKERS,
   'black hole': (field) => {
     const one = proxy(field);
     const direction = field.bed.random.one(['both', 'up', 'down'] as const);
