@@ -85,8 +85,8 @@ export class Attempt {
     if (notice.kind !== 'granted') return void (this.early ??= new Map()).set(notice.kind, notice);
     const { store, clock } = this.setup;
     const now = clock.now();
-    const trusted = notice.seal === this.command.seal && store.noticesTrusted(this.name);
-    const deadline = claimDeadline(trusted ? store.sample(this.name) : undefined, notice, now);
+    const sample = notice.seal === this.command.seal ? store.sampleFor(notice) : undefined;
+    const deadline = claimDeadline(sample, notice, now);
     // Without its seal, without evidence of the server's clock, or too late by it, it is only a reason to ask.
     if (deadline === undefined || deadline <= now) return this.ask();
     const hold = this.take(notice, deadline, true, now);

@@ -26,7 +26,7 @@ export class LatchWait {
 
   constructor(
     private readonly setup: LineSetup,
-    private readonly name: string,
+    readonly name: string,
     /** The round that is meant; '' for the current one. */
     private readonly round: string,
     private readonly wait: number,

@@ -4,7 +4,7 @@ import type { Explanation, LockLostReason } from '../base/errors.js';
 import { RenewalScheduler } from '../base/renewal-scheduler.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
-import type { LockStore } from '../store/lock-store.js';
+import type { Concerns, LockStore } from '../store/lock-store.js';
 import { commandTimeout } from '../store/server-clock.js';
 import { Caller } from './caller.js';
 import type { Hold } from './hold.js';
@@ -56,8 +56,8 @@ export class Lines {
     };
     store.listen({
       notice: (name, notice) => this.hear(name, notice),
-      wake: () => this.wake(),
-      moved: (what) => void this.settleAtOther(what),
+      wake: (concerns) => this.wake(concerns),
+      moved: (what, concerns) => void this.settleAtOther(what, concerns),
       ignored: () => (this.ignoredNotices += 1),
     });
   }
@@ -153,10 +153,12 @@ export class Lines {
   };
 
   /** Another server answers: it is asked for all leases, and told again what was given back lately. */
-  private async settleAtOther(what: string): Promise<void> {
+  private async settleAtOther(what: string, concerns: Concerns = everyName): Promise<void> {
     const holds: Hold[] = [];
     const releases = this.sweptReleases.all();
+    for (const name of releases.keys()) if (!concerns(name)) releases.delete(name);
     for (const line of this.lines.values()) {
+      if (!concerns(line.name)) continue;
       line.addHolds(holds);
       if (line.lastRelease) releases.set(line.name, line.lastRelease);
     }
@@ -173,9 +175,9 @@ export class Lines {
     this.onDrained.clear();
   }
 
-  private wake(): void {
-    for (const wait of [...this.latchWaits.values()]) wait.wake();
-    for (const line of this.lines.values()) line.wake();
+  private wake(concerns: Concerns = everyName): void {
+    for (const wait of [...this.latchWaits.values()]) if (concerns(wait.name)) wait.wake();
+    for (const line of this.lines.values()) if (concerns(line.name)) line.wake();
   }
 
   private hear(name: string, notice: LockNotice): void {
@@ -210,6 +212,8 @@ export class Lines {
     });
   }
 }
+
+const everyName = (): boolean => true;
 
 /** The same request of a caller that does not wait. */
 function askingOnce(request: Request): Request {

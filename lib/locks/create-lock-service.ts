@@ -4,6 +4,7 @@ import type { LockStore } from '../store/lock-store.js';
 import { MemoryServer } from '../store/memory/memory-server.js';
 import { MemoryStore } from '../store/memory/memory-store.js';
 import { ClientRecipe } from '../store/redis/client-recipe.js';
+import { ClusterRecipe, isClusterSource } from '../store/redis/cluster-recipe.js';
 import { RedisStore } from '../store/redis/redis-store.js';
 import { newSession } from '../store/session-id.js';
 import { type LockLog, type LockOptionsWithLog, inform, type LockServiceOptions } from './lock-options.js';
@@ -33,16 +34,20 @@ export function openStore(
   const { redis } = options;
   if (redis === undefined || redis === '' || redis === 'memory')
     return inMemory(options, settings, clock, log);
-  const recipe = new ClientRecipe(redis);
+  const inCluster = isClusterSource(redis);
+  const recipe = inCluster ? new ClusterRecipe(redis) : new ClientRecipe(redis);
+  const [which, until] = inCluster
+    ? ['none of its names', 'it is back or another node has its place']
+    : ['no lock', 'it is back'];
   return new RedisStore(recipe, {
     ...settings,
     clock,
-    lost: (why) =>
+    lost: (address, why) =>
       log.warn(
-        `Redis at ${recipe.address} is gone (${why}): no lock can be taken until it is back, and leases end at their ` +
-          'deadlines unless it is back before.',
+        `Redis at ${address} is gone (${why}): ${which} can be taken until ${until}, and leases end at their ` +
+          'deadlines unless that is before.',
       ),
-    back: (after) => inform(log, `Redis at ${recipe.address} is back after ${Math.round(after)} ms.`),
+    back: (address, after) => inform(log, `Redis at ${address} is back after ${Math.round(after)} ms.`),
   });
 }
 

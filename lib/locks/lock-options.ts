@@ -1,4 +1,4 @@
-import type { RedisOptions } from 'ioredis';
+import type { ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
 import type { Duration } from '../base/duration.js';
 import type { ClientLike } from '../store/redis/client-like.js';
 
@@ -28,12 +28,18 @@ export function inform(log: LockLog, message: string): void {
 export interface LockServiceOptions {
   /**
    * Where the locks live: a `redis://` or `rediss://` URL, the options of ioredis (Sentinel is its own
-   * `{ sentinels, name }`), a client of ioredis 5 or 6, which is duplicated and never written to, or `'memory'` for
-   * locks that serialise this process only. The key with `undefined` or `''` fails the start under
+   * `{ sentinels, name }`), some nodes of a cluster with the options of ioredis' `Cluster`, a client of ioredis 5 or 6
+   * for a server or a cluster, which is a recipe and never written to, or `'memory'` for locks that serialise this
+   * process only. The key with `undefined` or `''` fails the start under
    * `NODE_ENV=production`, since a variable is missing then; elsewhere it warns.
    * @default none: the in-memory store, with a warning
    */
-  readonly redis?: string | RedisOptions | ClientLike | undefined;
+  readonly redis?:
+    | string
+    | RedisOptions
+    | ClientLike
+    | { readonly cluster: readonly ClusterNode[]; readonly options?: ClusterOptions | undefined }
+    | undefined;
   /** Keys are `<namespace>:<name>`. `[A-Za-z0-9_.-]{1,64}`. @default 'lock' */
   readonly namespace?: string | undefined;
   /** How long a lease lasts unless renewed. 100 ms … 24 h. @default 10 s */

@@ -154,6 +154,8 @@ export type LockNotice =
       readonly done: boolean;
       /** That of the last acquire which the server has read. */
       readonly seal: string;
+      /** Which server granted, where several do; '' where it does not say so. */
+      readonly server?: string;
     }
   /** Somebody queued behind this hold. */
   | { readonly kind: 'contended'; readonly id: string }
@@ -162,3 +164,6 @@ export type LockNotice =
   | { readonly kind: 'opened'; readonly id: string }
   /** The echo of a sign of life: the way to this session works. */
   | { readonly kind: 'echo'; readonly id: string };
+
+/** A grant that was pushed. */
+export type Grant = LockNotice & { readonly kind: 'granted' };

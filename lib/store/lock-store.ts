@@ -1,4 +1,4 @@
-import type { AnswerTo, LockNotice, LockOperation } from './lock-operation.js';
+import type { AnswerTo, Grant, LockNotice, LockOperation } from './lock-operation.js';
 import type { LatchAnswer, LatchOperation } from './latch-machine.js';
 import type { LockState } from './lock-state.js';
 import type { StoreFindings } from './store-findings.js';
@@ -19,17 +19,24 @@ export interface LockReading {
   readonly now: number;
 }
 
+/** Whether something is about a name. */
+export type Concerns = (name: string) => boolean;
+
 /** What a store tells without being asked. */
 export interface LockStoreListener {
   /** A notice for an attempt of this session. `name` is what the user locks. */
   notice(name: string, notice: LockNotice): void;
-  /** A connection is back, or the session just became able to hear notices: every waiter asks now. */
-  wake(): void;
   /**
-   * Another server answers than before, or the same with other data: leases and releases that it does not know are
-   * possible. `what` says which, as the beginning of a sentence. Told before `wake`.
+   * A connection is back, or the session just became able to hear notices: every waiter asks now, or those for names that
+   * it `concerns`.
    */
-  moved?(what: string): void;
+  wake(concerns?: Concerns): void;
+  /**
+   * Another server answers than before, or the same with other data, for all names or those that it `concerns`: leases
+   * and releases that it does not know are possible. `what` says which, as the beginning of a sentence. Told before
+   * `wake`.
+   */
+  moved?(what: string, concerns?: Concerns): void;
   /** Something came over the session's channel that is no notice for this session: anybody may publish. */
   ignored?(): void;
 }
@@ -67,8 +74,8 @@ export interface LockStore {
   sample(name: string): ServerSample | undefined;
   /** A new sample, once the store can be reached; rejects with LockStoreError after `timeout` ms. */
   measure(name: string, timeout: number): Promise<ServerSample>;
-  /** Whether notices come from the server that answers commands, so that its samples hold for them. */
-  noticesTrusted(name: string): boolean;
+  /** What the clock shows of the server that pushed a grant; undefined where that server is not known for sure. */
+  sampleFor(grant: Grant): ServerSample | undefined;
   listen(listener: LockStoreListener): void;
   /** Resolves when the store can be used, with what it is; rejects with LockStoreError after `timeout` ms. */
   ready(timeout: number): Promise<StoreFindings>;

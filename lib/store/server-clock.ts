@@ -3,7 +3,7 @@
  * and until when a command may take effect. All of it errs on the safe side: a holder believes in its lease for less
  * time than the server keeps it.
  */
-import type { LockNotice } from './lock-operation.js';
+import type { Grant } from './lock-operation.js';
 
 /** One answer's evidence of what the server's clock shows: it showed `time` between `sentAt` and `receivedAt`. */
 export interface ServerSample {
@@ -45,7 +45,7 @@ export function leaseDeadline(sentAt: number, ttl: number): number {
  */
 export function claimDeadline(
   sample: ServerSample | undefined,
-  notice: LockNotice & { kind: 'granted' },
+  notice: Grant,
   receivedAt: number,
 ): number | undefined {
   if (!sample) return undefined;

@@ -37,7 +37,14 @@ describe('the Redis store', () => {
       store.subscribe();
       ear.wakes = 0;
       if (!store.subscribed) await ear.woken();
-      expect(store.noticesTrusted('any')).toBe(redis.kind !== 'emulated');
+      const peer = new Peer(store, 'trusted');
+      const [holder, next] = [peer.id(), peer.id()];
+      await peer.acquire(holder);
+      await peer.acquire(next);
+      await peer.release(holder);
+      const grant = await ear.notice('granted', next);
+      expect(store.sampleFor(grant) !== undefined).toBe(redis.kind !== 'emulated');
+      await peer.release(next);
     });
 
     it('is served by a server that forgot the scripts, many at once too', async () => {

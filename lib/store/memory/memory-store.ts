@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/errors.js';
-import type { LockNotice, LockOperation } from '../lock-operation.js';
+import type { Grant, LockNotice, LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import {
   answeredAt,
@@ -87,8 +87,8 @@ export class MemoryStore implements LockStore {
     return Promise.resolve(this.sample(name));
   }
 
-  noticesTrusted(_name: string): boolean {
-    return true;
+  sampleFor(_grant: Grant): ServerSample {
+    return this.sample('');
   }
 
   listen(listener: LockStoreListener): void {

@@ -9,8 +9,8 @@ import { quietSentinels, refusalOfSentinels, sentinelSettings } from './sentinel
 /** Every way to say which Redis. */
 export type RedisSource = string | RedisOptions | ClientLike;
 
-// Our own settings: a command fails at once instead of being queued or sent twice; we ask again ourselves.
-const OURS = {
+/** Our own settings: a command fails at once instead of being queued or sent twice; we ask again ourselves. */
+export const OURS = {
   lazyConnect: true,
   keyPrefix: '',
   enableOfflineQueue: false,
@@ -85,17 +85,22 @@ export class ClientRecipe {
 
   /** A new connection, not connected yet. */
   open(connectionName: string): Redis {
-    const client = this.make({ connectionName });
+    const client = prepared(this.make({ connectionName }));
     quietSentinels(client);
-    // An unheard 'error' is printed by ioredis; we report per call.
-    client.on('error', (error: Error) => {
-      if (NO_INFO.test(error.message)) client.options.enableReadyCheck = false;
-    });
-    // ioredis calls it again after each loss, from wherever the loss was found.
-    const connect = client.connect.bind(client);
-    client.connect = (...args) => outsideContext(() => connect(...args));
     return client;
   }
+}
+
+/** A client of ours that is quiet, and connects outside of every caller's context. */
+export function prepared(client: Redis): Redis {
+  // An unheard 'error' is printed by ioredis; we report per call.
+  client.on('error', (error: Error) => {
+    if (NO_INFO.test(error.message)) client.options.enableReadyCheck = false;
+  });
+  // ioredis calls it again after each loss, from wherever the loss was found.
+  const connect = client.connect.bind(client);
+  client.connect = (...args) => outsideContext(() => connect(...args));
+  return client;
 }
 
 /** Whether a duplicate is a client of ioredis with our settings: what ignores them would queue, or lock elsewhere. */

@@ -22,8 +22,9 @@ export function decodeNotice(message: string): KeyedNotice | undefined {
 }
 
 /**
- * `g id now first span size waiting done seal key`: so many fences from the first, which `=` says is now. Read place by
- * place: a process that is woken up by it has nothing else to do first, and a pattern takes twice as long.
+ * `g id now first span size waiting done seal key`: so many fences from the first, which `=` says is now. Where notices
+ * come by way of other servers, `@` and the server that granted stand right behind the seal. Read place by place: a
+ * process that is woken up by it has nothing else to do first, and a pattern takes twice as long.
  */
 function decodeGrant(message: string): KeyedNotice | undefined {
   const after = (place: number): number => message.indexOf(' ', place) + 1; // 0, where no number is, for none
@@ -43,6 +44,8 @@ function decodeGrant(message: string): KeyedNotice | undefined {
   const flagged = message[flags + 1] === ' ' && message[sealed - 1] === ' ' && waiting < 2 && done < 2;
   const named = at > 3 && key - 1 > sealed && key < message.length;
   if (!flagged || !named || Number.isNaN(now + last + span)) return undefined;
+  const seal = message.slice(sealed, key - 1);
+  const origin = seal.indexOf('@');
   const notice: LockNotice = {
     kind: 'granted',
     id: message.slice(2, at - 1),
@@ -52,7 +55,8 @@ function decodeGrant(message: string): KeyedNotice | undefined {
     span,
     waiting: waiting === 1,
     done: done === 1,
-    seal: message.slice(sealed, key - 1),
+    seal: origin < 0 ? seal : seal.slice(0, origin),
+    server: origin < 0 ? '' : seal.slice(origin + 1),
   };
   return { key: message.slice(key), notice };
 }

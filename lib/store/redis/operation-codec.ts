@@ -5,9 +5,17 @@ import { decodedText, encodedText } from './text-codec.js';
 
 type Reply = readonly (string | number)[];
 
-/** What all scripts take first. `fenceMemory` in microseconds; `countable` as in scripts/record.lua. */
-export function encodeTerms(fenceMemory: number, channelPrefix: string, countable: boolean): string {
-  return `${fenceMemory} ${countable ? 1 : 0} ${channelPrefix}`;
+/**
+ * What all scripts take first. `fenceMemory` in microseconds; `countable` as in scripts/record.lua; `server` names the
+ * server that runs the script, where its notices come by way of others.
+ */
+export function encodeTerms(
+  fenceMemory: number,
+  channelPrefix: string,
+  countable: boolean,
+  server = '',
+): string {
+  return `${fenceMemory} ${countable ? 1 : 0}${server && `@${server}`} ${channelPrefix}`;
 }
 
 /** What a script takes for one key, after its terms. `fenceMemory` in microseconds. */

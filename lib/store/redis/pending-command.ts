@@ -1,9 +1,12 @@
 import type { Deadline } from '../../base/deadlines.js';
 import { Link } from '../../base/chain.js';
 import type { LockStoreError } from '../../base/errors.js';
+import type { ServerSample } from '../server-clock.js';
 
 /** Who sends commands, and is told how they end. */
 export interface CommandHost {
+  /** What the clock shows of the server that it sends to. */
+  sample: ServerSample | undefined;
   /** Returns the time. */
   answered(command: PendingCommand): number;
   /** Returns what its caller is told. */
@@ -18,7 +21,8 @@ export class PendingCommand<T = never> extends Link<Deadline> implements Deadlin
   tooLate = false;
 
   constructor(
-    private readonly host: CommandHost,
+    /** Who sends it; another one when it is sent elsewhere. */
+    public host: CommandHost,
     readonly what: string,
     readonly timeout: number,
     sentAt: number,

@@ -1,6 +1,7 @@
 import { LockStoreError } from '../../base/errors.js';
 import type { LockReading } from '../lock-store.js';
 import type { RedisConnection } from './redis-connection.js';
+import type { RedisServers } from './redis-servers.js';
 import { decodeState, isRecord, recordIn } from './state-codec.js';
 
 // One SCAN blocks the server for as long as it looks at so many keys of whomever: some hundred microseconds.
@@ -9,17 +10,16 @@ const KEYS_A_STEP = 1_000;
 /** Reads the records of a namespace; changes none. */
 export class RecordReader {
   constructor(
-    private readonly connection: RedisConnection,
+    private readonly servers: RedisServers,
     /** What the keys begin with. */
     private readonly prefix: string,
-    private readonly address: string,
   ) {}
 
   async read(name: string, timeout: number): Promise<LockReading> {
     const reading = await this.find(name, timeout);
     if (reading) return reading;
     throw new LockStoreError(
-      `The key '${this.prefix + name}' of the lock '${name}' at ${this.address} holds a latch, a foreign value, or a record ` +
+      `The key '${this.prefix + name}' of the lock '${name}' at ${this.servers.address} holds a latch, a foreign value, or a record ` +
         'of a newer version of this library.',
       name,
       { refused: true, foreign: true },
@@ -28,12 +28,24 @@ export class RecordReader {
 
   /** By SCAN, so a name may come twice. What is foreign, or newer than this version, is left out. */
   async *list(timeout: number): AsyncGenerator<readonly LockReading[]> {
+    const { servers } = this;
+    // A name that goes to a server which was looked through before is missed there: then once more.
+    for (let before = -1; before !== servers.changes;) {
+      before = servers.changes;
+      for (const connection of await servers.all(timeout)) yield* this.listAt(connection, timeout);
+    }
+  }
+
+  private async *listAt(
+    connection: RedisConnection,
+    timeout: number,
+  ): AsyncGenerator<readonly LockReading[]> {
     const pattern = this.prefix.replace(/[*?[\]\\]/g, '\\$&') + '*';
     let cursor = '0';
     do {
-      await this.connection.ready(timeout);
+      await connection.ready(timeout);
       const step = cursor;
-      const [next, keys] = await this.connection.command(
+      const [next, keys] = await connection.command(
         'scan',
         timeout,
         (client) => client.scan(step, 'MATCH', pattern, 'COUNT', KEYS_A_STEP),
@@ -50,8 +62,8 @@ export class RecordReader {
   /** Undefined for a value that is no record of this version. */
   private async find(name: string, timeout: number): Promise<LockReading | undefined> {
     const key = this.prefix + name;
-    await this.connection.ready(timeout);
-    const reply = await this.connection.script('inspect', key, [], timeout, true);
+    const connection = await this.servers.ready(name, timeout);
+    const reply = await connection.alone('inspect', key, [], timeout);
     const [now, ...flat] = reply as [number, ...string[]];
     const record = recordIn(flat);
     if (flat.length > 0 && !isRecord(record)) return undefined;

@@ -1,9 +1,13 @@
 import type { Redis } from 'ioredis';
 import type { CancelTimer, Clock } from '../../base/clock.js';
+import { outsideContext } from '../../base/outside-context.js';
 import { keepAlive, runIdIn } from './redis-connection.js';
 
 // The subscription is up this long after the connection, or the way is dead.
 const SUBSCRIBE_PATIENCE = 5_000;
+// How soon another server is tried after one that was of no use.
+const SOON = 20;
+const LATEST = 1_000;
 // A server that said it published to us, and whose message is not here after this long: the way is dead.
 const ECHO_PATIENCE = 1_000;
 
@@ -18,6 +22,9 @@ export class RedisChannel {
   private closed = false;
   private cancelAnswer: CancelTimer | undefined;
   private cancelEcho: CancelTimer | undefined;
+  private cancelNext: CancelTimer | undefined;
+  /** How often in a row a connection was of no use. */
+  private failures = 0;
   private dropping = false;
   private keepsAlive = true;
 
@@ -26,27 +33,53 @@ export class RedisChannel {
     private readonly open: () => Redis,
     private readonly clock: Clock,
     private readonly on: { message(text: string): void; up(): void; down(): void },
+    /** Whether `open` may lead to another server each time; then a connection that is lost is not made anew. */
+    private readonly roams = false,
   ) {}
 
   /** Connects and subscribes, and again after each loss; does nothing the second time. */
   start(): void {
-    if (this.client || this.closed) return;
+    if (!this.client && !this.closed) this.connect();
+  }
+
+  private connect(): void {
     const client = (this.client = this.open());
+    const present = (): boolean => this.client === client && !this.closed;
     client.on('connect', () => {
+      if (!present()) return client.disconnect();
       this.expectAnswer();
       keepAlive(client, this.keepsAlive);
     });
     client.on('ready', () => void this.subscribe(client));
     client.on('close', () => {
-      this.dropping = false;
-      if (this.subscribed) this.on.down();
-      this.subscribed = false;
+      if (!present()) return;
+      this.silence();
+      if (this.roams) this.goElsewhere();
     });
     client.on('message', (_channel: string, text: string) => {
+      if (!present()) return; // the one after it hears the same
       this.lastMessage = this.clock.now();
       this.on.message(text);
     });
     client.connect().catch(() => undefined); // it retries; until then waiters ask
+  }
+
+  private silence(): void {
+    this.dropping = false;
+    if (this.subscribed) this.on.down();
+    this.subscribed = false;
+  }
+
+  /** To another server, soon: longer each time, up to a second. */
+  private goElsewhere(): void {
+    this.client = undefined;
+    this.cancelAnswer?.();
+    this.cancelNext?.();
+    const patience = Math.min(SOON * 2 ** this.failures, LATEST) * (0.5 + Math.random() / 2);
+    this.cancelNext = this.clock.after(this.failures === 0 ? 0 : patience, () => {
+      if (!this.client && !this.closed) outsideContext(() => this.connect());
+    });
+    this.failures += 1;
   }
 
   /** The server published something to us: unless it arrives soon, the connection is half dead. */
@@ -67,9 +100,15 @@ export class RedisChannel {
 
   /** Drops the connection; a new one is made as soon as it is gone. */
   reset(): void {
-    if (this.closed || this.dropping || !this.client) return;
+    const { client } = this;
+    if (this.closed || this.dropping || !client) return;
+    if (this.roams) {
+      this.silence();
+      this.goElsewhere();
+      return client.disconnect();
+    }
     this.dropping = true; // ioredis adds a listener each time, and a silent connection takes seconds to end
-    this.client.disconnect(true);
+    client.disconnect(true);
   }
 
   /** Whether the connection keeps the process alive, also when it is made anew. */
@@ -84,6 +123,7 @@ export class RedisChannel {
     this.subscribed = false;
     this.cancelAnswer?.();
     this.cancelEcho?.();
+    this.cancelNext?.();
     this.client?.disconnect();
   }
 
@@ -100,8 +140,11 @@ export class RedisChannel {
   private async subscribe(client: Redis): Promise<void> {
     try {
       this.runId = await client.info('server').then(runIdIn, () => '');
+      if (this.client !== client) return;
       this.cancelAnswer?.();
       await client.subscribe(this.name);
+      if (this.client !== client || this.closed) return;
+      this.failures = 0;
       this.subscribed = true;
       this.on.up();
     } catch {

@@ -7,7 +7,7 @@ import { outsideContext } from '../../base/outside-context.js';
 import type { ServerSample } from '../server-clock.js';
 import type { ScriptName } from './lock-scripts.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
-import { codeOf, isLost, isUnsent, REPLICA, RedisFailures } from './redis-failures.js';
+import { codeOf, isDenied, isLost, isUnsent, REPLICA, RedisFailures } from './redis-failures.js';
 import { loadScripts, runForMany, runScript, type ScriptArguments, type ScriptHost } from './run-script.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 
@@ -16,16 +16,16 @@ const NO_SUCH_DB = /DB index|SELECT is not allowed/i;
 // A server that has not answered anything for this long, though it was asked: the way to it may be dead.
 const SILENCE = 2_000;
 
-// The server's word that it does not let us in.
-const DENIED = /\b(WRONGPASS|NOAUTH)\b|\bERR invalid password/;
 // How soon a server that is a replica is left for a new connection: longer each time, up to a second.
 const REPLICA_PATIENCE = 50;
 const MOST_REPLICA_PATIENCE = 1_000;
 // What has the same effect however often the server reads it: it carries its id, and the time after which it does nothing.
-const REPEATABLE: ReadonlySet<ScriptName> = new Set<ScriptName>(['acquire', 'renew']);
+const REPEATABLE: ReadonlySet<ScriptName> = new Set<ScriptName>(['acquire', 'renew', 'inspect']);
 
 // The run id of a server that does not say it.
 const UNKNOWN = '?';
+// As much of a run id as no two servers of a cluster share.
+const SERVER_LENGTH = 16;
 
 /** Who is told of the connection. */
 export interface ConnectionListener {
@@ -37,6 +37,16 @@ export interface ConnectionListener {
   lost(why: string): void;
   /** It is up again, so many milliseconds after it was lost. */
   back(after: number): void;
+}
+
+/** What the others of a cluster do for one of its nodes. */
+export interface ClusterMembership {
+  /** Takes over a call that the node did not serve; false where no node is to serve it. */
+  redirect(name: ScriptName, call: ScriptCall, error: Error, repeatable: boolean): boolean;
+  /** The node copies another one now: its names are elsewhere. */
+  demoted(): void;
+  /** The node did not answer in time. */
+  silent(): void;
 }
 
 /** The connection that commands go over: when it is up, what the server's clock shows, and a deadline for each. */
@@ -82,13 +92,18 @@ export class RedisConnection implements CommandHost, ScriptHost {
 
   constructor(
     private readonly client: Redis,
-    private readonly address: string,
+    readonly address: string,
     private readonly clock: Clock,
     private readonly on: ConnectionListener,
-    /** The argument that all scripts begin with; `countable` says that a message without a hearer was heard by nobody. */
-    private readonly termsFor: (countable: boolean) => string,
+    /**
+     * The argument that all scripts begin with: `countable` says that a message without a hearer was heard by nobody,
+     * and `server` who pushes notices, where they come by way of others.
+     */
+    private readonly termsFor: (countable: boolean, server: string) => string,
+    /** Undefined for a server that is asked for all names. */
+    private readonly membership?: ClusterMembership,
   ) {
-    this.terms = termsFor(true);
+    this.terms = termsFor(true, '');
     this.deadlines = new Deadlines(clock);
     this.failures = new RedisFailures(address, [client.options.password, client.options.sentinelPassword]);
     client.on('error', (error: Error) => this.hearError(error));
@@ -154,25 +169,30 @@ export class RedisConnection implements CommandHost, ScriptHost {
     });
   }
 
-  /** Runs a script for one key. Rejects as `command`. */
-  script(
-    name: ScriptName,
-    key: string,
-    args: ScriptArguments,
-    timeout: number,
-    repeatable = false,
-  ): Promise<unknown> {
-    const run = (client: Redis): Promise<unknown> =>
-      new Promise((resolve, reject) =>
-        runScript(client, name, [key], [this.terms, ...args], this.unknown, resolve, reject),
-      );
-    return this.command(name, timeout, run, repeatable);
+  /** Runs a script that serves one key only. Rejects as `command`. */
+  alone(name: ScriptName, key: string, args: ScriptArguments, timeout: number): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const command = new PendingCommand<unknown>(this, name, timeout, this.clock.now(), resolve, reject);
+      this.gather(name, { key, args, command, tellsFirst: false, alone: true });
+    });
   }
 
   /** Runs a script that serves many keys, together with what else is asked of it in this turn. */
   gather(name: ScriptName, call: ScriptCall): void {
-    this.batch.add(name, call);
+    if (call.alone) this.run(name, [call]);
+    else this.batch.add(name, call);
     this.deadlines.add(call.command); // while it is on its way
+  }
+
+  /** Takes a call that another node of the cluster did not serve. */
+  adopt(name: ScriptName, call: ScriptCall): void {
+    call.command.host = this;
+    this.gather(name, call);
+  }
+
+  /** Another node is to serve the command. */
+  handOver(command: PendingCommand): void {
+    this.deadlines.delete(command);
   }
 
   answered(command: PendingCommand): number {
@@ -183,12 +203,14 @@ export class RedisConnection implements CommandHost, ScriptHost {
   refused(command: PendingCommand, error: unknown): LockStoreError {
     this.deadlines.delete(command);
     const code = codeOf(error as Error);
+    if (this.membership && code === 'MOVED') return this.failures.unsettled(command.what, error as Error);
     if (code === 'READONLY' || (code === 'MOVED' && this.onlyShard)) this.leaveReplica();
     return this.failures.of(command.what, error);
   }
 
   silent({ what, timeout }: PendingCommand): LockStoreError {
     this.resetIfSilent();
+    this.membership?.silent();
     return this.failures.silent(what, timeout);
   }
 
@@ -205,7 +227,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
     }
     for (const call of calls) {
       const { command } = call;
-      if (call.again || !this.mayGoAgain(error, REPEATABLE.has(name))) command.reject(error);
+      if (this.membership?.redirect(name, call, error, REPEATABLE.has(name))) continue;
+      if (this.membership || call.again || !this.mayGoAgain(error, REPEATABLE.has(name))) command.reject(error);
       else {
         call.again = true;
         this.whenUp(command, () => this.batch.add(name, call));
@@ -218,6 +241,16 @@ export class RedisConnection implements CommandHost, ScriptHost {
     if (this.sample) return Promise.resolve(this.sample);
     // A crowd without a sample asks once; each has a deadline of its own.
     return this.command('time', timeout, () => (this.asking ??= this.askTime()), true);
+  }
+
+  /** When the server was last heard; Infinity before it answered over this connection. */
+  get lastHeard(): number {
+    return this.heardAt;
+  }
+
+  /** Why it is not up. */
+  get trouble(): string {
+    return this.lastError;
   }
 
   /** Whether a command has no answer yet, or somebody waits for the connection. */
@@ -291,8 +324,13 @@ export class RedisConnection implements CommandHost, ScriptHost {
       client.stream.cork();
       client.time().catch(() => undefined);
     }
-    if (this.oneKeyACall) for (const call of calls) runForMany(client, name, terms, [call], this);
-    else runForMany(client, name, terms, calls, this);
+    if (!this.oneKeyACall || calls.length === 1) runForMany(client, name, terms, calls, this);
+    else {
+      const { stream } = client; // one write for all of them
+      stream.cork();
+      for (const call of calls) runForMany(client, name, terms, [call], this);
+      stream.uncork();
+    }
     if (tellsFirst) client.stream.uncork();
   }
 
@@ -308,6 +346,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
 
   /** The connection leads to a replica: nobody is served over it, and another one may find the master. */
   private refuseReplica(): void {
+    if (this.membership) return this.membership.demoted();
     const error = this.failures.replica();
     this.lastError = REPLICA;
     this.demoted = true;
@@ -341,7 +380,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private hearError(error: Error): void {
     this.lastError = this.failures.wordsOf(error);
     if (NO_SUCH_DB.test(error.message)) this.useless = this.failures.useless(this.lastError);
-    this.denied = DENIED.test(error.message) ? this.failures.denied(this.lastError) : undefined;
+    this.denied = isDenied(error) ? this.failures.denied(this.lastError) : undefined;
     if (!this.denied) return;
     for (const settle of [...this.waiting]) settle(this.denied);
   }
@@ -389,7 +428,11 @@ export class RedisConnection implements CommandHost, ScriptHost {
     if (mode === 'sentinel') this.useless = this.failures.sentinel();
     const clustered = mode === 'cluster' || /^cluster_state:/m.test(asked);
     this.oneKeyACall ||= clustered;
-    this.terms = this.termsFor(!clustered);
+    this.terms = this.termsFor(!clustered, clustered ? serverIn(this.runId) : '');
+    if (this.membership) {
+      if (!clustered) this.useless = this.failures.noCluster();
+      return;
+    }
     if (!clustered) return;
     const slots: unknown = await this.client.cluster('SLOTS').catch(() => undefined);
     const shards = Array.isArray(slots) ? mastersIn(slots) : undefined;
@@ -408,6 +451,11 @@ export function keepAlive({ stream }: Redis, on: boolean): void {
   const socket = stream as Partial<Redis['stream']> | undefined; // there is none before the first connection
   if (on) socket?.ref?.();
   else socket?.unref?.();
+}
+
+/** What notices call the server of a run id. */
+export function serverIn(runId: string): string {
+  return runId.slice(0, SERVER_LENGTH);
 }
 
 /** The server's run id in the answer to INFO. */

@@ -20,8 +20,7 @@ const OUR_WORDS: readonly (readonly [known: RegExp, ours: string])[] = [
 export const REPLICA = 'READONLY: it is a replica';
 const SENTINELS = "{ sentinels: [{ host, port }, …], name: 'mymaster' }";
 
-const ONE_SHARD =
-  'Locks take one server, by itself or behind Sentinel, or a cluster of one shard by the address of its master.';
+const CLUSTER = 'Give the cluster: redis: { cluster: [{ host, port }, …] }.';
 
 /** The server's code of an error: READONLY, OOM, ERR, … */
 export function codeOf({ message }: Error): string | undefined {
@@ -36,6 +35,14 @@ export function isUnsent(error: Error): boolean {
 /** Whether the connection went away under a command: the server may have read it, or not. */
 export function isLost(error: Error): boolean {
   return LOST.test(error.message);
+}
+
+// The server's word that it does not let us in.
+const DENIED = /\b(WRONGPASS|NOAUTH)\b|\bERR invalid password/;
+
+/** Whether the server does not let us in. */
+export function isDenied({ message }: Error): boolean {
+  return DENIED.test(message);
 }
 
 /** What went wrong at one server, in words that never show its password. */
@@ -84,7 +91,7 @@ export class RedisFailures {
     if (code === 'MOVED')
       return new LockStoreError(
         `Redis at ${this.address} does not serve this name: it is one node of a cluster, and another node has the name ` +
-          `(${words}). ${ONE_SHARD}`,
+          `(${words}). ${CLUSTER}`,
         undefined,
         refused,
       );
@@ -107,11 +114,23 @@ export class RedisFailures {
   /** The error of a cluster that keeps names on several servers. */
   sharded(shards: number): LockStoreError {
     return this.useless(
-      `it is one node of a cluster of ${shards} shards, and the other shards have names of their own. ${ONE_SHARD}`.replace(
+      `it is one node of a cluster of ${shards} shards, and the other shards have names of their own. ${CLUSTER}`.replace(
         /\.$/,
         '',
       ),
     );
+  }
+
+  /** The error of a command for which no node of the cluster was found in its time. */
+  unsettled(what: string, error: Error): LockStoreError {
+    return new LockStoreError(
+      `Redis at ${this.address} did not serve ${what} in time, since the cluster changes: ${this.wordsOf(error)}`,
+    );
+  }
+
+  /** The error of a server that is given as a node of a cluster, and is none. */
+  noCluster(): LockStoreError {
+    return this.useless('it is no node of a cluster; give its address by itself, as in redis: { host, port }');
   }
 
   /** The error of a server that copies another one. */

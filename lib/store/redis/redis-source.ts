@@ -3,7 +3,7 @@ import { LockUsageError } from '../../base/errors.js';
 import type { ClientLike } from './client-like.js';
 import { kindOfOption } from './redis-option-keys.js';
 
-const GIVE = 'Give a URL, the options of ioredis, or a client of ioredis 5 or 6.';
+const GIVE = 'Give a URL, the options of ioredis, { cluster: [nodes] }, or a client of ioredis 5 or 6.';
 
 // What other clients and configurations call it.
 const MEANT: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ export function refusalOf(source: unknown): string | undefined {
   if (Array.isArray(source))
     return (
       'The option redis takes a URL, the options of ioredis, or a client of ioredis; it was an array. For one server ' +
-      "write { host, port }; for independent masters { quorum: ['redis://…', …] } is not a part of this version."
+      "write { host, port }, for a cluster { cluster: [{ host, port }, …] }; for independent masters { quorum: ['redis://…', …] } is not a part of this version."
     );
   if (typeof source !== 'object' || source === null)
     return (
@@ -37,10 +37,12 @@ export function refusalOf(source: unknown): string | undefined {
     );
   const given = source as Record<string, unknown>;
   if (typeof given['then'] === 'function') return `The option redis was a promise: await it first. ${GIVE}`;
-  if (isClient(source)) return refusalOfTopology((source as { isCluster?: unknown }).isCluster === true);
+  if (isClient(source)) return undefined;
   const looks = looksLike(given);
   if (looks !== undefined) return `The option redis was ${looks}, which is no client of ioredis. ${GIVE}`;
-  return refusalOfTopology((given['cluster'] ?? given['quorum']) !== undefined);
+  return given['quorum'] === undefined
+    ? undefined
+    : 'The option redis takes one server, by itself or behind Sentinel, or a cluster: quorums are not a part of this version.';
 }
 
 /** Whether it has the shape of a client of ioredis. */
@@ -70,12 +72,6 @@ export function checkOptionKeys(options: object): void {
         ? `${capitalised(meant.join('; '))}.`
         : 'Write it as ioredis does, or leave it out. ' + GIVE),
   );
-}
-
-function refusalOfTopology(several: boolean): string | undefined {
-  return several
-    ? 'The option redis takes one server, by itself or behind Sentinel: clusters and quorums are not a part of this version.'
-    : undefined;
 }
 
 /** What an object that is no plain object of options looks like. */

@@ -1,17 +1,19 @@
 import type { Clock } from '../../base/clock.js';
-import type { LockOperation } from '../lock-operation.js';
+import type { Grant, LockOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import {
   answeredAt,
   type Answered,
+  type Concerns,
   type LockReading,
   type LockStore,
   type LockStoreListener,
 } from '../lock-store.js';
 import type { StoreFindings } from '../store-findings.js';
 import type { ServerSample } from '../server-clock.js';
-import { newSession } from '../session-id.js';
+import { newAttemptId, newSession } from '../session-id.js';
 import type { ClientRecipe } from './client-recipe.js';
+import { ClusterRecipe } from './cluster-recipe.js';
 import {
   decodeAnswer,
   decodeLatchAnswer,
@@ -20,13 +22,18 @@ import {
   encodeTerms,
 } from './operation-codec.js';
 import { decodeNotice } from './notice-codec.js';
-import { PendingCommand } from './pending-command.js';
+import { PendingCommand, type CommandHost } from './pending-command.js';
 import { RedisChannel } from './redis-channel.js';
-import { RedisConnection } from './redis-connection.js';
+import { RedisCluster } from './redis-cluster.js';
+import type { RedisConnection } from './redis-connection.js';
 import { RecordReader } from './record-reader.js';
 import { about, nonsense } from './redis-failures.js';
-import { probe } from './startup-probe.js';
+import { OneServer, type RedisServers, type ServersListener } from './redis-servers.js';
+import { probe, probeName, together } from './startup-probe.js';
 import { WantedNames } from './wanted-names.js';
+
+// A server of a cluster that has one slot of all is found by so many names, mostly.
+const MOST_PROBE_NAMES = 20_000;
 
 /** How a store of locks in Redis is set up. */
 export interface RedisStoreSettings {
@@ -37,53 +44,62 @@ export interface RedisStoreSettings {
   readonly process: string;
   readonly clock: Clock;
   /** Told when the connection that commands go over is lost, and when it is up again, so many milliseconds later. */
-  readonly lost?: (why: string) => void;
-  readonly back?: (after: number) => void;
+  readonly lost?: (address: string, why: string) => void;
+  readonly back?: (address: string, after: number) => void;
 }
 
-/** Locks in one Redis: one hash per name, one channel per session. */
+/** Locks in Redis, in one server or the masters of a cluster: one key per name, one channel per session. */
 export class RedisStore implements LockStore {
   readonly session = newSession();
   private readonly idPrefix = `${this.session}.`;
-  readonly address: string;
   private readonly namespace: string;
   private readonly prefix: string;
   /** In the microseconds of the scripts. */
   private readonly fenceMemory: number;
-  private readonly connection: RedisConnection;
+  private readonly servers: RedisServers;
   private readonly channel: RedisChannel;
   private readonly records: RecordReader;
   private readonly clock: Clock;
   private readonly listeners: LockStoreListener[] = [];
   private readonly wanted = new WantedNames();
 
-  constructor(recipe: ClientRecipe, settings: RedisStoreSettings) {
-    const { namespace, fenceMemory, process, clock } = settings;
+  constructor(recipe: ClientRecipe | ClusterRecipe, settings: RedisStoreSettings) {
+    const { namespace, fenceMemory, process, clock, lost = nothing, back = nothing } = settings;
     const connectionName = `${namespace}@${process}`.replace(/[^\x21-\x7e]/g, '_'); // CLIENT SETNAME takes no others
     const channelPrefix = `${namespace}:session:`;
     this.clock = clock;
     this.namespace = namespace;
-    this.address = recipe.address;
-    this.prefix = `${recipe.keyPrefix}${namespace}:`;
+    const prefix = (this.prefix = `${recipe.keyPrefix}${namespace}:`);
     this.fenceMemory = fenceMemory * 1_000;
-    this.connection = new RedisConnection(
-      recipe.open(connectionName),
-      recipe.address,
+    const termsFor = (countable: boolean, server: string): string =>
+      encodeTerms(this.fenceMemory, channelPrefix, countable, server);
+    const on: ServersListener = {
+      moved: (what, concerns) => this.moved(what, concerns),
+      up: (concerns) => this.wake(concerns),
+      deaf: () => this.channel.reset(),
+      ...{ lost, back },
+    };
+    const its = { clock, connectionName, termsFor, prefix };
+    const servers = (this.servers =
+      recipe instanceof ClusterRecipe
+        ? new RedisCluster(recipe, its, on)
+        : new OneServer(recipe, its, on));
+    this.records = new RecordReader(servers, prefix);
+    this.channel = new RedisChannel(
+      channelPrefix + this.session,
+      () => servers.openForNotices(),
       clock,
       {
-        moved: (what) => this.moved(what),
+        message: (text) => this.hear(text),
         up: () => this.wake(),
-        lost: settings.lost ?? nothing,
-        back: settings.back ?? nothing,
+        down: () => servers.forgetSample(),
       },
-      (countable) => encodeTerms(this.fenceMemory, channelPrefix, countable),
+      servers.noticesFromAny,
     );
-    this.records = new RecordReader(this.connection, this.prefix, recipe.address);
-    this.channel = new RedisChannel(channelPrefix + this.session, () => recipe.open(connectionName), clock, {
-      message: (text) => this.hear(text),
-      up: () => this.wake(),
-      down: () => (this.connection.sample = undefined),
-    });
+  }
+
+  get address(): string {
+    return this.servers.address;
   }
 
   get subscribed(): boolean {
@@ -92,15 +108,17 @@ export class RedisStore implements LockStore {
 
   execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
     // Without a pause when it is up: the first caller's command leaves before the next one asks.
-    if (this.connection.up) return this.send(name, operation, timeout);
-    return this.connection.ready(timeout).then(() => this.send(name, operation, timeout), naming(name));
+    const connection = this.servers.connectionOf(name);
+    if (connection?.up) return this.send(connection, name, operation, timeout);
+    const ready = this.servers.ready(name, timeout);
+    return ready.then((now) => this.send(now, name, operation, timeout), naming(name));
   }
 
   latch(name: string, operation: LatchOperation, timeout: number): Promise<LatchAnswer> {
     const args = encodeLatchOperation(operation);
-    const sent = this.connection
-      .ready(timeout)
-      .then(() => this.connection.script('latch', this.prefix + name, args, timeout));
+    const sent = this.servers
+      .ready(name, timeout)
+      .then((connection) => connection.alone('latch', this.prefix + name, args, timeout));
     return sent.then(decodeLatchAnswer).catch(naming(name));
   }
 
@@ -116,18 +134,19 @@ export class RedisStore implements LockStore {
     this.channel.start();
   }
 
-  sample(_name: string): ServerSample | undefined {
-    return this.connection.sample;
+  sample(name: string): ServerSample | undefined {
+    return this.servers.connectionOf(name)?.sample;
   }
 
   measure(name: string, timeout: number): Promise<ServerSample> {
-    const ready = this.connection.ready(timeout);
-    return ready.then(() => this.connection.measured(timeout)).catch(naming(name));
+    const ready = this.servers.ready(name, timeout);
+    return ready.then((connection) => connection.measured(timeout)).catch(naming(name));
   }
 
-  noticesTrusted(_name: string): boolean {
-    const { subscribed, runId } = this.channel;
-    return subscribed && runId !== '' && runId === this.connection.runId;
+  sampleFor({ server }: Grant): ServerSample | undefined {
+    const { channel, servers } = this;
+    if (!channel.subscribed) return undefined;
+    return servers.sampleOf(server || (servers.noticesFromAny ? '' : channel.runId));
   }
 
   listen(listener: LockStoreListener): void {
@@ -135,39 +154,56 @@ export class RedisStore implements LockStore {
   }
 
   async ready(timeout: number): Promise<StoreFindings> {
-    await this.connection.ready(timeout);
-    const { namespace, prefix } = this;
-    return this.connection.command('the start-up probe', timeout, (client) =>
-      probe(client, this, { namespace, prefix, timeout }),
-    );
+    const connections = await this.servers.all(timeout);
+    const found = await Promise.all(connections.map((connection) => this.probe(connection, timeout)));
+    return together(this.servers, found);
   }
 
   get awaited(): boolean {
-    return this.connection.awaited;
+    return this.servers.awaited;
   }
 
   keepAlive(on: boolean): void {
-    this.connection.keepAlive(on);
+    this.servers.keepAlive(on);
     this.channel.keepAlive(on);
   }
 
   close(): Promise<void> {
     this.channel.close();
-    this.connection.close();
+    this.servers.close();
     return Promise.resolve();
   }
 
-  private send<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
+  private async probe(connection: RedisConnection, timeout: number): Promise<StoreFindings | undefined> {
+    const { namespace, prefix, session, servers } = this;
+    const { address } = connection;
+    const execute = this.execute.bind(this);
+    for (let tries = 0; tries < MOST_PROBE_NAMES; tries += 1) {
+      const id = newAttemptId(session);
+      if (servers.connectionOf(probeName(id)) !== connection) continue;
+      return connection.command('the start-up probe', timeout, (client) =>
+        probe(client, { address, session, execute }, { namespace, prefix, id, timeout }),
+      );
+    }
+    return undefined; // no name of ours comes to this server, or hardly any
+  }
+
+  private send<O extends LockOperation>(
+    connection: RedisConnection,
+    name: string,
+    operation: O,
+    timeout: number,
+  ): Promise<Answered<O>> {
     return new Promise((resolve, reject) => {
       const args = encodeOperation(operation, this.fenceMemory);
       const sentAt = this.clock.now();
       const command = new PendingCommand<unknown>(
-        this.connection,
+        connection,
         operation.kind,
         timeout,
         sentAt,
         (reply, receivedAt) => {
-          const answer = this.answered(operation, reply, sentAt, receivedAt);
+          const answer = this.answered(command.host, operation, reply, sentAt, receivedAt);
           if (operation.kind === 'release') this.wanted.learn(name, reply);
           if (answer) resolve(answer);
           else reject(nonsense(this.address, operation.kind, name));
@@ -175,12 +211,13 @@ export class RedisStore implements LockStore {
         (error) => reject(about(name, error)),
       );
       const tellsFirst = operation.kind === 'release' && this.wanted.has(name);
-      this.connection.gather(operation.kind, { key: this.prefix + name, args, command, tellsFirst });
+      connection.gather(operation.kind, { key: this.prefix + name, args, command, tellsFirst });
     });
   }
 
   /** Undefined for a reply that makes no sense. */
   private answered<O extends LockOperation>(
+    server: CommandHost,
     operation: O,
     reply: unknown,
     sentAt: number,
@@ -188,7 +225,7 @@ export class RedisStore implements LockStore {
   ): Answered<O> | undefined {
     const answer = decodeAnswer(operation, reply);
     if (!Number.isSafeInteger(answer.now)) return undefined;
-    this.connection.sample = { sentAt, receivedAt, time: answer.now };
+    server.sample = { sentAt, receivedAt, time: answer.now };
     if (answer.outcome === 'queued' && operation.kind === 'acquire' && operation.subscribed) {
       if (answer.heard) this.channel.expectEcho(sentAt);
       else this.channel.reset();
@@ -197,14 +234,14 @@ export class RedisStore implements LockStore {
   }
 
   /** Another server answers: what was told of the one before may be wrong, also whether it publishes to us. */
-  private moved(what: string): void {
-    const { channel, connection } = this;
-    if (channel.subscribed && channel.runId !== connection.runId) channel.reset();
-    for (const listener of this.listeners) listener.moved?.(what);
+  private moved(what: string, concerns?: Concerns): void {
+    const { channel, servers } = this;
+    if (channel.subscribed && !servers.mayPublish(channel.runId)) channel.reset();
+    for (const listener of this.listeners) listener.moved?.(what, concerns);
   }
 
-  private wake(): void {
-    for (const listener of this.listeners) listener.wake();
+  private wake(concerns?: Concerns): void {
+    for (const listener of this.listeners) listener.wake(concerns);
   }
 
   private hear(message: string): void {

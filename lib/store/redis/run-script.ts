@@ -42,13 +42,18 @@ export function runScript(
   unknown: () => void,
   answered: (reply: unknown) => void,
   failed: (error: Error) => void,
+  asking = false,
 ): void {
+  if (asking) client.asking().catch(nothing); // it is for the next command only
   client.evalsha(SHA[name], keys.length, ...keys, ...args).then(answered, (error: Error) => {
     if (!error.message.startsWith('NOSCRIPT')) return failed(error);
+    if (asking) client.asking().catch(nothing);
     client.eval(SCRIPTS[name], keys.length, ...keys, ...args).then(answered, failed);
     unknown();
   });
 }
+
+const nothing = (): void => undefined;
 
 /** Runs a script once for many keys, each with arguments of its own after the terms that all of them share. */
 export function runForMany(
@@ -61,8 +66,10 @@ export function runForMany(
   const failed = (error: Error): void => host.failed(name, calls, error);
   const [only] = calls;
   if (only && calls.length === 1) {
-    const answered = (reply: unknown): void => settle(only, Array.isArray(reply) ? reply[0] : reply);
-    return runScript(client, name, [only.key], [terms, ...only.args], host.unknown, answered, failed);
+    const { key, args, alone, asking } = only;
+    const answered = (reply: unknown): void =>
+      settle(only, Array.isArray(reply) && !alone ? reply[0] : reply);
+    return runScript(client, name, [key], [terms, ...args], host.unknown, answered, failed, asking);
   }
   const keys: string[] = [];
   const args: (string | number)[] = [terms];

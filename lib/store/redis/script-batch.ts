@@ -7,8 +7,14 @@ export interface ScriptCall {
   readonly command: PendingCommand<unknown>;
   /** Whoever the server tells of it is to be told before we are. */
   readonly tellsFirst: boolean;
+  /** The script serves one key only, and what it replies is all for that key. */
+  readonly alone?: boolean;
   /** It was sent before, over a connection that is gone. */
   again?: boolean;
+  /** The key is on its way to this server from another one, which sent us here. */
+  asking?: boolean;
+  /** How often it was sent from one server of a cluster to another. */
+  redirections?: number;
 }
 
 // One script call blocks the server for as long as it runs: some microseconds a key. And of a larger crowd the server

@@ -47,10 +47,10 @@ form, told, queue = 'lock1+', '1', '\\n' .. times .. sub(record, rest)
 keep = math.max(keep, math.ceil((sub(times, 1, 16) - now) / 1000))
 end
 set(key, form .. nowText .. ' ' .. hold .. ' ' .. id .. queue, 'PX', keep + idle)
-local countable, prefix = string.match(args[1], '^%d+ (%d) (.*)$')
+local countable, server, prefix = string.match(args[1], '^%d+ (%d)(%S*) (.*)$')
 local session = sub(head, 1, string.find(head, '.', 1, true) - 1)
 local heard = try('PUBLISH', prefix .. session,
-'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. told .. ' 0 ' .. seal .. ' ' .. key)
+'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. told .. ' 0 ' .. seal .. server .. ' ' .. key)
 if heard == 0 and countable == '1' then
 redis.call('SET', key, record, 'KEEPTTL')
 return nil
@@ -76,7 +76,7 @@ replies[index] = false
 end
 `,
   'record.lua': `
-local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
+local fenceMemory, countable, server, prefix = string.match(ARGV[1], '^(%d+) (%d)(%S*) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local stored = {}
 if not compact then
@@ -437,7 +437,7 @@ local span = claimOf(w)
 local before = fence
 local h = grant(w, span)
 if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
-span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
+span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal .. server)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end
@@ -682,7 +682,7 @@ end
 local function tell(living)
 for field in pairs(living) do
 local id = string.sub(field, 3)
-redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d (.*)$') .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
+redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d%S* (.*)$') .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
 end
 end
 local function clear(living)

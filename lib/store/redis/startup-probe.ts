@@ -1,6 +1,5 @@
 import type { Redis } from 'ioredis';
 import type { LockStore } from '../lock-store.js';
-import { newAttemptId } from '../session-id.js';
 import type { StoreFindings } from '../store-findings.js';
 
 const OLDEST = [6, 2] as const;
@@ -10,6 +9,8 @@ interface Place {
   readonly namespace: string;
   /** What the keys begin with. */
   readonly prefix: string;
+  /** Of the attempt that is made, and of its name. */
+  readonly id: string;
   /** How long each step may take, in milliseconds. */
   readonly timeout: number;
 }
@@ -23,8 +24,8 @@ export async function probe(
   store: Pick<LockStore, 'address' | 'session' | 'execute'>,
   place: Place,
 ): Promise<StoreFindings> {
-  const id = newAttemptId(store.session);
-  const name = `probe:${id}`;
+  const { id } = place;
+  const name = probeName(id);
   const [share, times] = [
     { units: 1, capacity: 1 },
     { ttl: 1_000_000, guard: 0, block: 1, wait: 0, seal: 'probe' },
@@ -68,6 +69,26 @@ export async function probe(
         'lock names. Set the option namespace.',
   ].filter((warning) => warning !== false);
   return { address: store.address, ...withoutUndefined(known), publish, warnings };
+}
+
+/** The name of the lock that is tried. */
+export function probeName(id: string): string {
+  return `probe:${id}`;
+}
+
+/** What was found out about several servers, each of which has a part of the names. */
+export function together(
+  servers: { readonly address: string; readonly warnings: readonly string[] },
+  each: readonly (StoreFindings | undefined)[],
+): StoreFindings {
+  const found = each.filter((one) => one !== undefined);
+  const worst = found.find(({ maxmemoryPolicy }) => maxmemoryPolicy !== 'noeviction');
+  return {
+    ...(worst ?? found[0]),
+    address: servers.address,
+    publish: found.every(({ publish }) => publish),
+    warnings: [...new Set([...found.flatMap(({ warnings }) => warnings), ...servers.warnings])],
+  };
 }
 
 function isOlder(version: string): boolean {

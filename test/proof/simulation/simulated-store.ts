@@ -1,6 +1,6 @@
 import type { Clock } from '../../../lib/base/clock.js';
 import { LockStoreError } from '../../../lib/base/errors.js';
-import type { LockOperation } from '../../../lib/store/lock-operation.js';
+import type { Grant, LockOperation } from '../../../lib/store/lock-operation.js';
 import type { Answered, LockReading, LockStore, LockStoreListener } from '../../../lib/store/lock-store.js';
 import type { StoreFindings } from '../../../lib/store/store-findings.js';
 import type { ServerSample } from '../../../lib/store/server-clock.js';
@@ -99,8 +99,9 @@ export class SimulatedStore implements LockStore {
     return (this.present = { sentAt, receivedAt: this.clock.now(), time });
   }
 
-  noticesTrusted(_name: string): boolean {
-    return this.notices.subscribed && this.notices.runId === this.commands.runId;
+  sampleFor(_grant: Grant): ServerSample | undefined {
+    const trusted = this.notices.subscribed && this.notices.runId === this.commands.runId;
+    return trusted ? this.present : undefined;
   }
 
   listen(listener: LockStoreListener): void {

@@ -48,10 +48,10 @@ local function handOn(key, record, id, used, idle)
     keep = math.max(keep, math.ceil((sub(times, 1, 16) - now) / 1000))
   end
   set(key, form .. nowText .. ' ' .. hold .. ' ' .. id .. queue, 'PX', keep + idle)
-  local countable, prefix = string.match(args[1], '^%d+ (%d) (.*)$')
+  local countable, server, prefix = string.match(args[1], '^%d+ (%d)(%S*) (.*)$')
   local session = sub(head, 1, string.find(head, '.', 1, true) - 1)
   local heard = try('PUBLISH', prefix .. session,
-    'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. told .. ' 0 ' .. seal .. ' ' .. key)
+    'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. told .. ' 0 ' .. seal .. server .. ' ' .. key)
   if heard == 0 and countable == '1' then
     redis.call('SET', key, record, 'KEEPTTL')
     return nil

@@ -1,9 +1,10 @@
 -- Loads and saves the record of one name; layout.lua says what stands where.
 -- Expects: key, now, compact (the record where it is known to be a string, else false), and in ARGV[1] the terms of the
 -- store: "fenceMemory countable prefix", where countable is 1 when a PUBLISH count of 0 means that nobody listens, and
--- prefix is what the names of channels begin with.
+-- prefix is what the names of channels begin with. In a cluster countable is "0@server", and a grant says which server
+-- pushed it.
 
-local fenceMemory, countable, prefix = string.match(ARGV[1], '^(%d+) (%d) (.*)$')
+local fenceMemory, countable, server, prefix = string.match(ARGV[1], '^(%d+) (%d)(%S*) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 
 -- Load.

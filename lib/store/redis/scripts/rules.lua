@@ -89,7 +89,7 @@ local function grantByNotice(w)
   local before = fence
   local h = grant(w, span)
   if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
-    span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal)) then
+    span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal .. server)) then
     drop(w.id) -- nobody heard: its process is gone
     fence = before
   end

@@ -5,6 +5,7 @@ import { ScriptBatch } from '../../../../lib/store/redis/script-batch.js';
 describe('the batch of script calls', () => {
   const nobody = (): void => undefined;
   const host = {
+    sample: undefined,
     answered: () => 0,
     refused: () => new LockStoreError(''),
     silent: () => new LockStoreError(''),

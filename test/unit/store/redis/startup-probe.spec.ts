@@ -13,7 +13,7 @@ describe('what the probe makes of the server it finds', () => {
       del: () => Promise.resolve(1),
     };
     const store = { address, session: 'session', execute: () => Promise.resolve({}) };
-    const place = { namespace, prefix: `${namespace}:`, timeout: 1_000 };
+    const place = { namespace, prefix: `${namespace}:`, id: 'session.1', timeout: 1_000 };
     return (await probe(client, store as never, place)).warnings;
   }
 

@@ -42,7 +42,7 @@ end
 local function tell(living)
   for field in pairs(living) do
     local id = string.sub(field, 3)
-    redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d (.*)$') .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
+    redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d%S* (.*)$') .. string.match(id, '^[^.]*'), 'o ' .. id .. ' ' .. key)
   end
 end
 

@@ -1,0 +1,61 @@
+import type { ClusterRecipe, NodePlace } from './cluster-recipe.js';
+import { codeOf } from './redis-failures.js';
+import { SLOTS } from './key-slots.js';
+
+/** Which nodes of a cluster have which slots, as one of them says. */
+export interface ClusterView {
+  /** The master of each slot. */
+  readonly masterOf: readonly (NodePlace | undefined)[];
+  /** All masters that have slots, by their keys. */
+  readonly masters: ReadonlyMap<string, NodePlace>;
+  /** Masters and replicas. */
+  readonly nodes: ReadonlySet<string>;
+}
+
+type Entry = readonly [first: number, last: number, ...nodes: (readonly [host: string | null, port: number])[]];
+
+/** The view in an answer to CLUSTER SLOTS; a node that is said to be at no address is the one `asked`. */
+export function viewIn(slots: unknown, asked: NodePlace, recipe: ClusterRecipe): ClusterView {
+  const masterOf: (NodePlace | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
+  const masters = new Map<string, NodePlace>();
+  const nodes = new Set<string>();
+  for (const [first, last, ...members] of slots as readonly Entry[]) {
+    const places = members.map(([host, port]) => recipe.placeOf(host || asked.host, port));
+    const [master] = places;
+    for (const place of places) nodes.add(keyOf(place));
+    if (!master) continue;
+    masters.set(keyOf(master), master);
+    masterOf.fill(master, first, last + 1);
+  }
+  return { masterOf, masters, nodes };
+}
+
+/** What a node is known by. */
+export function keyOf({ host, port }: NodePlace): string {
+  return `${host}:${port}`;
+}
+
+/** Where a node says that a key is to be looked for instead. */
+export interface Redirection {
+  /** Only this once, and with ASKING before: the slot is on its way there. */
+  readonly once: boolean;
+  readonly slot: number;
+  readonly place: NodePlace;
+}
+
+/** The redirection in an error of the node that was `asked`; undefined in other errors. */
+export function redirectionIn(
+  error: Error,
+  asked: NodePlace,
+  recipe: ClusterRecipe,
+): Redirection | undefined {
+  const [, kind, slot, host, port] = /^(MOVED|ASK) (\d+) (\S*):(\d+)/.exec(error.message) ?? [];
+  if (kind === undefined) return undefined;
+  const place = recipe.placeOf(host || asked.host, Number(port));
+  return { once: kind === 'ASK', slot: Number(slot), place };
+}
+
+/** Whether a node could not serve a call now, while a cluster changes, and has done nothing of it. */
+export function isUnsettled(error: Error): boolean {
+  return /^(TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)$/.test(codeOf(error) ?? '');
+}

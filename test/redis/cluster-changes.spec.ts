@@ -1,0 +1,218 @@
+import { randomUUID } from 'node:crypto';
+import { createLockService } from '../../lib/locks/create-lock-service.js';
+import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
+import type { LockService } from '../../lib/locks/lock-service.js';
+import { until } from '../support/eventually.js';
+import { describeWithRealRedis } from '../support/real-redis.js';
+import { RedisClusterServers, type ClusterServer } from '../support/redis-cluster.js';
+
+const namespace = `test-${randomUUID()}`;
+
+/** A cluster, and services that are closed after each test. */
+class Field {
+  readonly warnings: string[] = [];
+  private readonly services: LockService[] = [];
+
+  constructor(readonly cluster: RedisClusterServers) {}
+
+  async open(options: LockServiceOptions = {}): Promise<LockService> {
+    const log = { warn: (message: string) => void this.warnings.push(message) };
+    const redis = { cluster: this.cluster.nodes };
+    const locks = createLockService({ redis, namespace, log, shutdownGrace: 0, ...options });
+    this.services.push(locks);
+    await locks.ready();
+    return locks;
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.services.splice(0).map((locks) => locks.close()));
+    this.warnings.length = 0;
+  }
+}
+
+function fieldOf(cluster: RedisClusterServers): Field {
+  const field = new Field(cluster);
+  beforeAll(() => cluster.start(), 40_000);
+  afterEach(() => field.end());
+  afterAll(() => cluster.stop());
+  return field;
+}
+
+/** Takes and gives back; the fence that it had. */
+async function cycle(locks: LockService, name: string): Promise<number> {
+  const lease = await locks.acquire(name, { wait: '5s' });
+  await lease.renew();
+  expect(await lease.release()).toBe('released');
+  return lease.fence;
+}
+
+describeWithRealRedis('a slot that moves to another master', () => {
+  const cluster = new RedisClusterServers();
+  const field = fieldOf(cluster);
+  let names = 0;
+  let from: ClusterServer, to: ClusterServer, name: string, slot: number;
+
+  beforeEach(async () => {
+    const [first, second] = cluster.masters as [ClusterServer, ClusterServer];
+    [from, to] = [first, second];
+    name = await cluster.nameAt(from, `moving:${(names += 1)}`, namespace);
+    slot = cluster.slotOf(name, namespace);
+  });
+
+  it('keeps leases, fences and waiters, and no caller sees an error', async () => {
+    const [one, two] = [await field.open(), await field.open()];
+    const before = await cycle(one, name);
+    const lease = await one.acquire(name);
+    const waiting = two.acquire(name, { wait: '10s' });
+    await until('it waits', async () => (await one.inspect(name)).queue.length === 1);
+    await cluster.beginMove(slot, from, to);
+    await cluster.endMove(slot, from, to);
+    await lease.renew();
+    expect(await lease.release()).toBe('released');
+    const next = await waiting;
+    expect(lease.fence).toBeGreaterThan(before);
+    expect(next.fence).toBeGreaterThan(lease.fence);
+    await next.release();
+    expect(await cycle(two, name)).toBeGreaterThan(next.fence);
+    expect(field.warnings).toEqual([]);
+  });
+
+  it('serves names that have gone, and those that are new, from the other one, which knows no script yet', async () => {
+    const locks = await field.open();
+    const tag = `{${name}}`;
+    const there = cluster.slotOf(tag, namespace);
+    const owner = await cluster.ownerOf(there);
+    const target = cluster.masters.find((one) => one !== owner) as ClusterServer;
+    const held = await locks.acquire(`${tag}:held`);
+    const gone = await locks.acquire(`${tag}:gone`);
+    await cluster.beginMove(there, owner, target);
+    await owner.admin.call('MIGRATE', '127.0.0.1', target.port, `${namespace}:${tag}:gone`, 0, 5_000);
+    await target.admin.script('FLUSH');
+    const fresh = await locks.acquire(`${tag}:new`);
+    await Promise.all([held.renew(), gone.renew(), fresh.renew()]);
+    expect(await locks.tryAcquire(`${tag}:gone`)).toBeUndefined();
+    const latch = locks.latch(`${tag}:latch`);
+    expect(await latch.trySetCount(1)).toBe(true);
+    const opened = latch.opened({ wait: '5s' });
+    await latch.countDown();
+    await opened;
+    await cluster.endMove(there, owner, target);
+    for (const lease of [held, gone, fresh]) {
+      await lease.renew();
+      expect(await lease.release()).toBe('released');
+    }
+  });
+
+  it('half-way serves a thousand calls of two processes without an error', async () => {
+    const [one, two] = [await field.open(), await field.open()];
+    const tag = `{${name}}`;
+    const there = cluster.slotOf(tag, namespace);
+    const owner = await cluster.ownerOf(there);
+    const target = cluster.masters.find((each) => each !== owner) as ClusterServer;
+    await Promise.all(Array.from({ length: 10 }, (_, index) => cycle(one, `${tag}:${index}`)));
+    await cluster.beginMove(there, owner, target);
+    let done = 0;
+    const work = async (locks: LockService, worker: number): Promise<void> => {
+      for (let round = 0; round < 50; round += 1) {
+        await cycle(locks, `${tag}:${(worker + round) % 20}`);
+        done += 1;
+      }
+    };
+    const workers = Array.from({ length: 20 }, (_, worker) => work(worker % 2 ? one : two, worker));
+    await until('a part is done', () => done > 300, 20_000);
+    await cluster.moveKeys(there, owner, target);
+    await until('another part is done', () => done > 600, 20_000);
+    await cluster.endMove(there, owner, target);
+    await Promise.all(workers);
+    expect(done).toBe(1_000);
+  }, 40_000);
+
+  it('goes to a master that has just joined', async () => {
+    const locks = await field.open();
+    const joined = await cluster.join();
+    const lease = await locks.acquire(name);
+    const owner = await cluster.ownerOf(slot);
+    await cluster.beginMove(slot, owner, joined);
+    const other = await locks.acquire(`{${name}}`.replace(name, name));
+    await cluster.endMove(slot, owner, joined);
+    await lease.renew();
+    await other.release();
+    expect(await lease.release()).toBe('released');
+  });
+
+  it('lists each name once, of all masters', async () => {
+    const locks = await field.open();
+    const all = Array.from({ length: 60 }, (_, index) => `listed:${names}:${index}`);
+    const leases = await Promise.all(all.map((each) => locks.acquire(each)));
+    const listed: string[] = [];
+    for await (const report of locks.list())
+      if (report.name.startsWith(`listed:${names}:`)) listed.push(report.name);
+    expect(listed.sort()).toEqual(all.sort());
+    await Promise.all(leases.map((lease) => lease.release()));
+  });
+});
+
+describeWithRealRedis('a master that fails', () => {
+  const cluster = new RedisClusterServers(3, 1);
+  const field = fieldOf(cluster);
+
+  it('hands its names over to its replica when that is planned: leases are asked for at once', async () => {
+    const locks = await field.open();
+    const replica = cluster.replicas[0] as ClusterServer;
+    const master = cluster.masters[0] as ClusterServer;
+    const [mine, elsewhere] = [
+      await cluster.nameAt(master, 'failing', namespace),
+      await cluster.nameAt(cluster.masters[1] as ClusterServer, 'failing', namespace),
+    ];
+    const [lease, other] = [await locks.acquire(mine, { ttl: '30s' }), await locks.acquire(elsewhere)];
+    await cluster.failover(replica);
+    await until('it is said', () => field.warnings.some((each) => /leases of this process/.test(each)), 10_000);
+    expect(field.warnings.filter((each) => /leases of this process/.test(each))).toEqual([
+      `Redis at redis://127.0.0.1:${replica.port}/0 has the names of redis://127.0.0.1:${master.port}/0 now: ` +
+        'of 1 leases of this process, it kept 1 and lost 0.',
+    ]);
+    expect(lease.held && other.held).toBe(true);
+    expect(await lease.release()).toBe('released');
+    expect(await other.release()).toBe('released');
+    const again = await cycle(locks, mine);
+    expect(again).toBeGreaterThan(lease.fence);
+    await cluster.failover(master); // as it was
+  }, 30_000);
+
+  it('delays no name of another master while it is frozen', async () => {
+    const [one, two] = [await field.open(), await field.open()];
+    const [frozen, other] = cluster.masters as [ClusterServer, ClusterServer];
+    const [there, here] = [
+      await cluster.nameAt(frozen, 'frozen', namespace),
+      await cluster.nameAt(other, 'frozen', namespace),
+    ];
+    await Promise.all([cycle(one, there), cycle(one, here), cycle(two, there), cycle(two, here)]);
+    cluster.freeze(frozen);
+    const stuck = one.acquire(there, { wait: '20s' });
+    let longest = 0;
+    const end = performance.now() + 800;
+    while (performance.now() < end) {
+      const began = performance.now();
+      await cycle(one, here);
+      longest = Math.max(longest, performance.now() - began);
+    }
+    cluster.thaw();
+    await (await stuck).release();
+    expect(longest).toBeLessThan(60); // three round trips, on a machine that does other work
+  }, 40_000);
+
+  it('loses its names to its replica when it is killed, and nobody sees an error', async () => {
+    const [one, two] = [await field.open({ ttl: '20s' }), await field.open({ ttl: '20s' })];
+    const victim = cluster.masters[2] as ClusterServer;
+    const name = await cluster.nameAt(victim, 'killed', namespace);
+    const before = await cycle(one, name);
+    await cycle(two, name);
+    await cluster.kill(victim);
+    const [first, second] = await Promise.all([
+      one.using(name, (lease) => lease.fence, { wait: '20s' }),
+      two.using(name, (lease) => lease.fence, { wait: '20s' }),
+    ]);
+    expect(Math.min(first, second)).toBeGreaterThan(before);
+    expect(first).not.toBe(second);
+  }, 40_000);
+});
