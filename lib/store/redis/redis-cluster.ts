@@ -291,6 +291,8 @@ export class RedisCluster implements RedisServers {
     const lost = isUnsent(error) || (repeatable && isLost(error));
     if (!redirection && !lost && !isUnsettled(error)) return false;
     from.connection.handOver(command);
+    // Until the news of that arrives, the call would be sent over it again and again in one turn of the event loop.
+    if (lost) from.connection.isGone();
     const times = (call.redirections = (call.redirections ?? 0) + 1);
     call.asking = redirection?.once ?? false;
     let to: Node | undefined;

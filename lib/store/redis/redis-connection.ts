@@ -195,6 +195,11 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.deadlines.delete(command);
   }
 
+  /** A command failed with the connection, before anybody was told that it is down. */
+  isGone(): void {
+    this.up = false;
+  }
+
   answered(command: PendingCommand): number {
     this.deadlines.delete(command);
     return (this.heardAt = this.clock.now());
