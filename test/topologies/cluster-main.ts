@@ -21,7 +21,8 @@ export async function inCluster({ rounds, only, quick }: Choice, report: Report)
       report.count(
         `${round.fault}: overlaps ${overlaps}, grants ${grants}, losses ${losses}, ` +
           (promotion === undefined ? '' : `promoted after ${ms(promotion)}, `) +
-          `names of the victim ${ms(victims)} from ${round.from}, other names ${ms(others)}, longest of a name ` +
+          `names of the victim ${ms(victims)} from ${round.from}, other names ${ms(others)}` +
+          `${listeners ? ` (${listeners} processes listened at the victim)` : ''}, longest of a name ` +
           `${ms(blocked)}, longest wait ${ms(longestWait)}, lag ${ms(lag)}, ping ${ms(ping)}`,
         clusterComplaints(round, verdict),
       );

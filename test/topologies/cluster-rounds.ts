@@ -21,6 +21,8 @@ export interface Field {
 export interface Seen {
   /** When the victim's replica was its successor. */
   readonly promotedAt?: number;
+  /** How many of our processes heard their notices from the victim: that is where the names of others are delayed, too. */
+  readonly listeners?: number;
 }
 
 export interface ClusterRound {
@@ -46,6 +48,8 @@ async function killed({ servers, load, victim }: Field): Promise<Seen> {
 
 async function frozen({ servers, load, victim }: Field): Promise<Seen> {
   const replica = await servers.replicaOf(victim);
+  const list = String(await victim.admin.call('CLIENT', 'LIST', 'TYPE', 'pubsub'));
+  const listeners = list.split('\n').filter((line) => / name=lock@/.test(line)).length;
   load.fault('freeze');
   servers.frozen.add(victim);
   victim.signal('SIGSTOP');
@@ -56,8 +60,11 @@ async function frozen({ servers, load, victim }: Field): Promise<Seen> {
   victim.signal('SIGCONT');
   servers.frozen.delete(victim);
   await pass(3_000);
-  return { promotedAt };
+  return { promotedAt, listeners };
 }
+
+// So long does a process wait for a notice that was to come, before it listens at another node.
+const UNHEARD = 1_000;
 
 export const clusterRounds: readonly ClusterRound[] = [
   {
@@ -139,6 +146,7 @@ export interface ClusterVerdict extends LoadVerdict {
   readonly victims: number;
   readonly others: number;
   readonly promotion?: number;
+  readonly listeners?: number;
 }
 
 /** One round on servers of its own; undefined when these servers cannot do it. */
@@ -155,7 +163,7 @@ export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdi
     await load.begin();
     await pass(500);
     const began = monotonic();
-    const { promotedAt } = await round.run({ servers, load, victim, other, victims, others });
+    const { promotedAt, listeners } = await round.run({ servers, load, victim, other, victims, others });
     const verdict = await load.end();
     const since = round.from === 'promotion' ? promotedAt : undefined;
     const gapOf = ({ name }: NamedSlot, from?: number): number => {
@@ -167,6 +175,7 @@ export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdi
       victims: Math.max(...victims.map((each) => gapOf(each, since))),
       others: Math.max(...others.map((each) => gapOf(each))),
       ...(promotedAt === undefined ? {} : { promotion: promotedAt - began }),
+      ...(listeners === undefined ? {} : { listeners }),
     };
   } finally {
     await servers.stop();
@@ -182,6 +191,10 @@ export function clusterComplaints(round: ClusterRound, verdict: ClusterVerdict):
     ...verdict.violations,
     ...verdict.refusals,
     ...bound(`names of the victim, counted from ${round.from}`, verdict.victims, round.victims),
-    ...bound('names of other masters', verdict.others, round.others),
+    ...bound(
+      'names of other masters',
+      verdict.others,
+      verdict.listeners ? UNHEARD + round.others : round.others,
+    ),
   ];
 }

@@ -76,7 +76,7 @@ async function round(
     return service;
   };
   const holder = open((word) => {
-    if (/is back after/.test(word)) backAt = monotonic();
+    if (/is back after/.test(word)) backAt = Math.min(backAt, monotonic());
     if (/it kept \d+ and lost \d+/.test(word)) settled = true;
   });
   const other = open(() => undefined);
