@@ -16,8 +16,19 @@ export async function inCluster({ rounds, only, quick }: Choice, report: Report)
         report.skip(`${round.fault}: these servers cannot do it`);
         break;
       }
-      const { overlaps, grants, losses, victims, others, promotion, blocked, longestWait, lag, ping } =
-        verdict;
+      const {
+        overlaps,
+        grants,
+        losses,
+        victims,
+        others,
+        promotion,
+        blocked,
+        longestWait,
+        lag,
+        ping,
+        listeners,
+      } = verdict;
       report.count(
         `${round.fault}: overlaps ${overlaps}, grants ${grants}, losses ${losses}, ` +
           (promotion === undefined ? '' : `promoted after ${ms(promotion)}, `) +

@@ -20,11 +20,11 @@ export class TopologyField<Servers> extends Field {
    * leases of before may be believed, nobody is blamed for an overlap. The fenced counters are never excused.
    */
   async losing(fault: () => Promise<unknown>): Promise<void> {
-    const from = monotonic();
+    const at = monotonic();
     try {
       await fault();
     } finally {
-      this.bed.add({ type: 'state-lost', at: from, until: monotonic() + TTL, from });
+      this.bed.add({ type: 'state-lost', at, until: monotonic() + TTL, maybe: true });
     }
   }
 
