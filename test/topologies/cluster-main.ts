@@ -1,15 +1,15 @@
-import type { Choice } from './choice.js';
+import { isWanted, type Choice } from './choice.js';
 import { clusterComplaints, clusterRounds, runClusterRound } from './cluster-rounds.js';
 import { halfMigratedSlot } from './half-migrated.js';
+import { ROWS } from './rows.js';
 import { ms, type Report } from './report.js';
 
-/** In the part that is quick: one failover, one kill and slots that move. */
-const QUICK = /coordinated|killed|half-migrated/;
 const OPERATIONS = 1_000;
 
-export async function inCluster({ rounds, only, quick }: Choice, report: Report): Promise<void> {
+export async function inCluster(choice: Choice, report: Report): Promise<void> {
+  const { rounds } = choice;
   for (const round of clusterRounds) {
-    if (!round.fault.includes(only) || (quick && !QUICK.test(round.fault))) continue;
+    if (!isWanted(choice, round.fault, round.row, round.quick === true)) continue;
     for (let index = 0; index < rounds; index += 1) {
       const verdict = await runClusterRound(round);
       if (!verdict) {
@@ -41,7 +41,7 @@ export async function inCluster({ rounds, only, quick }: Choice, report: Report)
     }
   }
   const words = `half-migrated slot, ${OPERATIONS} operations`;
-  for (let index = 0; words.includes(only) && index < rounds; index += 1) {
+  for (let index = 0; isWanted(choice, words, ROWS.migration, true) && index < rounds; index += 1) {
     const { operations, errors, source, target, longest, lag } = await halfMigratedSlot(OPERATIONS);
     report.count(
       `${words}: ${operations} done, ${errors.length} errors, keys left at the source ${source}, at the target ${target}, ` +

@@ -3,6 +3,7 @@ import { ClusterServers as Servers } from '../../tools/redis/cluster-servers.js'
 import type { ServerProcess } from '../../tools/redis/server-process.js';
 import { monotonic } from '../proof/faults/harness/history.js';
 import { pass } from '../support/eventually.js';
+import { ROWS } from './rows.js';
 import { Load, type LoadVerdict } from './load.js';
 import type { NamedSlot } from './names-by-node.js';
 import { namesByNode } from './names-by-node.js';
@@ -27,6 +28,12 @@ export interface Seen {
 
 export interface ClusterRound {
   readonly fault: string;
+  /** Which row of the table in docs/guarantees.md it shows. */
+  readonly row: number;
+  /** Whether it is a part of the rounds that are quick. */
+  readonly quick?: boolean;
+  /** Whether leases may be lost: those that end while nobody has their names. */
+  readonly loses?: boolean;
   /** The longest gap of a name of the victim: from its last holder to the next, or from the promotion on. Milliseconds. */
   readonly victims: number;
   readonly from: 'the gap' | 'promotion';
@@ -69,6 +76,8 @@ const UNHEARD = 1_000;
 export const clusterRounds: readonly ClusterRound[] = [
   {
     fault: 'coordinated failover (CLUSTER FAILOVER)',
+    row: ROWS.cluster,
+    quick: true,
     victims: 2_000,
     from: 'the gap',
     others: 500,
@@ -80,9 +89,20 @@ export const clusterRounds: readonly ClusterRound[] = [
       return {};
     },
   },
-  { fault: 'a master is killed', victims: 500, from: 'promotion', others: 500, run: killed },
+  {
+    fault: 'a master is killed',
+    row: ROWS.cluster,
+    quick: true,
+    loses: true,
+    victims: 500,
+    from: 'promotion',
+    others: 500,
+    run: killed,
+  },
   {
     fault: 'a master is frozen, replaced, and wakes',
+    row: ROWS.cluster,
+    loses: true,
     victims: 500,
     from: 'promotion',
     others: 20,
@@ -90,6 +110,8 @@ export const clusterRounds: readonly ClusterRound[] = [
   },
   {
     fault: 'slots are moved, key by key, to another master and back',
+    row: ROWS.cluster,
+    quick: true,
     victims: 500,
     from: 'the gap',
     others: 500,
@@ -105,6 +127,7 @@ export const clusterRounds: readonly ClusterRound[] = [
   },
   {
     fault: 'slots are left half-migrated for two seconds',
+    row: ROWS.migration,
     victims: 500,
     from: 'the gap',
     others: 500,
@@ -126,6 +149,7 @@ export const clusterRounds: readonly ClusterRound[] = [
   },
   {
     fault: 'slots are moved in one step (atomic migration)',
+    row: ROWS.migration,
     victims: 2_000,
     from: 'the gap',
     others: 500,
@@ -190,6 +214,7 @@ export function clusterComplaints(round: ClusterRound, verdict: ClusterVerdict):
   return [
     ...verdict.violations,
     ...verdict.refusals,
+    ...(verdict.losses > 0 && !round.loses ? [`${verdict.losses} leases were lost`] : []),
     ...bound(`names of the victim, counted from ${round.from}`, verdict.victims, round.victims),
     ...bound(
       'names of other masters',

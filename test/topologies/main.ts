@@ -1,5 +1,5 @@
 // Failovers, migrations and TLS with real processes:
-// npm run test:topologies -- [--quick] [--topology sentinel] [--rounds 20] [--only word]
+// npm run test:topologies -- [--quick] [--topology sentinel] [--row 26] [--rounds 20] [--only word]
 import { serverBinary } from '../../tools/redis/server-process.js';
 import type { Choice } from './choice.js';
 import { inCluster } from './cluster-main.js';
@@ -17,6 +17,7 @@ const TOPOLOGIES = { single: withOneServer, sentinel: inSentinel, cluster: inClu
 const choice: Choice = {
   rounds: Number(argument('--rounds') ?? 1),
   only: argument('--only') ?? '',
+  rows: process.argv.flatMap((word, place) => (process.argv[place - 1] === '--row' ? [Number(word)] : [])),
   quick: process.argv.includes('--quick'),
 };
 const report = new Report();

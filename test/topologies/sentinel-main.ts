@@ -1,14 +1,13 @@
 import { lossyComplaints, lossyFailover } from './lossy-failover.js';
-import type { Choice } from './choice.js';
+import { isWanted, type Choice } from './choice.js';
 import { ms, span, type Report } from './report.js';
+import { ROWS } from './rows.js';
 import { complaints, control, runRound, sentinelRounds, type SentinelVerdict } from './sentinel-rounds.js';
 
-/** In the part that is quick: a planned failover, a kill, one lossy failover and the control. */
-const QUICK = /^(planned failover|the master is killed)$/;
-
-export async function inSentinel({ rounds, only, quick }: Choice, report: Report): Promise<void> {
+export async function inSentinel(choice: Choice, report: Report): Promise<void> {
+  const { rounds, quick } = choice;
   for (const round of sentinelRounds) {
-    if (!round.fault.includes(only) || (quick && !QUICK.test(round.fault))) continue;
+    if (!isWanted(choice, round.fault, round.row, round.quick === true)) continue;
     const verdicts: SentinelVerdict[] = [];
     for (let index = 0; index < rounds; index += 1) {
       const verdict = await runRound(round);
@@ -34,18 +33,18 @@ export async function inSentinel({ rounds, only, quick }: Choice, report: Report
   }
   for (const leases of quick ? [200] : [2, 100, 1_000]) {
     const words = `lossy failover with ${leases} leases of 30 s`;
-    if (!words.includes(only)) continue;
+    if (![ROWS.lossy, ROWS.ghost].some((row) => isWanted(choice, words, row, true))) continue;
     for (let index = 0; index < rounds; index += 1) {
       const verdict = await lossyFailover(leases);
-      const { kept, lost, twoHolders, twoHoldersConnected, toldAfter, roundTrip, lag } = verdict;
+      const { kept, lost, twoHolders, twoHoldersConnected, toldAfter, ghosts, roundTrip, lag } = verdict;
       report.count(
         `${words}: kept ${kept}, lost ${lost}, two holders for ${ms(twoHolders)}, after the new connection for ` +
-          `${ms(twoHoldersConnected)}, losses told within ${ms(toldAfter)} of it, round trip ${ms(roundTrip)}, lag ${ms(lag)}`,
+          `${ms(twoHoldersConnected)}, losses told within ${ms(toldAfter)} of it, ghosts blocked for ${ms(ghosts)}, round trip ${ms(roundTrip)}, lag ${ms(lag)}`,
         lossyComplaints(verdict),
       );
     }
   }
-  if (!'control'.includes(only)) return;
+  if (!isWanted(choice, 'control', ROWS.planned, true)) return;
   const seen = await runRound(control);
   report.count(
     `control, planned failover without the detector: ${seen?.overlaps} overlaps are seen`,

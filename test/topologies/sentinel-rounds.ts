@@ -1,6 +1,7 @@
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 import { pass } from '../support/eventually.js';
+import { ROWS } from './rows.js';
 import { Load, type LoadVerdict, type Redis } from './load.js';
 
 // The old master learns 8 to 10 s after a planned failover that it is none.
@@ -9,6 +10,10 @@ const UNTIL_DEMOTED = 11_000;
 /** A fault behind Sentinel: what is done, and what is required of a round. */
 export interface SentinelRound {
   readonly fault: string;
+  /** Which row of the table in docs/guarantees.md it shows. */
+  readonly row: number;
+  /** Whether it is a part of the rounds that are quick. */
+  readonly quick?: boolean;
   /** The longest time in which nobody is granted a name, in milliseconds; the delays of the machine come on top. */
   readonly interruption: number;
   /** The same for the names that the new master believes to be taken, by holds that have ended. */
@@ -24,6 +29,8 @@ export interface SentinelRound {
 
 const planned: SentinelRound = {
   fault: 'planned failover',
+  row: ROWS.planned,
+  quick: true,
   interruption: 500,
   blocked: 2_500,
   run: async (servers, load) => {
@@ -40,6 +47,7 @@ export const sentinelRounds: readonly SentinelRound[] = [
   planned,
   {
     fault: 'coordinated failover (SENTINEL FAILOVER COORDINATED)',
+    row: ROWS.planned,
     interruption: 2_000,
     blocked: 2_500,
     possible: (servers) => servers.coordinates(),
@@ -53,6 +61,8 @@ export const sentinelRounds: readonly SentinelRound[] = [
   {
     ...KILLED,
     fault: 'the master is killed',
+    row: ROWS.planned,
+    quick: true,
     run: async (servers, load) => {
       const master = await servers.master();
       load.fault('kill');
@@ -65,6 +75,7 @@ export const sentinelRounds: readonly SentinelRound[] = [
   {
     ...KILLED,
     fault: 'the master is frozen for 3.5 s, and wakes',
+    row: ROWS.planned,
     run: async (servers, load) => {
       const master = await servers.master();
       load.fault('freeze');
@@ -78,6 +89,8 @@ export const sentinelRounds: readonly SentinelRound[] = [
   {
     ...planned,
     fault: 'one sentinel is frozen at the start and during a planned failover',
+    row: ROWS.frozenSentinel,
+    quick: false,
     frozenAtStart: true,
     run: async (servers, load) => {
       const { port } = await servers.masterNamedBy(servers.sentinels[1]!);
@@ -90,6 +103,7 @@ export const sentinelRounds: readonly SentinelRound[] = [
   {
     ...KILLED,
     fault: 'one sentinel is frozen, and the master is killed',
+    row: ROWS.frozenSentinel,
     frozenAtStart: true,
     run: async (servers, load) => {
       const master = await servers.masterNamedBy(servers.sentinels[1]!);

@@ -1,4 +1,5 @@
-import type { Choice } from './choice.js';
+import { isWanted, type Choice } from './choice.js';
+import { ROWS } from './rows.js';
 import type { LoadVerdict } from './load.js';
 import { coordinatedFailover } from './one-address.js';
 import { ms, type Report } from './report.js';
@@ -11,12 +12,13 @@ const INTERRUPTION = 500;
 const BLOCKED = 2_500;
 
 /** A server, or two that change places behind one address. */
-export async function withOneServer({ rounds, only }: Choice, report: Report): Promise<void> {
-  for (let index = 0; FAILOVER.includes(only) && index < rounds; index += 1) {
+export async function withOneServer(choice: Choice, report: Report): Promise<void> {
+  const { rounds } = choice;
+  for (let index = 0; isWanted(choice, FAILOVER, ROWS.planned, true) && index < rounds; index += 1) {
     const verdict = await coordinatedFailover();
     report.count(`${FAILOVER}: ${figures(verdict)}`, complaints(verdict));
   }
-  for (let index = 0; TLS.includes(only) && index < rounds; index += 1) {
+  for (let index = 0; isWanted(choice, TLS, 0, true) && index < rounds; index += 1) {
     const verdict = await loadOverTls();
     if (!verdict) return report.skip(`${TLS}: openssl is not installed`);
     const told = /certificate/.test(verdict.stranger) ? [] : [`a stranger is told: ${verdict.stranger}`];
