@@ -209,17 +209,14 @@ export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdi
 /** What a round did not keep to. */
 export function clusterComplaints(round: ClusterRound, verdict: ClusterVerdict): string[] {
   const delays = verdict.lag + verdict.ping;
+  const unheard = verdict.listeners ? UNHEARD : 0;
   const bound = (what: string, value: number, most: number): string[] =>
     value > most + delays ? [`${what}: ${value.toFixed(0)} ms, allowed are ${most} ms and the delays`] : [];
   return [
     ...verdict.violations,
     ...verdict.refusals,
     ...(verdict.losses > 0 && !round.loses ? [`${verdict.losses} leases were lost`] : []),
-    ...bound(`names of the victim, counted from ${round.from}`, verdict.victims, round.victims),
-    ...bound(
-      'names of other masters',
-      verdict.others,
-      verdict.listeners ? UNHEARD + round.others : round.others,
-    ),
+    ...bound(`names of the victim, counted from ${round.from}`, verdict.victims, round.victims + unheard),
+    ...bound('names of other masters', verdict.others, round.others + unheard),
   ];
 }

@@ -1,6 +1,6 @@
 // Failovers, migrations and TLS with real processes:
 // npm run test:topologies -- [--quick] [--topology sentinel] [--row 26] [--rounds 20] [--only word]
-import { serverBinary } from '../../tools/redis/server-process.js';
+import { serverBinary } from '../../tools/redis/server-binary.js';
 import type { Choice } from './choice.js';
 import { inCluster } from './cluster-main.js';
 import { Report } from './report.js';

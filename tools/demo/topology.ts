@@ -1,6 +1,6 @@
 import { ClusterServers } from '../redis/cluster-servers.js';
 import { SentinelServers } from '../redis/sentinel-servers.js';
-import { serverBinary } from '../redis/server-process.js';
+import { serverBinary } from '../redis/server-binary.js';
 
 /** Several servers, of which the one that has the lock of the sale can be killed. */
 export interface Topology {

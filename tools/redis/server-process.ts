@@ -1,23 +1,14 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { freePort } from '../free-port.js';
 import { guardAgainstOrphan } from '../orphan-guard.js';
 import { until } from '../patience.js';
 import { redisAnswer } from './redis-answer.js';
+import { serverBinary } from './server-binary.js';
 
 // The bus of a cluster listens 10 000 above the port of the clients.
 const HIGHEST_PORT = 55_000;
-
-/**
- * The server that topologies are made of: REDIS_SERVER_BINARY, else redis-server or valkey-server on PATH; undefined
- * without any.
- */
-export function serverBinary(): string | undefined {
-  const given = process.env['REDIS_SERVER_BINARY'];
-  const names = given ? [given] : ['redis-server', 'valkey-server'];
-  return names.find((name) => spawnSync(name, ['--version']).error === undefined);
-}
 
 /** What connections to a server need besides its port. */
 export interface ServerConnection {
