@@ -94,6 +94,7 @@ export class Load {
   }
 
   async end(): Promise<LoadVerdict> {
+    const endedAt = monotonic();
     this.stopped.abort();
     await Promise.all(this.callers);
     for (const { book } of this.services) book.stop();
@@ -105,7 +106,7 @@ export class Load {
     rmSync(this.directory, { recursive: true });
     const events = lines.map((line) => JSON.parse(line) as HistoryEvent);
     const { violations, grants, losses, lag, ping, longestWait } = check(events);
-    const gaps = gapsIn(events);
+    const gaps = gapsIn(events, endedAt);
     const sorted = [...gaps.values()].map(({ ms }) => ms).sort((a, b) => a - b);
     const refusals = events.flatMap((event) =>
       event.type === 'refused' && event.code !== 'LOCK_BUSY:aborted'
@@ -141,14 +142,19 @@ export class Load {
   }
 }
 
-/** The longest gap of each name: all names have callers that wait, all the time. */
-function gapsIn(events: readonly HistoryEvent[]): Map<string, Gap> {
+/** The longest gap of each name: all names have callers that wait, all the time until `endedAt`. */
+function gapsIn(events: readonly HistoryEvent[], endedAt: number): Map<string, Gap> {
   const gaps = new Map<string, Gap>();
   const ends = new Map<string, number>();
+  const close = (name: string, until: number): void => {
+    const ms = until - (ends.get(name) ?? until);
+    if (ms >= (gaps.get(name)?.ms ?? 0)) gaps.set(name, { ms, until });
+  };
   for (const { name, start, end } of holdsIn(events, askedIn(events).values(), [], [])) {
-    const before = ends.get(name) ?? start;
-    if (start - before >= (gaps.get(name)?.ms ?? 0)) gaps.set(name, { ms: start - before, until: start });
-    ends.set(name, Math.max(before, end));
+    if (start > endedAt) continue;
+    close(name, start);
+    ends.set(name, Math.max(ends.get(name) ?? start, end));
   }
+  for (const name of ends.keys()) close(name, endedAt); // nobody was granted it again
   return gaps;
 }
