@@ -8,25 +8,25 @@ import { optionsIn } from './options.js';
 import { section } from './report/markdown.js';
 import { writeResults } from './report/results.js';
 import { chosen } from './scenarios/all.js';
-import { Stage } from './stage/stage.js';
+import { BenchFixture } from './fixture/bench-fixture.js';
 
 const options = optionsIn(process.argv.slice(2));
 if (options.before !== undefined) compareWith(options.before);
 const scenarios = chosen(options.only);
-const stage = await Stage.open(options);
+const fixture = await BenchFixture.open(options);
 const tables: Table[] = [];
 let redis = '';
 try {
-  redis = await stage.serverVersion();
+  redis = await fixture.serverVersion();
   for (const scenario of scenarios) {
     const start = performance.now();
-    const outcome = await scenario.run(stage);
+    const outcome = await scenario.run(fixture);
     tables.push(...outcome);
     console.log(`\n${outcome.map(section).join('\n\n')}`);
     console.log(`\n(${scenario.id}: ${((performance.now() - start) / 1_000).toFixed(1)} s)`);
   }
 } finally {
-  await stage.close();
+  await fixture.close();
 }
 if (options.before !== undefined) {
   const { lines, worse } = againstBefore(tables);

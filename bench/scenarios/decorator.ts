@@ -1,66 +1,32 @@
-import { Injectable } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { Mutex } from 'async-mutex';
-import type * as Library from '../../lib/index.js';
-import { DistributedLockModule, Locked } from '../../lib/index.js';
-import { comparesWithBefore, libraryBefore } from '../contenders/before.js';
-import { cpuRate } from '../measure/loops.js';
+import { comparesWithBefore } from '../contenders/before.js';
+import type { Role } from '../contenders/contender.js';
 import { interleaved } from '../measure/rounds.js';
+import type { Sample } from '../measure/table.js';
+import type { Callee } from '../workers/decorated.js';
 import { type Scenario, terms } from './scenario.js';
 
-/** A shop over the memory store of one build of the library. */
-async function openShop({
-  DistributedLockModule,
-  Locked,
-}: Pick<typeof Library, 'DistributedLockModule' | 'Locked'>) {
-  @Injectable()
-  class Shop {
-    @Locked((sku: string) => `stock:${sku}`)
-    async reserve(_sku: string): Promise<void> {}
-  }
-  const module = { module: Shop, imports: [DistributedLockModule.forRoot()], providers: [Shop] };
-  const app = await NestFactory.createApplicationContext(module, { logger: false });
-  const shop = app.get(Shop);
-  for (let warm = 0; warm < 30_000; warm += 1) await shop.reserve('1');
-  return { shop, close: () => app.close() };
-}
-
-/** A decorated method, without any server. */
+/**
+ * A decorated method, without any server. Each is called in a process of its own, as it would be in an application:
+ * two builds of one library in one process share what V8 learns of their code.
+ */
 export const decorator: Scenario = {
   id: 'decorator',
-  async run(stage) {
-    const calls = stage.quick ? 5_000 : 20_000;
-    const ours = await openShop({ DistributedLockModule, Locked });
-    const before = comparesWithBefore() ? await openShop(await libraryBefore()) : undefined;
-    const mutex = new Mutex();
-    const nothing = async () => undefined;
-    const measured = (step: () => Promise<unknown>) => async () => {
-      return { one: await cpuRate(calls, 1, step), hundred: await cpuRate(calls, 100, step) };
-    };
-    const rows = await interleaved(
-      [
-        {
-          id: 'own',
-          label: '@Locked, memory store',
-          role: 'ours' as const,
-          sample: measured(() => ours.shop.reserve('1')),
-        },
-        before && {
-          id: 'before',
-          label: 'the build of before',
-          role: 'ours' as const,
-          sample: measured(() => before.shop.reserve('1')),
-        },
-        {
-          id: 'async-mutex',
-          label: 'async-mutex runExclusive',
-          role: 'limit' as const,
-          sample: measured(() => mutex.runExclusive(nothing)),
-        },
-      ].filter((runner) => runner !== undefined),
-      terms(stage),
-    );
-    await Promise.all([ours.close(), before?.close()]);
+  async run(fixture) {
+    const count = fixture.quick ? 5_000 : 20_000;
+    const workers = await fixture.workers();
+    const callees: { id: Callee; label: string; role: Role }[] = [
+      { id: 'own', label: '@Locked, memory store', role: 'ours' },
+      ...(comparesWithBefore()
+        ? [{ id: 'before', label: 'the build of before', role: 'ours' } as const]
+        : []),
+      { id: 'async-mutex', label: 'async-mutex runExclusive, beside an AsyncLocalStorage', role: 'limit' },
+    ];
+    const runners = callees.map(({ id, label, role }, worker) => ({
+      ...{ id, label, role },
+      sample: () => workers.one<Sample>(worker, { do: 'call', callee: id, count }),
+    }));
+    const rows = await interleaved(runners, terms(fixture));
+    await workers.all({ do: 'close' });
     const columns = [
       { id: 'one', title: 'one at a time: calls/s of CPU time', better: 'more' },
       { id: 'hundred', title: '100 callers: calls/s of CPU time', better: 'more' },

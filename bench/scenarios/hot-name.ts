@@ -6,7 +6,7 @@ import { median } from '../measure/numbers.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import type { Row } from '../measure/table.js';
 import { connection, readModifyWrite } from '../workers/clients.js';
-import type { Stage } from '../stage/stage.js';
+import type { BenchFixture } from '../fixture/bench-fixture.js';
 import { type Scenario, terms } from './scenario.js';
 
 const CALLERS = 100;
@@ -19,15 +19,15 @@ const NOTHING = async (): Promise<void> => undefined;
 /** One name that a hundred callers of one process want all the time. */
 export const hotName: Scenario = {
   id: 'hot-name',
-  async run(stage) {
-    const ms = stage.quick ? 120 : 1_000;
-    const { runners, close } = await opened(stage, (contender) => async () => {
+  async run(fixture) {
+    const ms = fixture.quick ? 120 : 1_000;
+    const { runners, close } = await opened(fixture, (contender) => async () => {
       const once = () => served(contender, 'hot', NOTHING);
       // V8 lets go of what did not run for as long as the others took, and compiles it again.
       await rate(ms / 2, CALLERS, once);
       return { handOffs: await rate(ms, CALLERS, once) };
     });
-    const rows = await interleaved(runners, terms(stage));
+    const rows = await interleaved(runners, terms(fixture));
     await close();
     const columns = [{ id: 'handOffs', title: 'hand-offs/s', better: 'more' }] as const;
     return [
@@ -39,9 +39,9 @@ export const hotName: Scenario = {
 /** Fifty buyers at once, who read the stock and write it. */
 export const buyers: Scenario = {
   id: 'buyers',
-  async run(stage) {
-    const section = readModifyWrite(stage.url, 'item');
-    const { runners, close } = await opened(stage, (contender) => async () => {
+  async run(fixture) {
+    const section = readModifyWrite(fixture.url, 'item');
+    const { runners, close } = await opened(fixture, (contender) => async () => {
       const all = () => Promise.all(Array.from({ length: BUYERS }, () => served(contender, 'item', section)));
       return { ms: await duration(all) };
     });
@@ -57,7 +57,7 @@ export const buyers: Scenario = {
     });
     // Crowd by crowd: on which processor the kernel lets client and server run makes round trips five times as long
     // or short, and changes within seconds.
-    const { rounds, ...rest } = terms(stage);
+    const { rounds, ...rest } = terms(fixture);
     const race = { ...rest, rounds: rounds * CROWDS, warmUps: WARM_UP / BUYERS };
     const rows = await interleaved(
       runners.filter(({ role }) => role !== 'peer'),
@@ -65,11 +65,11 @@ export const buyers: Scenario = {
     );
     const peers = await interleaved(
       runners.filter(({ role }) => role === 'peer'),
-      terms(stage),
+      terms(fixture),
     );
     rows.splice(-1, 0, ...peers);
     await close();
-    connection(stage.url, 'data').disconnect();
+    connection(fixture.url, 'data').disconnect();
     const columns = [{ id: 'ms', title: 'ms for 50 buyers', better: 'less' }] as const;
     return [{ id: 'buyers', title: '50 buyers, one item', section: 'rmw', columns, rows }];
   },
@@ -78,9 +78,9 @@ export const buyers: Scenario = {
 /** Ten thousand callers at once on one name. */
 export const crowd: Scenario = {
   id: 'crowd',
-  async run(stage) {
+  async run(fixture) {
     const { runners, close } = await opened(
-      stage,
+      fixture,
       (contender) => async () => {
         const each = async (callers: number) => {
           const all = () =>
@@ -93,7 +93,7 @@ export const crowd: Scenario = {
       },
       false,
     );
-    const rows: Row[] = await interleaved(runners, terms(stage));
+    const rows: Row[] = await interleaved(runners, terms(fixture));
     await close();
     const columns = [
       { id: 'small', title: '100 callers: µs each', better: 'less' },
@@ -105,7 +105,7 @@ export const crowd: Scenario = {
 
 /** Ours, the in-process limit, and the peers if they are wanted. */
 async function opened(
-  { url, quick }: Stage,
+  { url, quick }: BenchFixture,
   sampleOf: (contender: Contender, id: string) => Runner['sample'],
   withPeers = true,
 ): Promise<{ runners: Runner[]; close(): Promise<void> }> {

@@ -1,16 +1,16 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Stage } from '../stage/stage.js';
+import type { BenchFixture } from '../fixture/bench-fixture.js';
 import type { Keeping } from '../workers/leases.js';
 import type { Scenario } from './scenario.js';
 
 /** One process holds a hundred thousand leases and renews them; fewer, and for a shorter time, when it is quick. */
 export const manyLeases: Scenario = {
   id: 'many-leases',
-  async run(stage) {
-    const [count, seconds] = stage.quick ? [10_000, 5] : [100_000, 60];
-    const { keeping, serverCpu } = await kept(stage, count, seconds);
+  async run(fixture) {
+    const [count, seconds] = fixture.quick ? [10_000, 5] : [100_000, 60];
+    const { keeping, serverCpu } = await kept(fixture, count, seconds);
     // Shares of one core, as they would be of a hundred thousand leases.
     const share = (cpu: number) => (cpu / keeping.seconds) * 100 * (100_000 / count);
     const { lost, bytesPerLease, acquiredPerSecond } = keeping;
@@ -30,28 +30,28 @@ export const manyLeases: Scenario = {
       { id: 'acquired', title: 'acquired/s', better: 'more' },
     ] as const;
     const title = `${count} leases held and renewed by one process for ${seconds} s, ttl 10 s`;
-    const note = stage.quick ? 'Shares of a core are scaled to 100 000 leases.' : '';
+    const note = fixture.quick ? 'Shares of a core are scaled to 100 000 leases.' : '';
     const rows = [{ id: 'own', label, role: 'ours' as const, samples: [sample] }];
     return [{ id: 'many-leases', title, section: 'none', columns, rows, note }];
   },
 };
 
 async function kept(
-  stage: Stage,
+  fixture: BenchFixture,
   count: number,
   seconds: number,
 ): Promise<{ keeping: Keeping; serverCpu: number }> {
   const path = join(import.meta.dirname, '../workers/leases-process.js');
-  const args = [stage.url, String(count), String(seconds * 1_000)];
+  const args = [fixture.url, String(count), String(seconds * 1_000)];
   const child = fork(path, args, { execArgv: ['--expose-gc'] });
   const exited = once(child, 'exit');
   const [started] = (await Promise.race([once(child, 'message'), exited])) as [unknown];
   if (started !== 'started') throw new Error('The process that holds the leases ended early.');
-  const before = await stage.serverCpu();
+  const before = await fixture.serverCpu();
   const ended = once(child, 'message') as Promise<[Keeping]>;
   // The server is asked when the client's own time is over, before it gives its leases back.
   await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
-  const serverCpu = (await stage.serverCpu()) - before;
+  const serverCpu = (await fixture.serverCpu()) - before;
   const [keeping] = await ended;
   await exited;
   return { keeping, serverCpu };

@@ -4,8 +4,8 @@ import { OURS, peersFor } from '../contenders/entrants.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import type { Sample, Table } from '../measure/table.js';
 import { Waits } from '../measure/waits.js';
-import type { Stage } from '../stage/stage.js';
-import type { Troupe } from '../stage/troupe.js';
+import type { BenchFixture } from '../fixture/bench-fixture.js';
+import type { WorkerPool } from '../fixture/worker-pool.js';
 import type { ContentionOutcome } from '../workers/orders.js';
 import { type Scenario, terms } from './scenario.js';
 
@@ -16,26 +16,26 @@ const HEAD_START = 100;
 /** One name that callers of four processes want all the time; the sections are empty. */
 export const processesEmpty: Scenario = {
   id: 'processes-empty',
-  run: (stage) => contended(stage, 'empty'),
+  run: (fixture) => contended(fixture, 'empty'),
 };
 
 /** The same with sections that read and write, and lose updates unless they run alone. */
-export const processesRmw: Scenario = { id: 'processes-rmw', run: (stage) => contended(stage, 'rmw') };
+export const processesRmw: Scenario = { id: 'processes-rmw', run: (fixture) => contended(fixture, 'rmw') };
 
-async function contended(stage: Stage, section: 'empty' | 'rmw'): Promise<Table[]> {
+async function contended(fixture: BenchFixture, section: 'empty' | 'rmw'): Promise<Table[]> {
   const id = `processes-${section}`;
-  const troupe = await stage.workers();
-  const tallies = [OURS, ...peersFor(stage.quick, true)].map(
-    (entrant) => new Tally(stage, troupe, section, entrant),
+  const pool = await fixture.workers();
+  const tallies = [OURS, ...peersFor(fixture.quick, true)].map(
+    (entrant) => new Tally(fixture, pool, section, entrant),
   );
   const runners: Runner[] = [...tallies];
   if (section === 'rmw' && !comparesWithBefore()) {
-    const order = { do: 'bare', url: stage.url, name: 'bare', ms: stage.quick ? 200 : 1_000 };
-    const sample = async () => ({ handOffs: await troupe.one<number>(0, order) });
+    const order = { do: 'bare', url: fixture.url, name: 'bare', ms: fixture.quick ? 200 : 1_000 };
+    const sample = async () => ({ handOffs: await pool.one<number>(0, order) });
     runners.push({ id: 'bare', label: 'one process, the bare sections', role: 'floor', sample });
   }
-  const measured = await interleaved(runners, terms(stage, 25_000));
-  await troupe.all({ do: 'close' });
+  const measured = await interleaved(runners, terms(fixture, 25_000));
+  await pool.all({ do: 'close' });
   const rows = measured.map((row, index) => ({ ...row, totals: tallies[index]?.totals ?? {} }));
   const columns = [
     { id: 'handOffs', title: 'hand-offs/s', better: 'more' },
@@ -59,8 +59,8 @@ class Tally implements Runner {
   private rounds = 0;
 
   constructor(
-    private readonly stage: Stage,
-    private readonly troupe: Troupe,
+    private readonly fixture: BenchFixture,
+    private readonly pool: WorkerPool,
     private readonly section: 'empty' | 'rmw',
     entrant: Entrant,
   ) {
@@ -75,25 +75,25 @@ class Tally implements Runner {
 
   async sample(): Promise<Sample> {
     const name = `hot-${this.section}-${this.id}-${++this.rounds}`;
-    const ms = this.stage.quick ? (this.role === 'ours' ? 600 : 200) : 2_000;
+    const ms = this.fixture.quick ? (this.role === 'ours' ? 600 : 200) : 2_000;
     const { section } = this;
     const from = Date.now() + HEAD_START;
     const contention = {
       entrant: this.id,
-      url: this.stage.url,
+      url: this.fixture.url,
       name,
       callers: CALLERS,
       section,
       from,
       to: from + ms,
     };
-    const outcomes = await this.troupe.all<ContentionOutcome>({ do: 'contend', contention });
+    const outcomes = await this.pool.all<ContentionOutcome>({ do: 'contend', contention });
     const counts = outcomes.flatMap(({ served }) => served);
     if (this.rounds > 1)
       counts.forEach((count, index) => (this.served[index] = (this.served[index] ?? 0) + count));
     if (section === 'rmw') {
       const sections = outcomes.reduce((sum, outcome) => sum + outcome.sections, 0);
-      this.lost += sections - Number(await this.stage.admin.get(`counter:${name}`));
+      this.lost += sections - Number(await this.fixture.admin.get(`counter:${name}`));
     }
     const waits = Waits.sum(outcomes.map((outcome) => outcome.waits));
     const handOffs = (counts.reduce((sum, count) => sum + count, 0) * 1_000) / ms;

@@ -8,7 +8,7 @@ import { SCRIPTS } from '../../lib/store/redis/lock-scripts.js';
 import type { LockAnswer, LockOperation } from '../../lib/store/lock-operation.js';
 import { WHOLE } from '../../lib/store/lock-state.js';
 import { newAttemptId, newSession } from '../../lib/store/session-id.js';
-import type { Stage } from '../stage/stage.js';
+import type { BenchFixture } from '../fixture/bench-fixture.js';
 import { type Scenario, terms } from './scenario.js';
 
 const BATCH = 500;
@@ -33,17 +33,17 @@ type Cycles = (size: number) => Promise<void>;
 /** What one uncontended cycle costs the server, all of its processor time: reading, running, writing. */
 export const serverCost: Scenario = {
   id: 'server-cost',
-  async run(stage) {
-    const { rounds } = terms(stage);
-    const batches = Math.ceil((stage.quick ? 20_000 : 100_000) / BATCH / rounds);
-    const client = new Redis(stage.url);
+  async run(fixture) {
+    const { rounds } = terms(fixture);
+    const batches = Math.ceil((fixture.quick ? 20_000 : 100_000) / BATCH / rounds);
+    const client = new Redis(fixture.url);
     const runner = (id: string, label: string, role: Runner['role'], cycles: Cycles): Runner => ({
       id,
       label,
       role,
       sample: async () => ({
-        micros: await costOf(stage, cycles, BATCH, batches),
-        alone: await costOf(stage, cycles, 1, stage.quick ? ALONE / 4 : ALONE),
+        micros: await costOf(fixture, cycles, BATCH, batches),
+        alone: await costOf(fixture, cycles, 1, fixture.quick ? ALONE / 4 : ALONE),
       }),
     });
     const own = async (id: string, fenceMemory: number, names: number): Promise<Runner> => {
@@ -61,7 +61,7 @@ export const serverCost: Scenario = {
         await own('own-alone-default', 60_000, 1),
         runner('floor', 'SET NX PX + compare-and-delete', 'floor', await bareCycles(client)),
       ],
-      terms(stage),
+      terms(fixture),
     );
     client.disconnect();
     const title = `Server CPU of an uncontended cycle, ${batches * BATCH * rounds} cycles each`;
@@ -73,10 +73,10 @@ export const serverCost: Scenario = {
   },
 };
 
-async function costOf(stage: Stage, cycles: Cycles, size: number, times: number): Promise<number> {
-  const before = await stage.serverCpu();
+async function costOf(fixture: BenchFixture, cycles: Cycles, size: number, times: number): Promise<number> {
+  const before = await fixture.serverCpu();
   for (let time = 0; time < times; time += 1) await cycles(size);
-  return (((await stage.serverCpu()) - before) * 1e6) / (times * size);
+  return (((await fixture.serverCpu()) - before) * 1e6) / (times * size);
 }
 
 async function bareCycles(client: Redis): Promise<Cycles> {

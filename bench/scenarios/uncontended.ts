@@ -4,7 +4,7 @@ import { FLOOR, OURS, peersFor, PIPELINED_FLOOR } from '../contenders/entrants.j
 import { rate, times } from '../measure/loops.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import type { Table } from '../measure/table.js';
-import type { Stage } from '../stage/stage.js';
+import type { BenchFixture } from '../fixture/bench-fixture.js';
 import { type Scenario, terms } from './scenario.js';
 
 // Cycles, not milliseconds: what is slow on a busy machine would be compiled late, and be slower still.
@@ -14,30 +14,38 @@ const NOTHING = async (): Promise<void> => undefined;
 /** One lock after another on names that nobody else wants. */
 export const uncontended: Scenario = {
   id: 'uncontended',
-  async run(stage) {
-    return [await cycles(stage, stage.url, 'uncontended', 'Uncontended, one at a time', 1)];
+  async run(fixture) {
+    return [await cycles(fixture, fixture.url, 'uncontended', 'Uncontended, one at a time', 1)];
   },
 };
 
 /** The same over a line of one millisecond: loopback hides what a round trip costs. */
 export const uncontendedDistant: Scenario = {
   id: 'uncontended-1ms',
-  async run(stage) {
-    const url = await stage.distant(1);
-    return [await cycles(stage, url, 'uncontended-1ms', 'Uncontended, one at a time, 1 ms away', 1)];
+  async run(fixture) {
+    const url = await fixture.distant(1);
+    return [await cycles(fixture, url, 'uncontended-1ms', 'Uncontended, one at a time, 1 ms away', 1)];
   },
 };
 
 /** Many at once, each on a name of its own. */
 export const parallel: Scenario = {
   id: 'parallel',
-  async run(stage) {
-    return [await cycles(stage, stage.url, 'parallel', 'Uncontended, 64 in parallel on distinct names', 64)];
+  async run(fixture) {
+    return [
+      await cycles(fixture, fixture.url, 'parallel', 'Uncontended, 64 in parallel on distinct names', 64),
+    ];
   },
 };
 
-async function cycles(stage: Stage, url: string, id: string, title: string, lanes: number): Promise<Table> {
-  const ms = stage.quick ? 40 : 250;
+async function cycles(
+  fixture: BenchFixture,
+  url: string,
+  id: string,
+  title: string,
+  lanes: number,
+): Promise<Table> {
+  const ms = fixture.quick ? 40 : 250;
   const opened: Contender[] = [];
   const runners: Runner[] = [];
   const floors = comparesWithBefore() ? [] : [FLOOR, ...(lanes > 1 ? [PIPELINED_FLOOR] : [])];
@@ -47,15 +55,15 @@ async function cycles(stage: Stage, url: string, id: string, title: string, lane
     opened.push(contender);
     const using = (lane: number) => contender.using(`free-${lane}`, NOTHING);
     const byHand = async (lane: number) => (await contender.acquire(`free-${lane}`))();
-    await times(stage.url === url ? WARM_UP : WARM_UP / 10, lanes, byHand);
+    await times(fixture.url === url ? WARM_UP : WARM_UP / 10, lanes, byHand);
     const sample = async () => {
-      const { perSecond } = await measured(stage, ms, lanes, using);
-      const { perSecond: byHandPerSecond, cpu } = await measured(stage, ms, lanes, byHand);
+      const { perSecond } = await measured(fixture, ms, lanes, using);
+      const { perSecond: byHandPerSecond, cpu } = await measured(fixture, ms, lanes, byHand);
       return { using: perSecond, byHand: byHandPerSecond, cpu };
     };
     runners.push({ id: who, label, role, sample });
   }
-  const rows = await interleaved(runners, terms(stage));
+  const rows = await interleaved(runners, terms(fixture));
   await Promise.all(opened.map((contender) => contender.close()));
   const columns = [
     { id: 'using', title: 'using: cycles/s', better: 'more' },
@@ -67,19 +75,19 @@ async function cycles(stage: Stage, url: string, id: string, title: string, lane
 
 /** Cycles a second, and the processor time of both sides for one: a figure that a busy machine hardly changes. */
 async function measured(
-  stage: Stage,
+  fixture: BenchFixture,
   ms: number,
   lanes: number,
   cycle: (lane: number) => Promise<unknown>,
 ): Promise<{ perSecond: number; cpu: number }> {
   let cycles = 0;
-  const server = await stage.serverCpu();
+  const server = await fixture.serverCpu();
   const client = process.cpuUsage();
   const perSecond = await rate(ms, lanes, (lane) => {
     cycles += 1;
     return cycle(lane);
   });
   const { user, system } = process.cpuUsage(client);
-  const cpu = (user + system + ((await stage.serverCpu()) - server) * 1e6) / cycles;
+  const cpu = (user + system + ((await fixture.serverCpu()) - server) * 1e6) / cycles;
   return { perSecond, cpu };
 }

@@ -3,7 +3,7 @@ import type { Contender, Entrant } from '../contenders/contender.js';
 import { OURS, PEERS } from '../contenders/entrants.js';
 import { served } from '../measure/loops.js';
 import type { Row } from '../measure/table.js';
-import type { Stage } from '../stage/stage.js';
+import type { BenchFixture } from '../fixture/bench-fixture.js';
 import type { Scenario } from './scenario.js';
 
 const SESSIONS = 200;
@@ -11,9 +11,9 @@ const SESSIONS = 200;
 /** Two hundred sessions, each on connections of its own, wait for one name. */
 export const waiting: Scenario = {
   id: 'waiting',
-  async run(stage) {
+  async run(fixture) {
     const rows: Row[] = [];
-    for (const entrant of stage.quick ? [OURS] : [OURS, ...PEERS]) rows.push(await rowOf(stage, entrant));
+    for (const entrant of fixture.quick ? [OURS] : [OURS, ...PEERS]) rows.push(await rowOf(fixture, entrant));
     const columns = [{ id: 'commands', title: 'commands/s', better: 'less' }] as const;
     return [
       { id: 'waiting', title: `Commands while ${SESSIONS} sessions wait`, section: 'none', columns, rows },
@@ -21,13 +21,13 @@ export const waiting: Scenario = {
   },
 };
 
-async function rowOf(stage: Stage, { id, label, role, open, commands }: Entrant): Promise<Row> {
+async function rowOf(fixture: BenchFixture, { id, label, role, open, commands }: Entrant): Promise<Row> {
   const ours = role === 'ours';
   // Ours repeats itself every five seconds, peers every few milliseconds.
-  const seconds = !ours ? 4 : stage.quick ? 5.5 : 15;
-  const sessions: Contender[] = await Promise.all(Array.from({ length: SESSIONS }, () => open(stage.url)));
+  const seconds = !ours ? 4 : fixture.quick ? 5.5 : 15;
+  const sessions: Contender[] = await Promise.all(Array.from({ length: SESSIONS }, () => open(fixture.url)));
   const name = `scarce-${id}`;
-  const holder = await open(stage.url);
+  const holder = await open(fixture.url);
   const release = await holder.acquire(name);
   let passing = false;
   const waiters = sessions.map((session) =>
@@ -36,9 +36,9 @@ async function rowOf(stage: Stage, { id, label, role, open, commands }: Entrant)
     }),
   );
   await sleep(ours ? 2_500 : 500); // all are subscribed, and what that takes is over
-  const before = await stage.calls(commands);
+  const before = await fixture.calls(commands);
   await sleep(seconds * 1_000);
-  const after = await stage.calls(commands);
+  const after = await fixture.calls(commands);
   passing = true;
   // A peer does not renew what was acquired by hand: on a busy machine it may have expired.
   await release().catch((error: unknown) => {

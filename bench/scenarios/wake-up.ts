@@ -4,15 +4,15 @@ import { OURS, peersFor } from '../contenders/entrants.js';
 import { quantile } from '../measure/numbers.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import type { Sample } from '../measure/table.js';
-import type { Troupe } from '../stage/troupe.js';
+import type { WorkerPool } from '../fixture/worker-pool.js';
 import { type Scenario, terms } from './scenario.js';
 
 /** From the release in one process to the grant in another that waits. */
 export const wakeUp: Scenario = {
   id: 'wake-up',
-  async run(stage) {
-    const { url, quick } = stage;
-    const troupe = await stage.workers();
+  async run(fixture) {
+    const { url, quick } = fixture;
+    const pool = await fixture.workers();
     const [times, first, again] = quick ? [10, 1_200, 300] : [30, 4_000, 1_500];
     // Thirty hand-offs a round would be measured before V8 has compiled what they run; and what did not run for as
     // long as the others took, it lets go of, and compiles again.
@@ -32,7 +32,7 @@ export const wakeUp: Scenario = {
         return each.map((_, place) => waitsIn(turns.map((took) => took[place] ?? NaN)));
       };
     };
-    const wake = (id: string) => (pause: Pause) => wakeOf(troupe, id, url, pause);
+    const wake = (id: string) => (pause: Pause) => wakeOf(pool, id, url, pause);
     const columns = [
       { id: 'p50', title: 'p50, ms', better: 'less' },
       { id: 'p99', title: 'longest, ms', better: 'less' },
@@ -48,8 +48,8 @@ export const wakeUp: Scenario = {
         { ...OURS, sample: own },
         { ...BEFORE, sample: before },
       ];
-      const rows = await interleaved(pair, terms(stage));
-      await troupe.all({ do: 'close' });
+      const rows = await interleaved(pair, terms(fixture));
+      await pool.all({ do: 'close' });
       return [{ ...about, columns, rows }];
     }
     const peers = peersFor(quick, true).map(({ id, label, role }): Runner => {
@@ -58,14 +58,14 @@ export const wakeUp: Scenario = {
     });
     // Ours and the bare message take turns, wake-up by wake-up: how long a process takes to wake up doubles with what
     // the machine does, and stays so for seconds.
-    const [own, bare] = together(sampler(wake(OURS.id), (pause) => messageOf(troupe, url, pause)));
+    const [own, bare] = together(sampler(wake(OURS.id), (pause) => messageOf(pool, url, pause)));
     const runners: Runner[] = [
       { ...OURS, sample: own },
       ...peers,
       { id: 'bare', label: 'PUBLISH → message, bare', role: 'floor', sample: bare },
     ];
-    const rows = await interleaved(runners, terms(stage));
-    await troupe.all({ do: 'close' });
+    const rows = await interleaved(runners, terms(fixture));
+    await pool.all({ do: 'close' });
     return [{ ...about, columns, rows }];
   },
 };
@@ -95,21 +95,21 @@ function together(measure: () => Promise<Waits[]>): [() => Promise<Waits>, () =>
   return [of(0), of(1)];
 }
 
-async function wakeOf(troupe: Troupe, entrant: string, url: string, pause: Pause): Promise<number> {
+async function wakeOf(pool: WorkerPool, entrant: string, url: string, pause: Pause): Promise<number> {
   const order = { entrant, url, name: `wake-${entrant}` };
-  await troupe.one(0, { do: 'hold', ...order });
-  await troupe.one(1, { do: 'wait', ...order });
+  await pool.one(0, { do: 'hold', ...order });
+  await pool.one(1, { do: 'wait', ...order });
   await pause(); // the waiter stands in line, at no particular point of its polling
-  const released = troupe.one<number>(0, { do: 'release' });
-  const granted = await troupe.one<number>(1, { do: 'granted' });
+  const released = pool.one<number>(0, { do: 'release' });
+  const granted = await pool.one<number>(1, { do: 'granted' });
   return granted - (await released);
 }
 
-async function messageOf(troupe: Troupe, url: string, pause: Pause): Promise<number> {
+async function messageOf(pool: WorkerPool, url: string, pause: Pause): Promise<number> {
   const order = { url, channel: 'bare' };
-  await troupe.one(1, { do: 'listen', ...order });
+  await pool.one(1, { do: 'listen', ...order });
   await pause();
-  const published = troupe.one<number>(0, { do: 'publish', ...order });
-  const heard = await troupe.one<number>(1, { do: 'heard' });
+  const published = pool.one<number>(0, { do: 'publish', ...order });
+  const heard = await pool.one<number>(1, { do: 'heard' });
   return heard - (await published);
 }

@@ -1,3 +1,5 @@
+import type { Callee } from './decorated.js';
+
 /** What a worker may be told. */
 export type Order =
   | { readonly do: 'contend'; readonly contention: Contention }
@@ -9,6 +11,7 @@ export type Order =
   | { readonly do: 'listen'; readonly url: string; readonly channel: string }
   | { readonly do: 'publish'; readonly url: string; readonly channel: string }
   | { readonly do: 'heard' }
+  | { readonly do: 'call'; readonly callee: Callee; readonly count: number }
   | { readonly do: 'close' };
 
 /** Callers of one process who want one name. */

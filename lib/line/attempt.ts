@@ -1,13 +1,13 @@
 /** One way from a request to a hold: the place in the store's queue, until it becomes a hold or is given up. */
 import type { CancelTimer } from '../base/clock.js';
-import { type LockLostReason, LockStoreError } from '../base/errors.js';
+import { LockStoreError } from '../base/errors.js';
 import type { AcquireAnswer, AcquireOperation, LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-state.js';
 import type { Answered } from '../store/lock-store.js';
 import { newAttemptId } from '../store/session-id.js';
 import { claimDeadline, leaseDeadline } from '../store/server-clock.js';
 import { AcquireCommand } from './acquire-command.js';
-import { Hold } from './hold.js';
+import { Hold, type HoldOwner } from './hold.js';
 import type { LineSetup } from './line-setup.js';
 import type { Terms } from './request.js';
 
@@ -23,7 +23,7 @@ const SIGN_OF_LIFE_EVERY = 5_000;
 const NEXT_IN_QUEUE = 4;
 
 /** Whom an attempt works for: the line of its name. */
-export interface AttemptOwner {
+export interface AttemptOwner extends HoldOwner {
   /** How many more milliseconds somebody waits; 0 asks once. */
   waitLeft(attempt: Attempt): number;
   granted(attempt: Attempt, hold: Hold, now: number): void;
@@ -34,8 +34,6 @@ export interface AttemptOwner {
   failed(attempt: Attempt, error: LockStoreError): void;
   /** The id is spent (it was revoked, or its grant came too late): try with a new one. */
   spent(attempt: Attempt): void;
-  /** Its hold is over, other than by a release. */
-  readonly lost: (hold: Hold, reason: LockLostReason) => void;
 }
 
 /** One way to a grant: asks the store, keeps its place in the queue, and becomes a {@link Hold}. */
@@ -191,7 +189,7 @@ export class Attempt {
   ): Hold {
     this.phase = 'held';
     if (!claimed) this.cancelTimer?.();
-    const hold = (this.hold = new Hold(this.setup, this, grant, deadline, claimed, this.owner.lost));
+    const hold = (this.hold = new Hold(this.setup, this, grant, deadline, claimed, this.owner));
     if (this.early) for (const notice of this.early.values()) hold.notice(notice);
     this.owner.granted(this, hold, now);
     return hold;

@@ -7,10 +7,12 @@ import { exclusive, sameUnits, type Terms } from './request.js';
 
 // How many shared attempts of one name wait at the store at a time.
 const MOST = 16;
+// Most names have none most of the time: they share this one, which nobody changes.
+const NONE: readonly Attempt[] = [];
 
 /** The places of this process in the store's queue for one name. */
 export class Attempts {
-  private readonly waiting: Attempt[] = [];
+  private waiting = NONE;
 
   constructor(
     private readonly name: string,
@@ -65,7 +67,7 @@ export class Attempts {
   }
 
   wake(): void {
-    for (const attempt of [...this.waiting]) attempt.wake();
+    for (const attempt of this.waiting) attempt.wake();
   }
 
   /** Whom the store named as the holder. */
@@ -75,13 +77,13 @@ export class Attempts {
   }
 
   remove(attempt: Attempt): void {
-    const place = this.waiting.indexOf(attempt);
-    if (place >= 0) this.waiting.splice(place, 1); // not pop, which keeps the room for sixteen more
+    const others = this.waiting.filter((each) => each !== attempt);
+    this.waiting = others.length > 0 ? others : NONE;
   }
 
   private start(terms: Terms): void {
     const attempt = new Attempt(this.setup, this.name, terms, this.owner);
     attempt.ask();
-    this.waiting.push(attempt);
+    this.waiting = [...this.waiting, attempt]; // a push would make room for sixteen more
   }
 }

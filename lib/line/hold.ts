@@ -10,6 +10,11 @@ import type { LineSetup } from './line-setup.js';
 import type { PendingRelease } from './pending-releases.js';
 import type { Terms } from './request.js';
 
+/** Whom a hold tells that it is over, other than by a release: the line of its name. */
+export interface HoldOwner {
+  lost(hold: Hold, reason: LockLostReason): void;
+}
+
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
 export class Hold extends Link<Renewable> implements Renewable {
   renewalSlot = 0;
@@ -62,7 +67,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     deadline: number,
     /** Whether it was pushed. */
     claimed: boolean,
-    private readonly onLost: (hold: Hold, reason: LockLostReason) => void,
+    private readonly owner: HoldOwner,
   ) {
     super();
     ({ id: this.id, name: this.name, terms: this.terms, doubt: this.doubt } = attempt);
@@ -259,7 +264,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     if (this.over) return;
     this.finish();
     this.lossReason = reason;
-    this.onLost(this, reason);
+    this.owner.lost(this, reason);
   }
 
   private finish(): void {

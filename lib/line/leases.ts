@@ -10,6 +10,8 @@ const LONGEST_WHILE_CONTENDED = 10;
 const MOST_HAND_OFFS = 64;
 // The event loop turns at least this often while the lock goes from caller to caller.
 const BREATH = 1;
+// What names without a lease share; nothing is added to it.
+const NONE: Lease[] = [];
 
 /**
  * The leases of one name in this process. An exclusive hold goes from caller to caller without the store (a hand-off),
@@ -19,7 +21,7 @@ export class Leases {
   /** A hold between two callers: nobody has it until the event loop has turned. */
   passing: Hold | undefined;
   // Few, and new ones with every grant: see Chain for why this is no Map.
-  private readonly leases: Lease[] = [];
+  private leases: Lease[] = NONE;
   private contendedSince: number | undefined;
   private handOffs = 0;
   private breathedAt = -Infinity;
@@ -47,13 +49,16 @@ export class Leases {
   /** In place of whoever worked under the same hold. */
   set(lease: Lease): void {
     const place = this.placeOf(lease.hold);
-    if (place < 0) this.leases.push(lease);
-    else this.leases[place] = lease;
+    if (place >= 0) this.leases[place] = lease;
+    else if (this.leases.length > 0) this.leases.push(lease);
+    else this.leases = [lease]; // a push would make room for sixteen more, and most names have one
   }
 
   delete(hold: Hold): void {
     const place = this.placeOf(hold);
-    if (place >= 0) this.leases.splice(place, 1);
+    if (place < 0) return;
+    if (this.leases.length > 1) this.leases.splice(place, 1);
+    else this.leases = NONE;
   }
 
   /** A connection is back, or notices can be heard now: exclusive holds check whether other processes wait. */

@@ -146,13 +146,13 @@ export class Line implements AttemptOwner, LeaseOwner {
     this.pump();
   }
 
-  readonly lost = (hold: Hold, reason: LockLostReason): void => {
+  lost(hold: Hold, reason: LockLostReason): void {
     this.leases.get(hold)?.lose(reason);
     this.leases.delete(hold);
     // A revoked hold stays taken until the work gives it back, or until its deadline.
     if (reason !== 'revoked' && reason !== 'taken') void hold.release();
     this.pump();
-  };
+  }
 
   /** The caller is done: the next of this process has the lock at once, or the store has it back. */
   released(lease: Lease, keep: number, done: number, now: number): Promise<'released' | 'expired'> {

@@ -2,7 +2,7 @@ import { shown } from '../base/duration.js';
 import { type Explanation, LockBusyError, LockStoreError, LockUsageError } from '../base/errors.js';
 import type { Clock, CancelTimer } from '../base/clock.js';
 import type { Request } from '../line/request.js';
-import { ORIGIN, type WithOrigin } from './hidden-options.js';
+import { type CallOrigin, ORIGIN, type WithOrigin } from './hidden-options.js';
 import {
   LeaseBundle,
   checkEntry,
@@ -56,7 +56,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
   ): Promise<T> {
     const name = this.firstName;
     checkEntry(work, options, name, this.optionsOf('using'));
-    const { within } = options;
+    const { within, [ORIGIN]: origin } = options;
     if (options.reentrant !== undefined) OPTIONS.reentrant.check(options.reentrant, name);
     const { onStoreError } = options;
     const runsWithout =
@@ -66,21 +66,22 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     if (within !== undefined) {
       checkWithin(within, this.names, this.context);
       if (within instanceof UnprotectedLease && this.names.every((each) => within.names.includes(each)))
-        return work(within as Lease as L);
+        return withoutLock(work, within as Lease as L, origin);
     }
     // Whoever holds nothing by its context, as nearly every call, has nothing to enter.
-    if (within !== undefined || held.innermost) {
+    const around = held.place;
+    if (within !== undefined || around) {
       const plans = this.plansFor(options);
       if (plans.some((plan) => plan !== undefined)) return this.enterHeld(plans, work, options);
     }
     let lease: L;
-    const stopHint = this.hint(options);
+    const stopHint = around && this.hint(options);
     try {
       lease = await this.take(options, settings.wait, undefined, 'using');
     } catch (error) {
       if (!runsWithout || !(error instanceof LockStoreError))
-        throw this.explanation()?.(error as Error) ?? error;
-      return work(new UnprotectedLease(this.names, error) as Lease as L);
+        throw (around && this.explanation()?.(error as Error)) ?? error;
+      return withoutLock(work, new UnprotectedLease(this.names, error) as Lease as L, origin);
     } finally {
       stopHint?.();
     }
@@ -88,9 +89,11 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     // The outcome of the work is never masked: a loss carries it.
     let outcome: Outcome<T>;
     const leases = this.leasesIn(lease);
-    const inner = held.open(leases, lease, options[ORIGIN]);
+    const inner = held.open(leases, lease, origin, around);
     try {
-      outcome = { result: await held.begin(inner, lease, work) };
+      const result = await held.begin(inner, lease, work);
+      origin?.checkResult?.(result);
+      outcome = { result };
     } catch (cause) {
       outcome = { cause };
     }
@@ -178,6 +181,17 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
       return error.reason === 'timeout' && holding.length > 0 ? error.whileHolding(holding) : error;
     };
   }
+}
+
+/** Runs work that nothing protects, because the store failed and the call said to run then. */
+async function withoutLock<L, T>(
+  work: (lease: L) => T | PromiseLike<T>,
+  lease: L,
+  origin: CallOrigin | undefined,
+): Promise<T> {
+  const result = await work(lease);
+  origin?.checkResult?.(result);
+  return result;
 }
 
 /** The lease on `name` that `within` has, if any. @throws LockUsageError for permits */

@@ -47,9 +47,14 @@ export class HeldLeases<L extends OwnLease<L>> {
     this.storage.disable();
   }
 
+  /** The innermost place that is not over. */
+  get place(): Place<L> | undefined {
+    return live(this.storage.getStore());
+  }
+
   /** The innermost entry that is not over. */
   get innermost(): Held<L> | undefined {
-    return live(this.storage.getStore())?.held;
+    return this.place?.held;
   }
 
   /** The innermost entry on `name` that is not over. */
@@ -61,8 +66,7 @@ export class HeldLeases<L extends OwnLease<L>> {
   /** All entries that are not over, from the innermost outwards. */
   all(): Held<L>[] {
     const found: Held<L>[] = [];
-    for (let place = live(this.storage.getStore()); place?.held; place = outward(place))
-      found.push(place.held);
+    for (let { place } = this; place?.held; place = outward(place)) found.push(place.held);
     return found;
   }
 
@@ -73,9 +77,14 @@ export class HeldLeases<L extends OwnLease<L>> {
     return innermost && (innermost.whole === innermost.lease ? innermost.lease.now : innermost.whole);
   }
 
-  /** Where work may run with `whole`, which is made of `leases`. It is to be closed when that is done. */
-  open(leases: readonly L[], whole: Lease, origin: CallOrigin | undefined): Place<L> | undefined {
-    let inner = live(this.storage.getStore());
+  /** Where work may run with `whole`, which is made of `leases`, inside of `around`. It is to be closed when that is done. */
+  open(
+    leases: readonly L[],
+    whole: Lease,
+    origin: CallOrigin | undefined,
+    around: Place<L> | undefined,
+  ): Place<L> | undefined {
+    let inner = live(around);
     for (const lease of leases) inner = { held: { lease, whole, origin }, outer: inner };
     return inner;
   }

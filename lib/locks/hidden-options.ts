@@ -7,6 +7,8 @@ export interface CallOrigin {
   /** The prototype that the decorated method belongs to, and the method's key. */
   readonly target: object;
   readonly property: string | symbol;
+  /** Refuses what the method's promise resolved with, by an error. A check here spares each call a promise. */
+  readonly checkResult?: ((value: unknown) => void) | undefined;
 }
 
 /** The key under which options carry it: a symbol, so that no user's option can collide with it. */

@@ -404,11 +404,13 @@ export async function enter<L extends Lease, T>(
     });
     for (const each of entered) each.assertHeld();
     const lease = whole(entered);
-    const inner = held.open(entered, lease, origin);
+    const inner = held.open(entered, lease, origin, held.place);
     // The outcome of the work is never masked: a loss carries it.
     let outcome: Outcome<T>;
     try {
-      outcome = { result: await held.begin(inner, lease, work) };
+      const result = await held.begin(inner, lease, work);
+      origin?.checkResult?.(result);
+      outcome = { result };
     } catch (cause) {
       outcome = { cause };
     }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
-import type { Request } from '../line/request.js';
+import type { Request, Terms } from '../line/request.js';
 import { WHOLE } from '../store/lock-state.js';
 import type { UsingOptions } from './lock.js';
 import type { LockServiceOptions } from './lock-options.js';
@@ -25,6 +25,8 @@ export class LockSettings {
   /** `host:pid` of this process. */
   readonly process = `${hostname()}:${process.pid}`;
   private readonly guard: number | undefined;
+  /** What the last call asked for: those that ask for the same, as most do, share it. */
+  private lastTerms: Terms | undefined;
 
   /** @throws LockUsageError that names the option, its range and its value. */
   constructor(options: LockServiceOptions) {
@@ -76,16 +78,10 @@ export class LockSettings {
       options.wait === undefined
         ? (otherwise ?? this.defaultWait(ttl))
         : OPTIONS.wait.check(options.wait, name);
+    const who = label === undefined ? this.process : `${this.process} ${OPTIONS.label.check(label, name)}`;
     return {
       name,
-      terms: {
-        once: wait === 0,
-        units: share.units,
-        capacity: share.capacity,
-        ttl,
-        guard: this.guardOf(ttl),
-        who: label === undefined ? this.process : `${this.process} ${OPTIONS.label.check(label, name)}`,
-      },
+      terms: this.termsFor(ttl, wait === 0, share, who),
       wait,
       renews: options.renew === undefined || OPTIONS.renew.check(options.renew, name),
       maxHold: options.maxHold === undefined ? Infinity : OPTIONS.maxHold.check(options.maxHold, name),
@@ -95,5 +91,21 @@ export class LockSettings {
       unattended: false,
       leavesAtShutdown: (options as LeavesAtShutdown)[LEAVES_AT_SHUTDOWN] === true,
     };
+  }
+
+  private termsFor(
+    ttl: number,
+    once: boolean,
+    { units, capacity }: Pick<Terms, 'units' | 'capacity'>,
+    who: string,
+  ): Terms {
+    const last = this.lastTerms;
+    const same =
+      last?.ttl === ttl &&
+      last.once === once &&
+      last.units === units &&
+      last.capacity === capacity &&
+      last.who === who;
+    return same ? last : (this.lastTerms = { once, units, capacity, ttl, guard: this.guardOf(ttl), who });
   }
 }

@@ -89,8 +89,8 @@ export function placeOf(target: object, property: unknown): string {
 }
 
 /**
- * The value of a method's promise. The replacement answers a promise in any case, so a method that does not
- * would change its meaning unnoticed; and a stream would begin its work after the release.
+ * What a method returned, which has to be a promise: the replacement answers one in any case, so a method that does not
+ * would change its meaning unnoticed. What it resolves with is for {@link refuseStream} to check.
  */
 export function promised(result: unknown, where: string): PromiseLike<unknown> {
   refuseStream(result, where);
@@ -99,10 +99,7 @@ export function promised(result: unknown, where: string): PromiseLike<unknown> {
       `${where} stands on a synchronous method: callers would get a promise where they expect a value. ` +
         'Make the method async, or call locks.using() where it is called.',
     );
-  return (result as PromiseLike<unknown>).then((value) => {
-    refuseStream(value, where);
-    return value;
-  });
+  return result as PromiseLike<unknown>;
 }
 
 /** A call on an instance that nobody gave a LockService: never an unlocked run. */
@@ -120,7 +117,8 @@ export function refuseStranger(self: unknown, where: string, registration?: stri
   );
 }
 
-function refuseStream(value: unknown, where: string): void {
+/** Refuses a stream, whose work would begin after the release. */
+export function refuseStream(value: unknown, where: string): void {
   if (isObservable(value))
     throw new LockUsageError(
       `${where} stands on a method that returns an Observable, whose work would begin after the release. ` +

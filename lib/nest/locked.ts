@@ -12,6 +12,7 @@ import {
   takePlaceOf,
   placeOf,
   promised,
+  refuseStream,
   refuseStranger,
 } from './locked-method.js';
 import { type LockedOptions, checkLockedOptions } from './locked-options.js';
@@ -47,7 +48,9 @@ export function Locked<const K extends LockKey, S extends LockSignal | undefined
     const signalOf = settings.signal as LockSignal | undefined;
 
     const kinship = kinshipOf(target, property);
-    const run = lockedCall(settings, { place: where, target, property });
+    const generates = isAsyncGeneratorFunction(method);
+    const checkResult = generates ? undefined : (value: unknown): void => refuseStream(value, where);
+    const run = lockedCall(settings, { place: where, target, property, checkResult });
     // Known at the first call: decorators above write their metadata later.
     let isRoute: boolean | undefined;
     const detailsOf = (self: unknown, args: unknown[]): CallDetails | undefined => {
@@ -65,7 +68,7 @@ export function Locked<const K extends LockKey, S extends LockSignal | undefined
         const locks = readSlot(self, slot) ?? refuseStranger(self, where, settings.locks);
         return run(locks, names(self, args), work, detailsOf(self, args));
       });
-    const replacement: Method = isAsyncGeneratorFunction(method)
+    const replacement: Method = generates
       ? function (...args) {
           const open = () => Reflect.apply(method, this, args) as AsyncGenerator<unknown, unknown, unknown>;
           return new HeldGenerator(open, (work) => call(this, args, work));

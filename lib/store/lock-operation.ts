@@ -154,7 +154,7 @@ export type LockNotice =
       readonly done: boolean;
       /** That of the last acquire which the server has read. */
       readonly seal: string;
-      /** Which server granted, where several do; '' where it does not say so. */
+      /** Which server granted, where several do. */
       readonly server?: string;
     }
   /** Somebody queued behind this hold. */

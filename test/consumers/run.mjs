@@ -114,13 +114,13 @@ try {
       run(home, ...command);
       console.log(`${consumer.name}: ${what}`);
     };
-    step('36 the packed tarball type-checks and compiles', process.execPath, [
+    step('the packed tarball type-checks and compiles', process.execPath, [
       'node_modules/typescript/bin/tsc',
     ]);
-    step('36 the packed tarball boots and locks in memory', process.execPath, ['dist/main.js']);
+    step('the packed tarball boots and locks in memory', process.execPath, ['dist/main.js']);
     if (redis) {
       const env = { REDIS_URL: redis.url, NAMESPACE: `consumer-${randomUUID()}` };
-      step('36 the packed tarball boots and locks on Redis', process.execPath, ['dist/main.js'], env);
+      step('the packed tarball boots and locks on Redis', process.execPath, ['dist/main.js'], env);
       const options = [
         '--bundle',
         '--minify',
@@ -130,7 +130,7 @@ try {
       ];
       run(home, 'node_modules/.bin/esbuild', ['dist/bundled.js', ...options, '--log-level=warning']);
       step(
-        '35 a minified bundle has the same keys and its scripts',
+        'a minified bundle has the same keys and its scripts',
         process.execPath,
         ['dist/meet-bundle.js'],
         env,
@@ -142,12 +142,10 @@ try {
     } else {
       console.log(`${consumer.name}: no Redis here, locked in memory only`);
     }
-    step('36 the packed tarball gives require and import one class', process.execPath, [
-      'src/same-class.cjs',
-    ]);
+    step('the packed tarball gives require and import one class', process.execPath, ['src/same-class.cjs']);
     const vm = consumer.esm ? ['--experimental-vm-modules', '--no-warnings'] : [];
-    // 28 too: @MessagePattern and @ApiOperation are real here.
-    step("36 the packed tarball passes a user's jest", process.execPath, [
+    // @MessagePattern and @ApiOperation are real here.
+    step("the packed tarball passes a user's jest", process.execPath, [
       ...vm,
       'node_modules/jest/bin/jest.js',
     ]);

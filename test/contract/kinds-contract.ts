@@ -1,4 +1,4 @@
-import { Stage, type OpenLocks } from './locks/stage.js';
+import { Fixture, type OpenLocks } from './locks/fixture.js';
 import { allOfContract } from './kinds/all-of.js';
 import { leadContract } from './kinds/lead.js';
 import { latchContract } from './kinds/latch.js';
@@ -11,19 +11,19 @@ import { termsContract } from './kinds/terms.js';
 
 /** What each kind of lock promises on every store. `open` opens services at one and the same store. */
 export function kindsContract(open: OpenLocks): void {
-  const stage = new Stage(open);
-  beforeAll(() => stage.build());
-  beforeEach(() => stage.begin());
-  afterEach(() => stage.end());
-  afterAll(() => stage.close());
+  const fixture = new Fixture(open);
+  beforeAll(() => fixture.build());
+  beforeEach(() => fixture.begin());
+  afterEach(() => fixture.end());
+  afterAll(() => fixture.close());
 
-  describe('re-entry', () => reentryContract(stage));
-  describe('re-entry at its edges', () => reentryEdgesContract(stage));
-  describe('a read-write lock', () => readWriteContract(stage));
-  describe('a semaphore', () => semaphoreContract(stage));
-  describe('a countdown latch', () => latchContract(stage));
-  describe('several locks', () => allOfContract(stage));
-  describe('work that is done once', () => onceContract(stage));
-  describe('a leader', () => leadContract(stage));
-  describe('the terms of holding', () => termsContract(stage));
+  describe('re-entry', () => reentryContract(fixture));
+  describe('re-entry at its edges', () => reentryEdgesContract(fixture));
+  describe('a read-write lock', () => readWriteContract(fixture));
+  describe('a semaphore', () => semaphoreContract(fixture));
+  describe('a countdown latch', () => latchContract(fixture));
+  describe('several locks', () => allOfContract(fixture));
+  describe('work that is done once', () => onceContract(fixture));
+  describe('a leader', () => leadContract(fixture));
+  describe('the terms of holding', () => termsContract(fixture));
 }

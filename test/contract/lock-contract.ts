@@ -1,4 +1,4 @@
-import { Stage, type OpenLocks } from './locks/stage.js';
+import { Fixture, type OpenLocks } from './locks/fixture.js';
 import { closingContract } from './locks/closing.js';
 import { enteringContract } from './locks/entering.js';
 import { fenceContract } from './locks/fences.js';
@@ -9,23 +9,23 @@ import { severalContract } from './locks/several.js';
 import { takingContract } from './locks/taking.js';
 import { workingContract } from './locks/working.js';
 
-export type { OpenLocks } from './locks/stage.js';
+export type { OpenLocks } from './locks/fixture.js';
 
 /** What LockService promises on every store. Two services at one and the same store; a new name for each test. */
 export function lockContract(open: OpenLocks): void {
-  const stage = new Stage(open);
-  beforeAll(() => stage.build());
-  beforeEach(() => stage.begin());
-  afterEach(() => stage.end());
-  afterAll(() => stage.close());
+  const fixture = new Fixture(open);
+  beforeAll(() => fixture.build());
+  beforeEach(() => fixture.begin());
+  afterEach(() => fixture.end());
+  afterAll(() => fixture.close());
 
-  describe('taking a lock', () => takingContract(stage));
-  describe('a lease', () => holdingContract(stage));
-  describe('fences', () => fenceContract(stage));
-  describe('work under a lock', () => workingContract(stage));
-  describe('entering a lock again', () => enteringContract(stage));
-  describe('several names', () => severalContract(stage));
-  describe('names in use', () => listingContract(stage));
-  describe('losing a lock', () => losingContract(stage));
-  describe('closing', () => closingContract(stage));
+  describe('taking a lock', () => takingContract(fixture));
+  describe('a lease', () => holdingContract(fixture));
+  describe('fences', () => fenceContract(fixture));
+  describe('work under a lock', () => workingContract(fixture));
+  describe('entering a lock again', () => enteringContract(fixture));
+  describe('several names', () => severalContract(fixture));
+  describe('names in use', () => listingContract(fixture));
+  describe('losing a lock', () => losingContract(fixture));
+  describe('closing', () => closingContract(fixture));
 }

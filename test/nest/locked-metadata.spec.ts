@@ -102,24 +102,24 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 describe('@Locked among other decorators', () => {
-  it.each(['above', 'below'])('28 works %s @Get, @HttpCode and @UseGuards', async (place) => {
+  it.each(['above', 'below'])('works %s @Get, @HttpCode and @UseGuards', async (place) => {
     const before = guarded;
     await request(app.getHttpServer()).get(`/${place}/7`).expect(202, ['order:7']);
     expect(guarded).toBe(before + 1);
   });
 
-  it.each(['above', 'below'])('28 works %s @OnEvent', async (place) => {
+  it.each(['above', 'below'])('works %s @OnEvent', async (place) => {
     await app.get(EventEmitter2).emitAsync(place);
     expect(heard).toContain(`${place} events`);
   });
 
-  it.each(['above', 'below'])('28 works %s @Cron', async (place) => {
+  it.each(['above', 'below'])('works %s @Cron', async (place) => {
     await app.get(SchedulerRegistry).getCronJob(place).fireOnTick();
     await sleep(10);
     expect(heard).toContain(`cron ${place} jobs`);
   });
 
-  it.each(['above', 'below'] as const)('28 works %s @MessagePattern and @ApiOperation', async (place) => {
+  it.each(['above', 'below'] as const)('works %s @MessagePattern and @ApiOperation', async (place) => {
     class Sums {
       @Locked('sums')
       @MessagePattern('above')
@@ -149,7 +149,7 @@ describe('@Locked among other decorators', () => {
     expect(await called).toBe(place);
   });
 
-  it('28 keeps metadata, name, length, kind and properties of the method', () => {
+  it('keeps metadata, name, length, kind and properties of the method', () => {
     const pattern = Symbol('pattern');
     class Service {
       @SetMetadata(pattern, 'upper')

@@ -9,7 +9,7 @@ import { describeWithRealRedis } from '../support/real-redis.js';
 describeWithRealRedis('a server that changes under the locks', () => {
   const arena = arenaForTests();
 
-  it('23 SCRIPT FLUSH: holders, waiters and newcomers are served', async () => {
+  it('SCRIPT FLUSH: holders, waiters and newcomers are served', async () => {
     const [holder, waiter] = [arena.open(), arena.open()];
     const lease = await holder.acquire('x', { ttl: 600 });
     const waiting = waiter.acquire('x');
@@ -25,7 +25,7 @@ describeWithRealRedis('a server that changes under the locks', () => {
     );
   });
 
-  it('23 the server restarts empty: the holder learns it, waiters go on, fences grow', async () => {
+  it('the server restarts empty: the holder learns it, waiters go on, fences grow', async () => {
     const proxy = await arena.proxy();
     const old = await startRedis({ given: false });
     proxy.leadTo(portOf(old));
@@ -44,7 +44,7 @@ describeWithRealRedis('a server that changes under the locks', () => {
     await next.release();
   });
 
-  it('23 failover to a replica that has the grant: the holder goes on, the waiter keeps its place', async () => {
+  it('failover to a replica that has the grant: the holder goes on, the waiter keeps its place', async () => {
     const proxy = await arena.proxy();
     const [old, replica] = [
       await startRedis({ args: ['--repl-diskless-sync-delay', '0'] }),
@@ -89,7 +89,7 @@ describeWithRealRedis('a server that changes under the locks', () => {
     ['a list', (admin: Redis) => admin.lpush('lock:x', 'mine')],
     ['a hash of somebody else', (admin: Redis) => admin.hset('lock:x', 'mine', '1')],
   ])(
-    '25 a foreign value under our key, %s: a named error at once, and the value is left alone',
+    'a foreign value under our key, %s: a named error at once, and the value is left alone',
     async (_what, put) => {
       await put(arena.admin);
       const locks = arena.open();
@@ -114,7 +114,7 @@ describeWithRealRedis('a server that changes under the locks', () => {
     },
   );
 
-  it('25 a foreign value that replaces a held lock: the holder learns it at its next renewal', async () => {
+  it('a foreign value that replaces a held lock: the holder learns it at its next renewal', async () => {
     const lease = await arena.open().acquire('x', { ttl: 3_000 });
     await arena.admin.set('lock:x', 'mine');
     expect(await abortOf(lease.signal)).toMatchObject({ code: 'LOCK_LOST', reason: 'taken' });
@@ -122,7 +122,7 @@ describeWithRealRedis('a server that changes under the locks', () => {
     await arena.admin.del('lock:x');
   });
 
-  it('25 a foreign value that replaces a held lock is left alone by the release, which is not repeated', async () => {
+  it('a foreign value that replaces a held lock is left alone by the release, which is not repeated', async () => {
     const lease = await arena.open().acquire('x');
     await arena.admin.set('lock:x', 'mine');
     const before = scriptsIn(await arena.admin.info('commandstats'));
@@ -137,7 +137,7 @@ describeWithRealRedis('a server that changes under the locks', () => {
     ['6', (url: string) => new Redis(url, { db: 3, keyPrefix: 'shop:' })],
     ['5', (url: string) => new Redis5(url, { db: 3, keyPrefix: 'shop:' })],
   ])(
-    '26 a client of ioredis %s on db 3, with a keyPrefix: its locks are there, it is not used and not closed',
+    'a client of ioredis %s on db 3, with a keyPrefix: its locks are there, it is not used and not closed',
     async (_version, make) => {
       const client = make(arena.server.url);
       await client.ping();
@@ -164,7 +164,7 @@ describeWithRealRedis('a server that changes under the locks', () => {
     },
   );
 
-  it('26 a db that the server does not have: nothing is locked in another one', async () => {
+  it('a db that the server does not have: nothing is locked in another one', async () => {
     const locks = arena.open({ redis: `${arena.server.url}/99` });
     const error = await failureOf<LockStoreError>(locks.acquire('x', { wait: 5_000 }));
     expect(error).toMatchObject({ code: 'LOCK_STORE', refused: true, lockName: 'x' });
@@ -173,7 +173,7 @@ describeWithRealRedis('a server that changes under the locks', () => {
     expect(await arena.admin.keys('*')).toEqual([]);
   });
 
-  it('26 the application closes its client first: leases are still released', async () => {
+  it('the application closes its client first: leases are still released', async () => {
     const client = new Redis(arena.server.url);
     const locks = arena.open({ redis: client });
     await locks.acquire('x');

@@ -127,16 +127,19 @@ describeWithRealRedis('a slot that moves to another master', () => {
     expect(done).toBe(1_000);
   }, 40_000);
 
-  it('goes to a master that has just joined', async () => {
+  it('goes to a master that has just joined, name by name', async () => {
     const locks = await field.open();
     const joined = await cluster.join();
-    const lease = await locks.acquire(name);
-    const owner = await cluster.ownerOf(slot);
-    await cluster.beginMove(slot, owner, joined);
-    const other = await locks.acquire(`{${name}}`.replace(name, name));
-    await cluster.endMove(slot, owner, joined);
+    const there = cluster.slotOf(`{${name}}`, namespace);
+    const owner = await cluster.ownerOf(there);
+    const lease = await locks.acquire(`{${name}}:stays`);
+    await cluster.beginMove(there, owner, joined);
+    const other = await locks.acquire(`{${name}}:goes`);
+    expect(await joined.admin.exists(`${namespace}:{${name}}:goes`).catch(String)).toMatch(/MOVED|ASK/);
+    expect(await joined.admin.cluster('COUNTKEYSINSLOT', there)).toBe(1);
+    await cluster.endMove(there, owner, joined);
     await lease.renew();
-    await other.release();
+    expect(await other.release()).toBe('released');
     expect(await lease.release()).toBe('released');
   });
 

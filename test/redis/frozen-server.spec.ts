@@ -9,7 +9,7 @@ describeWithRealRedis('a server that is frozen', () => {
   // A command has a third of the ttl: what is not answered is settled soon.
   const QUICK = { ttl: 600 };
 
-  it('3 frozen server: acquire rejects within its wait, and says that the store did not answer', async () => {
+  it('frozen server: acquire rejects within its wait, and says that the store did not answer', async () => {
     const locks = arena.open(QUICK);
     await locks.ready();
     await (await locks.acquire('warm')).release();
@@ -23,7 +23,7 @@ describeWithRealRedis('a server that is frozen', () => {
     }
   });
 
-  it('3 frozen server: tryAcquire rejects in time, also when others wait behind it', async () => {
+  it('frozen server: tryAcquire rejects in time, also when others wait behind it', async () => {
     const locks = arena.open(QUICK);
     await (await locks.acquire('warm')).release();
     await arena.freeze();
@@ -35,7 +35,7 @@ describeWithRealRedis('a server that is frozen', () => {
     expect(await patient).toMatchObject({ code: 'LOCK_STORE' });
   });
 
-  it('3 frozen server: an abort rejects at once', async () => {
+  it('frozen server: an abort rejects at once', async () => {
     const locks = arena.open(QUICK);
     await (await locks.acquire('warm')).release();
     await arena.freeze();
@@ -48,7 +48,7 @@ describeWithRealRedis('a server that is frozen', () => {
     expect(performance.now() - start).toBeLessThan(20 + arena.lag.max);
   });
 
-  it('3 frozen server: several names reject within their wait, though the first one is held already', async () => {
+  it('frozen server: several names reject within their wait, though the first one is held already', async () => {
     const locks = arena.open(QUICK);
     const other = await arena.open().acquire('z');
     const start = performance.now();
@@ -61,7 +61,7 @@ describeWithRealRedis('a server that is frozen', () => {
     await other.release();
   });
 
-  it('2 acquire gives up while its command is in flight: the late grant is released', async () => {
+  it('acquire gives up while its command is in flight: the late grant is released', async () => {
     const locks = arena.open(QUICK);
     await (await locks.acquire('warm')).release();
     await arena.freeze();
@@ -79,7 +79,7 @@ describeWithRealRedis('a server that is frozen', () => {
     expect(performance.now() - start).toBeLessThan(200 + 100 + arena.lag.max);
   });
 
-  it('4 frozen while held: the signal comes by the deadline, and the lease is free soon after', async () => {
+  it('frozen while held: the signal comes by the deadline, and the lease is free soon after', async () => {
     const locks = arena.open(QUICK);
     const lease = await locks.acquire('x', { ttl: 500 });
     const lost = abortOf(lease.signal);
@@ -99,7 +99,7 @@ describeWithRealRedis('a server that is frozen', () => {
     ['back', -3_600_000],
     ['forwards', 3_600_000],
   ])(
-    '4 frozen while held: the signal comes by the deadline when the wall clock steps %s',
+    'frozen while held: the signal comes by the deadline when the wall clock steps %s',
     async (_how, step) => {
       let wall = 0;
       const locks = arena.open({}, new SystemClock(() => Date.now() + wall));

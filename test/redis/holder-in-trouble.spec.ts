@@ -14,7 +14,7 @@ function block(ms: number): void {
 describe('a holder in trouble', () => {
   const arena = arenaForTests();
 
-  it('5 event loop blocked past the renewal point, not past the lease: still held', async () => {
+  it('event loop blocked past the renewal point, not past the lease: still held', async () => {
     const lease = await arena.open().acquire('x', { ttl: 1_500 });
     block(750);
     lease.assertHeld();
@@ -23,7 +23,7 @@ describe('a holder in trouble', () => {
     await lease.release();
   });
 
-  it('6 blocked past the lease: assertHeld() throws at the first chance, before any timer has run', async () => {
+  it('blocked past the lease: assertHeld() throws at the first chance, before any timer has run', async () => {
     const lease = await arena.open().acquire('x', { ttl: 200 });
     const { signal } = lease;
     block(260);
@@ -36,7 +36,7 @@ describe('a holder in trouble', () => {
     expect(await lease.release()).toBe('expired');
   });
 
-  it('7 the work returned, the lease is lost: LockLostError with the result, at once', async () => {
+  it('the work returned, the lease is lost: LockLostError with the result, at once', async () => {
     let end = 0;
     const work = arena.open().using(
       'x',
@@ -53,7 +53,7 @@ describe('a holder in trouble', () => {
     expect(loss).toMatchObject({ reason: 'taken', completed: true, result: { order: 7 } });
   });
 
-  it('8 the work threw, the lease is lost: the work’s error is the cause', async () => {
+  it('the work threw, the lease is lost: the work’s error is the cause', async () => {
     const error = new Error('card declined');
     const work = arena.open().using(
       'x',
@@ -67,7 +67,7 @@ describe('a holder in trouble', () => {
     expect(await failureOf(work)).toMatchObject({ code: 'LOCK_LOST', reason: 'taken', cause: error });
   });
 
-  it('11 shortest ttl: at most one renewal in a third of it; too short a ttl is refused', async () => {
+  it('shortest ttl: at most one renewal in a third of it; too short a ttl is refused', async () => {
     const locks = arena.open();
     expect(await failureOf(locks.acquire('x', { ttl: 99 }))).toMatchObject({
       code: 'LOCK_USAGE',
@@ -82,7 +82,7 @@ describe('a holder in trouble', () => {
     await lease.release();
   });
 
-  it('12 a stale holder cannot release, renew or dequeue its successor', async () => {
+  it('a stale holder cannot release, renew or dequeue its successor', async () => {
     const [one, two, three] = [arena.open(), arena.open(), arena.open()];
     const stale = await one.acquire('x', { ttl: 100, renew: false });
     await until('it is over', () => !stale.held);
@@ -98,7 +98,7 @@ describe('a holder in trouble', () => {
     await (await waiter).release();
   });
 
-  it('12 the store itself lets a stale id neither release, renew nor dequeue a successor', async () => {
+  it('the store itself lets a stale id neither release, renew nor dequeue a successor', async () => {
     const settings = { namespace: 'lock', fenceMemory: 60_000, process: 'test:1', clock: new SystemClock() };
     const store = new RedisStore(new ClientRecipe(arena.server.url), settings);
     const successor = await arena.open().acquire('x');
@@ -116,7 +116,7 @@ describe('a holder in trouble', () => {
     await (await waiter).release();
   });
 
-  it('14 release twice, release after loss, renew after release: each has its answer', async () => {
+  it('release twice, release after loss, renew after release: each has its answer', async () => {
     const locks = arena.open();
     const lease = await locks.acquire('x', { ttl: 300 });
     expect([await lease.release(), await lease.release()]).toEqual(['released', 'released']);
@@ -128,7 +128,7 @@ describe('a holder in trouble', () => {
     expect(await failureOf(lost.renew())).toMatchObject({ code: 'LOCK_LOST', reason: 'taken' });
   });
 
-  it('15 wall clocks 11 s apart: nobody is let in early, nobody is thought dead', async () => {
+  it('wall clocks 11 s apart: nobody is let in early, nobody is thought dead', async () => {
     const ahead = arena.open({}, new SystemClock(() => Date.now() + 11_000));
     const behind = arena.open({}, new SystemClock(() => Date.now() - 11_000));
     let inside = 0;
@@ -151,7 +151,7 @@ describe('a holder in trouble', () => {
     await lease.release();
   });
 
-  it('16 fences strictly increase over expiry, release, revoke, FLUSHALL and DEL', async () => {
+  it('fences strictly increase over expiry, release, revoke, FLUSHALL and DEL', async () => {
     const locks = arena.open();
     const fences: number[] = [];
     const take = async () => {

@@ -18,7 +18,7 @@ describeWithRealRedis('processes that die', () => {
     return child;
   }
 
-  it('10 a renewal is in flight at the end: the process exits, and says only that it took the lease away', async () => {
+  it('a renewal is in flight at the end: the process exits, and says only that it took the lease away', async () => {
     const proxy = await arena.proxy();
     const child = await start(proxy.url);
     child.tell(`acquire x ${TTL}`);
@@ -35,7 +35,7 @@ describeWithRealRedis('processes that die', () => {
     );
   });
 
-  it('17 the holder dies: the next one has the lock within ttl + guard', async () => {
+  it('the holder dies: the next one has the lock within ttl + guard', async () => {
     const holder = await start();
     holder.tell(`acquire x ${TTL}`);
     await holder.says('granted');
@@ -47,7 +47,7 @@ describeWithRealRedis('processes that die', () => {
     expect(performance.now() - start_).toBeLessThan(TTL + GUARD + 100 + arena.lag.max);
   });
 
-  it('20 a hundred callers share one abort signal in a process: no warning of a leak', async () => {
+  it('a hundred callers share one abort signal in a process: no warning of a leak', async () => {
     const child = await start();
     const lease = await arena.open().acquire('x');
     child.tell('acquire-many x 100');
@@ -59,7 +59,7 @@ describeWithRealRedis('processes that die', () => {
     expect(child.said).toBe('ready\ngranted\nclosed\n');
   });
 
-  it('21 the head of the queue is killed: the queue moves', async () => {
+  it('the head of the queue is killed: the queue moves', async () => {
     const lease = await arena.open().acquire('x');
     const head = await start();
     head.tell(`acquire x ${TTL}`);

@@ -4,7 +4,7 @@ import { abortOf, failureOf, pass, until } from '../support/eventually.js';
 describe('answers that are lost or late', () => {
   const arena = arenaForTests();
 
-  it('1 the grant’s reply is lost: the attempt is granted when it asks again, with the same fence', async () => {
+  it('the grant’s reply is lost: the attempt is granted when it asks again, with the same fence', async () => {
     const { locks, proxy } = await arena.openBehindProxy();
     proxy.dropReply();
     const lease = await locks.acquire('x', { wait: '5s' });
@@ -14,7 +14,7 @@ describe('answers that are lost or late', () => {
     expect(await lease.release()).toBe('released');
   });
 
-  it('1 the grant’s reply is lost for a caller who asks once: the same question over the next connection is the answer', async () => {
+  it('the grant’s reply is lost for a caller who asks once: the same question over the next connection is the answer', async () => {
     const { locks, proxy } = await arena.openBehindProxy();
     proxy.dropReply();
     const lease = await locks.tryAcquire('x');
@@ -23,7 +23,7 @@ describe('answers that are lost or late', () => {
     expect(await lease?.release()).toBe('released');
   });
 
-  it('1 the grant’s reply is lost twice for a caller who asks once: the key is free within a round trip', async () => {
+  it('the grant’s reply is lost twice for a caller who asks once: the key is free within a round trip', async () => {
     const { locks, proxy } = await arena.openBehindProxy();
     proxy.dropReply();
     proxy.leadTo(1);
@@ -32,7 +32,7 @@ describe('answers that are lost or late', () => {
     await using _next = await arena.open().acquire('x', { wait: 5_000 });
   });
 
-  it('1 the release’s reply is lost: it is sent again and has the same answer', async () => {
+  it('the release’s reply is lost: it is sent again and has the same answer', async () => {
     const { locks, proxy } = await arena.openBehindProxy();
     const lease = await locks.acquire('x');
     proxy.dropReply();
@@ -40,7 +40,7 @@ describe('answers that are lost or late', () => {
     expect(proxy.links).toHaveLength(2);
   });
 
-  it('1 the renewal’s reply is lost: that is no loss', async () => {
+  it('the renewal’s reply is lost: that is no loss', async () => {
     const { locks, proxy } = await arena.openBehindProxy();
     const lease = await locks.acquire('x', { ttl: 400 });
     proxy.dropReply();
@@ -51,7 +51,7 @@ describe('answers that are lost or late', () => {
     expect(await lease.release()).toBe('released');
   });
 
-  it('2 acquire gives up while its answer is on the way: the key is free when the answer is here', async () => {
+  it('acquire gives up while its answer is on the way: the key is free when the answer is here', async () => {
     const { locks, proxy } = await arena.openBehindProxy();
     proxy.delay({ down: 300 });
     const controller = new AbortController();
@@ -62,7 +62,7 @@ describe('answers that are lost or late', () => {
     await using _next = await arena.open().acquire('x', { wait: 1_000 });
   });
 
-  it('2 an answer later than the lease is no grant', async () => {
+  it('an answer later than the lease is no grant', async () => {
     const { locks, proxy } = await arena.openBehindProxy();
     proxy.delay({ down: 150 });
     expect(await failureOf(locks.acquire('x', { ttl: 100, wait: 300 }))).toMatchObject({
@@ -71,7 +71,7 @@ describe('answers that are lost or late', () => {
     proxy.pass();
   });
 
-  it('9 the renewals fail until the deadline: the signal says so, and nothing is rejected unheard', async () => {
+  it('the renewals fail until the deadline: the signal says so, and nothing is rejected unheard', async () => {
     const { locks, proxy } = await arena.openBehindProxy();
     const lease = await locks.acquire('x', { ttl: 400 });
     proxy.leadTo(1);
@@ -85,7 +85,7 @@ describe('answers that are lost or late', () => {
     proxy.leadTo(portOf(arena.server));
   });
 
-  it('9 the connection is lost under a renewal: it is sent again over the next one', async () => {
+  it('the connection is lost under a renewal: it is sent again over the next one', async () => {
     const { locks, proxy } = await arena.openBehindProxy();
     const lease = await locks.acquire('x', { ttl: 600 });
     proxy.reset();

@@ -5,7 +5,7 @@ import { ClientRecipe, type RedisSource } from '../../lib/store/redis/client-rec
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { itWithRealRedis } from '../support/real-redis.js';
-import { Ear } from '../contract/ear.js';
+import { NoticeRecorder } from '../contract/notice-recorder.js';
 import { Peer } from '../contract/peer.js';
 import { storeContract } from '../contract/store-contract.js';
 
@@ -19,13 +19,13 @@ describe('the Redis store', () => {
   storeContract((fenceMemory) => Promise.resolve(open(fenceMemory)));
 
   describe('beyond the contract', () => {
-    let client: Redis, store: RedisStore, ear: Ear;
+    let client: Redis, store: RedisStore, recorder: NoticeRecorder;
     const opened: RedisStore[] = [];
     afterEach(() => Promise.all(opened.splice(0).map((each) => each.close())));
     beforeAll(async () => {
       client = new Redis(redis.url);
       store = open(60_000);
-      ear = new Ear(store);
+      recorder = new NoticeRecorder(store);
       await store.ready(2_000);
     });
     afterAll(async () => {
@@ -35,14 +35,14 @@ describe('the Redis store', () => {
 
     it('trusts notices when the server that pushes them is known to be the one that answers', async () => {
       store.subscribe();
-      ear.wakes = 0;
-      if (!store.subscribed) await ear.woken();
+      recorder.wakes = 0;
+      if (!store.subscribed) await recorder.woken();
       const peer = new Peer(store, 'trusted');
       const [holder, next] = [peer.id(), peer.id()];
       await peer.acquire(holder);
       await peer.acquire(next);
       await peer.release(holder);
-      const grant = await ear.notice('granted', next);
+      const grant = await recorder.notice('granted', next);
       expect(store.sampleFor(grant) !== undefined).toBe(redis.kind !== 'emulated');
       await peer.release(next);
     });
@@ -180,7 +180,7 @@ describe('the Redis store', () => {
 
     it('puts the prefix of the user’s client before its keys, and finds its notices all the same', async () => {
       const prefixed = open(60_000, { ...client.options, keyPrefix: 'shop:' });
-      const [peer, heard] = [new Peer(prefixed, `prefixed ${randomUUID()}`), new Ear(prefixed)];
+      const [peer, heard] = [new Peer(prefixed, `prefixed ${randomUUID()}`), new NoticeRecorder(prefixed)];
       await prefixed.ready(2_000);
       heard.wakes = 0;
       prefixed.subscribe();

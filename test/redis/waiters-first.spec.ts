@@ -5,21 +5,21 @@ import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { WantedNames } from '../../lib/store/redis/wanted-names.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
-import { Ear } from '../contract/ear.js';
+import { NoticeRecorder } from '../contract/notice-recorder.js';
 import { Peer } from '../contract/peer.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { itWithRealRedis } from '../support/real-redis.js';
 
 describe('a release that hands the lock on', () => {
-  let redis: RunningRedis, proxy: TcpProxy, store: RedisStore, ear: Ear;
+  let redis: RunningRedis, proxy: TcpProxy, store: RedisStore, recorder: NoticeRecorder;
   const pieces: string[] = [];
   const ends: (() => Promise<unknown>)[] = [];
   const settings = { namespace: `test-${randomUUID()}`, process: 'test:1', clock: new SystemClock() };
   const open = (url: string) => new RedisStore(new ClientRecipe(url), { ...settings, fenceMemory: 60_000 });
 
   /** Has a session hear its notices. */
-  const hearing = async (session: RedisStore): Promise<Ear> => {
-    const heard = new Ear(session);
+  const hearing = async (session: RedisStore): Promise<NoticeRecorder> => {
+    const heard = new NoticeRecorder(session);
     await session.ready(2_000);
     heard.wakes = 0;
     session.subscribe();
@@ -36,7 +36,7 @@ describe('a release that hands the lock on', () => {
       () => proxy.close(),
       () => redis.stop(),
     );
-    ear = await hearing(store);
+    recorder = await hearing(store);
     const { up } = proxy.links[0]!;
     const take = up.take.bind(up);
     up.take = (data) => {
@@ -67,10 +67,10 @@ describe('a release that hands the lock on', () => {
     await other.acquire(alone);
 
     expect(await sentBy(peer.release(first))).toEqual(LIKE_ANY);
-    await ear.notice('granted', second);
+    await recorder.notice('granted', second);
     expect(await sentBy(other.release(alone))).toEqual(LIKE_ANY);
     expect(await sentBy(peer.release(second))).toEqual(BEHIND_WAITERS);
-    await ear.notice('granted', third);
+    await recorder.notice('granted', third);
     expect(await sentBy(peer.release(third))).toEqual(BEHIND_WAITERS);
     const last = peer.id();
     await peer.acquire(last);

@@ -6,7 +6,7 @@ import { failureOf, pass, until } from '../support/eventually.js';
 describeWithRealRedis('waiting at the server', () => {
   const arena = arenaForTests();
 
-  it('18 one waiter gives up: the others still wake', async () => {
+  it('one waiter gives up: the others still wake', async () => {
     const lease = await arena.open().acquire('x');
     const controller = new AbortController();
     const first = failureOf(arena.open().acquire('x', { wait: '1h', signal: controller.signal }));
@@ -21,7 +21,7 @@ describeWithRealRedis('waiting at the server', () => {
     for (const woken of await Promise.all(others)) expect(woken - start).toBeLessThan(150 + arena.lag.max);
   });
 
-  it('19 the lock is released between the try and the subscription: nobody sleeps until the lease ends', async () => {
+  it('the lock is released between the try and the subscription: nobody sleeps until the lease ends', async () => {
     const { locks, proxy } = await arena.openBehindProxy();
     for (let round = 0; round < 5; round += 1) {
       const holder = arena.open();
@@ -37,7 +37,7 @@ describeWithRealRedis('waiting at the server', () => {
     }
   });
 
-  it('20 a hundred local waiters: one place in the queue, a bounded number of commands, first come first served', async () => {
+  it('a hundred local waiters: one place in the queue, a bounded number of commands, first come first served', async () => {
     const lease = await arena.open().acquire('x');
     const locks = arena.open();
     const order: number[] = [];
@@ -54,7 +54,7 @@ describeWithRealRedis('waiting at the server', () => {
   });
 
   it.each([undefined, 'shop:'])(
-    '22 the subscriber’s connection drops, with keyPrefix %p: the next one is served all the same',
+    'the subscriber’s connection drops, with keyPrefix %p: the next one is served all the same',
     async (keyPrefix) => {
       const source = new Redis(arena.server.url, { lazyConnect: true, ...(keyPrefix ? { keyPrefix } : {}) });
       const [holder, waiter] = [arena.open({ redis: source }), arena.open({ redis: source })];
@@ -71,7 +71,7 @@ describeWithRealRedis('waiting at the server', () => {
     },
   );
 
-  it('22 the subscriber’s connection goes silent: the waiter notices, and is served by notices again', async () => {
+  it('the subscriber’s connection goes silent: the waiter notices, and is served by notices again', async () => {
     const { locks, proxy } = await arena.openBehindProxy();
     const holder = arena.open();
     const lease = await holder.acquire('x');

@@ -16,8 +16,16 @@ export class HandClock implements Clock {
     this.timers.set(key, { at: this.time - this.jumped + ms, fire });
     return () => this.timers.delete(key);
   }
+  /** Set, and whoever waits for a turn of the event loop waits for `turn`. */
+  still = false;
+  private readonly breaths: (() => void)[] = [];
   breathe(next: () => void): void {
-    next();
+    if (this.still) this.breaths.push(next);
+    else next();
+  }
+  /** The event loop turns. */
+  turn(): void {
+    for (const next of this.breaths.splice(0)) next();
   }
   /** Whether something of it keeps the process alive. */
   alive = false;

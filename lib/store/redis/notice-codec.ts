@@ -1,4 +1,4 @@
-import type { LockNotice } from '../lock-operation.js';
+import type { Grant, LockNotice } from '../lock-operation.js';
 import { decodedText } from './text-codec.js';
 
 const PLAIN = { c: 'contended', e: 'echo', o: 'opened' } as const;
@@ -44,9 +44,9 @@ function decodeGrant(message: string): KeyedNotice | undefined {
   const flagged = message[flags + 1] === ' ' && message[sealed - 1] === ' ' && waiting < 2 && done < 2;
   const named = at > 3 && key - 1 > sealed && key < message.length;
   if (!flagged || !named || Number.isNaN(now + last + span)) return undefined;
-  const seal = message.slice(sealed, key - 1);
-  const origin = seal.indexOf('@');
-  const notice: LockNotice = {
+  const sealing = message.slice(sealed, key - 1);
+  const origin = sealing.indexOf('@');
+  const notice: Grant = {
     kind: 'granted',
     id: message.slice(2, at - 1),
     first,
@@ -55,10 +55,12 @@ function decodeGrant(message: string): KeyedNotice | undefined {
     span,
     waiting: waiting === 1,
     done: done === 1,
-    seal: origin < 0 ? seal : seal.slice(0, origin),
-    server: origin < 0 ? '' : seal.slice(origin + 1),
+    seal: sealing,
   };
-  return { key: message.slice(key), notice };
+  const about = message.slice(key);
+  if (origin < 0) return { key: about, notice };
+  const [seal, server] = [sealing.slice(0, origin), sealing.slice(origin + 1)];
+  return { key: about, notice: { ...notice, seal, server } };
 }
 
 /** The number in a part of `text`; NaN for anything that is none. */

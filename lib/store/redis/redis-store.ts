@@ -146,7 +146,7 @@ export class RedisStore implements LockStore {
   sampleFor({ server }: Grant): ServerSample | undefined {
     const { channel, servers } = this;
     if (!channel.subscribed) return undefined;
-    return servers.sampleOf(server || (servers.noticesFromAny ? '' : channel.runId));
+    return servers.sampleOf(server ?? (servers.noticesFromAny ? '' : channel.runId));
   }
 
   listen(listener: LockStoreListener): void {

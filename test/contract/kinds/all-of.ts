@@ -1,10 +1,10 @@
 import type { LockBusyError } from '../../../lib/base/errors.js';
 import { failureOf, until } from '../../support/eventually.js';
-import type { Stage } from '../locks/stage.js';
+import type { Fixture } from '../locks/fixture.js';
 import { Gate, Room } from './gate.js';
 
-export function allOfContract(stage: Stage): void {
-  const names = (count: number): string[] => Array.from({ length: count }, () => stage.another('all'));
+export function allOfContract(fixture: Fixture): void {
+  const names = (count: number): string[] => Array.from({ length: count }, () => fixture.another('all'));
 
   it('are taken in random order by many callers of two services, and none of them waits in vain', async () => {
     const all = names(4);
@@ -13,7 +13,7 @@ export function allOfContract(stage: Stage): void {
       Array.from({ length: 60 }, (_, index) => {
         const some = all.filter((_name, at) => (index >> at) & 1 || at === index % 4);
         if (index % 3) some.reverse();
-        return (index % 2 ? stage.one : stage.two).allOf(some).using(async () => {
+        return (index % 2 ? fixture.one : fixture.two).allOf(some).using(async () => {
           await Promise.all(some.map(async (name) => rooms.get(name)?.stay()));
         });
       }),
@@ -22,40 +22,40 @@ export function allOfContract(stage: Stage): void {
   });
 
   it('are all held or none: what was taken is given back when one is not free', async () => {
-    const { one, two } = stage;
+    const { one, two } = fixture;
     const [first = '', second = '', third = ''] = names(3);
     await using _lease = await two.acquire(second);
     for (const wait of [0, 60]) {
       const busy = await failureOf<LockBusyError>(one.allOf([third, second, first]).acquire({ wait }));
       expect(busy).toMatchObject({ lockName: second, reason: wait === 0 ? 'held' : 'timeout' });
       for (const name of [first, third])
-        await until('it is given back', async () => (await stage.report(name)).inUse === 0);
+        await until('it is given back', async () => (await fixture.report(name)).inUse === 0);
     }
     expect(await one.allOf([first, second]).tryAcquire()).toBeUndefined();
   });
 
   it('give back what was taken when the caller goes, its service closes, or an option is bad', async () => {
-    const { one, two } = stage;
+    const { one, two } = fixture;
     const [first = '', second = ''] = names(2);
     await using _lease = await two.acquire(second);
     const controller = new AbortController();
     const leaving = failureOf(one.allOf([first, second]).acquire({ signal: controller.signal }));
-    await stage.queued(1, second);
-    expect((await stage.report(first)).inUse).toBeGreaterThan(0);
+    await fixture.queued(1, second);
+    expect((await fixture.report(first)).inUse).toBeGreaterThan(0);
     controller.abort('enough');
     expect(await leaving).toMatchObject({ reason: 'aborted', cause: 'enough' });
-    const locks = stage.open();
+    const locks = fixture.open();
     const closed = failureOf(locks.allOf([first, second]).acquire());
-    await stage.queued(1, second);
+    await fixture.queued(1, second);
     await locks.close();
     expect(await closed).toMatchObject({ reason: 'closed' });
-    const bad = one.allOf([first, one.semaphore(stage.name, 2)]).acquire({ units: 3 } as never);
+    const bad = one.allOf([first, one.semaphore(fixture.name, 2)]).acquire({ units: 3 } as never);
     expect(await failureOf(bad)).toMatchObject({ code: 'LOCK_USAGE' });
-    await until('it is free', async () => (await stage.report(first)).inUse === 0);
+    await until('it is free', async () => (await fixture.report(first)).inUse === 0);
   });
 
   it('may be of any kind, and each keeps its rules', async () => {
-    const { one, two } = stage;
+    const { one, two } = fixture;
     const [mutex = '', shared = '', permits = ''] = names(3);
     const lock = one.allOf([mutex, one.readWrite(shared).read, one.semaphore(permits, 2)]);
     await lock.using(async (lease) => {
@@ -66,35 +66,35 @@ export function allOfContract(stage: Stage): void {
       expect(await two.semaphore(permits, 2).available()).toBe(1);
     });
     for (const name of [mutex, shared, permits])
-      await until('it is free', async () => (await stage.report(name)).inUse === 0);
+      await until('it is free', async () => (await fixture.report(name)).inUse === 0);
   });
 
   it('may be nested: all of some and others', async () => {
     const [a = '', b = '', c = ''] = names(3);
-    const lock = stage.one.allOf([stage.one.allOf([b, a]), c, a]);
+    const lock = fixture.one.allOf([fixture.one.allOf([b, a]), c, a]);
     await lock.using((lease) => expect(lease.names).toEqual([a, b, c].sort()));
   });
 
   it('have a fence each, and together a lease that says so', async () => {
     const [a = '', b = ''] = names(2);
-    await stage.one.allOf([a, b]).using((lease) => {
+    await fixture.one.allOf([a, b]).using((lease) => {
       for (const name of [a, b]) expect(String(lease.fenceOf(name))).toMatch(/^\d{16}$/);
       expect(() => lease.fence).toThrow('use fenceOf(name)');
       expect(() => lease.fenceOf('another')).toThrow(`not on 'another'`);
-      expect([stage.one.current(a)?.fence, stage.one.current(b)?.fence]).toEqual([
+      expect([fixture.one.current(a)?.fence, fixture.one.current(b)?.fence]).toEqual([
         lease.fenceOf(a),
         lease.fenceOf(b),
       ]);
-      expect(stage.one.current()).toBe(lease);
+      expect(fixture.one.current()).toBe(lease);
     });
-    await stage.one.allOf([a]).using((lease) => expect(lease.fence).toBe(lease.fenceOf(a)));
+    await fixture.one.allOf([a]).using((lease) => expect(lease.fence).toBe(lease.fenceOf(a)));
   });
 
   it('are held until the earliest of their deadlines, renewed and lost together', async () => {
-    const { one, two } = stage;
+    const { one, two } = fixture;
     const [a = '', b = ''] = names(2);
     const lease = await one.allOf([a, b]).acquire({ ttl: 2_000 });
-    const parts = await Promise.all([a, b].map((name) => stage.report(name)));
+    const parts = await Promise.all([a, b].map((name) => fixture.report(name)));
     const earliest = Math.min(...parts.map(({ holders }) => holders[0]?.remaining ?? 0));
     expect(lease.remaining).toBeLessThanOrEqual(earliest);
     await lease.renew(9_000);
@@ -105,15 +105,15 @@ export function allOfContract(stage: Stage): void {
     expect([lease.held, lease.signal.reason]).toMatchObject([false, { code: 'LOCK_LOST', lockName: b }]);
     expect(() => lease.assertHeld()).toThrow(b);
     expect(await lease.release()).toBe('expired');
-    expect((await stage.report(a)).inUse).toBe(0);
+    expect((await fixture.report(a)).inUse).toBe(0);
   });
 
   it('stay alive while the others are waited for, also those that shall not be renewed later', async () => {
-    const { one, two } = stage;
+    const { one, two } = fixture;
     const [a = '', b = ''] = names(2).sort();
     const blocking = await two.acquire(b);
     const waiting = one.allOf([a, b]).acquire({ ttl: 300, renew: false });
-    await stage.queued(1, b);
+    await fixture.queued(1, b);
     await new Promise((resolve) => setTimeout(resolve, 600)); // longer than the first would last by itself
     expect(await two.tryAcquire(a)).toBeUndefined();
     await blocking.release();
@@ -124,7 +124,7 @@ export function allOfContract(stage: Stage): void {
   });
 
   it('are entered by a call that holds some of them: the missing are taken, and the siblings take turns', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const [other = ''] = names(1);
     const room = new Room();
     const nested = { reentrant: true };
@@ -143,12 +143,12 @@ export function allOfContract(stage: Stage): void {
       ]),
     );
     expect(room.most).toBe(1);
-    await until('the other is free', async () => (await stage.report(other)).inUse === 0);
-    expect((await stage.report(name)).inUse).toBe(0);
+    await until('the other is free', async () => (await fixture.report(other)).inUse === 0);
+    expect((await fixture.report(name)).inUse).toBe(0);
   });
 
   it('in opposite order one by one end by wait, with an error that names both and the remedy', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const [other = ''] = names(1);
     const [first, second] = [new Gate(), new Gate()];
     const crossed = await Promise.allSettled([
@@ -171,7 +171,7 @@ export function allOfContract(stage: Stage): void {
   });
 
   it('refuse an empty list, what is no lock, and one name in two ways', () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     expect(() => one.allOf([])).toThrow('the list is empty');
     expect(() => one.allOf('name' as never)).toThrow('takes a list');
     expect(() => one.allOf([{} as never])).toThrow('locks of this library');

@@ -1,11 +1,11 @@
 import { getEventListeners } from 'node:events';
 import { failureOf, until } from '../../support/eventually.js';
 import type { LockBusyError } from '../../../lib/base/errors.js';
-import type { Stage } from '../locks/stage.js';
+import type { Fixture } from '../locks/fixture.js';
 
-export function latchContract(stage: Stage): void {
-  // Not the name that the stage looks after as a lock.
-  const players = () => ({ one: stage.one, two: stage.two, name: `latch:${stage.name}` });
+export function latchContract(fixture: Fixture): void {
+  // Not the name that the fixture looks after as a lock.
+  const players = () => ({ one: fixture.one, two: fixture.two, name: `latch:${fixture.name}` });
 
   it('is set once; who comes later finds it set', async () => {
     const { one, two, name } = players();
@@ -44,13 +44,13 @@ export function latchContract(stage: Stage): void {
     const start = performance.now();
     await one.latch(name).countDown();
     await Promise.all(waiting);
-    expect(performance.now() - start).toBeLessThan(100 + stage.lag.max);
+    expect(performance.now() - start).toBeLessThan(100 + fixture.lag.max);
   });
 
   it('opens for a service that hears no notices yet, too', async () => {
     const { one, name } = players();
     await one.latch(name).trySetCount(1);
-    const opened = stage.open().latch(name).opened();
+    const opened = fixture.open().latch(name).opened();
     await one.latch(name).countDown();
     await opened;
   });
@@ -107,7 +107,7 @@ export function latchContract(stage: Stage): void {
     expect(await aborted).toMatchObject({ reason: 'aborted', cause: 'enough' });
     const before = AbortSignal.abort('too late');
     expect(await failureOf(one.latch(name).opened({ signal: before }))).toMatchObject({ reason: 'aborted' });
-    const locks = stage.open();
+    const locks = fixture.open();
     const closed = failureOf(locks.latch(name).opened({ wait: Infinity }));
     await locks.close();
     expect(await closed).toMatchObject({ reason: 'closed' });
@@ -188,7 +188,7 @@ export function latchContract(stage: Stage): void {
       const start = performance.now();
       await second.countDown();
       await waiting;
-      expect(performance.now() - start).toBeLessThan(100 + stage.lag.max);
+      expect(performance.now() - start).toBeLessThan(100 + fixture.lag.max);
     });
 
     it('tells those who wait for a round at once when another replaces it before it has opened', async () => {
@@ -203,7 +203,7 @@ export function latchContract(stage: Stage): void {
         code: 'LOCK_USAGE',
         message: expect.stringContaining("its current round is 'new'"),
       });
-      expect(performance.now() - start).toBeLessThan(100 + stage.lag.max);
+      expect(performance.now() - start).toBeLessThan(100 + fixture.lag.max);
       expect(await failureOf(waits.opened())).toMatchObject({ code: 'LOCK_USAGE' });
     });
 
@@ -257,7 +257,7 @@ export function latchContract(stage: Stage): void {
   });
 
   it('refuses counts, ids and times out of range, with the range', async () => {
-    const latch = stage.one.latch(players().name);
+    const latch = fixture.one.latch(players().name);
     for (const n of [0, -1, 1.5, NaN, 2 ** 30 + 1])
       expect((await failureOf<Error>(latch.trySetCount(n))).message).toContain('from 1 to 1073741824');
     expect((await failureOf<Error>(latch.trySetCount(1, { ttl: 99 }))).message).toContain(
@@ -280,13 +280,13 @@ export function latchContract(stage: Stage): void {
       () => one.inspect(name),
     ])
       expect(await failureOf(asked())).toEqual(called(name));
-    const other = stage.another();
+    const other = fixture.another();
     await using _lease = await one.acquire(other);
     const latch = one.latch(other);
     for (const asked of [() => latch.trySetCount(1), () => latch.count(), () => latch.opened({ wait: '5s' })])
       expect(await failureOf(asked())).toEqual(called(other));
     const waiting = two.acquire(other); // the record of a few who wait has another form
-    await stage.queued(1, other);
+    await fixture.queued(1, other);
     expect((await failureOf<Error>(latch.countDown())).message).toContain(
       'holds a lock: its name is in use; choose another name.',
     );

@@ -2,7 +2,7 @@ import type { Lease } from '../../../lib/locks/lease.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
 import type { Leader, StepDownReason } from '../../../lib/locks/leadership.js';
 import { until } from '../../support/eventually.js';
-import type { Stage } from '../locks/stage.js';
+import type { Fixture } from '../locks/fixture.js';
 import { Gate } from './gate.js';
 
 /** A candidate that remembers what happened to it. */
@@ -34,13 +34,13 @@ class Candidate {
   }
 }
 
-export function leadContract(stage: Stage): void {
+export function leadContract(fixture: Fixture): void {
   it('is one at a time; when it stops, the next leads, with a higher fence', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const first = new Candidate(one, name);
     await first.leads();
     const second = new Candidate(two, name);
-    await stage.queued(1);
+    await fixture.queued(1);
     expect([first.leader.leading, second.leader.leading]).toEqual([true, false]);
     await first.leader.stop();
     expect([first.leader.leading, first.steps]).toEqual([false, ['stopped']]);
@@ -50,7 +50,7 @@ export function leadContract(stage: Stage): void {
   });
 
   it('leads on after onElected has returned, for longer than the ttl', async () => {
-    const candidate = new Candidate(stage.one, stage.name);
+    const candidate = new Candidate(fixture.one, fixture.name);
     await candidate.leads();
     await new Promise((resolve) => setTimeout(resolve, 450));
     expect([candidate.leader.leading, candidate.leases.length, candidate.steps]).toEqual([true, 1, []]);
@@ -58,7 +58,7 @@ export function leadContract(stage: Stage): void {
   });
 
   it('is told of a loss, leads no more from then on, and campaigns again', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const candidate = new Candidate(
       one,
       name,
@@ -75,7 +75,7 @@ export function leadContract(stage: Stage): void {
   });
 
   it('steps down when its work fails, and leads again later; another may lead meanwhile', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     let failures = 0;
     const failing = new Candidate(one, name, () =>
       (failures += 1) === 1 ? Promise.reject(new Error('no database')) : Promise.resolve(),
@@ -91,18 +91,18 @@ export function leadContract(stage: Stage): void {
   });
 
   it('stops while it campaigns, and leaves the queue', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const lease = await one.acquire(name);
     const candidate = new Candidate(two, name);
-    await stage.queued(1);
+    await fixture.queued(1);
     await candidate.leader.stop();
-    await stage.queued(0);
+    await fixture.queued(0);
     expect(candidate.leases).toEqual([]);
     await lease.release();
   });
 
   it('awaits onRevoked before the lead is given back', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const gate = new Gate();
     const stopping = new Gate();
     const leader = one.lead(name, {
@@ -122,33 +122,33 @@ export function leadContract(stage: Stage): void {
   });
 
   it('steps down when its service closes, and the next leads at once', async () => {
-    const { two, name } = stage;
-    const locks = stage.open({ shutdownGrace: '5s' });
+    const { two, name } = fixture;
+    const locks = fixture.open({ shutdownGrace: '5s' });
     const first = new Candidate(locks, name);
     await first.leads();
     const second = new Candidate(two, name);
-    await stage.queued(1);
+    await fixture.queued(1);
     const start = performance.now();
     await locks.close();
     await second.leads();
-    expect(performance.now() - start).toBeLessThan(300 + stage.lag.max);
+    expect(performance.now() - start).toBeLessThan(300 + fixture.lag.max);
     expect(first.steps).toEqual(['stopped']);
     await second.leader.stop();
   });
 
   it('does not hold up close() for longer than the grace, whatever its handlers do', async () => {
-    const locks = stage.open({ shutdownGrace: 50 });
+    const locks = fixture.open({ shutdownGrace: 50 });
     const never = new Promise<never>(() => undefined);
-    const leader = locks.lead(stage.name, { onElected: () => never, onRevoked: () => never });
+    const leader = locks.lead(fixture.name, { onElected: () => never, onRevoked: () => never });
     await until('it leads', () => leader.leading);
     const start = performance.now();
     await locks.close();
-    expect(performance.now() - start).toBeLessThan(250 + stage.lag.max);
+    expect(performance.now() - start).toBeLessThan(250 + fixture.lag.max);
     expect(leader.leading).toBe(false);
   });
 
   it('stops after a loss even while the work of that election goes on', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const candidate = new Candidate(one, name, () => new Promise(() => undefined));
     await candidate.leads();
     await two.revoke(name, { reason: 'by the test' });
@@ -159,7 +159,7 @@ export function leadContract(stage: Stage): void {
 
   it('refuses options out of range at once', () => {
     const handlers = { onElected: () => Promise.resolve() };
-    expect(() => stage.one.lead(stage.name, handlers, { ttl: 1 })).toThrow('The option ttl');
-    expect(() => stage.one.lead('', handlers)).toThrow('name');
+    expect(() => fixture.one.lead(fixture.name, handlers, { ttl: 1 })).toThrow('The option ttl');
+    expect(() => fixture.one.lead('', handlers)).toThrow('name');
   });
 }

@@ -1,13 +1,13 @@
 import { failureOf } from '../../support/eventually.js';
-import type { Stage } from '../locks/stage.js';
+import type { Fixture } from '../locks/fixture.js';
 import { Gate } from './gate.js';
 
-export function onceContract(stage: Stage): void {
+export function onceContract(fixture: Fixture): void {
   it('runs in one of many callers; the others wait until it is done and go on', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     let [runs, done] = [0, false];
     const outcomes = await Promise.all(
-      [one, two, one, two, stage.open(), one].map((locks) =>
+      [one, two, one, two, fixture.open(), one].map((locks) =>
         locks
           .once(
             name,
@@ -31,7 +31,7 @@ export function onceContract(stage: Stage): void {
   });
 
   it('does not run again within doneTtl, and runs again after it', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const once = (locks = one) => locks.once(name, () => 1, { doneTtl: 150 });
     expect(await once()).toEqual({ ran: true, value: 1 });
     expect([await once(), await once(two)]).toEqual([{ ran: false }, { ran: false }]);
@@ -42,8 +42,8 @@ export function onceContract(stage: Stage): void {
   it.each(['another service', 'a caller beside it'])(
     'fails for the caller whose work failed, and %s runs it',
     async (who) => {
-      const { one, name } = stage;
-      const next = who === 'another service' ? stage.two : one;
+      const { one, name } = fixture;
+      const next = who === 'another service' ? fixture.two : one;
       const [gate, error] = [new Gate(), new Error('no disk')];
       const failing = failureOf(
         one.once(name, () => gate.opened.then(() => Promise.reject(error)), { doneTtl: '1m' }),
@@ -57,7 +57,7 @@ export function onceContract(stage: Stage): void {
   );
 
   it('waits no longer than its wait for the one who runs it', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const gate = new Gate();
     const running = one.once(name, () => gate.opened, { doneTtl: '1m' });
     const refused = failureOf(two.once(name, () => 1, { doneTtl: '1m', wait: 30 }));
@@ -67,7 +67,7 @@ export function onceContract(stage: Stage): void {
   });
 
   it('gives the work its lease, and tells when it was lost, with the outcome', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const lost = await failureOf(
       one.once(
         name,
@@ -88,7 +88,7 @@ export function onceContract(stage: Stage): void {
   });
 
   it('refuses a doneTtl out of range, or none; a call that holds the name waits, and is told why', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     for (const doneTtl of [99, '25h', undefined, NaN])
       expect(await failureOf(one.once(name, () => 1, { doneTtl } as never))).toMatchObject({
         code: 'LOCK_USAGE',

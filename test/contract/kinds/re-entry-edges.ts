@@ -1,16 +1,16 @@
 import { failureOf, pass, until } from '../../support/eventually.js';
 import type { Lease, WriteLease } from '../../../lib/locks/lease.js';
-import type { Stage } from '../locks/stage.js';
+import type { Fixture } from '../locks/fixture.js';
 import { Gate, Room } from './gate.js';
 
 /** What may go wrong around entries: releases, losses, refusals and downgrades while they work or wait. */
-export function reentryEdgesContract(stage: Stage): void {
+export function reentryEdgesContract(fixture: Fixture): void {
   const nested = { reentrant: true };
 
   describe('an entry that nobody awaits, after its lease was given back', () => {
     /** Runs `work` in an entry whose lease has been given back meanwhile. */
     const afterRelease = async <T>(work: (entered: Lease) => Promise<T>): Promise<T> => {
-      const { one, name } = stage;
+      const { one, name } = fixture;
       const [gate, begun] = [new Gate(), new Gate()];
       let entry!: Promise<T>;
       await one.using(name, (lease) => {
@@ -26,7 +26,7 @@ export function reentryEdgesContract(stage: Stage): void {
     };
 
     it('still holds the lock in its context', async () => {
-      const { one, name } = stage;
+      const { one, name } = fixture;
       const seen = await afterRelease(async (entered) => [
         one.current(name)?.fence === entered.fence,
         one.current()?.held,
@@ -35,7 +35,7 @@ export function reentryEdgesContract(stage: Stage): void {
     });
 
     it('is entered through its own lease, and by its context on request', async () => {
-      const { one, two, name } = stage;
+      const { one, two, name } = fixture;
       const seen = await afterRelease(async (entered) => [
         await entered.using(() => 'by handle'),
         await one.using(name, () => 'within', { within: entered }),
@@ -46,13 +46,13 @@ export function reentryEdgesContract(stage: Stage): void {
     });
 
     it('is told that it may wait for itself when it asks without re-entry', async () => {
-      const { one, name } = stage;
+      const { one, name } = fixture;
       const refusal = await afterRelease(() => failureOf<Error>(one.using(name, () => 1, { wait: 40 })));
       expect(refusal.message).toContain('it may be waiting for itself');
     });
 
     it('lets nobody in any more when it gave the lease back itself', async () => {
-      const { one, name } = stage;
+      const { one, name } = fixture;
       await one.using(name, (lease) =>
         lease.using(async (entered) => {
           const released = entered.release();
@@ -63,13 +63,13 @@ export function reentryEdgesContract(stage: Stage): void {
           void released;
         }),
       );
-      await (await stage.two.acquire(name)).release();
+      await (await fixture.two.acquire(name)).release();
     });
   });
 
   describe('a downgrade', () => {
     it('while the release waits for entries leaves nothing held', async () => {
-      const { one, two, name } = stage;
+      const { one, two, name } = fixture;
       const { write } = one.readWrite(name);
       const lease = await write.acquire();
       const gate = new Gate();
@@ -88,7 +88,7 @@ export function reentryEdgesContract(stage: Stage): void {
     });
 
     it('while the release waits lets no new entry in', async () => {
-      const { one, name } = stage;
+      const { one, name } = fixture;
       const { write, read } = one.readWrite(name);
       const lease = await write.acquire();
       const [gate, down] = [new Gate(), new Gate()];
@@ -108,7 +108,7 @@ export function reentryEdgesContract(stage: Stage): void {
     });
 
     it('by one entry goes on to tell the others, and the holder, of a loss by the signals they have', async () => {
-      const { one, two, name } = stage;
+      const { one, two, name } = fixture;
       const { write } = one.readWrite(name);
       const lease = await write.acquire();
       const { signal } = lease;
@@ -126,7 +126,7 @@ export function reentryEdgesContract(stage: Stage): void {
     });
 
     it('refuses an entry to write that waited for its turn meanwhile, and the next one comes in', async () => {
-      const { one, name } = stage;
+      const { one, name } = fixture;
       const { write, read } = one.readWrite(name);
       await write.using(async (lease: WriteLease) => {
         const gate = new Gate();
@@ -144,13 +144,13 @@ export function reentryEdgesContract(stage: Stage): void {
         expect(await second).toMatchObject({ code: 'LOCK_USAGE' });
         expect(await third).toBe('read');
       });
-      expect((await stage.report()).inUse).toBe(0);
+      expect((await fixture.report()).inUse).toBe(0);
     });
   });
 
   describe('a turn', () => {
     it('passes on when those who wait for it leave: by abort, by wait, by an error of their own', async () => {
-      const { one, name } = stage;
+      const { one, name } = fixture;
       const room = new Room();
       await one.using(name, async (lease) => {
         const gate = new Gate();
@@ -171,11 +171,11 @@ export function reentryEdgesContract(stage: Stage): void {
         expect([await aborted, await throws]).toMatchObject([{ reason: 'aborted' }, { message: 'at once' }]);
         expect(await lease.using(() => 'free', { wait: 0 })).toBe('free');
       });
-      expect((await stage.report()).inUse).toBe(0);
+      expect((await fixture.report()).inUse).toBe(0);
     });
 
     it('is not given to a call whose signal has aborted, nor to one with bad options', async () => {
-      const { one, name } = stage;
+      const { one, name } = fixture;
       await one.using(name, async (lease) => {
         let ran = false;
         const work = (): void => void (ran = true);
@@ -195,12 +195,12 @@ export function reentryEdgesContract(stage: Stage): void {
         expect(ran).toBe(false);
         expect(await lease.using(() => 'free', { wait: 0 })).toBe('free');
       });
-      expect((await stage.report()).inUse).toBe(0);
+      expect((await fixture.report()).inUse).toBe(0);
     });
 
     it('of several names is waited for no longer than wait in all', async () => {
-      const { one, name } = stage;
-      const other = stage.another();
+      const { one, name } = fixture;
+      const other = fixture.another();
       await one.using([name, other], async (lease) => {
         const gates = [new Gate(), new Gate()] as const;
         const first = one.using(name, () => gates[0].opened, { within: lease });
@@ -210,7 +210,7 @@ export function reentryEdgesContract(stage: Stage): void {
         await pass(120);
         gates[0].open();
         expect(await both).toMatchObject({ code: 'LOCK_BUSY', reason: 'timeout' });
-        expect(performance.now() - began).toBeLessThan(310 + stage.lag.max);
+        expect(performance.now() - began).toBeLessThan(310 + fixture.lag.max);
         gates[1].open();
         await Promise.all([first, second]);
         expect(await lease.using(() => 'free', { wait: 0 })).toBe('free');
@@ -218,7 +218,7 @@ export function reentryEdgesContract(stage: Stage): void {
     });
 
     it('is refused at once when the lease is lost while a sibling works on', async () => {
-      const { one, two, name } = stage;
+      const { one, two, name } = fixture;
       const lease = await one.acquire(name);
       const gate = new Gate();
       const working = lease.using(() => gate.opened).catch((error: unknown) => error);
@@ -233,7 +233,7 @@ export function reentryEdgesContract(stage: Stage): void {
   });
 
   it('a loss while an entry works is told to who called it, with the outcome', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     const lease = await one.acquire(name, { ttl: 100, renew: false });
     const entry = lease.using(async (entered) => {
       await until('the lease ends', () => !entered.held);
@@ -245,8 +245,8 @@ export function reentryEdgesContract(stage: Stage): void {
   });
 
   it('a part of several that is given back alone leaves the names around in the context', async () => {
-    const { one, name } = stage;
-    const [a, b] = [stage.another('a'), stage.another('b')];
+    const { one, name } = fixture;
+    const [a, b] = [fixture.another('a'), fixture.another('b')];
     await one.using(name, async (outer) => {
       await one.using([a, b], async (all) => {
         const back: Promise<unknown>[] = [];
@@ -261,23 +261,23 @@ export function reentryEdgesContract(stage: Stage): void {
   });
 
   it('an entry that takes more names counts from its call: the lease is kept until it has ended', async () => {
-    const { one, two, name } = stage;
-    const other = stage.another();
+    const { one, two, name } = fixture;
+    const other = fixture.another();
     const room = new Room();
     const blocking = await two.acquire(other);
     const lease = await one.acquire(name);
     const entry = one.using([name, other], () => room.stay(5), { within: lease });
-    await stage.queued(1, other);
+    await fixture.queued(1, other);
     const released = lease.release();
     const next = two.using(name, () => room.stay(5));
-    await stage.queued(1);
+    await fixture.queued(1);
     await blocking.release();
     await Promise.all([entry, next]);
     expect([room.most, await released]).toEqual([1, 'released']);
   });
 
   it('entries of a lease with minHold or await using keep it, and what is left of the minimum counts after them', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const gate = new Gate();
     let entry!: Promise<void>;
     const began = performance.now();
@@ -288,7 +288,7 @@ export function reentryEdgesContract(stage: Stage): void {
     await (await two.acquire(name, { wait: '2s' })).release();
     expect(performance.now() - began).toBeGreaterThan(140);
 
-    const other = stage.another();
+    const other = fixture.another();
     const second = new Gate();
     {
       await using lease = await one.acquire(other);
@@ -301,8 +301,8 @@ export function reentryEdgesContract(stage: Stage): void {
   });
 
   it('at the end of a shutdown grace entries are told that it was closed, those at work and those in turn', async () => {
-    const { name } = stage;
-    const locks = stage.open({ shutdownGrace: 30 });
+    const { name } = fixture;
+    const locks = fixture.open({ shutdownGrace: 30 });
     const gate = new Gate();
     const lease = await locks.acquire(name);
     const working = failureOf(lease.using(() => gate.opened));
@@ -312,11 +312,11 @@ export function reentryEdgesContract(stage: Stage): void {
     gate.open();
     expect(await working).toMatchObject({ code: 'LOCK_LOST', reason: 'closed' });
     expect(await lease.release()).toBe('expired');
-    await (await stage.two.acquire(name, { wait: '2s' })).release();
+    await (await fixture.two.acquire(name, { wait: '2s' })).release();
   });
 
   it('a leader enters its lease, and steps down when its entries have ended', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const gate = new Gate();
     const seen: string[] = [];
     const elected = new Gate();
@@ -336,7 +336,7 @@ export function reentryEdgesContract(stage: Stage): void {
   });
 
   it('a leader that lost its lease stops although an entry of it works on', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const [gate, elected, revoked] = [new Gate(), new Gate(), new Gate()];
     let entry!: Promise<unknown>;
     const leader = one.lead(name, {
@@ -355,13 +355,13 @@ export function reentryEdgesContract(stage: Stage): void {
   });
 
   it('leaves the mark of once when entries of its work end later', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const gate = new Gate();
     let entry!: Promise<void>;
     const options = { doneTtl: '5s' } as const;
     await one.once(name, (lease) => void (entry = lease.using(() => gate.opened)), options);
     const second = two.once(name, () => 'again', options);
-    await stage.queued(1);
+    await fixture.queued(1);
     gate.open();
     await entry;
     expect(await second).toEqual({ ran: false });

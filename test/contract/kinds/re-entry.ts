@@ -1,17 +1,17 @@
 import { failureOf, until } from '../../support/eventually.js';
 import type { Lease, WriteLease } from '../../../lib/locks/lease.js';
-import type { Stage } from '../locks/stage.js';
+import type { Fixture } from '../locks/fixture.js';
 import { Gate, Room } from './gate.js';
 
 /** Who may come in while the lock is held: by a handle, or by the context where that was asked for. */
-export function reentryContract(stage: Stage): void {
-  describe('by handle', () => byHandle(stage));
-  describe('by context, with reentrant: true', () => byContext(stage));
+export function reentryContract(fixture: Fixture): void {
+  describe('by handle', () => byHandle(fixture));
+  describe('by context, with reentrant: true', () => byContext(fixture));
 }
 
-function byHandle(stage: Stage): void {
+function byHandle(fixture: Fixture): void {
   it('has the fence of the lease, through every kind that locks the name alone, at any depth', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const { read, write } = one.readWrite(name);
     const fences = await one.using(name, (outer) =>
       outer.using((entered) =>
@@ -41,7 +41,7 @@ function byHandle(stage: Stage): void {
   });
 
   it('works for a lease that was taken by acquire, which gives nothing back before the entry ends', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const lease = await one.acquire(name);
     const gate = new Gate();
     const entry = lease.using(async (entered) => {
@@ -63,7 +63,7 @@ function byHandle(stage: Stage): void {
   });
 
   it('keeps the lock for an entry that nobody awaits, so that it never works beside the next holder', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const room = new Room();
     const [gate, begun] = [new Gate(), new Gate()];
     let entry!: Promise<void>;
@@ -78,14 +78,14 @@ function byHandle(stage: Stage): void {
       return begun.opened;
     });
     const next = two.using(name, () => room.stay(1));
-    await stage.queued(1);
+    await fixture.queued(1);
     gate.open();
     await Promise.all([entry, next]);
     expect(room.most).toBe(1);
   });
 
   it('ends with its work: what still runs does not hold it, and lets nobody in', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     await one.using(name, async (lease) => {
       let left!: Lease;
       await lease.using((entered) => void (left = entered));
@@ -101,7 +101,7 @@ function byHandle(stage: Stage): void {
   });
 
   it('lets entries take turns, each also when others fail, and what they begin within themselves with them', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     const room = new Room();
     const outcomes = await one.using(name, (lease) =>
       Promise.allSettled([
@@ -128,8 +128,8 @@ function byHandle(stage: Stage): void {
   });
 
   it('enters those of several names that the lease is on, and takes the others', async () => {
-    const { one, two, name } = stage;
-    const [other, third] = [stage.another(), stage.another()];
+    const { one, two, name } = fixture;
+    const [other, third] = [fixture.another(), fixture.another()];
     const room = new Room();
     await one.using([name, other], async (lease) => {
       await Promise.all([
@@ -148,16 +148,16 @@ function byHandle(stage: Stage): void {
           { within: lease },
         ),
       ]);
-      await until('the third is free', async () => (await stage.report(third)).inUse === 0);
+      await until('the third is free', async () => (await fixture.report(third)).inUse === 0);
       expect(lease.held).toBe(true);
     });
     expect(room.most).toBe(1);
   });
 
   it('refuses a lease that is none, of another service, of another name or of a semaphore', async () => {
-    const { one, two, name } = stage;
-    const other = stage.another();
-    const semaphore = one.semaphore(stage.another('permits'), 3);
+    const { one, two, name } = fixture;
+    const other = fixture.another();
+    const semaphore = one.semaphore(fixture.another('permits'), 3);
     await one.using(name, async (lease) => {
       await semaphore.using(async (permit) => {
         const refused: [() => Promise<unknown>, RegExp][] = [
@@ -178,7 +178,7 @@ function byHandle(stage: Stage): void {
   });
 
   it('lets a writer read, and after its downgrade what entered it goes on as a reader', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const { read, write } = one.readWrite(name);
     await write.using(async (writer: WriteLease) => {
       await read.using((reader) => expect(reader.held).toBe(true), { within: writer });
@@ -195,11 +195,11 @@ function byHandle(stage: Stage): void {
       expect(await failureOf(write.using(() => 1, { within: writer }))).toMatchObject({ code: 'LOCK_USAGE' });
       await read.using((reader) => expect(reader.fence).toBe(writer.fence), { within: writer });
     });
-    expect((await stage.report()).inUse).toBe(0);
+    expect((await fixture.report()).inUse).toBe(0);
   });
 
   it('fails after the lease was lost, without running the work', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     const lease = await one.acquire(name, { ttl: 100, renew: false });
     await until('the lease ends', () => !lease.held);
     let ran = false;
@@ -212,7 +212,7 @@ function byHandle(stage: Stage): void {
   });
 
   it('waits for a sibling no longer than its wait, and leaves at the abort of its signal', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     const gate = new Gate();
     const controller = new AbortController();
     await one.using(name, async (lease) => {
@@ -232,11 +232,11 @@ function byHandle(stage: Stage): void {
   });
 }
 
-function byContext(stage: Stage): void {
+function byContext(fixture: Fixture): void {
   const nested = { reentrant: true };
 
   it('enters without waiting, at any depth, through every kind that locks the name alone', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const { read, write } = one.readWrite(name);
     const fences = await one.using(name, (outer) =>
       write.using(
@@ -258,8 +258,8 @@ function byContext(stage: Stage): void {
   });
 
   it('is the default of a service that says so, and what the call says counts more', async () => {
-    const { name } = stage;
-    const trusting = stage.open({ reentrant: true });
+    const { name } = fixture;
+    const trusting = fixture.open({ reentrant: true });
     await trusting.using(name, async (outer) => {
       await trusting.using(name, (inner) => expect(inner.fence).toBe(outer.fence));
       const refusal = failureOf(trusting.using(name, () => 1, { reentrant: false, wait: 20 }));
@@ -268,12 +268,12 @@ function byContext(stage: Stage): void {
   });
 
   it('lets a reader read again while a writer waits, and refuses one that asks to write', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const { read, write } = one.readWrite(name);
     let writing!: Promise<string>;
     await read.using(async (outer) => {
       writing = two.readWrite(name).write.using(() => 'written');
-      await stage.queued(1);
+      await fixture.queued(1);
       await read.using((inner) => expect(inner.fence).toBe(outer.fence), nested);
       for (const upgrade of [write.using(() => 1, nested), one.using(name, () => 1, nested)]) {
         const why = await failureOf<Error>(upgrade);
@@ -289,7 +289,7 @@ function byContext(stage: Stage): void {
   });
 
   it('lets siblings of Promise.all take turns', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     const room = new Room();
     const outcomes = await one.using(name, () =>
       Promise.allSettled([
@@ -304,7 +304,7 @@ function byContext(stage: Stage): void {
   });
 
   it('never enters a semaphore: each call takes its own permit, and is told when it waits for itself', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     const semaphore = one.semaphore(name, 2);
     await semaphore.using(async () => {
       await semaphore.using(async () => {
@@ -317,8 +317,8 @@ function byContext(stage: Stage): void {
   });
 
   it('ends by wait when siblings wait for each other', async () => {
-    const { one, name } = stage;
-    const other = stage.another();
+    const { one, name } = fixture;
+    const other = fixture.another();
     const [first, second] = [new Gate(), new Gate()];
     const [gaveUp, went] = await one.using([name, other], () =>
       Promise.allSettled([
@@ -347,7 +347,7 @@ function byContext(stage: Stage): void {
   });
 
   it('fails after the lease was lost, and does not run under it', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     let ran = false;
     const losing = one.using(
       name,

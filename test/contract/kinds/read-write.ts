@@ -1,16 +1,16 @@
 import { failureOf, until } from '../../support/eventually.js';
 import type { WriteLease } from '../../../lib/locks/lease.js';
-import type { Stage } from '../locks/stage.js';
+import type { Fixture } from '../locks/fixture.js';
 import { Gate, Room } from './gate.js';
 
 const READERS = 32;
 
-export function readWriteContract(stage: Stage): void {
+export function readWriteContract(fixture: Fixture): void {
   it('lets 32 readers of two services in at once', async () => {
     const room = new Room();
     const all = new Gate();
     const reading = Array.from({ length: READERS }, (_, index) =>
-      (index % 2 ? stage.one : stage.two).readWrite(stage.name).read.using(async () => {
+      (index % 2 ? fixture.one : fixture.two).readWrite(fixture.name).read.using(async () => {
         room.enter();
         if (room.inside === READERS) all.open();
         await all.opened;
@@ -22,7 +22,7 @@ export function readWriteContract(stage: Stage): void {
   });
 
   it('lets a writer in alone: no reader, no writer, no mutex beside it', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const writer = await one.readWrite(name).write.acquire();
     expect(await two.readWrite(name).read.tryAcquire()).toBeUndefined();
     expect(await two.readWrite(name).write.tryAcquire()).toBeUndefined();
@@ -35,14 +35,14 @@ export function readWriteContract(stage: Stage): void {
   });
 
   it('serves by phases: no reader passes a writer that waits, and readers side by side enter together', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     const first = await one.readWrite(name).read.acquire();
     const order: string[] = [];
     const done: Promise<void>[] = [];
     const together = new Gate();
     let readers = 0;
     for (const [index, mode] of (['write', 'read', 'read', 'write', 'read'] as const).entries()) {
-      const lock = stage.open().readWrite(name)[mode];
+      const lock = fixture.open().readWrite(name)[mode];
       done.push(
         lock.using(async () => {
           order.push(mode);
@@ -51,7 +51,7 @@ export function readWriteContract(stage: Stage): void {
           await together.opened; // each of the two waits for the other inside
         }),
       );
-      await stage.queued(index + 1);
+      await fixture.queued(index + 1);
     }
     await first.release();
     await Promise.all(done);
@@ -59,7 +59,7 @@ export function readWriteContract(stage: Stage): void {
   });
 
   it('lets a writer wait only for the readers before it, however many keep coming', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     let coming = true;
     let writing = false;
     let entered = 0;
@@ -74,7 +74,7 @@ export function readWriteContract(stage: Stage): void {
     });
     await until('readers come', () => entered > 8);
     const before = entered;
-    await stage
+    await fixture
       .open()
       .readWrite(name)
       .write.using(() => void (writing = true));
@@ -85,7 +85,7 @@ export function readWriteContract(stage: Stage): void {
   });
 
   it('gives all readers fences above every writer before them', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const fences: number[] = [];
     for (const mode of ['write', 'read', 'write', 'read', 'read', 'write'] as const)
       await (mode === 'read' ? one : two).readWrite(name)[mode].using(({ fence }) => void fences.push(fence));
@@ -93,11 +93,11 @@ export function readWriteContract(stage: Stage): void {
   });
 
   it('lets a writer go on as a reader without a gap, with its fence, and wakes the readers that wait', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const writer = await one.readWrite(name).write.acquire();
     const waiting = [one, two, two].map((locks) => locks.readWrite(name).read.acquire());
-    const later = stage.open().readWrite(name).write.acquire();
-    await until('they wait', async () => (await stage.report()).queue.length >= 3);
+    const later = fixture.open().readWrite(name).write.acquire();
+    await until('they wait', async () => (await fixture.report()).queue.length >= 3);
     const reader = await writer.downgrade();
     expect([writer.held, reader.held, reader.fence]).toEqual([false, true, writer.fence]);
     const others = await Promise.all(waiting);
@@ -108,7 +108,7 @@ export function readWriteContract(stage: Stage): void {
   });
 
   it('lets no writer in between a downgrade and its release', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const room = new Room();
     let reading = false;
     const write = () =>
@@ -134,7 +134,7 @@ export function readWriteContract(stage: Stage): void {
   });
 
   it('makes the call a reader: it reads again, finds the reader’s lease, and may not write any more', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const { read, write } = one.readWrite(name);
     await write
       .using(async (lease) => {
@@ -146,23 +146,23 @@ export function readWriteContract(stage: Stage): void {
         expect(await two.readWrite(name).read.tryAcquire({ wait: 1_000 })).toMatchObject({ held: true });
       })
       .finally(async () => undefined);
-    await until('one reader is left', async () => (await stage.report()).holders.length === 1);
+    await until('one reader is left', async () => (await fixture.report()).holders.length === 1);
     await two.revoke(name, { reason: 'end of the test', force: true });
   });
 
   it('downgrades once: asked again it answers the same lease; a released writer cannot', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     const writer = await one.readWrite(name).write.acquire();
     expect(await writer.downgrade()).toBe(await writer.downgrade());
     expect(await writer.release()).toBe('released');
-    expect((await stage.report()).inUse).toBe(0);
+    expect((await fixture.report()).inUse).toBe(0);
     const other = await one.readWrite(name).write.acquire();
     await other.release();
     expect(await failureOf(other.downgrade())).toMatchObject({ code: 'LOCK_LOST', reason: 'released' });
   });
 
   it('can be downgraded by a nested writer, whatever the outer entry was called', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     await one.mutex(name).using(() =>
       one.readWrite(name).write.using(
         async (lease) => {
@@ -174,7 +174,7 @@ export function readWriteContract(stage: Stage): void {
   });
 
   it('tells a writer at its downgrade that its lease was taken away', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const writer = await one.readWrite(name).write.acquire({ ttl: '20s' });
     const downgraded = new Gate();
     const lost = two.revoke(name, { reason: 'test', force: true }).then(() => downgraded.open());
@@ -183,10 +183,10 @@ export function readWriteContract(stage: Stage): void {
   });
 
   it('waits for a reader that died no longer than its lease lasts', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     const dead = await one.readWrite(name).read.acquire({ ttl: 200, renew: false });
     const start = performance.now();
-    await stage.two.using(name, ({ fence }) => expect(fence).toBeGreaterThan(dead.fence));
-    expect(performance.now() - start).toBeLessThan(200 + 50 + 50 + stage.lag.max);
+    await fixture.two.using(name, ({ fence }) => expect(fence).toBeGreaterThan(dead.fence));
+    expect(performance.now() - start).toBeLessThan(200 + 50 + 50 + fixture.lag.max);
   });
 }

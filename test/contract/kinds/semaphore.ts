@@ -1,17 +1,17 @@
 import { failureOf, until } from '../../support/eventually.js';
-import type { Stage } from '../locks/stage.js';
+import type { Fixture } from '../locks/fixture.js';
 import { Gate, Room } from './gate.js';
 
-export function semaphoreContract(stage: Stage): void {
+export function semaphoreContract(fixture: Fixture): void {
   it('lets as many in as it has permits, over 20 callers of one shared instance', async () => {
-    const semaphore = stage.one.semaphore(stage.name, 3);
+    const semaphore = fixture.one.semaphore(fixture.name, 3);
     const room = new Room();
     await Promise.all(Array.from({ length: 20 }, () => semaphore.using(() => room.stay(2))));
     expect(room.most).toBe(3);
   });
 
   it('grants to callers that ask once at the same moment as many permits as there are', async () => {
-    const semaphore = stage.one.semaphore(stage.name, 3);
+    const semaphore = fixture.one.semaphore(fixture.name, 3);
     const asked = [{}, {}, { wait: 2_000 }, {}, {}].map((options) => semaphore.tryAcquire(options));
     const leases = (await Promise.all(asked)).filter((lease) => lease !== undefined);
     expect(leases).toHaveLength(3);
@@ -23,26 +23,26 @@ export function semaphoreContract(stage: Stage): void {
     const room = new Room();
     await Promise.all(
       Array.from({ length: 24 }, (_, index) =>
-        (index % 2 ? stage.one : stage.two).semaphore(stage.name, 3).using(() => room.stay(2)),
+        (index % 2 ? fixture.one : fixture.two).semaphore(fixture.name, 3).using(() => room.stay(2)),
       ),
     );
     expect(room.most).toBe(3);
   });
 
   it('weighs: each takes its units, the sum never exceeds the permits, and a heavy one is not passed', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const [light, heavy] = [one.semaphore(name, 5), two.semaphore(name, 5)];
     const first = await light.acquire({ units: 2 });
     expect(await light.available()).toBe(3);
     const whole = heavy.acquire({ units: 5 });
-    await stage.queued(1);
+    await fixture.queued(1);
     const behind = light.acquire({ units: 1 });
-    await stage.queued(2);
+    await fixture.queued(2);
     expect(await light.tryAcquire()).toBeUndefined();
     await first.release();
     const lease = await whole;
     expect(await light.available()).toBe(0);
-    expect((await stage.report()).inUse).toBe(5);
+    expect((await fixture.report()).inUse).toBe(5);
     await lease.release();
     await (await behind).release();
   });
@@ -52,7 +52,7 @@ export function semaphoreContract(stage: Stage): void {
     await Promise.all(
       Array.from({ length: 30 }, (_, index) => {
         const units = (index % 4) + 1;
-        return (index % 2 ? stage.one : stage.two).semaphore(stage.name, 4).using(
+        return (index % 2 ? fixture.one : fixture.two).semaphore(fixture.name, 4).using(
           async () => {
             most = Math.max(most, (inUse += units));
             await new Promise((resolve) => setTimeout(resolve, 1));
@@ -68,8 +68,8 @@ export function semaphoreContract(stage: Stage): void {
   it.each(['another service', 'a caller beside it'])(
     'refuses %s that counts otherwise, with both numbers, at once and for every share',
     async (who) => {
-      const { one, name } = stage;
-      const other = who === 'another service' ? stage.two : one;
+      const { one, name } = fixture;
+      const other = who === 'another service' ? fixture.two : one;
       const lease = await one.semaphore(name, 3).acquire();
       for (const ask of [
         () => other.semaphore(name, 5).acquire(),
@@ -87,12 +87,12 @@ export function semaphoreContract(stage: Stage): void {
   );
 
   it('takes another number of permits when nobody uses it', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     await (await one.semaphore(name, 3).acquire()).release();
     const leases = await Promise.all(
       Array.from({ length: 5 }, () => two.semaphore(name, 5).acquire({ wait: 500 })),
     );
-    expect((await stage.report()).capacity).toBe(5);
+    expect((await fixture.report()).capacity).toBe(5);
     for (const lease of leases) await lease.release();
     await (await two.acquire(name)).release();
   });
@@ -100,28 +100,28 @@ export function semaphoreContract(stage: Stage): void {
   it.each([0, -1, 1.5, NaN, Infinity, '1', null])(
     'refuses %p as units and as permits, with the range',
     async (bad) => {
-      const semaphore = stage.one.semaphore(stage.name, 3);
+      const semaphore = fixture.one.semaphore(fixture.name, 3);
       for (const refused of [
         semaphore.acquire({ units: bad as number }),
         semaphore.using(() => 1, { units: bad as number }),
       ]) {
         const refusal = await failureOf<Error>(refused);
-        expect(refusal).toMatchObject({ code: 'LOCK_USAGE', lockName: stage.name });
+        expect(refusal).toMatchObject({ code: 'LOCK_USAGE', lockName: fixture.name });
         expect(refusal.message).toContain('from 1 to 3');
       }
-      expect(() => stage.one.semaphore(stage.name, bad as number)).toThrow('from 1 to 1073741824');
+      expect(() => fixture.one.semaphore(fixture.name, bad as number)).toThrow('from 1 to 1073741824');
       expect(await semaphore.available()).toBe(3);
     },
   );
 
   it('refuses more units than permits, with both numbers', async () => {
-    const refusal = await failureOf<Error>(stage.one.semaphore(stage.name, 3).acquire({ units: 4 }));
+    const refusal = await failureOf<Error>(fixture.one.semaphore(fixture.name, 3).acquire({ units: 4 }));
     expect(refusal).toMatchObject({ code: 'LOCK_USAGE' });
     expect(refusal.message).toMatch(/from 1 to 3; it was 4/);
   });
 
   it('is not entered again: a call that holds a permit and asks for another takes two', async () => {
-    const semaphore = stage.one.semaphore(stage.name, 2);
+    const semaphore = fixture.one.semaphore(fixture.name, 2);
     await semaphore.using(async (outer) => {
       await semaphore.using(async (inner) => {
         expect(inner.fence).toBeGreaterThan(outer.fence);
@@ -133,7 +133,7 @@ export function semaphoreContract(stage: Stage): void {
   });
 
   it('is renewed permit by permit', async () => {
-    const semaphore = stage.one.semaphore(stage.name, 2);
+    const semaphore = fixture.one.semaphore(fixture.name, 2);
     const [kept, left] = await Promise.all([
       semaphore.acquire({ ttl: 400 }),
       semaphore.acquire({ ttl: 400, renew: false }),
@@ -144,18 +144,18 @@ export function semaphoreContract(stage: Stage): void {
   });
 
   it('gives the permit of one who leaves the queue to the next', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const lease = await one.semaphore(name, 1).acquire();
     const leaving = failureOf(two.semaphore(name, 1).acquire({ wait: 50 }));
-    const staying = stage.open().semaphore(name, 1).acquire();
+    const staying = fixture.open().semaphore(name, 1).acquire();
     await leaving;
-    await stage.queued(1);
+    await fixture.queued(1);
     await lease.release();
     await (await staying).release();
   });
 
   it('serves many callers beyond what one process asks for at a time', async () => {
-    const semaphore = stage.one.semaphore(stage.name, 40);
+    const semaphore = fixture.one.semaphore(fixture.name, 40);
     const room = new Room();
     const all = new Gate();
     await Promise.all(

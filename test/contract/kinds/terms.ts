@@ -1,10 +1,10 @@
 import { failureOf, until } from '../../support/eventually.js';
-import type { Stage } from '../locks/stage.js';
+import type { Fixture } from '../locks/fixture.js';
 import { Gate } from './gate.js';
 
-export function termsContract(stage: Stage): void {
+export function termsContract(fixture: Fixture): void {
   it('keeps the name taken for minHold, counted from the grant, whatever the outcome', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     for (const work of [() => 'done', () => Promise.reject(new Error('fails'))]) {
       const start = performance.now();
       await Promise.allSettled([one.using(name, work, { minHold: 150 })]);
@@ -13,17 +13,17 @@ export function termsContract(stage: Stage): void {
       const next = await two.acquire(name);
       const took = performance.now() - start;
       expect(took).toBeGreaterThan(145);
-      expect(took).toBeLessThan(250 + stage.lag.max);
+      expect(took).toBeLessThan(250 + fixture.lag.max);
       await next.release();
     }
   });
 
   it('keeps it for longer than the lease would last, also for one who was granted by a notice', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const lease = await one.acquire(name);
     let granted = 0;
     const waiting = two.using(name, () => void (granted = performance.now()), { minHold: 500, ttl: 100 });
-    await stage.queued(1);
+    await fixture.queued(1);
     await lease.release();
     await waiting;
     await (await one.acquire(name)).release();
@@ -31,14 +31,14 @@ export function termsContract(stage: Stage): void {
   });
 
   it('gives back at once what was held for longer than minHold', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     await one.using(name, () => new Promise((resolve) => setTimeout(resolve, 30)), { minHold: 20 });
     await (await two.acquire(name, { wait: 1_000 })).release();
   });
 
   it('keeps several names, and permits', async () => {
-    const { one, two, name } = stage;
-    const other = stage.another();
+    const { one, two, name } = fixture;
+    const other = fixture.another();
     const options = { minHold: 100 };
     await one.allOf([name, one.semaphore(other, 2)]).using(() => undefined, options);
     expect(await two.tryAcquire(name)).toBeUndefined();
@@ -47,16 +47,16 @@ export function termsContract(stage: Stage): void {
   });
 
   it('does not hold up close()', async () => {
-    const locks = stage.open();
-    await locks.using(stage.name, () => undefined, { minHold: 300 });
+    const locks = fixture.open();
+    await locks.using(fixture.name, () => undefined, { minHold: 300 });
     const start = performance.now();
     await locks.close();
-    expect(performance.now() - start).toBeLessThan(150 + stage.lag.max);
-    expect(await stage.one.tryAcquire(stage.name)).toBeUndefined();
+    expect(performance.now() - start).toBeLessThan(150 + fixture.lag.max);
+    expect(await fixture.one.tryAcquire(fixture.name)).toBeUndefined();
   });
 
   it('refuses who finds maxWaiters callers of this process in line, and nobody else', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     const lease = await two.acquire(name);
     const gate = new Gate();
     const line = Array.from({ length: 3 }, () => one.using(name, () => gate.opened, { maxWaiters: 3 }));
@@ -73,7 +73,7 @@ export function termsContract(stage: Stage): void {
   });
 
   it('counts nobody who holds or who left', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     const lease = await one.acquire(name);
     await failureOf(one.using(name, () => 1, { maxWaiters: 1, wait: 20 }));
     const next = one.using(name, () => 'served', { maxWaiters: 1 });

@@ -1,11 +1,11 @@
 import { failureOf, until } from '../../support/eventually.js';
 import { Gate } from '../kinds/gate.js';
-import type { Stage } from './stage.js';
+import type { Fixture } from './fixture.js';
 
 /** What a call finds that asks for a lock which its own context holds, and did not say that it is nested. */
-export function enteringContract(stage: Stage): void {
+export function enteringContract(fixture: Fixture): void {
   it('waits in line like any other call, and is told at its wait that it may wait for itself', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     for (const nested of [
       () => one.using(name, () => 'entered', { wait: 40 }),
       () => one.using(name, () => 'entered', { wait: 40, reentrant: false }),
@@ -21,7 +21,7 @@ export function enteringContract(stage: Stage): void {
   });
 
   it('finds the lock busy when it asks once', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     await one.using(name, async () => {
       expect(await one.tryAcquire(name)).toBeUndefined();
       const refusal = await failureOf<Error>(one.using(name, () => undefined, { wait: 0 }));
@@ -31,7 +31,7 @@ export function enteringContract(stage: Stage): void {
   });
 
   it('is served after its holder, with a fence of its own, when the holder does not wait for it', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     let later!: Promise<number>;
     const first = await one.using(name, async (lease) => {
       later = one.using(name, ({ fence }) => fence);
@@ -42,7 +42,7 @@ export function enteringContract(stage: Stage): void {
   });
 
   it('waits like everybody else in work that outlives the lease', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     let late!: Promise<string>;
     const end = new Gate();
     await one.using(name, () => {
@@ -53,13 +53,13 @@ export function enteringContract(stage: Stage): void {
     });
     const other = await two.acquire(name);
     end.open();
-    await until('the late work waits', async () => (await stage.report()).queue.length === 1);
+    await until('the late work waits', async () => (await fixture.report()).queue.length === 1);
     await other.release();
     expect(await late).toBe('alone');
   });
 
   it('takes the lock anew after the work gave it back', async () => {
-    const { one, two, name } = stage;
+    const { one, two, name } = fixture;
     await one.using(name, async (lease) => {
       await lease.release();
       const other = await two.acquire(name);

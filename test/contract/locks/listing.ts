@@ -1,7 +1,7 @@
 import type { LockReport } from '../../../lib/locks/inspector.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
 import { failureOf } from '../../support/eventually.js';
-import type { Stage } from './stage.js';
+import type { Fixture } from './fixture.js';
 
 /** What is listed, by name; a name that comes twice is an error. */
 export async function listed(locks: LockService): Promise<Map<string, LockReport>> {
@@ -13,13 +13,13 @@ export async function listed(locks: LockService): Promise<Map<string, LockReport
   return reports;
 }
 
-export function listingContract(stage: Stage): void {
+export function listingContract(fixture: Fixture): void {
   it('are those with a holder or a queue, and each is told of as inspect tells', async () => {
-    const { one, two, name } = stage;
-    const [read, given] = [stage.another('list ünï · [a]*'), stage.another()];
+    const { one, two, name } = fixture;
+    const [read, given] = [fixture.another('list ünï · [a]*'), fixture.another()];
     const lease = await one.acquire(name, { label: 'the report' });
     const waiting = two.acquire(name);
-    await stage.queued(1);
+    await fixture.queued(1);
     const reading = await two.readWrite(read).read.acquire();
     await (await one.acquire(given)).release();
     const reports = await listed(one);
@@ -39,14 +39,14 @@ export function listingContract(stage: Stage): void {
   });
 
   it('say how each of them is held and waited for', async () => {
-    const { one, two, name } = stage;
-    const permits = stage.another();
+    const { one, two, name } = fixture;
+    const permits = fixture.another();
     const { read, write } = one.readWrite(name);
     const reading = await read.acquire();
     const permit = await one.semaphore(permits, 3).acquire({ units: 2 });
     const writing = two.readWrite(name).write.acquire();
     const permitted = two.semaphore(permits, 3).acquire({ units: 2 });
-    await Promise.all([stage.queued(1), stage.queued(1, permits)]);
+    await Promise.all([fixture.queued(1), fixture.queued(1, permits)]);
     const WHOLE = 2 ** 30;
     const [shared, semaphore] = [await one.inspect(name), await one.inspect(permits)];
     expect(shared).toMatchObject({ capacity: WHOLE, inUse: 1, holders: [{ kind: 'shared', units: 1 }] });
@@ -64,36 +64,36 @@ export function listingContract(stage: Stage): void {
   });
 
   it('are no latches', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     await one.latch(`latch:${name}`).trySetCount(1, { ttl: 1_000 });
     await using _lease = await one.acquire(name);
     expect([...(await listed(one)).keys()].filter((each) => each.includes(name))).toEqual([name]);
   });
 
   it('are no leases that ended by themselves', async () => {
-    const locks = stage.open({ guard: 0 });
-    const lease = await locks.acquire(stage.name, { ttl: '2s', renew: false }); // an emulated server lists slowly
-    expect((await listed(stage.one)).has(stage.name)).toBe(true);
+    const locks = fixture.open({ guard: 0 });
+    const lease = await locks.acquire(fixture.name, { ttl: '2s', renew: false }); // an emulated server lists slowly
+    expect((await listed(fixture.one)).has(fixture.name)).toBe(true);
     await new Promise((resolve) => lease.signal.addEventListener('abort', resolve, { once: true }));
-    await stage.one.inspect(stage.name); // the server's clock may be a moment behind
+    await fixture.one.inspect(fixture.name); // the server's clock may be a moment behind
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect((await listed(stage.one)).has(stage.name)).toBe(false);
+    expect((await listed(fixture.one)).has(fixture.name)).toBe(false);
   }, 20_000);
 
   it('can be left in the middle, and asked for by several at once', async () => {
-    const names = Array.from({ length: 20 }, () => stage.another());
-    const leases = await Promise.all(names.map((name) => stage.one.acquire(name)));
-    for await (const { holders } of stage.two.list()) {
+    const names = Array.from({ length: 20 }, () => fixture.another());
+    const leases = await Promise.all(names.map((name) => fixture.one.acquire(name)));
+    for await (const { holders } of fixture.two.list()) {
       expect(holders.length).toBeGreaterThan(0);
       break;
     }
-    for (const reports of await Promise.all([listed(stage.one), listed(stage.two)]))
+    for (const reports of await Promise.all([listed(fixture.one), listed(fixture.two)]))
       for (const name of names) expect(reports.has(name)).toBe(true);
     await Promise.all(leases.map((lease) => lease.release()));
   });
 
   it('are not told by a service that is closed', async () => {
-    const locks = stage.open();
+    const locks = fixture.open();
     await locks.close();
     expect(await failureOf(listed(locks))).toMatchObject({ code: 'LOCK_STORE' });
   });

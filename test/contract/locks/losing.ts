@@ -1,19 +1,19 @@
 import type { LockLostError } from '../../../lib/base/errors.js';
 import { abortOf, failureOf, until } from '../../support/eventually.js';
 import { listed } from './listing.js';
-import type { Stage } from './stage.js';
+import type { Fixture } from './fixture.js';
 
 const SHORT = { ttl: 150, renew: false } as const;
 
-export function losingContract(stage: Stage): void {
+export function losingContract(fixture: Fixture): void {
   it('aborts the signal at the deadline, with the loss as its reason', async () => {
-    const lease = await stage.one.acquire(stage.name, SHORT);
+    const lease = await fixture.one.acquire(fixture.name, SHORT);
     const left = lease.remaining;
     const start = performance.now();
     const loss = await abortOf<LockLostError>(lease.signal);
     const took = performance.now() - start;
     expect(took).toBeGreaterThan(left - 5);
-    expect(took).toBeLessThan(left + 15 + stage.lag.max);
+    expect(took).toBeLessThan(left + 15 + fixture.lag.max);
     expect(loss).toMatchObject({
       code: 'LOCK_LOST',
       reason: 'expired',
@@ -27,23 +27,32 @@ export function losingContract(stage: Stage): void {
   });
 
   it('makes a signal that is read after the loss an aborted one', async () => {
-    const lease = await stage.one.acquire(stage.name, SHORT);
+    const lease = await fixture.one.acquire(fixture.name, SHORT);
     await until('the lease is over', () => !lease.held);
     expect(lease.signal.aborted).toBe(true);
     expect(lease.signal.reason).toMatchObject({ reason: 'expired' });
   });
 
   it('is told with the result of the work', async () => {
-    const work = stage.one.using(stage.name, async (lease) => (await abortOf(lease.signal), 'sold'), SHORT);
+    const work = fixture.one.using(
+      fixture.name,
+      async (lease) => (await abortOf(lease.signal), 'sold'),
+      SHORT,
+    );
     const loss = await failureOf<LockLostError>(work);
-    expect(loss).toMatchObject({ reason: 'expired', completed: true, result: 'sold', lockName: stage.name });
+    expect(loss).toMatchObject({
+      reason: 'expired',
+      completed: true,
+      result: 'sold',
+      lockName: fixture.name,
+    });
     expect(loss.cause).toBeUndefined();
   });
 
   it('is told with the error of the work as its cause', async () => {
     const error = new Error('no such row');
-    const work = stage.one.using(
-      stage.name,
+    const work = fixture.one.using(
+      fixture.name,
       async (lease) => {
         await abortOf(lease.signal);
         throw error;
@@ -56,8 +65,8 @@ export function losingContract(stage: Stage): void {
   });
 
   it('is told once when the work itself notices it', async () => {
-    const work = stage.one.using(
-      stage.name,
+    const work = fixture.one.using(
+      fixture.name,
       async (lease) => {
         await until('the lease is over', () => !lease.held);
         lease.assertHeld();
@@ -70,53 +79,53 @@ export function losingContract(stage: Stage): void {
   });
 
   it('comes with maxHold, whatever is renewed, and the name is free at once', async () => {
-    const lease = await stage.one.acquire(stage.name, { ttl: 5_000, maxHold: 200 });
+    const lease = await fixture.one.acquire(fixture.name, { ttl: 5_000, maxHold: 200 });
     expect(lease.remaining).toBeLessThanOrEqual(200);
     const loss = await abortOf<LockLostError>(lease.signal);
     expect(loss).toMatchObject({ reason: 'max-hold' });
     expect(loss.heldFor).toBeGreaterThanOrEqual(195);
-    await (await stage.two.acquire(stage.name, { wait: 500 })).release();
+    await (await fixture.two.acquire(fixture.name, { wait: 500 })).release();
   });
 
   it('comes with an operator’s revocation: at once here, and the place is free when the work is done', async () => {
-    const lease = await stage.one.acquire(stage.name);
-    const next = stage.two.acquire(stage.name);
-    await stage.queued(1);
+    const lease = await fixture.one.acquire(fixture.name);
+    const next = fixture.two.acquire(fixture.name);
+    await fixture.queued(1);
     const start = performance.now();
-    expect(await stage.two.revoke(stage.name, { reason: 'stuck since noon' })).toBe(true);
+    expect(await fixture.two.revoke(fixture.name, { reason: 'stuck since noon' })).toBe(true);
     expect(await abortOf(lease.signal)).toMatchObject({
       reason: 'revoked',
       revokeReason: 'stuck since noon',
       message: expect.stringContaining("was revoked by an operator ('stuck since noon')"),
     });
-    expect(performance.now() - start).toBeLessThan(50 + stage.lag.max);
-    expect(await stage.open().tryAcquire(stage.name)).toBeUndefined();
-    const report = await stage.report();
+    expect(performance.now() - start).toBeLessThan(50 + fixture.lag.max);
+    expect(await fixture.open().tryAcquire(fixture.name)).toBeUndefined();
+    const report = await fixture.report();
     expect(report).toMatchObject({ holders: [{ revokeReason: 'stuck since noon' }], queue: [{}] });
-    expect((await listed(stage.two)).get(stage.name)?.holders).toMatchObject([
+    expect((await listed(fixture.two)).get(fixture.name)?.holders).toMatchObject([
       { revokeReason: 'stuck since noon' },
     ]);
     await lease.release();
-    expect((await stage.report()).holders).not.toMatchObject([{ revokeReason: expect.anything() }]);
+    expect((await fixture.report()).holders).not.toMatchObject([{ revokeReason: expect.anything() }]);
     await (await next).release();
   });
 
   it('comes with the next renewal after a revocation that was not heard', async () => {
-    const deaf = stage.open();
-    const lease = await deaf.acquire(stage.name, { ttl: 300 });
-    await stage.two.revoke(stage.name, { reason: 'not heard: 100 % “ünï”' });
+    const deaf = fixture.open();
+    const lease = await deaf.acquire(fixture.name, { ttl: 300 });
+    await fixture.two.revoke(fixture.name, { reason: 'not heard: 100 % “ünï”' });
     const start = performance.now();
     expect(await abortOf(lease.signal)).toMatchObject({
       reason: 'revoked',
       revokeReason: 'not heard: 100 % “ünï”',
     });
-    expect(performance.now() - start).toBeLessThan(100 + 50 + stage.lag.max);
+    expect(performance.now() - start).toBeLessThan(100 + 50 + fixture.lag.max);
     await lease.release();
   });
 
   it('is told with the reason of the revocation and the outcome of the work', async () => {
-    const work = stage.one.using(stage.name, async (lease) => {
-      await stage.two.revoke(stage.name, { reason: 'wrong tenant', force: true });
+    const work = fixture.one.using(fixture.name, async (lease) => {
+      await fixture.two.revoke(fixture.name, { reason: 'wrong tenant', force: true });
       await abortOf(lease.signal);
       return 'sold';
     });
@@ -129,11 +138,11 @@ export function losingContract(stage: Stage): void {
   });
 
   it('comes with the next renewal after a forced revocation that was not heard, while others hold the lock', async () => {
-    const deaf = stage.open();
-    const lease = await deaf.acquire(stage.name, { ttl: 300 });
-    expect(await stage.two.revoke(stage.name, { reason: 'the first', force: true })).toBe(true);
-    expect(await stage.two.revoke(stage.name, { reason: 'nobody is there', force: true })).toBe(false);
-    await using next = await stage.two.acquire(stage.name, { wait: 0 });
+    const deaf = fixture.open();
+    const lease = await deaf.acquire(fixture.name, { ttl: 300 });
+    expect(await fixture.two.revoke(fixture.name, { reason: 'the first', force: true })).toBe(true);
+    expect(await fixture.two.revoke(fixture.name, { reason: 'nobody is there', force: true })).toBe(false);
+    await using next = await fixture.two.acquire(fixture.name, { wait: 0 });
     expect(await abortOf(lease.signal)).toMatchObject({ reason: 'revoked', revokeReason: 'the first' });
     expect(await failureOf(lease.renew())).toMatchObject({ reason: 'revoked', revokeReason: 'the first' });
     expect(await lease.release()).toBe('expired');
@@ -141,8 +150,8 @@ export function losingContract(stage: Stage): void {
   });
 
   it('comes with a forced revocation to a writer that goes on as a reader', async () => {
-    const writer = await stage.open().readWrite(stage.name).write.acquire();
-    await stage.two.revoke(stage.name, { reason: 'by force', force: true });
+    const writer = await fixture.open().readWrite(fixture.name).write.acquire();
+    await fixture.two.revoke(fixture.name, { reason: 'by force', force: true });
     expect(await failureOf(writer.downgrade())).toMatchObject({
       reason: 'revoked',
       revokeReason: 'by force',
@@ -150,18 +159,18 @@ export function losingContract(stage: Stage): void {
   });
 
   it('leaves the place to the next at the deadline when a revoked holder does not stop', async () => {
-    const lease = await stage.one.acquire(stage.name, { ttl: 400 });
-    await stage.two.revoke(stage.name, { reason: 'test' });
-    const next = await stage.two.acquire(stage.name, { wait: 1_000 });
+    const lease = await fixture.one.acquire(fixture.name, { ttl: 400 });
+    await fixture.two.revoke(fixture.name, { reason: 'test' });
+    const next = await fixture.two.acquire(fixture.name, { wait: 1_000 });
     expect([lease.held, next.held]).toEqual([false, true]);
     await next.release();
     expect(await lease.release()).toBe('expired');
   });
 
   it('comes with a forced revocation, and the next has the lock at once', async () => {
-    const lease = await stage.one.acquire(stage.name);
-    expect(await stage.two.revoke(stage.name, { reason: 'test', force: true })).toBe(true);
-    const next = await stage.two.acquire(stage.name, { wait: 0 });
+    const lease = await fixture.one.acquire(fixture.name);
+    expect(await fixture.two.revoke(fixture.name, { reason: 'test', force: true })).toBe(true);
+    const next = await fixture.two.acquire(fixture.name, { wait: 0 });
     expect(await abortOf(lease.signal)).toMatchObject({ reason: 'revoked', revokeReason: 'test' });
     expect(next.fence).toBeGreaterThan(lease.fence);
     await lease.release();
@@ -170,8 +179,8 @@ export function losingContract(stage: Stage): void {
   });
 
   it('does not come to a name that nobody holds', async () => {
-    expect(await stage.one.revoke(stage.name, { reason: 'test' })).toBe(false);
-    expect(await stage.one.revoke(stage.name, { reason: 'test', force: true })).toBe(false);
-    await (await stage.one.acquire(stage.name, { wait: 0 })).release();
+    expect(await fixture.one.revoke(fixture.name, { reason: 'test' })).toBe(false);
+    expect(await fixture.one.revoke(fixture.name, { reason: 'test', force: true })).toBe(false);
+    await (await fixture.one.acquire(fixture.name, { wait: 0 })).release();
   });
 }

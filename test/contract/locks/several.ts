@@ -1,10 +1,10 @@
 import { failureOf } from '../../support/eventually.js';
-import type { Stage } from './stage.js';
+import type { Fixture } from './fixture.js';
 
-export function severalContract(stage: Stage): void {
+export function severalContract(fixture: Fixture): void {
   it('are held together: one lease, a fence for each', async () => {
-    const { one, two, name } = stage;
-    const other = stage.another();
+    const { one, two, name } = fixture;
+    const other = fixture.another();
     await one.using([name, other], async (lease) => {
       expect([...lease.names].sort()).toEqual([name, other].sort());
       for (const each of [name, other]) expect(String(lease.fenceOf(each))).toMatch(/^\d{16}$/);
@@ -23,8 +23,8 @@ export function severalContract(stage: Stage): void {
   });
 
   it('are all taken or none', async () => {
-    const { one, two, name } = stage;
-    const [before, after] = [`a:${stage.another()}`, `z:${stage.another()}`];
+    const { one, two, name } = fixture;
+    const [before, after] = [`a:${fixture.another()}`, `z:${fixture.another()}`];
     await using _lease = await two.acquire(name);
     for (const wait of [0, 200]) {
       const busy = await failureOf(one.using([after, name, before], () => undefined, { wait }));
@@ -34,8 +34,8 @@ export function severalContract(stage: Stage): void {
   });
 
   it('are taken without deadlock in whatever order they are named', async () => {
-    const { one, two, name } = stage;
-    const other = stage.another();
+    const { one, two, name } = fixture;
+    const other = fixture.another();
     let inside = 0;
     await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
@@ -49,8 +49,8 @@ export function severalContract(stage: Stage): void {
   });
 
   it('are entered again by the call that holds them, and those that it lacks are taken', async () => {
-    const { one, two, name } = stage;
-    const [other, third] = [stage.another(), stage.another()];
+    const { one, two, name } = fixture;
+    const [other, third] = [fixture.another(), fixture.another()];
     await one.using([name, other], async (outer) => {
       const nested = { reentrant: true };
       await one.using(
@@ -73,7 +73,7 @@ export function severalContract(stage: Stage): void {
   });
 
   it('may be one, or one twice', async () => {
-    const { one, name } = stage;
+    const { one, name } = fixture;
     await one.using([name, name], (lease) => {
       expect(lease.names).toEqual([name]);
       expect(lease.fence).toBe(lease.fenceOf(name));
@@ -81,8 +81,8 @@ export function severalContract(stage: Stage): void {
   });
 
   it('are lost together', async () => {
-    const { one, two, name } = stage;
-    const other = stage.another();
+    const { one, two, name } = fixture;
+    const other = fixture.another();
     const work = one.using(
       [name, other],
       async (lease) => {

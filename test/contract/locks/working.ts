@@ -1,12 +1,12 @@
 import { failureOf } from '../../support/eventually.js';
-import type { Stage } from './stage.js';
+import type { Fixture } from './fixture.js';
 
-export function workingContract(stage: Stage): void {
+export function workingContract(fixture: Fixture): void {
   it('runs alone, and gives back what it returns', async () => {
     let inside = 0;
     const results = await Promise.all(
-      [stage.one, stage.two, stage.one, stage.two].map((locks, index) =>
-        locks.using(stage.name, async (lease) => {
+      [fixture.one, fixture.two, fixture.one, fixture.two].map((locks, index) =>
+        locks.using(fixture.name, async (lease) => {
           expect([(inside += 1), lease.held]).toEqual([1, true]);
           await new Promise((resolve) => setImmediate(resolve));
           inside -= 1;
@@ -18,11 +18,11 @@ export function workingContract(stage: Stage): void {
   });
 
   it('may be synchronous', async () => {
-    expect(await stage.one.using(stage.name, () => 42)).toBe(42);
+    expect(await fixture.one.using(fixture.name, () => 42)).toBe(42);
     const error = new Error('at once');
     expect(
       await failureOf(
-        stage.one.using(stage.name, () => {
+        fixture.one.using(fixture.name, () => {
           throw error;
         }),
       ),
@@ -35,60 +35,60 @@ export function workingContract(stage: Stage): void {
       // eslint-disable-next-line @typescript-eslint/only-throw-error -- users do
       throw thrown;
     };
-    expect(await failureOf(stage.one.using(stage.name, work))).toBe(thrown);
+    expect(await failureOf(fixture.one.using(fixture.name, work))).toBe(thrown);
   });
 
   it('fails with its own error, untouched, and the lock is free', async () => {
     const error = new Error('sold out');
-    expect(await failureOf(stage.one.using(stage.name, () => Promise.reject(error)))).toBe(error);
-    await (await stage.two.acquire(stage.name, { wait: 1_000 })).release();
+    expect(await failureOf(fixture.one.using(fixture.name, () => Promise.reject(error)))).toBe(error);
+    await (await fixture.two.acquire(fixture.name, { wait: 1_000 })).release();
   });
 
   it('does not run when the lock is busy', async () => {
-    await using _lease = await stage.one.acquire(stage.name);
+    await using _lease = await fixture.one.acquire(fixture.name);
     let ran = false;
-    const refused = stage.two.using(stage.name, () => void (ran = true), { wait: 0 });
+    const refused = fixture.two.using(fixture.name, () => void (ran = true), { wait: 0 });
     expect(await failureOf(refused)).toMatchObject({ code: 'LOCK_BUSY', reason: 'held' });
     expect(ran).toBe(false);
   });
 
   it('finds its lease by current(), the innermost or by name', async () => {
-    const inner = stage.another();
-    expect(stage.one.current()).toBeUndefined();
-    await stage.one.using(stage.name, async (lease) => {
+    const inner = fixture.another();
+    expect(fixture.one.current()).toBeUndefined();
+    await fixture.one.using(fixture.name, async (lease) => {
       await Promise.resolve();
-      expect(stage.one.current()).toBe(lease);
-      await stage.one.using(inner, async (second) => {
-        expect(stage.one.current()).toBe(second);
-        expect(stage.one.current(stage.name)).toBe(lease);
-        expect(stage.one.current('another')).toBeUndefined();
-        expect(stage.two.current()).toBeUndefined();
+      expect(fixture.one.current()).toBe(lease);
+      await fixture.one.using(inner, async (second) => {
+        expect(fixture.one.current()).toBe(second);
+        expect(fixture.one.current(fixture.name)).toBe(lease);
+        expect(fixture.one.current('another')).toBeUndefined();
+        expect(fixture.two.current()).toBeUndefined();
       });
-      expect(stage.one.current()).toBe(lease);
+      expect(fixture.one.current()).toBe(lease);
     });
-    expect(stage.one.current()).toBeUndefined();
+    expect(fixture.one.current()).toBeUndefined();
   });
 
   it('does not find a lease that was taken by acquire()', async () => {
-    await using _lease = await stage.one.acquire(stage.name);
-    expect(stage.one.current()).toBeUndefined();
+    await using _lease = await fixture.one.acquire(fixture.name);
+    expect(fixture.one.current()).toBeUndefined();
   });
 
   it('may release its lease itself', async () => {
-    const value = await stage.one.using(stage.name, async (lease) => {
+    const value = await fixture.one.using(fixture.name, async (lease) => {
       expect(await lease.release()).toBe('released');
-      expect(stage.one.current()).toBeUndefined();
-      await (await stage.two.acquire(stage.name, { wait: 1_000 })).release();
+      expect(fixture.one.current()).toBeUndefined();
+      await (await fixture.two.acquire(fixture.name, { wait: 1_000 })).release();
       return 'done';
     });
     expect(value).toBe('done');
   });
 
   it('has the verbs of a mutex, too', async () => {
-    const mutex = stage.one.mutex(stage.name);
+    const mutex = fixture.one.mutex(fixture.name);
     await using _lease = await mutex.acquire();
-    expect(await stage.two.mutex(stage.name).tryAcquire()).toBeUndefined();
-    const ran = stage.two.mutex(stage.name).using(() => true, { wait: 200 });
+    expect(await fixture.two.mutex(fixture.name).tryAcquire()).toBeUndefined();
+    const ran = fixture.two.mutex(fixture.name).using(() => true, { wait: 200 });
     expect(await failureOf(ran)).toMatchObject({ reason: 'timeout' });
   });
 }

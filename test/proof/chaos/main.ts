@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Bed } from '../faults/harness/bed.js';
-import { ARENAS } from './arena.js';
-import { KINDS, NAMES } from './field.js';
+import { TOPOLOGIES } from './chaos-topologies.js';
+import { KINDS, NAMES } from './chaos-fixture.js';
 
 /** node main.js [--topology single | sentinel | cluster] [--seed N] [--minutes M] */
 function word(name: string): string | undefined {
@@ -20,35 +20,35 @@ console.log(`seed ${seed}, ${minutes} minutes`);
 process.env['KEEP_HISTORY'] ??= '1'; // a violation is rare here, and its seed alone does not bring it back
 
 const topology = word('--topology') ?? 'single';
-const open = ARENAS[topology];
+const open = TOPOLOGIES[topology];
 if (!open) {
-  console.error(`--topology is one of ${Object.keys(ARENAS).join(', ')}; it was ${topology}.`);
+  console.error(`--topology is one of ${Object.keys(TOPOLOGIES).join(', ')}; it was ${topology}.`);
   process.exit(2);
 }
 const bed = new Bed(seed);
-const arena = await open(bed).catch((error: Error) => {
+const chaos = await open(bed).catch((error: Error) => {
   console.error(error.message);
   process.exit(1);
 });
-const { field } = arena;
+const { fixture } = chaos;
 const counters = await bed.counters();
 bed.add({ type: 'rule', name: KINDS.readWrite, capacity: 2 ** 30 });
 bed.add({ type: 'rule', name: KINDS.semaphore, capacity: KINDS.capacity });
-await field.start();
-await arena.disturb(performance.now() + minutes * 60_000);
+await fixture.start();
+await chaos.disturb(performance.now() + minutes * 60_000);
 
 // Everything works again: so must every name.
-await arena.calm();
+await chaos.calm();
 const locked = [...NAMES, KINDS.readWrite, KINDS.semaphore];
 for (const name of locked) bed.expectGrant('after all faults', name, 5_000);
-await field.passLatch(5_000);
+await fixture.passLatch(5_000);
 await sleep(5_500);
-await field.stop();
+await fixture.stop();
 for (const name of [...NAMES, KINDS.readWrite])
   bed.add({ type: 'counter', name, value: await counters.read(name) });
 counters.close();
 const verdict = await bed.end();
-await arena.stop();
+await chaos.stop();
 
 const { grants, refusals, losses, faults, longestWait, leastMargin, violations } = verdict;
 const total = Object.values(faults).reduce((sum, times) => sum + times, 0);

@@ -15,7 +15,7 @@ export const lineMutants: readonly Mutant[] = [
     text: 'return elapsed + this.jumped;',
     becomes: 'return this.wall();',
     specs: ['test/redis/frozen-server.spec.ts', 'test/redis/holder-in-trouble.spec.ts'],
-    tests: 'wall clock|4 ',
+    tests: 'wall clock|frozen while held',
   },
   {
     bug: 'an unknown outcome of a renewal is taken for success',

@@ -101,8 +101,8 @@ export class SimulatedServer {
   }
 
   subscribe(session: string, connection: object, deliver: Deliver): void {
-    const ears = this.channels.get(session);
-    if (ears) ears.set(connection, deliver);
+    const listeners = this.channels.get(session);
+    if (listeners) listeners.set(connection, deliver);
     else this.channels.set(session, new Map([[connection, deliver]]));
   }
 
@@ -145,11 +145,11 @@ export class SimulatedServer {
 
   private publish(name: string, notice: LockNotice): boolean {
     if (this.mute) return true; // an error is not the knowledge that nobody listens
-    const ears = this.channels.get(sessionOf(notice.id));
-    for (const deliver of ears?.values() ?? []) deliver(name, notice);
+    const listeners = this.channels.get(sessionOf(notice.id));
+    for (const deliver of listeners?.values() ?? []) deliver(name, notice);
     this.timeline.note(
-      () => `server publishes ${notice.kind} for ${notice.id.slice(0, 8)} to ${ears?.size ?? 0}`,
+      () => `server publishes ${notice.kind} for ${notice.id.slice(0, 8)} to ${listeners?.size ?? 0}`,
     );
-    return (ears?.size ?? 0) > 0 || !this.settings.counted;
+    return (listeners?.size ?? 0) > 0 || !this.settings.counted;
   }
 }

@@ -1,139 +1,386 @@
-import { LockStoreError } from '../../../lib/base/errors.js';
 import { Hold } from '../../../lib/line/hold.js';
 import { Lines } from '../../../lib/line/lines.js';
-import type { LockOperation } from '../../../lib/store/lock-operation.js';
-import type { LockStore } from '../../../lib/store/lock-store.js';
+import type { RenewOperation } from '../../../lib/store/lock-operation.js';
+import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
+import { leaseDeadline } from '../../../lib/store/server-clock.js';
 import { HandClock } from '../../support/hand-clock.js';
+import { type Command, HandStore } from '../../support/hand-store.js';
 
 const TTL = 3_000;
-
-/** A store whose answers the test gives, one after the other. */
-class AskedStore {
-  readonly asked: {
-    ttl: number;
-    answer: (outcome: object) => Promise<void>;
-    fail: () => Promise<void>;
-  }[] = [];
-  readonly session = 'session';
-  readonly subscribed = true;
-  constructor(private readonly clock: HandClock) {}
-  listen(): void {}
-  sample(): object {
-    return { sentAt: this.clock.now(), receivedAt: this.clock.now(), time: 0 };
-  }
-  execute(name: string, operation: LockOperation): Promise<unknown> {
-    if (operation.kind !== 'renew') return new Promise(() => undefined);
-    const sentAt = this.clock.now();
-    return new Promise((resolve, reject) => {
-      this.asked.push({
-        ttl: operation.ttl / 1_000,
-        answer: (outcome) => {
-          resolve({ now: 0, sentAt, receivedAt: this.clock.now(), ...outcome });
-          return turned();
-        },
-        fail: () => {
-          reject(new LockStoreError('No answer.', name));
-          return turned();
-        },
-      });
-    });
-  }
-}
-
 const RENEWED = { outcome: 'renewed', last: 9, waiting: false };
-/** After all that follows an answer. */
-const turned = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const REVOKED = { kind: 'revoked', id: 'id', reason: 'by test' } as const;
+const CONTENDED = { kind: 'contended', id: 'id' } as const;
 
 describe('a hold', () => {
-  let clock: HandClock, store: AskedStore, lost: string[];
+  let clock: HandClock, server: MemoryServer, store: HandStore, lost: string[];
   beforeEach(() => {
     clock = new HandClock();
-    store = new AskedStore(clock);
+    server = new MemoryServer(clock);
+    store = new HandStore(server, clock);
     lost = [];
   });
-  function hold({ claimed = false, renews = true } = {}): Hold {
-    const { setup } = new Lines(store as unknown as LockStore, clock, () => 0);
-    const terms = { units: 1, capacity: 1, ttl: TTL, guard: 0, once: false, who: 'host:1' };
+  function hold({ claimed = false, renews = true, doubt = 0, longest = Infinity } = {}): Hold {
+    const { setup } = new Lines(store.store, clock, () => 0);
+    const terms = { units: 1, capacity: 1, ttl: TTL, guard: 300, once: false, who: 'host:1' };
     const grant = { first: 1, last: 5, waiting: false, done: false };
-    const attempt = { id: 'id', name: 'name', terms, doubt: 0 };
-    const made = new Hold(setup, attempt, grant, clock.now() + TTL, claimed, (_, why) => lost.push(why));
-    made.serve(TTL, renews, Infinity, 'expired', false);
+    const attempt = { id: 'id', name: 'name', terms, doubt };
+    const made = new Hold(setup, attempt, grant, clock.now() + TTL, claimed, {
+      lost: (_, why) => lost.push(why),
+    });
+    made.serve(TTL, renews, longest, longest < Infinity ? 'max-hold' : 'expired', false);
     return made;
   }
+  const renewals = (): Command<RenewOperation>[] => store.of('renew');
+  const ttls = (): number[] => renewals().map(({ operation }) => operation.ttl / 1_000);
 
-  it('has one renewal in flight, whose outcome all share who renew meanwhile', async () => {
-    const one = hold();
-    const outcomes = [one.renewNow(), one.renewNow()];
-    expect(store.asked).toHaveLength(1);
-    await store.asked[0]!.answer(RENEWED);
-    await expect(Promise.all(outcomes)).resolves.toEqual(['renewed', 'renewed']);
-    expect(store.asked).toHaveLength(1);
-  });
-
-  it.each(['answered', 'not answered'])(
-    'asks once more when there were reasons to ask while a renewal was in flight, which was %s',
-    async (how) => {
+  describe('that is renewed', () => {
+    it('has one renewal in flight, whose outcome all share who renew meanwhile', async () => {
       const one = hold();
-      for (let reason = 0; reason < 3; reason += 1) one.confirm();
-      expect(store.asked).toHaveLength(1);
-      await (how === 'answered' ? store.asked[0]!.answer(RENEWED) : store.asked[0]!.fail());
-      expect(store.asked).toHaveLength(2);
-      await store.asked[1]!.answer(RENEWED);
-      expect(store.asked).toHaveLength(2);
-    },
-  );
+      const outcomes = [one.renewNow(), one.renewNow()];
+      expect(renewals()).toHaveLength(1);
+      await renewals()[0]!.answer(RENEWED);
+      await expect(Promise.all(outcomes)).resolves.toEqual(['renewed', 'renewed']);
+      expect(renewals()).toHaveLength(1);
+    });
 
-  it('does not ask again when it is released meanwhile', async () => {
-    const one = hold();
-    one.confirm();
-    one.confirm();
-    void one.release();
-    await store.asked[0]!.answer(RENEWED);
-    expect(store.asked).toHaveLength(1);
-    expect(lost).toEqual([]);
+    it.each(['answered', 'not answered'])(
+      'asks once more when there were reasons to ask while a renewal was in flight, which was %s',
+      async (how) => {
+        const one = hold();
+        for (let reason = 0; reason < 3; reason += 1) one.confirm();
+        expect(renewals()).toHaveLength(1);
+        await (how === 'answered' ? renewals()[0]!.answer(RENEWED) : renewals()[0]!.lose());
+        expect(renewals()).toHaveLength(2);
+        await renewals()[1]!.answer(RENEWED);
+        expect(renewals()).toHaveLength(2);
+      },
+    );
+
+    it('renews with a new ttl only after what is in flight with the old one', async () => {
+      const one = hold();
+      one.confirm();
+      const longer = one.renewNow(2 * TTL);
+      await renewals()[0]!.answer(RENEWED);
+      expect(ttls()).toEqual([TTL, 2 * TTL]);
+      await renewals()[1]!.answer(RENEWED);
+      await expect(longer).resolves.toBe('renewed');
+    });
+
+    it('has no timer of its own while it is not confirmed, and renews by itself from then on', async () => {
+      const one = hold({ claimed: true });
+      clock.pass(TTL);
+      expect(renewals()).toEqual([]);
+      one.deadline = clock.now() + TTL;
+      one.confirm();
+      await renewals()[0]!.answer(RENEWED);
+      clock.pass(TTL / 2);
+      expect(renewals()).toHaveLength(2);
+    });
+
+    it('renews when a third of its ttl is over, and again when a third of that is over', async () => {
+      hold();
+      for (const times of [1, 2, 3]) {
+        clock.pass(TTL / 3 - 50);
+        expect(renewals()).toHaveLength(times - 1);
+        clock.pass(55);
+        expect(renewals()).toHaveLength(times);
+        await renewals().at(-1)!.answer(RENEWED);
+      }
+    });
+
+    it('counts from before the renewal was sent, and is never shorter by one', async () => {
+      const one = hold();
+      clock.pass(900);
+      const { deadline } = one;
+      void one.renewNow(TTL / 3);
+      await renewals()[0]!.answer(RENEWED);
+      expect(one.deadline).toBe(deadline);
+      void one.renewNow(TTL);
+      const { sentAt } = renewals()[1]!;
+      clock.pass(500);
+      await renewals()[1]!.answer(RENEWED);
+      expect(one.deadline).toBe(leaseDeadline(sentAt, TTL));
+    });
+
+    it('has the fences that the answer says, and never fewer', async () => {
+      const one = hold();
+      for (const last of [7, 6]) {
+        one.confirm();
+        await renewals()
+          .at(-1)!
+          .answer({ ...RENEWED, last });
+      }
+      expect([1, 2, 3, 4, 5, 6, 7].map(() => one.nextFence())).toEqual([1, 2, 3, 4, 5, 6, 7]);
+      expect(one.suffices(clock.now())).toBe(false);
+    });
+
+    it('ends when its lease may last no longer, whatever is renewed', async () => {
+      hold({ longest: clock.now() + 2 * TTL });
+      store.held = () => false; // the server does not know it: every answer is one of the test
+      for (let ms = 0; ms < 2 * TTL - 10; ms += 10) {
+        store.held = () => true;
+        clock.pass(10);
+        for (const renewal of renewals()) await renewal.answer(RENEWED);
+      }
+      expect(lost).toEqual([]);
+      clock.pass(15);
+      expect(lost).toEqual(['max-hold']);
+    });
+
+    it('for a lease that is not renewed by itself ends in time without asking', () => {
+      hold({ renews: false });
+      clock.pass(TTL + 5);
+      expect(renewals()).toEqual([]);
+      expect(lost).toEqual(['expired']);
+    });
   });
 
-  it('is not prolonged by the question after a notice, unless something else asks for that', async () => {
-    const one = hold({ renews: false });
-    clock.pass(1_000);
-    const revoked = { kind: 'revoked', id: 'id', reason: 'test' } as const;
-    one.notice(revoked);
-    expect(store.asked.map(({ ttl }) => ttl)).toEqual([TTL - 1_000]);
-    one.notice(revoked);
-    one.confirm();
-    await store.asked[0]!.answer(RENEWED);
-    expect(store.asked.map(({ ttl }) => ttl)).toEqual([TTL - 1_000, TTL]);
+  describe('whose renewal has no answer', () => {
+    it('is neither lost nor longer by that, and asks again', async () => {
+      const one = hold();
+      const { deadline } = one;
+      one.confirm();
+      await renewals()[0]!.lose();
+      expect(one.deadline).toBe(deadline);
+      expect(lost).toEqual([]);
+      clock.pass(TTL / 30 + 5);
+      expect(renewals()).toHaveLength(2);
+      await renewals()[1]!.answer({ outcome: 'lost' });
+      expect(lost).toEqual(['taken']);
+    });
+
+    it.each<[string, (renewal: Command) => Promise<void>]>([
+      ['lost', (renewal) => renewal.lose()],
+      ['refused', (renewal) => renewal.refuse()],
+      ['read too late', (renewal) => renewal.answer({ outcome: 'late' })],
+    ])(
+      'because it is %s every time asks again until it ends, and is lost then, not before',
+      async (_, end) => {
+        const one = hold();
+        const { deadline } = one;
+        while (clock.now() < deadline) {
+          expect(lost).toEqual([]);
+          clock.pass(5);
+          for (const renewal of renewals()) await end(renewal);
+        }
+        clock.pass(5);
+        expect(lost).toEqual(['expired']);
+        expect(renewals().length).toBeGreaterThan(4);
+        const asked = renewals().length;
+        clock.pass(TTL);
+        expect(renewals()).toHaveLength(asked);
+      },
+    );
+
+    it('says so to whoever renews, and is renewed by the next answer', async () => {
+      const one = hold();
+      const outcome = expect(one.renewNow()).rejects.toMatchObject({ code: 'LOCK_STORE' });
+      await renewals()[0]!.lose();
+      await outcome;
+      clock.pass(90);
+      const next = one.renewNow();
+      await renewals()[1]!.answer(RENEWED);
+      await expect(next).resolves.toBe('renewed');
+      expect(one.deadline).toBe(leaseDeadline(clock.now(), TTL));
+    });
+
+    it('in time stays lost when the answer comes after its end', async () => {
+      const one = hold();
+      const outcome = one.renewNow();
+      clock.jump(TTL);
+      await renewals()[0]!.answer(RENEWED);
+      await expect(outcome).resolves.toBe('lost');
+      expect(lost).toEqual(['expired']);
+      expect(one.liveAt(clock.now())).toBe(false);
+    });
+
+    it('is lost at once where a value of somebody else is', async () => {
+      hold().confirm();
+      await renewals()[0]!.refuse({ foreign: true });
+      expect(lost).toEqual(['taken']);
+    });
   });
 
-  it('renews with a new ttl only after what is in flight with the old one', async () => {
-    const one = hold();
-    one.confirm();
-    const longer = one.renewNow(2 * TTL);
-    await store.asked[0]!.answer(RENEWED);
-    expect(store.asked.map(({ ttl }) => ttl)).toEqual([TTL, 2 * TTL]);
-    await store.asked[1]!.answer(RENEWED);
-    await expect(longer).resolves.toBe('renewed');
+  describe('that hears a notice', () => {
+    it('is not prolonged by the question after it, unless something else asks for that', async () => {
+      const one = hold({ renews: false });
+      clock.pass(1_000);
+      one.notice(REVOKED);
+      expect(ttls()).toEqual([TTL - 1_000]);
+      one.notice(REVOKED);
+      one.confirm();
+      await renewals()[0]!.answer(RENEWED);
+      expect(ttls()).toEqual([TTL - 1_000, TTL]);
+    });
+
+    it('of a revocation is lost only when the store says so, with the reason', async () => {
+      const one = hold();
+      one.notice(REVOKED);
+      expect(lost).toEqual([]);
+      await renewals()[0]!.answer({ outcome: 'revoked', reason: 'by the store' });
+      expect([lost, one.revokeReason]).toEqual([['revoked'], 'by the store']);
+    });
+
+    it('of a revocation that the store has forgotten since has the reason of the notice', async () => {
+      const one = hold();
+      one.notice(REVOKED);
+      await renewals()[0]!.answer({ outcome: 'lost' });
+      expect([lost, one.revokeReason]).toEqual([['revoked'], 'by test']);
+    });
+
+    it('of a revocation forgets it when the store renews it: anybody may publish', async () => {
+      const one = hold();
+      one.notice(REVOKED);
+      await renewals()[0]!.answer(RENEWED);
+      one.confirm();
+      await renewals()[1]!.answer({ outcome: 'lost' });
+      expect([lost, one.revokeReason]).toEqual([['taken'], undefined]);
+    });
+
+    it('twice asks twice at most', async () => {
+      const one = hold();
+      for (let times = 0; times < 5; times += 1) one.notice(REVOKED);
+      await renewals()[0]!.answer(RENEWED);
+      await renewals()[1]!.answer(RENEWED);
+      expect(renewals()).toHaveLength(2);
+    });
+
+    it('that others wait does not forget it over an answer that was read before', async () => {
+      const one = hold();
+      one.confirm();
+      one.notice(CONTENDED);
+      await renewals()[0]!.answer(RENEWED);
+      expect(one.contended).toBe(true);
+    });
   });
 
-  it('has no timer of its own while it is not confirmed, and renews by itself from then on', async () => {
-    const one = hold({ claimed: true });
-    expect(clock.timers.size).toBe(0);
-    one.confirm();
-    await store.asked[0]!.answer(RENEWED);
-    clock.pass(TTL / 2);
-    expect(store.asked).toHaveLength(2);
+  describe('that serves another caller', () => {
+    it('asks at once when that one wants it for longer', () => {
+      hold().serve(2 * TTL, true, Infinity, 'expired', true);
+      expect(ttls()).toEqual([2 * TTL]);
+    });
+
+    it('asks at once when what is proven is too little for a lease that is not renewed by itself', () => {
+      const one = hold();
+      clock.pass(500);
+      one.serve(TTL, false, clock.now() + TTL - 100, 'expired', true);
+      expect(ttls()).toEqual([TTL]);
+    });
+
+    it('asks nobody when what is proven is enough', () => {
+      hold().serve(TTL, true, Infinity, 'expired', true);
+      expect(renewals()).toEqual([]);
+    });
+
+    it.each([
+      ['a fence and a second', 2_000, true],
+      ['less than a second', 2_001, false],
+    ])('suffices for that with %s left', (_, ms, suffices) => {
+      const one = hold();
+      clock.pass(ms);
+      expect(one.suffices(clock.now())).toBe(suffices);
+    });
   });
 
-  it('is neither lost nor longer by an unknown outcome, and asks again', async () => {
-    const one = hold();
-    const { deadline } = one;
-    one.confirm();
-    await store.asked[0]!.fail();
-    expect(one.deadline).toBe(deadline);
-    expect(lost).toEqual([]);
-    clock.pass(TTL / 30 + 5);
-    expect(store.asked).toHaveLength(2);
-    await store.asked[1]!.answer({ outcome: 'lost' });
-    expect(lost).toEqual(['taken']);
+  describe('that is released', () => {
+    it('does not ask again for a renewal that was in flight', async () => {
+      const one = hold();
+      one.confirm();
+      one.confirm();
+      void one.release();
+      await renewals()[0]!.answer(RENEWED);
+      expect(renewals()).toHaveLength(1);
+      expect(lost).toEqual([]);
+    });
+
+    it('is not lost by what a renewal finds that was in flight', async () => {
+      const one = hold();
+      const outcome = one.renewNow();
+      void one.release();
+      await renewals()[0]!.answer({ outcome: 'lost' });
+      await expect(outcome).resolves.toBe('renewed'); // no news for anybody
+      expect(lost).toEqual([]);
+    });
+
+    it('gives the fences back that were not used', () => {
+      const one = hold();
+      one.nextFence();
+      one.nextFence();
+      void one.release();
+      expect(store.last.operation).toMatchObject({ kind: 'release', id: 'id', used: 2 });
+    });
+
+    it('is given back until that is answered: a repeat that finds nothing means that the first one arrived', async () => {
+      const released = hold().release();
+      for (const times of [1, 2, 3]) {
+        await store.last.lose();
+        expect(store.of('release')).toHaveLength(times);
+        clock.pass(50);
+      }
+      await store.last.answer({ outcome: 'gone' });
+      await expect(released).resolves.toBe('released');
+      clock.pass(10_000);
+      expect(store.of('release')).toHaveLength(4);
+    });
+
+    it('and was not there has expired', async () => {
+      const released = hold().release();
+      await store.last.answer({ outcome: 'gone' });
+      await expect(released).resolves.toBe('expired');
+    });
+
+    it('without an answer is forgotten when the server has ended it by itself', async () => {
+      const released = hold().release();
+      for (let ms = 0; ms < 6_000; ms += 50) {
+        for (const release of store.of('release')) await release.lose();
+        clock.pass(50);
+      }
+      await expect(released).resolves.toBe('expired');
+      const sent = store.commands.length;
+      clock.pass(10_000);
+      expect(store.commands).toHaveLength(sent);
+    });
+
+    it('while a copy of its acquire may still be read is released again after that', async () => {
+      const doubt = clock.now() + 500;
+      void hold({ doubt: server.timeAt(doubt) }).release();
+      await store.last.answer({ outcome: 'released' });
+      clock.pass(500);
+      expect(store.of('release')).toHaveLength(1);
+      clock.pass(2);
+      expect(store.of('release')).toHaveLength(2);
+      await store.last.answer({ outcome: 'gone' });
+      clock.pass(10_000);
+      expect(store.of('release')).toHaveLength(2);
+    });
+  });
+
+  describe('that is downgraded', () => {
+    it('says so to the store until that answers', async () => {
+      const downgraded = hold().downgrade(1);
+      await store.last.lose();
+      await downgraded; // unknown counts as given back
+      clock.pass(50);
+      expect(store.of('downgrade')).toHaveLength(2);
+      await store.last.answer({ outcome: 'downgraded' });
+      clock.pass(1_000);
+      expect(store.of('downgrade')).toHaveLength(2);
+      expect(lost).toEqual([]);
+    });
+
+    it('is lost when the store does not know it', async () => {
+      void hold().downgrade(1);
+      await store.last.answer({ outcome: 'lost' });
+      expect(lost).toEqual(['taken']);
+    });
+
+    it('and released sends no downgrade any more', async () => {
+      const one = hold();
+      void one.downgrade(1);
+      void one.release();
+      await store.of('downgrade')[0]!.lose();
+      clock.pass(1_000);
+      expect(store.of('downgrade')).toHaveLength(1);
+    });
   });
 });

@@ -5,19 +5,19 @@ import { WHOLE } from '../../../lib/store/lock-state.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { newSession } from '../../../lib/store/session-id.js';
 import { until } from '../../support/eventually.js';
-import { WaywardStore } from '../../support/wayward-store.js';
+import { FaultyStore } from '../../support/faulty-store.js';
 
 const TTL = 10_000;
 const CLAIM = 2_000;
 
 describe('a pushed grant', () => {
   const clock = new SystemClock();
-  let stores: [WaywardStore, WaywardStore];
+  let stores: [FaultyStore, FaultyStore];
   let lines: [Lines, Lines];
 
   beforeEach(() => {
     const server = new MemoryServer(clock);
-    const open = () => new WaywardStore(server, newSession(), clock);
+    const open = () => new FaultyStore(server, newSession(), clock);
     stores = [open(), open()];
     lines = [new Lines(stores[0], clock), new Lines(stores[1], clock)];
   });

@@ -6,16 +6,16 @@ import type { RenewOperation } from '../../../lib/store/lock-operation.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { newSession } from '../../../lib/store/session-id.js';
 import { until } from '../../support/eventually.js';
-import { WaywardStore } from '../../support/wayward-store.js';
+import { FaultyStore } from '../../support/faulty-store.js';
 
 describe('the news that others wait', () => {
   const clock = new SystemClock();
-  let stores: [WaywardStore, WaywardStore];
+  let stores: [FaultyStore, FaultyStore];
   let lines: [Lines, Lines];
 
   beforeEach(() => {
     const server = new MemoryServer(clock);
-    const open = () => new WaywardStore(server, newSession(), clock);
+    const open = () => new FaultyStore(server, newSession(), clock);
     stores = [open(), open()];
     lines = [new Lines(stores[0], clock), new Lines(stores[1], clock)];
   });
@@ -30,7 +30,7 @@ describe('the news that others wait', () => {
     return line.acquire({ name: 'name', terms, renews: true, ...patience }, (tenure) => tenure);
   }
 
-  const renewals = (store: WaywardStore) => store.sent.filter(({ kind }) => kind === 'renew').length;
+  const renewals = (store: FaultyStore) => store.sent.filter(({ kind }) => kind === 'renew').length;
 
   it('is not forgotten over the answer to a renewal that the server read before', async () => {
     const [[store], [one, two]] = [stores, lines];
@@ -40,9 +40,9 @@ describe('the news that others wait', () => {
     let arrive: () => void = () => undefined;
     const arrives = new Promise<void>((resolve) => (arrive = resolve));
     let answer: Answered<RenewOperation> | undefined;
-    store.whim = (operation) => {
+    store.fault = (operation) => {
       if (operation.kind !== 'renew') return undefined;
-      store.whim = () => undefined;
+      store.fault = () => undefined;
       const read = store.execute('name', operation, 1_000);
       return arrives.then(async () => (answer = await read));
     };
@@ -63,9 +63,9 @@ describe('the news that others wait', () => {
     await until('the first process hears', () => store.subscribed);
     let arrive: () => void = () => undefined;
     const arrives = new Promise<void>((resolve) => (arrive = resolve));
-    store.whim = (operation) => {
+    store.fault = (operation) => {
       if (operation.kind !== 'acquire') return undefined;
-      store.whim = () => undefined;
+      store.fault = () => undefined;
       const granted = store.execute('name', operation, 1_000);
       return arrives.then(() => granted);
     };

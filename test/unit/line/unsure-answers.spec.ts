@@ -5,21 +5,21 @@ import { LockSettings } from '../../../lib/locks/lock-settings.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { newSession } from '../../../lib/store/session-id.js';
 import { abortOf, failureOf, pass, until } from '../../support/eventually.js';
-import { WaywardStore } from '../../support/wayward-store.js';
+import { FaultyStore } from '../../support/faulty-store.js';
 
 describe('answers that leave something open', () => {
   const clock = new SystemClock();
   let server: MemoryServer;
-  let store: WaywardStore;
+  let store: FaultyStore;
   let locks: LockService;
 
   beforeEach(() => {
     server = new MemoryServer(clock);
-    store = new WaywardStore(server, newSession(), clock);
+    store = new FaultyStore(server, newSession(), clock);
     locks = new LockService(store, new LockSettings({ shutdownGrace: 0 }), clock, { warn: () => undefined });
   });
   afterEach(() => {
-    store.whim = () => undefined;
+    store.fault = () => undefined;
     return locks.close();
   });
 
@@ -28,7 +28,7 @@ describe('answers that leave something open', () => {
   it('a renewal that is read too late is no loss: it is sent again', async () => {
     const lease = await locks.acquire('name', { ttl: 300 });
     let late = 0;
-    store.whim = ({ kind }) => {
+    store.fault = ({ kind }) => {
       if (kind !== 'renew' || late === 2) return undefined;
       late += 1;
       const now = clock.now();
@@ -41,7 +41,7 @@ describe('answers that leave something open', () => {
   });
 
   it('an id whose acquire was not answered is released again when no copy of it can be read any more', async () => {
-    store.whim = ({ kind }) =>
+    store.fault = ({ kind }) =>
       kind === 'acquire' ? Promise.reject(new LockStoreError('no answer', 'name')) : undefined;
     await expect(locks.tryAcquire('name', { ttl: 300 })).rejects.toMatchObject({ code: 'LOCK_STORE' });
     const [acquire] = sent('acquire');
@@ -54,7 +54,7 @@ describe('answers that leave something open', () => {
 
   it('a release that finds the value of somebody else is not repeated: nothing of ours is there', async () => {
     const lease = await locks.acquire('name', { ttl: 5_000 });
-    store.whim = ({ kind }) =>
+    store.fault = ({ kind }) =>
       kind === 'release'
         ? Promise.reject(new LockStoreError('foreign', 'name', { refused: true, foreign: true }))
         : undefined;
@@ -65,16 +65,16 @@ describe('answers that leave something open', () => {
 
   it('a release over the value of somebody else is repeated while an acquire may still be read', async () => {
     const foreign = new LockStoreError('foreign', 'name', { refused: true, foreign: true });
-    store.whim = ({ kind }) =>
+    store.fault = ({ kind }) =>
       kind === 'acquire' ? Promise.reject(new LockStoreError('no answer', 'name')) : Promise.reject(foreign);
     await expect(locks.tryAcquire('name', { ttl: 300 })).rejects.toMatchObject({ code: 'LOCK_STORE' });
-    store.whim = () => undefined;
+    store.fault = () => undefined;
     await until('it is released', () => sent('release').length >= 2);
   });
 
   it('a release that is refused is repeated, ever more slowly, until the server takes it', async () => {
     const lease = await locks.acquire('name', { ttl: 10_000 });
-    store.whim = ({ kind }) =>
+    store.fault = ({ kind }) =>
       kind === 'release'
         ? Promise.reject(new LockStoreError('NOPERM', 'name', { refused: true }))
         : undefined;
@@ -83,14 +83,14 @@ describe('answers that leave something open', () => {
     const before = sent('release').length; // after 0, 50, 150, 350 and 750 ms
     expect(before).toBeGreaterThan(2);
     expect(before).toBeLessThan(6);
-    store.whim = () => undefined;
+    store.fault = () => undefined;
     expect(await released).toBe('released');
     expect((await locks.inspect('name')).holders).toEqual([]);
   });
 
   it('a renewal that finds the value of somebody else is a loss at once', async () => {
     const lease = await locks.acquire('name', { ttl: 5_000 });
-    store.whim = ({ kind }) =>
+    store.fault = ({ kind }) =>
       kind === 'renew'
         ? Promise.reject(new LockStoreError('foreign', 'name', { refused: true, foreign: true }))
         : undefined;
@@ -100,7 +100,7 @@ describe('answers that leave something open', () => {
 
   it('a downgrade that finds the value of somebody else is a loss at once', async () => {
     const writer = await locks.readWrite('name').write.acquire();
-    store.whim = ({ kind }) =>
+    store.fault = ({ kind }) =>
       kind === 'downgrade'
         ? Promise.reject(new LockStoreError('foreign', 'name', { refused: true, foreign: true }))
         : undefined;
@@ -112,9 +112,9 @@ describe('answers that leave something open', () => {
   it('a grant whose answer comes after the caller has gone is given back', async () => {
     let answer: () => void = () => undefined;
     const arrives = new Promise<void>((resolve) => (answer = resolve));
-    store.whim = (operation) => {
+    store.fault = (operation) => {
       if (operation.kind !== 'acquire') return undefined;
-      store.whim = () => undefined;
+      store.fault = () => undefined;
       return arrives.then(() => store.execute('name', operation, 1_000));
     };
     const controller = new AbortController();
@@ -131,7 +131,7 @@ describe('answers that leave something open', () => {
 
   it('a writer that downgrades is no writer from the moment in which it says so', async () => {
     const writer = await locks.readWrite('name').write.acquire();
-    store.whim = ({ kind }) =>
+    store.fault = ({ kind }) =>
       kind === 'downgrade' ? pass(50).then(() => ({ outcome: 'downgraded' })) : undefined;
     const downgrade = writer.downgrade();
     expect(writer.held).toBe(false);
@@ -145,7 +145,7 @@ describe('answers that leave something open', () => {
     for (const unanswered of [0, 1]) {
       const before = sent('downgrade').length;
       const writer = await locks.readWrite('name').write.acquire();
-      store.whim = ({ kind }) => {
+      store.fault = ({ kind }) => {
         if (kind !== 'downgrade') return undefined;
         return sent('downgrade').length - before <= unanswered
           ? Promise.reject(new LockStoreError('no answer', 'name'))
@@ -160,7 +160,7 @@ describe('answers that leave something open', () => {
         expect(() => reader.assertHeld()).toThrow('no longer knows it');
       }
       expect(sent('renew')).toEqual([]); // nobody had to wait for a renewal
-      store.whim = () => undefined;
+      store.fault = () => undefined;
       await locks.revoke('name', { reason: 'the store of this test knows it still', force: true });
     }
   });

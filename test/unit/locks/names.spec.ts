@@ -1,14 +1,12 @@
 import { lockName } from '../../../lib/base/name.js';
 import { createLockService } from '../../../lib/locks/create-lock-service.js';
-import { itWithRealRedis } from '../../support/real-redis.js';
-import { startRedis } from '../../../tools/redis/start-redis.js';
-import { Child } from '../../support/child.js';
+import { bytesPerName } from '../../support/bytes-per-name.js';
 import { failureOf } from '../../support/eventually.js';
 
 const QUIET = { shutdownGrace: 0, log: { warn: () => undefined } };
 
 describe('names', () => {
-  it('27 parts that differ make names that differ, and parts that are none are refused', async () => {
+  it('parts that differ make names that differ, and parts that are none are refused', async () => {
     expect(lockName('x:y', 'z')).not.toBe(lockName('x', 'y:z'));
     expect(lockName('a%3A', 'b')).not.toBe(lockName('a:', 'b'));
     expect(lockName('order', 7, 7n, true)).toBe('order:7:7:true');
@@ -34,25 +32,7 @@ describe('names', () => {
     await locks.close();
   });
 
-  it('37 100 000 distinct names in memory: the memory of the process does not grow', async () => {
+  it('100 000 distinct names in memory: the memory of the process does not grow', async () => {
     expect(await bytesPerName(100_000)).toBeLessThan(10);
   }, 60_000);
-
-  // A real server's: an emulated one is measured along with its slowness. A tenth of the names would do for a leak, but
-  // then what V8 compiles meanwhile counts with up to 23 bytes a name.
-  itWithRealRedis(
-    '37 100 000 distinct names in Redis: the memory of the process does not grow',
-    async () => {
-      const redis = await startRedis();
-      expect(await bytesPerName(100_000, redis.url)).toBeLessThan(10);
-      await redis.stop();
-    },
-    60_000,
-  );
 });
-
-async function bytesPerName(count: number, ...url: string[]): Promise<number> {
-  const child = new Child('test/support/many-names.ts', String(count), ...url);
-  expect(await child.exited).toBe(0);
-  return Number(/grown by (\S+) bytes/.exec(child.said)?.[1]);
-}

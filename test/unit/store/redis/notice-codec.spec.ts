@@ -2,17 +2,17 @@ import fc from 'fast-check';
 import { decodeNotice } from '../../../../lib/store/redis/notice-codec.js';
 
 /** What a grant looks like, as a pattern says it. */
-const GRANT = /^g ([^ ]+) (\d+) (\d+|=) (\d+) (\d+) ([01]) ([01]) ([^ ]+) ([^]+)$/;
+const GRANT = /^g ([^ ]+) (\d+) (\d+|=) (\d+) (\d+) ([01]) ([01]) (?=[^ ])([^ @]*)(?:@([^ ]*))? ([^]+)$/;
 
 function grantBy(pattern: RegExp, message: string): unknown {
   const found = pattern.exec(message);
   if (!found) return undefined;
-  const [, id, at, from, span, size, waiting, done, seal, key] = found;
+  const [, id, at, from, span, size, waiting, done, seal, server, key] = found;
   const first = Number(from === '=' ? at : from);
   const fences = { first, last: first + Number(size) - 1 };
   const times = { until: Number(at) + Number(span), span: Number(span) };
   const flags = { waiting: waiting === '1', done: done === '1' };
-  return { key, notice: { kind: 'granted', id, ...fences, ...times, ...flags, seal } };
+  return { key, notice: { kind: 'granted', id, ...fences, ...times, ...flags, seal, ...(server !== undefined && { server }) } };
 }
 
 describe('a notice in a message of the channel', () => {
@@ -32,7 +32,7 @@ describe('a notice in a message of the channel', () => {
   );
   const number = fc.constantFrom('1', '2000000', '1700000000000001', '=', 'x');
   const flag = fc.constantFrom('0', '1', '1', '2');
-  const name = fc.constantFrom('s.id', 'seal', 'lock:x', 'lock:a name with spaces', 'line\nbreak', '');
+  const name = fc.constantFrom('s.id', 'seal', 'seal@server', 'seal@', '@', 'a@b@c', 'lock:x', 'lock:a name with spaces', 'line\nbreak', '');
   const likely = fc
     .tuple(name, number, number, number, number, flag, flag, name, name)
     .map((parts) => `g ${parts.join(' ')}`);

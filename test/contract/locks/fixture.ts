@@ -9,8 +9,8 @@ export type OpenLocks = (options?: LockServiceOptions) => LockService;
 
 let names = 0;
 
-/** Where each test of the contract plays: two services that hear notices, and a name that nobody has used. */
-export class Stage {
+/** What each test of the contract has: two services that hear notices, and a name that nobody has used. */
+export class Fixture {
   one!: LockService;
   two!: LockService;
   name = '';

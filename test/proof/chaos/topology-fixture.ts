@@ -3,10 +3,10 @@ import { Redis } from 'ioredis';
 import type { ServerProcess } from '../../../tools/redis/server-process.js';
 import type { Bed } from '../faults/harness/bed.js';
 import { monotonic } from '../faults/harness/history.js';
-import { Field, TTL } from './field.js';
+import { ChaosFixture, TTL } from './chaos-fixture.js';
 
 /** Workers that lock at several servers, to which things are done. */
-export class TopologyField<Servers> extends Field {
+export class TopologyFixture<Servers> extends ChaosFixture {
   constructor(
     bed: Bed,
     readonly servers: Servers,

@@ -6,7 +6,7 @@ type Heard = LockNotice & { readonly name: string };
 const PATIENCE = 3_000;
 
 /** Listens to a session and remembers what it heard. */
-export class Ear {
+export class NoticeRecorder {
   readonly heard: Heard[] = [];
   wakes = 0;
   private readonly waiting = new Set<() => void>();

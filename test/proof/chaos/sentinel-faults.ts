@@ -1,33 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SentinelServers } from '../../../tools/redis/sentinel-servers.js';
-import type { Mischief } from './mischief.js';
-import type { TopologyField } from './topology-field.js';
+import type { Fault } from './faults.js';
+import type { TopologyFixture } from './topology-fixture.js';
 
-type Field = TopologyField<SentinelServers>;
-type Tricks = Record<string, Mischief<Field>>;
+type Fixture = TopologyFixture<SentinelServers>;
+type Faults = Record<string, Fault<Fixture>>;
 
 /** What takes the master's place from it; each ends when all servers are what they were, with another master. */
-export const SENTINEL_LARGE: Tricks = {
-  'planned failover': async (field) => {
-    const { servers } = field;
-    await field.losing(() => servers.plannedFailover());
+export const SENTINEL_LARGE: Faults = {
+  'planned failover': async (fixture) => {
+    const { servers } = fixture;
+    await fixture.losing(() => servers.plannedFailover());
     await servers.settled();
   },
-  'the master is killed': async (field) => {
-    const { servers } = field;
+  'the master is killed': async (fixture) => {
+    const { servers } = fixture;
     const master = await servers.master();
-    await field.losing(async () => {
+    await fixture.losing(async () => {
       await master.kill();
       await servers.switched(master.port);
     });
-    await sleep(field.bed.random.between(0, 1_000));
+    await sleep(fixture.bed.random.between(0, 1_000));
     await master.boot();
     await servers.settled();
   },
-  'the master is frozen, replaced, and wakes': async (field) => {
-    const { servers, bed } = field;
+  'the master is frozen, replaced, and wakes': async (fixture) => {
+    const { servers, bed } = fixture;
     const master = await servers.master();
-    await field.losing(async () => {
+    await fixture.losing(async () => {
       master.signal('SIGSTOP');
       await servers.switched(master.port);
       await sleep(bed.random.between(0, 2_000));
@@ -59,16 +59,16 @@ export const SENTINEL_LARGE: Tricks = {
 };
 
 /** What the master is told, while other things happen. */
-export const SENTINEL_WORDS: Tricks = {
-  'SCRIPT FLUSH': (field) => field.tell(() => field.servers.master(), 'SCRIPT', 'FLUSH'),
-  'CLIENT KILL': (field) =>
-    field.tell(
-      () => field.servers.master(),
+export const SENTINEL_WORDS: Faults = {
+  'SCRIPT FLUSH': (fixture) => fixture.tell(() => fixture.servers.master(), 'SCRIPT', 'FLUSH'),
+  'CLIENT KILL': (fixture) =>
+    fixture.tell(
+      () => fixture.servers.master(),
       'CLIENT',
       'KILL',
       'TYPE',
-      field.bed.random.one(['normal', 'pubsub']),
+      fixture.bed.random.one(['normal', 'pubsub']),
     ),
-  'CLIENT PAUSE': (field) =>
-    field.tell(() => field.servers.master(), 'CLIENT', 'PAUSE', field.bed.random.whole(50, 500), 'ALL'),
+  'CLIENT PAUSE': (fixture) =>
+    fixture.tell(() => fixture.servers.master(), 'CLIENT', 'PAUSE', fixture.bed.random.whole(50, 500), 'ALL'),
 };

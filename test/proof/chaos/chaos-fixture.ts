@@ -11,11 +11,11 @@ export const NAMES = ['red', 'green', 'blue'] as const;
 /** The names of the other kinds; latches have names of their own. */
 export const KINDS = { readWrite: 'prices', semaphore: 'printer', capacity: 3 } as const;
 
-/** Where the worker in a place finds the servers. */
-export type Way = Pick<WorkerSetup, 'url' | 'redis'>;
+/** How the worker in a place finds the servers. */
+export type Connection = Pick<WorkerSetup, 'url' | 'redis'>;
 
 /** Some processes that take and give the same few names. */
-export class Field {
+export class ChaosFixture {
   /** In the place of each a new one comes when it dies. */
   readonly workers: WorkerProcess[] = [];
   private readonly churning = new Set<Promise<unknown>>();
@@ -23,7 +23,7 @@ export class Field {
 
   constructor(
     readonly bed: Bed,
-    private readonly wayOf: (place: number) => Way,
+    private readonly connectionOf: (place: number) => Connection,
   ) {}
 
   async start(): Promise<void> {
@@ -32,7 +32,7 @@ export class Field {
 
   async hire(place: number): Promise<void> {
     const label = `w${(this.born += 1)}`;
-    const { url, ...more } = this.wayOf(place);
+    const { url, ...more } = this.connectionOf(place);
     const worker = await this.bed.worker(label, url, { shutdownGrace: 200, ...more });
     this.workers[place] = worker;
     this.watch(
@@ -83,7 +83,7 @@ export class Field {
 }
 
 /** The same at one server, each process behind a network of its own. */
-export class ServerField extends Field {
+export class ServerFixture extends ChaosFixture {
   readonly proxies: TcpProxy[] = [];
 
   constructor(
