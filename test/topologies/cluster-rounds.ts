@@ -43,20 +43,26 @@ export interface ClusterRound {
   possible?(servers: ClusterServers): Promise<boolean>;
 }
 
+/** How many processes of ours hear their notices from the node. */
+async function listenersAt({ admin }: ServerProcess): Promise<number> {
+  const list = String(await admin.call('CLIENT', 'LIST', 'TYPE', 'pubsub'));
+  return list.split('\n').filter((line) => / name=lock@/.test(line)).length;
+}
+
 async function killed({ servers, load, victim }: Field): Promise<Seen> {
   const replica = await servers.replicaOf(victim);
+  const listeners = await listenersAt(victim);
   load.fault('kill');
   victim.signal('SIGKILL');
   await servers.promoted(replica);
   const promotedAt = monotonic();
   await pass(3_000);
-  return { promotedAt };
+  return { promotedAt, listeners };
 }
 
 async function frozen({ servers, load, victim }: Field): Promise<Seen> {
   const replica = await servers.replicaOf(victim);
-  const list = String(await victim.admin.call('CLIENT', 'LIST', 'TYPE', 'pubsub'));
-  const listeners = list.split('\n').filter((line) => / name=lock@/.test(line)).length;
+  const listeners = await listenersAt(victim);
   load.fault('freeze');
   servers.frozen.add(victim);
   victim.signal('SIGSTOP');
@@ -188,6 +194,12 @@ export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdi
     await pass(500);
     const began = monotonic();
     const { promotedAt, listeners } = await round.run({ servers, load, victim, other, victims, others });
+    if (process.env['DEBUG_ROUND']) {
+      const { createLockService } = await import('../../lib/locks/create-lock-service.js');
+      const look = createLockService({ redis: { cluster: servers.addresses }, log: { warn: () => undefined } });
+      for (const { name } of victims) console.log(name, JSON.stringify(await look.inspect(name).catch((e: Error) => e.message)));
+      await look.close();
+    }
     const verdict = await load.end();
     const since = round.from === 'promotion' ? promotedAt : undefined;
     const gapOf = ({ name }: NamedSlot, from?: number): number => {
