@@ -9,7 +9,12 @@ import { describeWithRealRedis } from '../support/real-redis.js';
 import { RedisClusterServers } from '../support/redis-cluster.js';
 
 describeWithRealRedis('a cluster is given', () => {
-  const cluster = new RedisClusterServers(3, 0, ['--requirepass', 's3cret', '--masterauth', 's3cret'], 's3cret');
+  const cluster = new RedisClusterServers(
+    3,
+    0,
+    ['--requirepass', 's3cret', '--masterauth', 's3cret'],
+    's3cret',
+  );
   const password = 's3cret';
   const namespace = `test-${randomUUID()}`;
   beforeAll(() => cluster.start(), 30_000);
@@ -37,7 +42,10 @@ describeWithRealRedis('a cluster is given', () => {
     ['5', Cluster5 as unknown as typeof Cluster],
     ['6', Cluster],
   ])('by a client of ioredis %s, over which nothing is ever sent', async (_, Client) => {
-    const client = new Client(cluster.nodes, { lazyConnect: true, redisOptions: { password, keyPrefix: 'app:' } });
+    const client = new Client(cluster.nodes, {
+      lazyConnect: true,
+      redisOptions: { password, keyPrefix: 'app:' },
+    });
     await takes(client);
     expect(client.status).toBe('wait'); // it has not even connected
     client.disconnect();
@@ -50,7 +58,10 @@ describeWithRealRedis('a cluster is given', () => {
       asked.add(key);
       return { host: 'localhost', port: cluster.nodes[inside.get(key) as number]!.port };
     };
-    await takes({ cluster: cluster.nodes.slice(0, 1), options: { natMap, redisOptions: { password, family: 4 } } });
+    await takes({
+      cluster: cluster.nodes.slice(0, 1),
+      options: { natMap, redisOptions: { password, family: 4 } },
+    });
     expect([...asked].sort()).toEqual([...inside.keys()].sort());
   });
 
@@ -58,12 +69,17 @@ describeWithRealRedis('a cluster is given', () => {
     const { port } = cluster.nodes[0]!;
     const dnsLookup = (_host: string, found: (error: null, address: string) => void): void =>
       found(null, '127.0.0.1');
-    await takes({ cluster: [{ host: 'node.invalid', port }], options: { dnsLookup, redisOptions: { password } } });
+    await takes({
+      cluster: [{ host: 'node.invalid', port }],
+      options: { dnsLookup, redisOptions: { password } },
+    });
   });
 
   it('with a wrong password, and says so at once', async () => {
     const node = cluster.nodes[0]!;
-    const error = await failureOf<Error>(takes({ cluster: [node], options: { redisOptions: { password: 'wr0ng' } } }));
+    const error = await failureOf<Error>(
+      takes({ cluster: [node], options: { redisOptions: { password: 'wr0ng' } } }),
+    );
     expect(error.message).toMatch(`Redis at cluster 127.0.0.1:${node.port} refused the user or the password`);
     expect(error.message).not.toMatch('wr0ng');
   });
@@ -71,10 +87,22 @@ describeWithRealRedis('a cluster is given', () => {
 
 describe('the recipe of a cluster', () => {
   it.each([
-    ['no nodes', { cluster: [] }, /takes the addresses of some nodes as cluster, as in redis: \{ cluster: \[/],
+    [
+      'no nodes',
+      { cluster: [] },
+      /takes the addresses of some nodes as cluster, as in redis: \{ cluster: \[/,
+    ],
     ['SRV records', { cluster: [1], options: { useSRVRecords: true } }, /not SRV records/],
-    ['an option that nobody knows', { cluster: [1], options: { natmap: {} } }, /ioredis does not know: natmap/],
-    ['a password in the wrong place', { cluster: [1], options: { password: 'x' } }, /redisOptions: \{ password: … \}/],
+    [
+      'an option that nobody knows',
+      { cluster: [1], options: { natmap: {} } },
+      /ioredis does not know: natmap/,
+    ],
+    [
+      'a password in the wrong place',
+      { cluster: [1], options: { password: 'x' } },
+      /redisOptions: \{ password: … \}/,
+    ],
     ['an unknown option of servers', { cluster: [1], options: { redisOptions: { pass: 'x' } } }, /pass/],
     ['a node that is none', { cluster: [true] }, /A node of the cluster is/],
   ])('refuses %s', (_, source, words) => {
@@ -82,7 +110,9 @@ describe('the recipe of a cluster', () => {
   });
 
   it('knows nodes by port, by URL and by host and port', () => {
-    const recipe = new ClusterRecipe({ cluster: [7000, 'redis://u:p@b:7001', { host: 'c', port: 7002 }, 'd:7003'] });
+    const recipe = new ClusterRecipe({
+      cluster: [7000, 'redis://u:p@b:7001', { host: 'c', port: 7002 }, 'd:7003'],
+    });
     expect(recipe.address).toBe('cluster 127.0.0.1:7000, b:7001, c:7002, d:7003');
     expect(recipe.secrets).toEqual(['p']);
   });

@@ -70,7 +70,7 @@ describeWithRealRedis('what kind of Redis it is', () => {
     const error = await failureOf<Error>(open(one.url).ready());
     expect(error).toMatchObject({ code: 'LOCK_STORE', refused: true });
     expect(error.message).toMatch(
-      /one node of a cluster of 2 shards.*one server, by itself or behind Sentinel/,
+      /one node of a cluster of 2 shards.*Give the cluster: redis: \{ cluster: \[\{ host, port \}, …\] \}/,
     );
   }, 20_000);
 

@@ -62,7 +62,9 @@ describeWithRealRedis('in a cluster', () => {
     for await (const { name } of one.list()) expect(name).not.toBe('');
     await Promise.all(services.map((locks) => locks.close()));
 
-    const ends = cluster.masters.map(({ admin }: ClusterServer) => admin.set(`end`, '1').catch(() => undefined));
+    const ends = cluster.masters.map(({ admin }: ClusterServer) =>
+      admin.set(`end`, '1').catch(() => undefined),
+    );
     await Promise.all(ends);
     await until('all is seen', () => seen.some(({ command }) => command.includes('end')));
     const calls = seen.filter(({ script, command }) => !script && /^eval(sha)?$/i.test(command[0]!));
@@ -84,8 +86,20 @@ describeWithRealRedis('in a cluster', () => {
     expect(wrong).toEqual([]);
     expect(done).toBeGreaterThan(1_000);
     // Nothing else that we send names keys of others.
-    const verbs = new Set(seen.filter(({ script }) => !script).map(({ command }) => command[0]!.toLowerCase()));
-    for (const allowed of ['evalsha', 'eval', 'script', 'info', 'time', 'cluster', 'scan', 'publish', 'subscribe'])
+    const verbs = new Set(
+      seen.filter(({ script }) => !script).map(({ command }) => command[0]!.toLowerCase()),
+    );
+    for (const allowed of [
+      'evalsha',
+      'eval',
+      'script',
+      'info',
+      'time',
+      'cluster',
+      'scan',
+      'publish',
+      'subscribe',
+    ])
       verbs.delete(allowed);
     for (const setUp of ['hello', 'client', 'del', 'set', 'monitor', 'asking', 'command', 'auth'])
       verbs.delete(setUp);

@@ -44,7 +44,9 @@ export class RedisClusterServers {
     for (const [index, { admin }] of this.replicas.entries())
       await admin.cluster('REPLICATE', (this.masters[index % this.shards] as ClusterServer).id);
     for (const { admin } of this.replicas)
-      await until('the replica follows', async () => /master_link_status:up/.test(await admin.info('replication')));
+      await until('the replica follows', async () =>
+        /master_link_status:up/.test(await admin.info('replication')),
+      );
     await this.agreed(all);
   }
 
@@ -109,7 +111,9 @@ export class RedisClusterServers {
   /** A planned failover: the replica takes the place of its master. */
   async failover(replica: ClusterServer): Promise<void> {
     await replica.admin.cluster('FAILOVER');
-    await until('the replica is the master', async () => /role:master/.test(await replica.admin.info('replication')));
+    await until('the replica is the master', async () =>
+      /role:master/.test(await replica.admin.info('replication')),
+    );
   }
 
   freeze(one: ClusterServer): void {

@@ -26,7 +26,8 @@ type ClusterLike = ClientLike & {
   nodes?(): readonly { readonly options: RedisOptions }[];
 };
 
-const EXAMPLE = "redis: { cluster: [{ host: 'node-1', port: 7000 }, …], options: { redisOptions: { password } } }";
+const EXAMPLE =
+  "redis: { cluster: [{ host: 'node-1', port: 7000 }, …], options: { redisOptions: { password } } }";
 const REFRESH_EVERY = 5_000;
 const LOOKUP = 'dnsLookup';
 
@@ -144,7 +145,9 @@ function optionsOfNode(node: ClusterNode): RedisOptions {
 /** @throws LockUsageError for keys that ioredis does not know: it would leave them out without a word */
 function checkClusterOptions(options: ClusterOptions): void {
   if (typeof options !== 'object' || options === null)
-    throw new LockUsageError(`The options of a cluster are those of ioredis' Cluster; they were ${shown(options)}.`);
+    throw new LockUsageError(
+      `The options of a cluster are those of ioredis' Cluster; they were ${shown(options)}.`,
+    );
   checkOptionKeys(options.redisOptions ?? {});
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined || CLUSTER_OPTIONS.has(key)) continue;

@@ -9,20 +9,24 @@ export interface ClusterView {
   /** All masters that have slots, by their keys. */
   readonly masters: ReadonlyMap<string, NodePlace>;
   /** Masters and replicas. */
-  readonly nodes: ReadonlySet<string>;
+  readonly nodes: ReadonlyMap<string, NodePlace>;
 }
 
-type Entry = readonly [first: number, last: number, ...nodes: (readonly [host: string | null, port: number])[]];
+type Entry = readonly [
+  first: number,
+  last: number,
+  ...nodes: (readonly [host: string | null, port: number])[],
+];
 
 /** The view in an answer to CLUSTER SLOTS; a node that is said to be at no address is the one `asked`. */
 export function viewIn(slots: unknown, asked: NodePlace, recipe: ClusterRecipe): ClusterView {
   const masterOf: (NodePlace | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
   const masters = new Map<string, NodePlace>();
-  const nodes = new Set<string>();
+  const nodes = new Map<string, NodePlace>();
   for (const [first, last, ...members] of slots as readonly Entry[]) {
     const places = members.map(([host, port]) => recipe.placeOf(host || asked.host, port));
     const [master] = places;
-    for (const place of places) nodes.add(keyOf(place));
+    for (const place of places) nodes.set(keyOf(place), place);
     if (!master) continue;
     masters.set(keyOf(master), master);
     masterOf.fill(master, first, last + 1);

@@ -5,6 +5,8 @@ import { keepAlive, runIdIn } from './redis-connection.js';
 
 // The subscription is up this long after the connection, or the way is dead.
 const SUBSCRIBE_PATIENCE = 5_000;
+// Sooner where another server may do as well.
+const ROAMING_PATIENCE = 1_000;
 // How soon another server is tried after one that was of no use.
 const SOON = 20;
 const LATEST = 1_000;
@@ -95,11 +97,11 @@ export class RedisChannel {
   /** A connection may die without a word before it was of any use. */
   private expectAnswer(): void {
     this.cancelAnswer?.();
-    this.cancelAnswer = this.later(SUBSCRIBE_PATIENCE, () => this.reset());
+    this.cancelAnswer = this.later(this.roams ? ROAMING_PATIENCE : SUBSCRIBE_PATIENCE, () => this.reset());
   }
 
   /** Drops the connection; a new one is made as soon as it is gone. */
-  reset(): void {
+  reset(_place?: 0 | 1): void {
     const { client } = this;
     if (this.closed || this.dropping || !client) return;
     if (this.roams) {

@@ -26,6 +26,8 @@ const KEPT_FOR_KEYS = 10_000;
 // From so many nodes on, what is published to all of them costs more than the hand-off itself.
 const MANY_NODES = 20;
 
+const PLACES = [0, 1] as const;
+
 /** One node that was asked for names. */
 interface Node {
   readonly place: NodePlace;
@@ -75,7 +77,8 @@ export class RedisCluster implements RedisServers {
   private trouble = 'no connection yet';
   /** Why nobody can be served, until somebody changes the password or the address. */
   private refusal: LockStoreError | undefined;
-  private noticesFrom: string | undefined;
+  /** The nodes that the two connections for notices lead to. */
+  private readonly noticesFrom: [string | undefined, string | undefined] = [undefined, undefined];
   private closed = false;
   private keepsAlive = true;
 
@@ -145,14 +148,19 @@ export class RedisCluster implements RedisServers {
     // A grant names the server that pushed it, by whatever way it comes.
   }
 
-  openForNotices(): Redis {
+  openForNotices(place: 0 | 1 = 0): Redis {
+    const { noticesFrom, recipe, settings } = this;
+    const [before, other] = [noticesFrom[place], noticesFrom[1 - place]];
     const up = [...this.nodes.values()].filter(({ connection }) => connection.up);
-    const others = up.filter(({ key }) => key !== this.noticesFrom);
-    const places = (others.length > 0 ? others : up).map(({ place }) => place);
-    const choice = places.length > 0 ? places : this.recipe.seeds;
-    const place = choice[Math.floor(Math.random() * choice.length)] as NodePlace;
-    this.noticesFrom = keyOf(place);
-    return this.recipe.open(place, this.settings.connectionName, false);
+    const known = [...(this.view?.nodes ?? [])].map(([key, at]) => ({ key, place: at }));
+    const free = (nodes: readonly { key: string; place: NodePlace }[]): NodePlace[] =>
+      nodes.filter(({ key }) => key !== before && key !== other).map((node) => node.place);
+    // Those that answer first, then any, replicas among them; with one node only, that one.
+    const choices = [free(up), free(known), up.map((node) => node.place), recipe.seeds];
+    const choice = choices.find(({ length }) => length > 0) as readonly NodePlace[];
+    const chosen = choice[Math.floor(Math.random() * choice.length)] as NodePlace;
+    noticesFrom[place] = keyOf(chosen);
+    return recipe.open(chosen, settings.connectionName, false);
   }
 
   get warnings(): readonly string[] {
@@ -248,7 +256,7 @@ export class RedisCluster implements RedisServers {
 
   private silent(node: Node): void {
     this.refresh();
-    if (this.noticesFrom === node.key) this.on.deaf();
+    for (const place of PLACES) if (this.noticesFrom[place] === node.key) this.on.deaf(place);
   }
 
   /** Ends the connection to a node; what is under way over it goes to the node that has the names now. */
@@ -502,7 +510,10 @@ export class RedisCluster implements RedisServers {
       const wanted = view.masters.has(node.key) || [...this.moved.values()].includes(node);
       if (!wanted && now - node.askedAt > KEPT_FOR_KEYS) this.forget(node);
     }
-    if (this.noticesFrom !== undefined && !view.nodes.has(this.noticesFrom)) this.on.deaf();
+    for (const place of PLACES) {
+      const from = this.noticesFrom[place];
+      if (from !== undefined && !view.nodes.has(from)) this.on.deaf(place);
+    }
   }
 
   private unreachable(name: string, timeout: number): LockStoreError {

@@ -8,7 +8,7 @@ import type { ServerSample } from '../server-clock.js';
 import type { ScriptName } from './lock-scripts.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
 import { codeOf, isDenied, isLost, isUnsent, REPLICA, RedisFailures } from './redis-failures.js';
-import { loadScripts, runForMany, runScript, type ScriptArguments, type ScriptHost } from './run-script.js';
+import { loadScripts, runForMany, type ScriptArguments, type ScriptHost } from './run-script.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 
 // The client reports that, and goes on with database 0.
@@ -235,7 +235,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
     for (const call of calls) {
       const { command } = call;
       if (this.membership?.redirect(name, call, error, REPEATABLE.has(name))) continue;
-      if (this.membership || call.again || !this.mayGoAgain(error, REPEATABLE.has(name))) command.reject(error);
+      if (this.membership || call.again || !this.mayGoAgain(error, REPEATABLE.has(name)))
+        command.reject(error);
       else {
         call.again = true;
         this.whenUp(command, () => this.batch.add(name, call));

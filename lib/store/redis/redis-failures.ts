@@ -40,6 +40,11 @@ export function isLost(error: Error): boolean {
 // The server's word that it does not let us in.
 const DENIED = /\b(WRONGPASS|NOAUTH)\b|\bERR invalid password/;
 
+// Each script of ours names one key of one slot. A server that says so of one is Valkey 9 after a script of somebody else
+// that named keys of several slots; it says so of every script from then on.
+const SPOILED =
+  /Attempted to access a non local key in a cluster node|attempted to access keys that do not hash to the same slot/;
+
 /** Whether the server does not let us in. */
 export function isDenied({ message }: Error): boolean {
   return DENIED.test(message);
@@ -88,6 +93,11 @@ export class RedisFailures {
         undefined,
         { refused: true, foreign: true },
       );
+    if (SPOILED.test(words))
+      return this.useless(
+        'a script of another application named keys of several slots, and since then this node fails the scripts of ' +
+          `everybody (Valkey 9 does so until it is restarted): restart it, or let a replica take its place (${words})`,
+      );
     if (code === 'MOVED')
       return new LockStoreError(
         `Redis at ${this.address} does not serve this name: it is one node of a cluster, and another node has the name ` +
@@ -130,7 +140,9 @@ export class RedisFailures {
 
   /** The error of a server that is given as a node of a cluster, and is none. */
   noCluster(): LockStoreError {
-    return this.useless('it is no node of a cluster; give its address by itself, as in redis: { host, port }');
+    return this.useless(
+      'it is no node of a cluster; give its address by itself, as in redis: { host, port }',
+    );
   }
 
   /** The error of a server that copies another one. */

@@ -9,7 +9,7 @@ import { RedisConnection, serverIn } from './redis-connection.js';
 export interface RedisServers {
   /** What messages call them. */
   readonly address: string;
-  /** Whether the connection for notices may lead to any of them. */
+  /** Whether each of them hears what any of them publishes: then two connections lead to two of them. */
   readonly noticesFromAny: boolean;
   /** How often names went from one of them to another. */
   readonly changes: number;
@@ -25,8 +25,8 @@ export interface RedisServers {
   mayPublish(runId: string): boolean;
   /** The connection for notices is lost: what is known of clocks may not be of the server behind the next one. */
   forgetSample(): void;
-  /** A new connection for notices, not connected yet. */
-  openForNotices(): Redis;
+  /** A new connection for notices, not connected yet; `place` says which of the two, where there are two. */
+  openForNotices(place?: 0 | 1): Redis;
   /** What an operator should know about them. */
   readonly warnings: readonly string[];
   /** Whether an answer of one of them is awaited. */
@@ -45,8 +45,8 @@ export interface ServersListener {
   lost(address: string, why: string): void;
   /** It is up again, so many milliseconds later. */
   back(address: string, after: number): void;
-  /** Notices may go unheard over the present connection: another one is to be made. */
-  deaf(): void;
+  /** Notices may go unheard over that one of two connections: another one is to be made. */
+  deaf(place: 0 | 1): void;
 }
 
 /** How connections to servers are made. */

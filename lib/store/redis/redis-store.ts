@@ -21,6 +21,7 @@ import {
   encodeOperation,
   encodeTerms,
 } from './operation-codec.js';
+import { DoubleChannel } from './double-channel.js';
 import { decodeNotice } from './notice-codec.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
 import { RedisChannel } from './redis-channel.js';
@@ -57,7 +58,7 @@ export class RedisStore implements LockStore {
   /** In the microseconds of the scripts. */
   private readonly fenceMemory: number;
   private readonly servers: RedisServers;
-  private readonly channel: RedisChannel;
+  private readonly channel: RedisChannel | DoubleChannel;
   private readonly records: RecordReader;
   private readonly clock: Clock;
   private readonly listeners: LockStoreListener[] = [];
@@ -76,26 +77,25 @@ export class RedisStore implements LockStore {
     const on: ServersListener = {
       moved: (what, concerns) => this.moved(what, concerns),
       up: (concerns) => this.wake(concerns),
-      deaf: () => this.channel.reset(),
+      deaf: (place) => this.channel.reset(place),
       ...{ lost, back },
     };
     const its = { clock, connectionName, termsFor, prefix };
     const servers = (this.servers =
-      recipe instanceof ClusterRecipe
-        ? new RedisCluster(recipe, its, on)
-        : new OneServer(recipe, its, on));
+      recipe instanceof ClusterRecipe ? new RedisCluster(recipe, its, on) : new OneServer(recipe, its, on));
     this.records = new RecordReader(servers, prefix);
-    this.channel = new RedisChannel(
-      channelPrefix + this.session,
-      () => servers.openForNotices(),
-      clock,
-      {
-        message: (text) => this.hear(text),
-        up: () => this.wake(),
-        down: () => servers.forgetSample(),
-      },
-      servers.noticesFromAny,
-    );
+    const make = (hear: (text: string) => void, place?: 0 | 1): RedisChannel =>
+      new RedisChannel(
+        channelPrefix + this.session,
+        () => servers.openForNotices(place),
+        clock,
+        { message: hear, up: () => this.wake(), down: () => servers.forgetSample() },
+        place !== undefined,
+      );
+    const hear = (text: string): void => this.hear(text);
+    this.channel = servers.noticesFromAny
+      ? new DoubleChannel((place, each) => make(each, place), hear)
+      : make(hear);
   }
 
   get address(): string {

@@ -644,6 +644,9 @@ local time = redis.call('TIME')
 local compact = redis.pcall('GET', KEYS[1])
 local record = { compact or nil }
 if type(compact) == 'table' then
+if not string.find(compact.err, 'WRONGTYPE', 1, true) then
+return compact
+end
 record = redis.pcall('HGET', KEYS[1], 'v') == '1' and redis.call('HGETALL', KEYS[1]) or { '' }
 end
 table.insert(record, 1, time[1] * 1000000 + time[2])

@@ -93,8 +93,9 @@ describe('bad options of a registration', () => {
       { duplicate: () => ({ options: {}, status: 'ready' }), options: {}, status: 'ready' },
       /whose duplicate\(\) takes settings of ours/,
     ],
-    [{ cluster: [{ port: 7000 }] }, /takes one server.*clusters and quorums are not a part/],
-    [{ quorum: ['redis://a'] }, /takes one server.*clusters and quorums are not a part/],
+    [{ cluster: [] }, /takes the addresses of some nodes as cluster/],
+    [{ cluster: { host: 'a' } }, /takes the addresses of some nodes as cluster/],
+    [{ quorum: ['redis://a'] }, /takes one server.*or a cluster: quorums are not a part/],
   ])('redis: %j is refused with what to write instead', (redis, message) => {
     expect(refusalOf({ redis })).toMatchObject({
       code: 'LOCK_USAGE',

@@ -12,7 +12,18 @@ function grantBy(pattern: RegExp, message: string): unknown {
   const fences = { first, last: first + Number(size) - 1 };
   const times = { until: Number(at) + Number(span), span: Number(span) };
   const flags = { waiting: waiting === '1', done: done === '1' };
-  return { key, notice: { kind: 'granted', id, ...fences, ...times, ...flags, seal, ...(server !== undefined && { server }) } };
+  return {
+    key,
+    notice: {
+      kind: 'granted',
+      id,
+      ...fences,
+      ...times,
+      ...flags,
+      seal,
+      ...(server !== undefined && { server }),
+    },
+  };
 }
 
 describe('a notice in a message of the channel', () => {
@@ -32,7 +43,18 @@ describe('a notice in a message of the channel', () => {
   );
   const number = fc.constantFrom('1', '2000000', '1700000000000001', '=', 'x');
   const flag = fc.constantFrom('0', '1', '1', '2');
-  const name = fc.constantFrom('s.id', 'seal', 'seal@server', 'seal@', '@', 'a@b@c', 'lock:x', 'lock:a name with spaces', 'line\nbreak', '');
+  const name = fc.constantFrom(
+    's.id',
+    'seal',
+    'seal@server',
+    'seal@',
+    '@',
+    'a@b@c',
+    'lock:x',
+    'lock:a name with spaces',
+    'line\nbreak',
+    '',
+  );
   const likely = fc
     .tuple(name, number, number, number, number, flag, flag, name, name)
     .map((parts) => `g ${parts.join(' ')}`);

@@ -5,6 +5,9 @@ local time = redis.call('TIME')
 local compact = redis.pcall('GET', KEYS[1])
 local record = { compact or nil }
 if type(compact) == 'table' then
+  if not string.find(compact.err, 'WRONGTYPE', 1, true) then
+    return compact
+  end
   -- Latches, and what is foreign, may be large: they are not looked through.
   record = redis.pcall('HGET', KEYS[1], 'v') == '1' and redis.call('HGETALL', KEYS[1]) or { '' }
 end
