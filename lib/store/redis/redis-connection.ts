@@ -256,6 +256,11 @@ export class RedisConnection implements CommandHost, ScriptHost {
     return this.heardAt;
   }
 
+  /** Whether it was up once, and is not now. */
+  get away(): boolean {
+    return this.lostAt !== undefined;
+  }
+
   /** Why it is not up. */
   get trouble(): string {
     return this.lastError;
