@@ -58,5 +58,7 @@ describeWithRealRedis('Sentinel', () => {
     expect(verdict.interruption).toBeLessThan(500 + verdict.lag + verdict.ping);
     expect(verdict.blocked).toBeLessThan(2_500 + verdict.lag + verdict.ping + verdict.ping);
     expect(verdict.warnings.filter((warning) => /is another server now/.test(warning))).toHaveLength(2);
+    // The sentinels tell of it one after another, over a second: all but the first tell nothing new.
+    expect(verdict.warnings.filter((warning) => /is gone/.test(warning))).toHaveLength(2);
   }, 60_000);
 });

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Redis, RedisOptions } from 'ioredis';
 import { shown } from '../../base/duration.js';
 import { isClient } from './redis-source.js';
@@ -53,19 +54,39 @@ export function refusalOfSentinels({ sentinels, name, role }: RedisOptions): str
 }
 
 /**
- * A sentinel that does not answer is nothing that anybody has to know while another one does. ioredis prints the errors
- * of the connections over which it hears of failovers, since nobody listens to them.
+ * A sentinel that does not answer is nothing that anybody has to know while another one does: ioredis prints the errors
+ * of the connections over which it hears of failovers, since nobody listens to them. And it would leave the new master
+ * again when the next sentinel tells of the same failover, which is a second later, and for a failover of any other
+ * master that the same sentinels watch.
  */
-export function quietSentinels(client: Redis): void {
-  type Listening = { on(event: 'error', listener: () => void): void };
+export function calmSentinels(client: Redis): void {
+  type Listener = (...args: unknown[]) => void;
+  type Sentinel = { on(event: string, listener: Listener): unknown };
   const { connector } = client as unknown as {
-    connector?: { connectToSentinel?: (...args: unknown[]) => Listening };
+    connector?: { connectToSentinel?: (...args: unknown[]) => Sentinel };
   };
   const connect = connector?.connectToSentinel?.bind(connector);
   if (!connector || !connect) return;
   connector.connectToSentinel = (...args) => {
     const sentinel = connect(...args);
-    sentinel.on('error', () => undefined);
+    const on = sentinel.on.bind(sentinel);
+    on('error', () => undefined);
+    sentinel.on = (event, listener) =>
+      on(
+        event,
+        event !== 'message' ? listener : (...said) => leadsElsewhere(client, said[1]) && listener(...said),
+      );
     return sentinel;
   };
+}
+
+/** Whether the master that `+switch-master` names (its name, where it was, where it is) is ours, and we are elsewhere. */
+export function leadsElsewhere(
+  { options, stream }: Pick<Redis, 'options' | 'stream'>,
+  text: unknown,
+): boolean {
+  const [name, , , host, port] = String(text).split(' ');
+  if (name !== options.name) return false;
+  const socket = stream as Partial<Socket> | undefined;
+  return !(socket?.remoteAddress === host && String(socket?.remotePort) === port);
 }
