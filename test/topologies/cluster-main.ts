@@ -13,7 +13,9 @@ export async function inCluster(choice: Choice, report: Report): Promise<void> {
     for (let index = 0; index < rounds; index += 1) {
       const verdict = await runClusterRound(round);
       if (!verdict) {
-        report.skip(`${round.fault}: these servers cannot do it`);
+        report.skip(
+          `${round.fault}: ${round.tls ? 'openssl is not installed' : 'these servers cannot do it'}`,
+        );
         break;
       }
       const {

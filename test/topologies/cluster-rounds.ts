@@ -1,3 +1,4 @@
+import { canMakeCertificates } from '../../tools/redis/certificates.js';
 import type { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { ClusterServers as Servers } from '../../tools/redis/cluster-servers.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
@@ -40,6 +41,8 @@ export interface ClusterRound {
   /** The longest gap of a name of another master. */
   readonly others: number;
   run(field: Field): Promise<Seen>;
+  /** Whether everything goes over TLS. */
+  readonly tls?: boolean;
   possible?(servers: ClusterServers): Promise<boolean>;
 }
 
@@ -76,22 +79,25 @@ async function frozen({ servers, load, victim }: Field): Promise<Seen> {
   return { promotedAt, listeners };
 }
 
-export const clusterRounds: readonly ClusterRound[] = [
-  {
-    fault: 'coordinated failover (CLUSTER FAILOVER)',
-    row: ROWS.cluster,
-    quick: true,
-    victims: 2_000,
-    from: 'the gap',
-    others: 500,
-    run: async ({ servers, load, victim }) => {
-      load.fault('coordinated failover');
-      await servers.failover(victim);
-      await load.join();
-      await pass(3_000);
-      return {};
-    },
+const coordinated: ClusterRound = {
+  fault: 'coordinated failover (CLUSTER FAILOVER)',
+  row: ROWS.cluster,
+  quick: true,
+  victims: 2_000,
+  from: 'the gap',
+  others: 500,
+  run: async ({ servers, load, victim }) => {
+    load.fault('coordinated failover');
+    await servers.failover(victim);
+    await load.join();
+    await pass(3_000);
+    return {};
   },
+};
+
+export const clusterRounds: readonly ClusterRound[] = [
+  coordinated,
+  { ...coordinated, fault: 'coordinated failover over TLS', quick: false, tls: true },
   {
     fault: 'a master is killed',
     row: ROWS.cluster,
@@ -178,7 +184,8 @@ export interface ClusterVerdict extends LoadVerdict {
 
 /** One round on servers of its own; undefined when these servers cannot do it. */
 export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdict | undefined> {
-  const servers = await Servers.start();
+  if (round.tls && !canMakeCertificates()) return undefined;
+  const servers = await Servers.start({ tls: round.tls ?? false });
   try {
     if (round.possible && !(await round.possible(servers))) return undefined;
     const [victim, other] = (await servers.mastersNow()) as [ServerProcess, ServerProcess];
@@ -186,7 +193,11 @@ export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdi
     const victims = byNode.get(victim) ?? [];
     const others = [...byNode].flatMap(([node, names]) => (node === victim ? [] : names.slice(0, 2)));
     const names = [...victims, ...others].map(({ name }) => name);
-    const load = new Load({ cluster: servers.addresses }, servers.nodes, names);
+    const load = new Load(
+      { cluster: servers.addresses, options: { redisOptions: servers.connection } },
+      servers.nodes,
+      names,
+    );
     await load.begin();
     await pass(500);
     const began = monotonic();

@@ -12,7 +12,9 @@ export async function inSentinel(choice: Choice, report: Report): Promise<void> 
     for (let index = 0; index < rounds; index += 1) {
       const verdict = await runRound(round);
       if (!verdict) {
-        report.skip(`${round.fault}: these servers cannot do it`);
+        report.skip(
+          `${round.fault}: ${round.tls ? 'openssl is not installed' : 'these servers cannot do it'}`,
+        );
         break;
       }
       verdicts.push(verdict);

@@ -1,4 +1,5 @@
 import { createLockService } from '../../lib/locks/create-lock-service.js';
+import { canMakeCertificates } from '../../tools/redis/certificates.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 import { pass } from '../support/eventually.js';
 import { ROWS } from './rows.js';
@@ -23,6 +24,8 @@ export interface SentinelRound {
   run(servers: SentinelServers, load: Load): Promise<void>;
   /** Whether the load is started although one sentinel is frozen. */
   readonly frozenAtStart?: boolean;
+  /** Whether everything goes over TLS. */
+  readonly tls?: boolean;
   /** Whether these servers can do it. */
   possible?(servers: SentinelServers): Promise<boolean>;
 }
@@ -86,6 +89,7 @@ export const sentinelRounds: readonly SentinelRound[] = [
       await pass(3_000);
     },
   },
+  { ...planned, fault: 'planned failover over TLS', quick: false, tls: true },
   {
     ...planned,
     fault: 'one sentinel is frozen at the start and during a planned failover',
@@ -129,7 +133,8 @@ export interface SentinelVerdict extends LoadVerdict {
 
 /** One round on servers of its own; undefined when these servers cannot do it. */
 export async function runRound(round: SentinelRound): Promise<SentinelVerdict | undefined> {
-  const servers = await SentinelServers.start();
+  if (round.tls && !canMakeCertificates()) return undefined;
+  const servers = await SentinelServers.start({ tls: round.tls ?? false });
   try {
     if (round.possible && !(await round.possible(servers))) return undefined;
     const frozen = round.frozenAtStart ? servers.sentinels[0] : undefined;

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,17 +9,18 @@ export interface Certificates {
   readonly key: string;
 }
 
+/** Whether openssl is installed. */
+export function canMakeCertificates(): boolean {
+  return spawnSync('openssl', ['version']).error === undefined;
+}
+
 /** Makes an authority of its own and a certificate of 127.0.0.1, by openssl; undefined when that is not installed. */
 export function makeCertificates(directory: string): Certificates | undefined {
   const at = (name: string): string => join(directory, name);
   const openssl = (words: string): void => {
     execFileSync('openssl', words.split(' '), { cwd: directory, stdio: 'ignore' });
   };
-  try {
-    openssl('version');
-  } catch {
-    return undefined;
-  }
+  if (!canMakeCertificates()) return undefined;
   const fresh = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
   openssl(`req -x509 ${fresh} -keyout ca.key -out ca.crt -days 2 -subj /CN=authority-of-a-test`);
   openssl(`req ${fresh} -keyout server.key -out server.csr -subj /CN=server-of-a-test`);
