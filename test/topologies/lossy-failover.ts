@@ -86,7 +86,7 @@ async function round(
     if (/is back after/.test(word)) backAt = Math.min(backAt, monotonic());
     if (/it kept \d+ and lost \d+/.test(word)) settled = true;
   });
-  const other = open(() => undefined);
+  const other = open((word) => void (process.env['SHOW_WARNINGS'] && console.log('     warned:', word)));
   await Promise.all([holder.ready(), other.ready()]);
 
   const all: Held[] = [];
@@ -135,6 +135,7 @@ async function round(
       return after;
     }),
   );
+  ghosts.catch((error: Error) => refusals.push(error.message)); // awaited below, unless the round fails before
   const roundTrips = new RoundTrips((await servers.master()).port);
   await until('the holder has asked for its leases', () => settled, 20_000);
   const unknown = all.filter(({ known }) => !known);

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis-5';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
-import type { RedisSource } from '../../lib/store/redis/client-recipe.js';
-import { pass } from '../support/eventually.js';
+import { ClientRecipe, type RedisSource } from '../../lib/store/redis/client-recipe.js';
+import { pass, until } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { Load } from './load.js';
@@ -37,6 +37,19 @@ describeWithRealRedis('Sentinel', () => {
       expect(await connecting(source as RedisSource)).toBeLessThan(1_000 + lag.max);
     frozen!.signal('SIGCONT');
     for (const client of clients) client.disconnect();
+  }, 20_000);
+
+  it('is asked again when a failover is told while it is being asked', async () => {
+    const client = new ClientRecipe(servers.addresses).open('test');
+    for (const sentinel of servers.sentinels) sentinel.signal('SIGSTOP');
+    const connected = client.connect();
+    const { connector } = client as unknown as { connector: { connecting: boolean; disconnect(): void } };
+    await until('a sentinel is being asked', () => connector.connecting);
+    connector.disconnect(); // as ioredis does it when a sentinel tells of a failover
+    for (const sentinel of servers.sentinels) sentinel.signal('SIGCONT');
+    await connected;
+    expect(client.status).toBe('ready');
+    client.disconnect();
   }, 20_000);
 
   it('is refused by its URL, with what to write instead', async () => {

@@ -62,13 +62,26 @@ export function refusalOfSentinels({ sentinels, name, role }: RedisOptions): str
 export function calmSentinels(client: Redis): void {
   type Listener = (...args: unknown[]) => void;
   type Sentinel = { on(event: string, listener: Listener): unknown };
-  const { connector } = client as unknown as {
-    connector?: { connectToSentinel?: (...args: unknown[]) => Sentinel };
+  type Connector = {
+    connectToSentinel?: (...args: unknown[]) => Sentinel;
+    connect(...args: unknown[]): Promise<unknown>;
   };
-  const connect = connector?.connectToSentinel?.bind(connector);
-  if (!connector || !connect) return;
+  const { connector } = client as unknown as { connector?: Connector };
+  const connectToSentinel = connector?.connectToSentinel?.bind(connector);
+  if (!connector || !connectToSentinel) return;
+  // A failover that is told while a sentinel is being asked ends the question, and ioredis the client for ever.
+  const connect = connector.connect.bind(connector);
+  connector.connect = async (...args) => {
+    for (;;)
+      try {
+        return await connect(...args);
+      } catch (error) {
+        const { manuallyClosing } = client as unknown as { manuallyClosing?: boolean };
+        if (manuallyClosing || (error as Error).message !== 'Connection is closed.') throw error;
+      }
+  };
   connector.connectToSentinel = (...args) => {
-    const sentinel = connect(...args);
+    const sentinel = connectToSentinel(...args);
     const on = sentinel.on.bind(sentinel);
     on('error', () => undefined);
     sentinel.on = (event, listener) =>
