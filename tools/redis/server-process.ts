@@ -53,14 +53,14 @@ export class ServerProcess {
         'No server was found for a topology: install redis-server (apt install redis-server, brew install redis), or ' +
           'set REDIS_SERVER_BINARY to the path of a redis-server or valkey-server.',
       );
-    for (let attempt = 0; attempt < 20; attempt += 1) {
+    for (let attempt = 0; attempt < 100; attempt += 1) {
       const port = await freePort();
       if (port > HIGHEST_PORT) continue;
       const server = new ServerProcess(port, binary, directory, args(port), connection);
       if (await server.boot()) return server;
       await server.stop(); // the port was taken meanwhile
     }
-    throw new Error(`${binary} did not start in 20 attempts.`);
+    throw new Error(`${binary} did not start in 100 attempts.`);
   }
 
   get pid(): number {
