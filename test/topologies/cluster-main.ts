@@ -1,3 +1,4 @@
+import { obstacleToTls } from '../../tools/redis/certificates.js';
 import { isWanted, type Choice } from './choice.js';
 import { clusterComplaints, clusterRounds, runClusterRound } from './cluster-rounds.js';
 import { halfMigratedSlot } from './half-migrated.js';
@@ -13,9 +14,7 @@ export async function inCluster(choice: Choice, report: Report): Promise<void> {
     for (let index = 0; index < rounds; index += 1) {
       const verdict = await runClusterRound(round);
       if (!verdict) {
-        report.skip(
-          `${round.fault}: ${round.tls ? 'openssl is not installed' : 'these servers cannot do it'}`,
-        );
+        report.skip(`${round.fault}: ${(round.tls && obstacleToTls()) || 'these servers cannot do it'}`);
         break;
       }
       const {

@@ -1,4 +1,4 @@
-import { canMakeCertificates } from '../../tools/redis/certificates.js';
+import { obstacleToTls } from '../../tools/redis/certificates.js';
 import type { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { ClusterServers as Servers } from '../../tools/redis/cluster-servers.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
@@ -184,7 +184,7 @@ export interface ClusterVerdict extends LoadVerdict {
 
 /** One round on servers of its own; undefined when these servers cannot do it. */
 export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdict | undefined> {
-  if (round.tls && !canMakeCertificates()) return undefined;
+  if (round.tls && obstacleToTls() !== undefined) return undefined;
   const servers = await Servers.start({ tls: round.tls ?? false });
   try {
     if (round.possible && !(await round.possible(servers))) return undefined;

@@ -1,3 +1,4 @@
+import { obstacleToTls } from '../../tools/redis/certificates.js';
 import { lossyComplaints, lossyFailover } from './lossy-failover.js';
 import { isWanted, type Choice } from './choice.js';
 import { ms, span, type Report } from './report.js';
@@ -12,9 +13,7 @@ export async function inSentinel(choice: Choice, report: Report): Promise<void> 
     for (let index = 0; index < rounds; index += 1) {
       const verdict = await runRound(round);
       if (!verdict) {
-        report.skip(
-          `${round.fault}: ${round.tls ? 'openssl is not installed' : 'these servers cannot do it'}`,
-        );
+        report.skip(`${round.fault}: ${(round.tls && obstacleToTls()) || 'these servers cannot do it'}`);
         break;
       }
       verdicts.push(verdict);

@@ -1,5 +1,5 @@
 import { createLockService } from '../../lib/locks/create-lock-service.js';
-import { canMakeCertificates } from '../../tools/redis/certificates.js';
+import { obstacleToTls } from '../../tools/redis/certificates.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 import { pass } from '../support/eventually.js';
 import { ROWS } from './rows.js';
@@ -133,7 +133,7 @@ export interface SentinelVerdict extends LoadVerdict {
 
 /** One round on servers of its own; undefined when these servers cannot do it. */
 export async function runRound(round: SentinelRound): Promise<SentinelVerdict | undefined> {
-  if (round.tls && !canMakeCertificates()) return undefined;
+  if (round.tls && obstacleToTls() !== undefined) return undefined;
   const servers = await SentinelServers.start({ tls: round.tls ?? false });
   try {
     if (round.possible && !(await round.possible(servers))) return undefined;

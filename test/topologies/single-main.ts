@@ -1,3 +1,4 @@
+import { obstacleToTls } from '../../tools/redis/certificates.js';
 import { isWanted, type Choice } from './choice.js';
 import { ROWS } from './rows.js';
 import type { LoadVerdict } from './load.js';
@@ -19,7 +20,7 @@ export async function withOneServer(choice: Choice, report: Report): Promise<voi
   }
   for (let index = 0; isWanted(choice, TLS, 0, true) && index < rounds; index += 1) {
     const verdict = await loadOverTls();
-    if (!verdict) return report.skip(`${TLS}: openssl is not installed`);
+    if (!verdict) return report.skip(`${TLS}: ${obstacleToTls()}`);
     const told = /certificate/.test(verdict.stranger) ? [] : [`a stranger is told: ${verdict.stranger}`];
     report.count(`${TLS}: ${figures(verdict)}`, [...complaints(verdict, INTERRUPTION[TLS]), ...told]);
   }

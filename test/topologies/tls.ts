@@ -1,5 +1,5 @@
 import { createLockService } from '../../lib/locks/create-lock-service.js';
-import { listening, makeCertificates, trusting } from '../../tools/redis/certificates.js';
+import { listening, makeCertificates, obstacleToTls, trusting } from '../../tools/redis/certificates.js';
 import { ServerProcess } from '../../tools/redis/server-process.js';
 import { TopologyDirectory } from '../../tools/redis/topology-directory.js';
 import { failureOf, pass } from '../support/eventually.js';
@@ -10,7 +10,7 @@ export interface TlsVerdict extends LoadVerdict {
   readonly stranger: string;
 }
 
-/** A server that listens over TLS alone, its certificate by an authority of its own; undefined without openssl. */
+/** A server that listens over TLS alone, its certificate by an authority of its own; undefined where that cannot be had. */
 export class TlsServer {
   private constructor(
     readonly server: ServerProcess,
@@ -19,13 +19,10 @@ export class TlsServer {
   ) {}
 
   static async start(): Promise<TlsServer | undefined> {
+    if (obstacleToTls() !== undefined) return undefined;
     const directory = new TopologyDirectory();
     try {
       const certificates = makeCertificates(directory.path);
-      if (!certificates) {
-        directory.remove();
-        return undefined;
-      }
       const args = (port: number): string[] => [
         ...listening(port, certificates).flatMap(([name, value]) => [`--${name}`, value]),
         ...['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory.path],

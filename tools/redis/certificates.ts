@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { serverBinary } from './server-binary.js';
 
 /** A certificate of 127.0.0.1 and the authority that signed it, as files. */
 export interface Certificates {
@@ -9,18 +10,25 @@ export interface Certificates {
   readonly key: string;
 }
 
-/** Whether openssl is installed. */
-export function canMakeCertificates(): boolean {
-  return spawnSync('openssl', ['version']).error === undefined;
+/** Why nothing can be tried over TLS: openssl is missing, or the server was built without it; undefined when it can. */
+export function obstacleToTls(): string | undefined {
+  if (spawnSync('openssl', ['version']).error) return 'openssl is not installed';
+  // A server that knows the words says that it listens nowhere, and ends.
+  const said = spawnSync(serverBinary() ?? '', ['--port', '0', '--tls-port', '0'], {
+    encoding: 'utf8',
+    timeout: 5_000,
+  });
+  return /Bad directive/i.test(`${said.stdout} ${said.stderr}`)
+    ? 'the server was built without TLS'
+    : undefined;
 }
 
-/** Makes an authority of its own and a certificate of 127.0.0.1, by openssl; undefined when that is not installed. */
-export function makeCertificates(directory: string): Certificates | undefined {
+/** Makes an authority of its own and a certificate of 127.0.0.1, by openssl. */
+export function makeCertificates(directory: string): Certificates {
   const at = (name: string): string => join(directory, name);
   const openssl = (words: string): void => {
     execFileSync('openssl', words.split(' '), { cwd: directory, stdio: 'ignore' });
   };
-  if (!canMakeCertificates()) return undefined;
   const fresh = '-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes';
   openssl(`req -x509 ${fresh} -keyout ca.key -out ca.crt -days 2 -subj /CN=authority-of-a-test`);
   openssl(`req ${fresh} -keyout server.key -out server.csr -subj /CN=server-of-a-test`);
