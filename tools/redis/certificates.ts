@@ -13,14 +13,14 @@ export interface Certificates {
 /** Why nothing can be tried over TLS: openssl is missing, or the server was built without it; undefined when it can. */
 export function obstacleToTls(): string | undefined {
   if (spawnSync('openssl', ['version']).error) return 'openssl is not installed';
-  // A server that knows the words says that it listens nowhere, and ends.
-  const said = spawnSync(serverBinary() ?? '', ['--port', '0', '--tls-port', '0'], {
+  // With TLS it ends since there is no certificate; without it, since it does not know the port.
+  const said = spawnSync(serverBinary() ?? '', ['--port', '0', '--tls-port', '1'], {
     encoding: 'utf8',
     timeout: 5_000,
   });
-  return /Bad directive/i.test(`${said.stdout} ${said.stderr}`)
-    ? 'the server was built without TLS'
-    : undefined;
+  return /tls-cert-file/.test(`${said.stdout} ${said.stderr}`)
+    ? undefined
+    : 'the server was built without TLS';
 }
 
 /** Makes an authority of its own and a certificate of 127.0.0.1, by openssl. */
