@@ -1,23 +1,23 @@
 import { Module, ValidationPipe, type DynamicModule } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
-import { DistributedLockModule } from 'nestjs-distributed-lock';
+import { DistributedLockModule, type LockServiceOptions } from 'nestjs-distributed-lock';
 import { DatabaseModule } from './database/database.module.js';
 import { FlashSaleModule } from './flash-sale/flash-sale.module.js';
 
 export interface AppSettings {
   readonly databaseUrl: string;
   /** None: the locks of one process only. */
-  readonly redisUrl?: string | undefined;
+  readonly redis?: LockServiceOptions['redis'];
   readonly namespace?: string | undefined;
 }
 
 @Module({})
 export class AppModule {
-  static forRoot({ databaseUrl, redisUrl, namespace }: AppSettings): DynamicModule {
+  static forRoot({ databaseUrl, redis, namespace }: AppSettings): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        DistributedLockModule.forRoot({ redis: redisUrl, namespace }),
+        DistributedLockModule.forRoot({ redis, namespace }),
         DatabaseModule.forRoot(databaseUrl),
         FlashSaleModule,
       ],

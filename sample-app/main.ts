@@ -1,18 +1,20 @@
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
+import { redisSettings } from './redis-settings.js';
 
 /**
- * One instance of the flash sale, on the PostgreSQL of DATABASE_URL and the Redis of REDIS_URL. Without Redis its locks
- * serialise this process only.
+ * One instance of the flash sale, on the PostgreSQL of DATABASE_URL and the Redis that the environment names (see
+ * redis-settings.ts). Without Redis its locks serialise this process only.
  */
 async function main(): Promise<void> {
   const forked = process.send !== undefined;
-  const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = process.env;
+  const { DATABASE_URL: databaseUrl } = process.env;
+  const redis = redisSettings(process.env);
   if (!databaseUrl) throw new Error('Set DATABASE_URL, for example to postgres://localhost/postgres.');
   const app = await NestFactory.create(
     AppModule.forRoot({
       databaseUrl,
-      redisUrl,
+      redis,
       namespace: process.env.LOCK_NAMESPACE,
     }),
     // Without forceCloseConnections a client that keeps asking on one connection keeps the process alive.
@@ -32,7 +34,7 @@ async function main(): Promise<void> {
     return;
   }
   console.log(`
-The flash sale is open${redisUrl ? '' : ', with locks of this process only: REDIS_URL is not set'}.
+The flash sale is open${redis ? '' : ', with locks of this process only: REDIS_URL is not set'}.
 
   curl ${url}/flash-sale/sneaker
   curl -X POST ${url}/flash-sale/sneaker/orders -H 'content-type: application/json' -d '{"buyer":"ann"}'

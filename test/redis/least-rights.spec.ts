@@ -13,7 +13,7 @@ import { lockContract } from '../contract/lock-contract.js';
 import { storeContract } from '../contract/store-contract.js';
 import { failureOf, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
-import { SentinelServers } from '../topologies/sentinel-servers.js';
+import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/operating.md'), 'utf8');
 

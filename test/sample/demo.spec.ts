@@ -148,4 +148,26 @@ describe('the demo', () => {
       ],
     ]);
   }, 30_000);
+
+  const sale =
+    /The master was killed when a third was sold, and replaced after \d+ ms: .* sales was (\d+) ms\./;
+
+  it.each(['sentinel', 'cluster'])(
+    'sells exactly what there is when the master dies, in %s',
+    async (topology) => {
+      const demo = runDemo({}, '--once', '--topology', topology);
+      const [code] = await demo.exited;
+      expect(demo.said()).toMatch(sale);
+      expect(demo.said()).toMatch(/✓ with the lock +100\/100 +0 +0 +100 ↑ /);
+      expect(code).toBe(0);
+    },
+    120_000,
+  );
+
+  it('says in one line that a topology needs a server which can be started', async () => {
+    const demo = runDemo({ PATH: '', REDIS_SERVER_BINARY: '' }, '--once', '--topology', 'sentinel');
+    const [code] = await demo.exited;
+    expect(code).toBe(1);
+    expect(demo.said()).toMatch(/^--topology sentinel needs a redis-server that it can start: install one/m);
+  }, 30_000);
 });

@@ -30,7 +30,7 @@ const crowd = (sku: string, buyers: number, lock: 'on' | 'off') =>
 beforeAll(async () => {
   [redis, database] = await Promise.all([startRedis(), startDatabase()]);
   const namespace = `sample-${process.pid}-${Date.now()}`;
-  const settings = { redisUrl: redis.url, databaseUrl: database.url, namespace };
+  const settings = { redis: redis.url, databaseUrl: database.url, namespace };
   const modules = await Promise.all(
     [1, 2].map(() => Test.createTestingModule({ imports: [AppModule.forRoot(settings)] }).compile()),
   );

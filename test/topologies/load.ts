@@ -1,20 +1,31 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RedisOptions } from 'ioredis';
+import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
+import type { ServerProcess } from '../../tools/redis/server-process.js';
 import { check } from '../proof/faults/checker.js';
 import { Book } from '../proof/faults/harness/book.js';
 import { HistoryFile, monotonic, type HistoryEvent } from '../proof/faults/harness/history.js';
 import { LagMeter } from '../proof/faults/harness/lag-meter.js';
 import { OwnContender } from '../proof/faults/harness/own-contender.js';
+import { askedIn, holdsIn } from '../proof/faults/holds.js';
 import { pass } from '../support/eventually.js';
+import { PingMeter } from './ping-meter.js';
 
 const NAMES = Array.from({ length: 8 }, (_, index) => `name-${index}`);
 const TTL = 10_000;
 const WAIT = 20_000;
 const HOLD = 3;
 
-/** What a round of load showed. */
+export type Redis = NonNullable<LockServiceOptions['redis']>;
+
+/** The longest time in which nobody held a name although callers waited for it, and when it was over. */
+export interface Gap {
+  readonly ms: number;
+  readonly until: number;
+}
+
+/** What a round of load showed. Times are milliseconds. */
 export interface LoadVerdict {
   /** Overlaps, falling fences and what else the checker finds. */
   readonly violations: readonly string[];
@@ -22,10 +33,14 @@ export interface LoadVerdict {
   readonly grants: number;
   readonly refusals: readonly string[];
   readonly losses: number;
-  /** The longest time in which a name was granted to nobody although callers waited: of all names the least, and the most. */
+  readonly gaps: ReadonlyMap<string, Gap>;
+  /** The longest gap of the median name, and of all names. */
   readonly interruption: number;
   readonly blocked: number;
+  readonly longestWait: number;
+  /** The largest delays of event loops and of PING at servers to which nothing was done. */
   readonly lag: number;
+  readonly ping: number;
   readonly warnings: readonly string[];
 }
 
@@ -35,21 +50,27 @@ export class Load {
   private readonly path = join(this.directory, 'history.ndjson');
   private readonly history = new HistoryFile(this.path);
   private readonly meter = new LagMeter(this.history, 'load');
+  private readonly pings: PingMeter;
   private readonly warnings: string[] = [];
   private readonly services: { book: Book; contender: OwnContender }[];
   private readonly stopped = new AbortController();
   private readonly callers: Promise<void>[] = [];
 
-  constructor(private readonly redis: RedisOptions) {
+  constructor(
+    private readonly redis: Redis,
+    servers: readonly ServerProcess[] = [],
+    private readonly names: readonly string[] = NAMES,
+  ) {
+    this.pings = new PingMeter(this.history, servers);
     this.services = ['a', 'b'].map((label) => this.open(label));
   }
 
-  /** One more service takes part: sentinels lead newcomers to the new master, wherever the others are. */
+  /** One more service takes part: it finds its own way to the servers, wherever the others are. */
   async join(): Promise<void> {
     const service = this.open('newcomer');
     this.services.push(service);
     await service.contender.ready();
-    for (const name of NAMES) this.callers.push(this.call(service.book, name));
+    for (const name of this.names) this.callers.push(this.call(service.book, name));
   }
 
   private open(label: string): { book: Book; contender: OwnContender } {
@@ -62,7 +83,7 @@ export class Load {
   async begin(): Promise<void> {
     await Promise.all(this.services.map(({ contender }) => contender.ready()));
     for (const { book } of this.services)
-      for (const name of NAMES) {
+      for (const name of this.names) {
         await book.give((await book.take(name, this.terms())).id);
         this.callers.push(this.call(book, name));
       }
@@ -73,17 +94,20 @@ export class Load {
   }
 
   async end(): Promise<LoadVerdict> {
+    const endedAt = monotonic();
     this.stopped.abort();
     await Promise.all(this.callers);
     for (const { book } of this.services) book.stop();
     await Promise.all(this.services.map(({ contender }) => contender.close()));
     this.meter.stop();
+    this.pings.stop();
     this.history.close();
     const lines = readFileSync(this.path, 'utf8').split('\n').filter(Boolean);
     rmSync(this.directory, { recursive: true });
     const events = lines.map((line) => JSON.parse(line) as HistoryEvent);
-    const { violations, grants, losses, lag } = check(events);
-    const gaps = NAMES.map((name) => longestGap(events, name));
+    const { violations, grants, losses, lag, ping, longestWait } = check(events);
+    const gaps = gapsIn(events, endedAt);
+    const sorted = [...gaps.values()].map(({ ms }) => ms).sort((a, b) => a - b);
     const refusals = events.flatMap((event) =>
       event.type === 'refused' && event.code !== 'LOCK_BUSY:aborted'
         ? [`${event.code} ${event.message}`]
@@ -95,9 +119,12 @@ export class Load {
       grants,
       refusals,
       losses,
-      interruption: Math.min(...gaps),
-      blocked: Math.max(...gaps),
+      gaps,
+      interruption: sorted[sorted.length >> 1] ?? 0,
+      blocked: sorted.at(-1) ?? 0,
+      longestWait: Math.max(...Object.values(longestWait)),
       lag,
+      ping,
       warnings: this.warnings,
     };
   }
@@ -115,12 +142,19 @@ export class Load {
   }
 }
 
-/** The longest time from one grant of a name to the next one. */
-function longestGap(events: readonly HistoryEvent[], name: string): number {
-  const ids = new Set(
-    events.flatMap((event) => (event.type === 'acquire' && event.name === name ? [event.id] : [])),
-  );
-  const grants = events.flatMap((event) => (event.type === 'granted' && ids.has(event.id) ? [event.at] : []));
-  grants.sort((a, b) => a - b);
-  return Math.max(0, ...grants.slice(1).map((at, index) => at - (grants[index] as number)));
+/** The longest gap of each name: all names have callers that wait, all the time until `endedAt`. */
+function gapsIn(events: readonly HistoryEvent[], endedAt: number): Map<string, Gap> {
+  const gaps = new Map<string, Gap>();
+  const ends = new Map<string, number>();
+  const close = (name: string, until: number): void => {
+    const ms = until - (ends.get(name) ?? until);
+    if (ms >= (gaps.get(name)?.ms ?? 0)) gaps.set(name, { ms, until });
+  };
+  for (const { name, start, end } of holdsIn(events, askedIn(events).values(), [], [])) {
+    if (start > endedAt) continue;
+    close(name, start);
+    ends.set(name, Math.max(ends.get(name) ?? start, end));
+  }
+  for (const name of ends.keys()) close(name, endedAt); // nobody was granted it again
+  return gaps;
 }

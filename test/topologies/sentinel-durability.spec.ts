@@ -1,6 +1,6 @@
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
-import { SentinelServers } from './sentinel-servers.js';
+import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 
 const QUIET = { warn: () => undefined };
 

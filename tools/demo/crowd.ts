@@ -19,6 +19,7 @@ export async function sendCrowd(
   buyers: number,
   lock: 'on' | 'off',
   signal: AbortSignal,
+  onAnswer: (status: number) => void = () => undefined,
 ): Promise<Answer[]> {
   const agent = new Agent({ keepAlive: false });
   const orders = Array.from({ length: buyers }, (_, buyer) => {
@@ -31,7 +32,7 @@ export async function sendCrowd(
       signal,
     });
     order.flushHeaders();
-    return { order, body, asked: once(order, 'continue'), answer: answerTo(order) };
+    return { order, body, asked: once(order, 'continue'), answer: answerTo(order, onAnswer) };
   });
   const answers = Promise.all(orders.map(({ answer }) => answer));
   await Promise.race([Promise.all(orders.map(({ asked }) => asked)), answers]);
@@ -48,12 +49,19 @@ export async function sendCrowd(
   return (await answers).map(({ status, at }) => ({ status, waited: at - opened }));
 }
 
-function answerTo(order: ClientRequest): Promise<{ status: number; at: number }> {
+function answerTo(
+  order: ClientRequest,
+  onAnswer: (status: number) => void,
+): Promise<{ status: number; at: number }> {
   return new Promise((resolve, reject) => {
     order.on('error', reject);
     order.on('response', (response) => {
       response.on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, at: performance.now() }));
+      response.on('end', () => {
+        const status = response.statusCode ?? 0;
+        resolve({ status, at: performance.now() });
+        onAnswer(status);
+      });
       response.resume();
     });
   });

@@ -2,17 +2,27 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import pg from 'pg';
 import { startDatabase, type RunningDatabase } from '../database/start-database.js';
-import { startRedis, type RunningRedis } from '../redis/start-redis.js';
+import { startRedis } from '../redis/start-redis.js';
 import { sendCrowd } from './crowd.js';
+import { startTopology, type Topology } from './topology.js';
 import { runRace, type Outcome, type Race } from './race.js';
 import { startShopProcess, type ShopProcess } from './shop-process.js';
 
+const SALE: Omit<Race, 'lock'> = { sku: 'sneaker', buyers: 300, items: 100 };
 const RACES: readonly Race[] = [
   { sku: 'last-ticket', buyers: 50, items: 1, lock: 'off' },
   { sku: 'last-ticket', buyers: 50, items: 1, lock: 'on' },
-  { sku: 'sneaker', buyers: 300, items: 100, lock: 'off' },
-  { sku: 'sneaker', buyers: 300, items: 100, lock: 'on' },
+  { ...SALE, lock: 'off' },
+  { ...SALE, lock: 'on' },
 ];
+
+/** What runs. */
+export interface Started {
+  /** The Redis, in words. */
+  readonly server: string;
+  readonly emulated: boolean;
+  readonly database: RunningDatabase;
+}
 
 interface Stoppable {
   stop(): Promise<void>;
@@ -27,29 +37,45 @@ export class Demo {
   private stopped: Promise<void> | undefined;
   shops: readonly ShopProcess[] = [];
 
-  constructor() {
+  private topology: Topology | undefined;
+  private namespace = '';
+
+  /** `topologyName`: several servers, whose master is killed during the sale; else one server. */
+  constructor(private readonly topologyName?: string) {
     setMaxListeners(0, this.aborter.signal); // each buyer listens
   }
 
-  start(): Promise<{ redis: RunningRedis; database: RunningDatabase }> {
+  start(): Promise<Started> {
     const started = this.startAll();
     this.starting = started.catch(() => undefined);
     return started;
   }
 
-  private async startAll(): Promise<{ redis: RunningRedis; database: RunningDatabase }> {
+  private async startAll(): Promise<Started> {
     const [redis, database] = await settled([
-      keep(this.servers, startRedis()),
+      this.topologyName === undefined
+        ? keep(this.servers, startRedis())
+        : keep(this.servers, startTopology(this.topologyName)),
       keep(this.servers, startDatabase()),
     ]);
+    const single = 'url' in redis;
+    if (!single) this.topology = redis;
     // A namespace of its own: a Redis that was given may serve others, who are not to be waited for.
-    const namespace = `demo-${randomBytes(4).toString('hex')}`;
-    const env = { REDIS_URL: redis.url, DATABASE_URL: database.url, LOCK_NAMESPACE: namespace };
+    this.namespace = `demo-${randomBytes(4).toString('hex')}`;
+    const env = {
+      ...(single ? { REDIS_URL: redis.url } : redis.env),
+      DATABASE_URL: database.url,
+      LOCK_NAMESPACE: this.namespace,
+    };
     this.aborter.signal.throwIfAborted();
     this.shops = await settled(
       ['A', 'B', 'C'].map((name) => keep(this.clients, startShopProcess(name, env))),
     );
-    return { redis, database };
+    return {
+      server: single ? redis.kind : redis.words,
+      emulated: single && redis.kind === 'emulated',
+      database,
+    };
   }
 
   /** Runs the races one after another. */
@@ -60,7 +86,13 @@ export class Demo {
     this.clients.push({ stop: () => client.end() });
     // Just-in-time compilation and the first connections are not what the table is about.
     for (const lock of ['off', 'on'] as const) await sendCrowd(this.shops, 'sneaker', 60, lock, signal);
-    for (const race of RACES) yield await runRace(race, this.shops, client, signal);
+    const { topology, namespace } = this;
+    const races = topology ? RACES.filter(({ sku }) => sku === SALE.sku) : RACES;
+    for (const race of races) {
+      const key = `${namespace}:flash-sale:${race.sku}`;
+      const accident = topology && race.lock === 'on' ? () => topology.killMaster(key) : undefined;
+      yield await runRace(race, this.shops, client, signal, accident);
+    }
   }
 
   /** Ends everything, those who hold locks first, also in the middle of a start. Idempotent. */

@@ -4,7 +4,9 @@ import { raceTable } from './race-table.js';
 import { bold, dim, green, red, yellow } from './style.js';
 
 const once = process.argv.includes('--once');
-const demo = new Demo();
+const place = process.argv.indexOf('--topology');
+const topology = place < 0 ? undefined : (process.argv[place + 1] ?? '');
+const demo = new Demo(topology);
 let interrupted = false;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -19,10 +21,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 async function main(): Promise<number> {
   console.log(dim('Starting Redis, a database and three processes of the flash sale …'));
-  const { redis, database } = await demo.start();
-  const emulated = redis.kind === 'emulated';
+  const { server, emulated, database } = await demo.start();
   console.log(
-    `Redis: ${emulated ? yellow('EMULATED') : redis.kind} · database: ${database.kind === 'given' ? 'given' : 'PGlite'}` +
+    `Redis: ${emulated ? yellow('EMULATED') : server} · database: ${database.kind === 'given' ? 'given' : 'PGlite'}` +
       ` · processes: ${demo.shops.map(({ name, url }) => `${name} ${url}`).join('  ')}\n`,
   );
 
@@ -59,6 +60,12 @@ function report(outcomes: readonly Outcome[]): boolean {
       ? `With the lock it sold ${green(`exactly ${sold}`)}, each order with a larger fence than the one before.`
       : red(`With the lock it sold ${sold}, and that is not right: see the table.`),
   );
+  for (const { interruption, replacedAfter } of outcomes)
+    if (replacedAfter !== undefined)
+      console.log(
+        `The master was killed when a third was sold, and replaced after ${replacedAfter.toFixed(0)} ms: the longest time ` +
+          `between two sales was ${bold(`${interruption.toFixed(0)} ms`)}.`,
+      );
   for (const { race, failures } of outcomes) {
     for (const [status, times] of Object.entries(failures)) {
       console.log(red(`${race.buyers} buyers, lock ${race.lock}: ${times} × HTTP ${status}`));

@@ -3,6 +3,8 @@ import { audit, type Audit } from './audit.js';
 import { sendCrowd, type Answer } from './crowd.js';
 import type { ShopProcess } from './shop-process.js';
 
+const SOLD = 201;
+
 export interface Race {
   readonly sku: string;
   readonly buyers: number;
@@ -17,7 +19,14 @@ export interface Outcome extends Audit {
   readonly perSecond: number;
   /** Answers that are neither "sold to you" nor "sold out", by status. */
   readonly failures: Readonly<Record<string, number>>;
+  /** The longest time between two buyers who were told that they bought, in milliseconds. */
+  readonly interruption: number;
+  /** When the master was killed: how long it took until another one had its place, in milliseconds. */
+  readonly replacedAfter?: number;
 }
+
+/** What is done in the middle of a race, when a third of the items are sold; resolves with how long it took. */
+export type Accident = () => Promise<number>;
 
 /** Puts the items on sale, lets the crowd in and asks the database what came of it. */
 export async function runRace(
@@ -25,10 +34,16 @@ export async function runRace(
   processes: readonly ShopProcess[],
   database: pg.Client,
   signal: AbortSignal,
+  accident?: Accident,
 ): Promise<Outcome> {
   await restock(race, processes[0] as ShopProcess, signal);
   const began = performance.now();
-  const answers = await sendCrowd(processes, race.sku, race.buyers, race.lock, signal);
+  let sold = 0;
+  let replaced: Promise<number> | undefined;
+  const answers = await sendCrowd(processes, race.sku, race.buyers, race.lock, signal, (status) => {
+    if (status === SOLD) sold += 1;
+    if (sold * 3 >= race.items) replaced ??= accident?.();
+  });
   const seconds = (performance.now() - began) / 1000;
   const found = await audit(database, race.sku);
   return {
@@ -38,6 +53,8 @@ export async function runRace(
     p99: percentile(answers, 0.99),
     perSecond: found.sold / seconds,
     failures: failuresOf(answers),
+    interruption: longestPause(answers),
+    ...(replaced && { replacedAfter: await replaced }),
   };
 }
 
@@ -66,7 +83,14 @@ function percentile(answers: readonly Answer[], share: number): number {
 function failuresOf(answers: readonly Answer[]): Record<string, number> {
   const failures: Record<string, number> = {};
   for (const { status } of answers) {
-    if (status !== 201 && status !== 409) failures[status] = (failures[status] ?? 0) + 1;
+    if (status !== SOLD && status !== 409) failures[status] = (failures[status] ?? 0) + 1;
   }
   return failures;
+}
+
+function longestPause(answers: readonly Answer[]): number {
+  const times = answers
+    .flatMap(({ status, waited }) => (status === SOLD ? [waited] : []))
+    .sort((a, b) => a - b);
+  return times.slice(1).reduce((most, at, index) => Math.max(most, at - (times[index] as number)), 0);
 }

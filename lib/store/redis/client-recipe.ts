@@ -4,7 +4,7 @@ import { outsideContext } from '../../base/outside-context.js';
 import type { ClientLike } from './client-like.js';
 import { addressOf, optionsInUrl } from './redis-address.js';
 import { checkOptionKeys, isClient, refusalOf } from './redis-source.js';
-import { quietSentinels, refusalOfSentinels, sentinelSettings } from './sentinel-settings.js';
+import { calmSentinels, refusalOfSentinels, sentinelSettings } from './sentinel-settings.js';
 
 /** Every way to say which Redis. */
 export type RedisSource = string | RedisOptions | ClientLike;
@@ -86,7 +86,7 @@ export class ClientRecipe {
   /** A new connection, not connected yet. */
   open(connectionName: string): Redis {
     const client = prepared(this.make({ connectionName }));
-    quietSentinels(client);
+    calmSentinels(client);
     return client;
   }
 }

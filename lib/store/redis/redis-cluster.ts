@@ -15,6 +15,8 @@ import type { ScriptCall } from './script-batch.js';
 
 // A view is asked for as often as this at most, and another node is asked when one has not answered for so long.
 const REFRESH_PAUSE = 100;
+// As often, while a node is away: whoever waits for a notice asks for nothing, and must hear who has its place.
+const AWAY_PAUSE = 200;
 const STAGGER = 250;
 const PATIENCE = 1_000;
 // A call that is sent from node to node: at once the first times, then later each time.
@@ -373,7 +375,8 @@ export class RedisCluster implements RedisServers {
       if (!this.closed) {
         for (const waiter of [...this.waiters]) this.serve(waiter, PATIENCE);
         const soon = this.refreshAgain || this.waiters.size > 0;
-        this.refreshIn(soon ? REFRESH_PAUSE : this.recipe.refreshEvery);
+        const away = [...this.nodes.values()].some(({ connection }) => connection.away);
+        this.refreshIn(soon ? REFRESH_PAUSE : away ? AWAY_PAUSE : this.recipe.refreshEvery);
       }
     }
   }

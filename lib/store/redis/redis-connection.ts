@@ -19,6 +19,8 @@ const SILENCE = 2_000;
 // How soon a server that is a replica is left for a new connection: longer each time, up to a second.
 const REPLICA_PATIENCE = 50;
 const MOST_REPLICA_PATIENCE = 1_000;
+// Sentinels name a replica only while they have not heard of a failover yet, which is soon.
+const MOST_PATIENCE_BY_SENTINEL = 200;
 // What has the same effect however often the server reads it: it carries its id, and the time after which it does nothing.
 const REPEATABLE: ReadonlySet<ScriptName> = new Set<ScriptName>(['acquire', 'renew', 'inspect']);
 
@@ -286,6 +288,11 @@ export class RedisConnection implements CommandHost, ScriptHost {
     return this.heardAt;
   }
 
+  /** Whether it was up once, and is not now. */
+  get away(): boolean {
+    return this.lostAt !== undefined;
+  }
+
   /** Why it is not up. */
   get trouble(): string {
     return this.lastError;
@@ -387,7 +394,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
     // Before the first master was found, the address is wrong rather than late.
     if (this.last.runId === '') for (const settle of [...this.waiting]) settle(error);
     const { connections, client } = this;
-    const patience = Math.min(REPLICA_PATIENCE * 2 ** this.replicas, MOST_REPLICA_PATIENCE);
+    const most = client.options.sentinels ? MOST_PATIENCE_BY_SENTINEL : MOST_REPLICA_PATIENCE;
+    const patience = Math.min(REPLICA_PATIENCE * 2 ** this.replicas, most);
     this.replicas += 1;
     this.clock.after(patience, () => {
       if (!this.closed && connections === this.connections && client.status === 'ready')

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Redis, RedisOptions } from 'ioredis';
 import { shown } from '../../base/duration.js';
 import { isClient } from './redis-source.js';
@@ -54,18 +55,51 @@ export function refusalOfSentinels({ sentinels, name, role }: RedisOptions): str
 
 /**
  * Listens to the errors of the connections over which ioredis hears of failovers; otherwise ioredis would print them. While
- * another sentinel answers, nobody has to know that one does not.
+ * another sentinel answers, nobody has to know that one does not. It also keeps ioredis from leaving the new master again
+ * when the next sentinel tells of the same failover, a second later, or of the failover of another master that the same
+ * sentinels watch.
  */
-export function quietSentinels(client: Redis): void {
-  type Listening = { on(event: 'error', listener: () => void): void };
-  const { connector } = client as unknown as {
-    connector?: { connectToSentinel?: (...args: unknown[]) => Listening };
+export function calmSentinels(client: Redis): void {
+  type Listener = (...args: unknown[]) => void;
+  type Sentinel = { on(event: string, listener: Listener): unknown };
+  type Connector = {
+    connectToSentinel?: (...args: unknown[]) => Sentinel;
+    connect(...args: unknown[]): Promise<unknown>;
   };
-  const connect = connector?.connectToSentinel?.bind(connector);
-  if (!connector || !connect) return;
+  const { connector } = client as unknown as { connector?: Connector };
+  const connectToSentinel = connector?.connectToSentinel?.bind(connector);
+  if (!connector || !connectToSentinel) return;
+  // A failover that is told while a sentinel is being asked ends the question, and ioredis the client for ever.
+  const connect = connector.connect.bind(connector);
+  connector.connect = async (...args) => {
+    for (;;)
+      try {
+        return await connect(...args);
+      } catch (error) {
+        const { manuallyClosing } = client as unknown as { manuallyClosing?: boolean };
+        if (manuallyClosing || (error as Error).message !== 'Connection is closed.') throw error;
+      }
+  };
   connector.connectToSentinel = (...args) => {
-    const sentinel = connect(...args);
-    sentinel.on('error', () => undefined);
+    const sentinel = connectToSentinel(...args);
+    const on = sentinel.on.bind(sentinel);
+    on('error', () => undefined);
+    sentinel.on = (event, listener) =>
+      on(
+        event,
+        event !== 'message' ? listener : (...said) => leadsElsewhere(client, said[1]) && listener(...said),
+      );
     return sentinel;
   };
+}
+
+/** Whether the master that `+switch-master` names (its name, where it was, where it is) is ours, and we are elsewhere. */
+export function leadsElsewhere(
+  { options, stream }: Pick<Redis, 'options' | 'stream'>,
+  text: unknown,
+): boolean {
+  const [name, , , host, port] = String(text).split(' ');
+  if (name !== options.name) return false;
+  const socket = stream as Partial<Socket> | undefined;
+  return !(socket?.remoteAddress === host && String(socket?.remotePort) === port);
 }

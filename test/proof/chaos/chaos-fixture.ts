@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bed } from '../faults/harness/bed.js';
 import type { FaultServer } from '../faults/harness/fault-server.js';
 import type { TcpProxy } from '../../support/tcp-proxy.js';
+import type { WorkerSetup } from '../faults/harness/worker-commands.js';
 import type { WorkerProcess } from '../faults/harness/worker-process.js';
 
 export const TTL = 1_500;
@@ -10,9 +11,11 @@ export const NAMES = ['red', 'green', 'blue'] as const;
 /** The names of the other kinds; latches have names of their own. */
 export const KINDS = { readWrite: 'prices', semaphore: 'printer', capacity: 3 } as const;
 
-/** Some processes that take and give the same few names, each behind a network of its own. */
+/** How the worker in a place finds the servers. */
+export type Connection = Pick<WorkerSetup, 'url' | 'redis'>;
+
+/** Some processes that take and give the same few names. */
 export class ChaosFixture {
-  readonly proxies: TcpProxy[] = [];
   /** In the place of each a new one comes when it dies. */
   readonly workers: WorkerProcess[] = [];
   private readonly churning = new Set<Promise<unknown>>();
@@ -20,17 +23,17 @@ export class ChaosFixture {
 
   constructor(
     readonly bed: Bed,
-    readonly server: FaultServer,
+    private readonly connectionOf: (place: number) => Connection,
   ) {}
 
   async start(): Promise<void> {
-    for (let place = 0; place < WORKERS; place += 1) this.proxies.push(await this.bed.proxy(this.server));
-    await Promise.all(this.proxies.map((_, place) => this.hire(place)));
+    await Promise.all(Array.from({ length: WORKERS }, (_, place) => this.hire(place)));
   }
 
   async hire(place: number): Promise<void> {
     const label = `w${(this.born += 1)}`;
-    const worker = await this.bed.worker(label, this.proxies[place]?.url ?? '', { shutdownGrace: 200 });
+    const { url, ...more } = this.connectionOf(place);
+    const worker = await this.bed.worker(label, url, { shutdownGrace: 200, ...more });
     this.workers[place] = worker;
     this.watch(
       label,
@@ -76,5 +79,22 @@ export class ChaosFixture {
     await Promise.all(alive.map((worker) => worker.call('stopChurn').catch(() => undefined)));
     await Promise.race([Promise.all(this.churning), sleep(10_000)]);
     this.bed.claim(`${this.churning.size} workers do not stop`, this.churning.size === 0);
+  }
+}
+
+/** The same at one server, each process behind a network of its own. */
+export class ServerFixture extends ChaosFixture {
+  readonly proxies: TcpProxy[] = [];
+
+  constructor(
+    bed: Bed,
+    readonly server: FaultServer,
+  ) {
+    super(bed, (place) => ({ url: this.proxies[place]?.url ?? '' }));
+  }
+
+  override async start(): Promise<void> {
+    for (let place = 0; place < WORKERS; place += 1) this.proxies.push(await this.bed.proxy(this.server));
+    await super.start();
   }
 }

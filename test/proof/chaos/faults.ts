@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { monotonic } from '../faults/harness/history.js';
-import { type ChaosFixture, TTL } from './chaos-fixture.js';
+import { type ChaosFixture, type ServerFixture, TTL } from './chaos-fixture.js';
 
 /** Does something to the fixture and repairs it again. */
-type Fault = (fixture: ChaosFixture) => Promise<unknown>;
+export type Fault<F = ServerFixture> = (fixture: F) => Promise<unknown>;
 
 const place = ({ bed, workers }: ChaosFixture) => bed.random.whole(0, workers.length - 1);
-const proxy = (fixture: ChaosFixture) => fixture.proxies[place(fixture)] as ChaosFixture['proxies'][number];
+const proxy = (fixture: ServerFixture) => fixture.proxies[place(fixture)] as ServerFixture['proxies'][number];
 const worker = (fixture: ChaosFixture) => fixture.workers[place(fixture)] as ChaosFixture['workers'][number];
 
 /** Words to the server over a connection that does not wait behind others. */
-async function tell(fixture: ChaosFixture, ...words: [string, ...(string | number)[]]): Promise<void> {
+async function tell(fixture: ServerFixture, ...words: [string, ...(string | number)[]]): Promise<void> {
   const client = new Redis(fixture.server.url, {
     enableReadyCheck: false,
     maxRetriesPerRequest: 0,
@@ -35,8 +35,8 @@ async function during(
   await end();
 }
 
-/** What may happen to one worker or its network, while other things happen. */
-export const SMALL: Record<string, Fault> = {
+/** What may happen to one worker, while other things happen. */
+export const TO_WORKERS: Record<string, Fault<ChaosFixture>> = {
   'kill -9': async (fixture) => {
     const at = place(fixture);
     await fixture.workers[at]?.kill();
@@ -57,6 +57,11 @@ export const SMALL: Record<string, Fault> = {
     await leaving?.kill();
     await fixture.hire(at);
   },
+};
+
+/** What may happen to one worker or its network. */
+export const SMALL: Record<string, Fault> = {
+  ...TO_WORKERS,
   'black hole': (fixture) => {
     const one = proxy(fixture);
     const direction = fixture.bed.random.one(['both', 'up', 'down'] as const);

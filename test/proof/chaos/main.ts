@@ -1,12 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Bed } from '../faults/harness/bed.js';
-import { ChaosFixture, KINDS, NAMES } from './chaos-fixture.js';
-import { LARGE, LOSSES, SMALL } from './faults.js';
+import { TOPOLOGIES } from './chaos-topologies.js';
+import { KINDS, NAMES } from './chaos-fixture.js';
 
-/** node main.js [--seed N] [--minutes M] */
-function argument(name: string, otherwise: number): number {
+/** node main.js [--topology single | sentinel | cluster] [--seed N] [--minutes M] */
+function word(name: string): string | undefined {
   const place = process.argv.indexOf(name);
-  return place < 0 ? otherwise : Number(process.argv[place + 1]);
+  return place < 0 ? undefined : process.argv[place + 1];
+}
+
+function argument(name: string, otherwise: number): number {
+  const value = word(name);
+  return value === undefined ? otherwise : Number(value);
 }
 
 const seed = argument('--seed', Math.floor(Math.random() * 1e9));
@@ -14,40 +19,26 @@ const minutes = argument('--minutes', 2);
 console.log(`seed ${seed}, ${minutes} minutes`);
 process.env['KEEP_HISTORY'] ??= '1'; // a violation is rare here, and its seed alone does not bring it back
 
+const topology = word('--topology') ?? 'single';
+const open = TOPOLOGIES[topology];
+if (!open) {
+  console.error(`--topology is one of ${Object.keys(TOPOLOGIES).join(', ')}; it was ${topology}.`);
+  process.exit(2);
+}
 const bed = new Bed(seed);
-const { random } = bed;
-const server = await bed.server();
-server.measurePing(false);
+const chaos = await open(bed).catch((error: Error) => {
+  console.error(error.message);
+  process.exit(1);
+});
+const { fixture } = chaos;
 const counters = await bed.counters();
-const fixture = new ChaosFixture(bed, server);
 bed.add({ type: 'rule', name: KINDS.readWrite, capacity: 2 ** 30 });
 bed.add({ type: 'rule', name: KINDS.semaphore, capacity: KINDS.capacity });
 await fixture.start();
-
-const end = performance.now() + minutes * 60_000;
-async function disturb(table: typeof SMALL, least: number, most: number): Promise<void> {
-  await sleep(random.between(least, most));
-  while (performance.now() < end) {
-    const kind = random.one(Object.keys(table));
-    bed.fault(kind);
-    await table[kind]?.(fixture).catch(() => undefined); // its worker was killed meanwhile
-    await sleep(random.between(least, most));
-  }
-}
-async function disturbServer(): Promise<void> {
-  for (let calm = 0; performance.now() < end; calm += 1) {
-    const table = calm % 12 === 11 ? LOSSES : LARGE;
-    const kind = random.one(Object.keys(table));
-    bed.fault(kind);
-    await table[kind]?.(fixture).catch(() => undefined); // its worker was killed meanwhile
-    await sleep(random.between(200, 1_500));
-  }
-}
-await Promise.all([disturb(SMALL, 50, 1_000), disturb(SMALL, 200, 2_000), disturbServer()]);
+await chaos.disturb(performance.now() + minutes * 60_000);
 
 // Everything works again: so must every name.
-for (const proxy of fixture.proxies) proxy.pass();
-await sleep(200);
+await chaos.calm();
 const locked = [...NAMES, KINDS.readWrite, KINDS.semaphore];
 for (const name of locked) bed.expectGrant('after all faults', name, 5_000);
 await fixture.passLatch(5_000);
@@ -57,6 +48,7 @@ for (const name of [...NAMES, KINDS.readWrite])
   bed.add({ type: 'counter', name, value: await counters.read(name) });
 counters.close();
 const verdict = await bed.end();
+await chaos.stop();
 
 const { grants, refusals, losses, faults, longestWait, leastMargin, violations } = verdict;
 const total = Object.values(faults).reduce((sum, times) => sum + times, 0);

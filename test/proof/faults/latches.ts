@@ -51,7 +51,7 @@ export function latches(events: readonly HistoryEvent[]): string[] {
 
 function historiesIn(events: readonly HistoryEvent[]): Map<string, LatchHistory> {
   const answers = new Map(eventsOf(events, 'latch-answer').map((answer) => [answer.id, answer]));
-  const losses = eventsOf(events, 'state-lost');
+  const losses = eventsOf(events, 'state-lost').filter(({ maybe }) => !maybe); // what may be there may be counted
   const histories = new Map<string, LatchHistory>();
   const of = (name: string): LatchHistory => {
     const history = histories.get(name) ?? new LatchHistory();

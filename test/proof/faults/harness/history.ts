@@ -44,8 +44,11 @@ export type HistoryEvent =
   | { type: 'counter'; name: string; value: number }
   /** Somebody must be granted the name within this span. */
   | { type: 'expect'; name: string; after: number; within: number; what: string }
-  /** The server forgot everything, between `from` and `at`; what was granted before may still be believed for a while. */
-  | { type: 'state-lost'; at: number; until: number; from?: number }
+  /**
+   * The server forgot everything, between `from` and `at`; what was granted before may still be believed for a while.
+   * With `maybe` it forgot the last writes at most.
+   */
+  | { type: 'state-lost'; at: number; until: number; from?: number; maybe?: boolean }
   | { type: 'fault'; kind: string; at: number }
   | { type: 'lag'; process: string; ms: number }
   | { type: 'ping'; ms: number }

@@ -1,8 +1,9 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Redis } from 'ioredis';
 import type { LockLostError } from '../../../../lib/base/errors.js';
 import { createLockService } from '../../../../lib/locks/create-lock-service.js';
 import type { Lease } from '../../../../lib/locks/lease.js';
 import type { Lock } from '../../../../lib/locks/lock.js';
+import type { LockServiceOptions } from '../../../../lib/locks/lock-options.js';
 import type { LockService } from '../../../../lib/locks/lock-service.js';
 import type { Claim, ClaimTerms, Contender } from './contender.js';
 
@@ -12,7 +13,7 @@ export class OwnContender implements Contender {
   private readonly client: Redis | undefined;
 
   constructor(
-    redis: string | RedisOptions,
+    redis: NonNullable<LockServiceOptions['redis']>,
     options: { guard?: number; shutdownGrace?: number; givenClient?: boolean },
     warn: (message: string) => void,
   ) {

@@ -88,6 +88,8 @@ export interface WorkerSetup {
   readonly label: string;
   readonly contender: 'own' | 'redlock' | 'redis-semaphore';
   readonly url: string;
+  /** Options instead of the URL, where several servers are to be named; only our own library takes them. */
+  readonly redis?: Readonly<Record<string, unknown>>;
   readonly history: string;
   readonly counters: string | undefined;
   readonly guard?: number;

@@ -39,7 +39,7 @@ const kinds = latches && new KindsChurn(label, book, latches, counter);
 
 async function openContender(): Promise<Contender> {
   if (setup.contender === 'own')
-    return new OwnContender(setup.url, setup, (warning) => warnings.push(warning));
+    return new OwnContender(setup.redis ?? setup.url, setup, (warning) => warnings.push(warning));
   const { RedlockContender } = await import('./redlock-contender.js');
   const { SemaphoreContender } = await import('./semaphore-contender.js');
   return setup.contender === 'redlock' ? new RedlockContender(setup.url) : new SemaphoreContender(setup.url);

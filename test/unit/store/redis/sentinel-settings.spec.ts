@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis-5';
 import { ClientRecipe } from '../../../../lib/store/redis/client-recipe.js';
+import { leadsElsewhere } from '../../../../lib/store/redis/sentinel-settings.js';
 
 const SENTINELS = { sentinels: [{ host: '127.0.0.1', port: 1 }], name: 'mymaster', lazyConnect: true };
 
@@ -36,5 +37,22 @@ describe('the options of Sentinel', () => {
       failoverDetector: false,
       connectTimeout: 5_000,
     });
+  });
+});
+
+describe('a sentinel that tells of a failover', () => {
+  const at = (remoteAddress?: string, remotePort?: number): Redis =>
+    ({ options: { name: 'mymaster' }, stream: { remoteAddress, remotePort } }) as unknown as Redis;
+
+  it.each([
+    ['we are at the old master', at('10.0.0.1', 6379), true],
+    ['we are nowhere yet', at(), true],
+    ['we followed another sentinel already', at('10.0.0.2', 6380), false],
+  ])('is followed unless we are there: %s', (_, client, follows) => {
+    expect(leadsElsewhere(client, 'mymaster 10.0.0.1 6379 10.0.0.2 6380')).toBe(follows);
+  });
+
+  it('is not followed to a master of another name', () => {
+    expect(leadsElsewhere(at('10.0.0.1', 6379), 'other 10.0.0.9 6379 10.0.0.8 6379')).toBe(false);
   });
 });
