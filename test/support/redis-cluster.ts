@@ -95,7 +95,7 @@ export class RedisClusterServers {
   /** Moves the keys of a slot that are there now. */
   async moveKeys(slot: number, from: ClusterServer, to: ClusterServer): Promise<void> {
     for (;;) {
-      const keys = (await from.admin.cluster('GETKEYSINSLOT', slot, 100));
+      const keys = await from.admin.cluster('GETKEYSINSLOT', slot, 100);
       if (keys.length === 0) return;
       await from.admin.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys);
     }

@@ -130,11 +130,19 @@ export class RedisCluster implements RedisServers {
   async all(timeout: number): Promise<readonly RedisConnection[]> {
     const { clock } = this.settings;
     const until = clock.now() + timeout;
-    if (!this.view) await this.ready('', timeout); // any name: its node is known as soon as all are
-    const masters = new Set(this.owners.filter((node) => node !== undefined && !node.left));
-    const connections = [...masters].map((node) => (node as Node).connection);
-    await Promise.all(connections.map((each) => each.ready(Math.max(1, until - clock.now()))));
-    return connections;
+    const left = (): number => Math.max(1, until - clock.now());
+    for (;;) {
+      if (!this.view) await this.ready('', left()); // any name: its node is known as soon as all are
+      const masters = [...new Set(this.owners.filter((node) => node !== undefined))];
+      const ready = await Promise.allSettled(masters.map(({ connection }) => connection.ready(left())));
+      const failure = ready.find((one) => one.status === 'rejected');
+      if (!failure) return masters.map(({ connection }) => connection);
+      // Another node takes the place of one that is no master any more: the next view says which.
+      const changes = masters.some((node) => node.left) && clock.now() < until && !this.closed;
+      if (!changes) throw failure.reason;
+      this.refresh();
+      await new Promise<void>((resolve) => clock.after(REFRESH_PAUSE, resolve));
+    }
   }
 
   sampleOf(server: string): ServerSample | undefined {

@@ -47,7 +47,7 @@ describe('bad options of a registration', () => {
       { durability: { replicas: 1, timeout: '2s' } },
       /option durability\.timeout takes 10ms to 1s.*it was '2s'/,
     ],
-    [{ durability: { replica: 1 } }, /no option 'replica' here; there are replicas, timeout/],
+    [{ durability: { replica: 1 } }, /no option 'replica' here; the options are replicas, timeout/],
     [
       { durability: { replicas: 1 } },
       /option durability needs a Redis with replicas; locks in memory have none/,
