@@ -1,4 +1,4 @@
-import type { RedisChannel } from './redis-channel.js';
+import type { RedisChannel, Trial } from './redis-channel.js';
 
 // The second copy comes within the time that a message takes to another node, unless that node was frozen.
 const REMEMBERED = 256;
@@ -33,7 +33,7 @@ export class DoubleChannel {
     for (const each of this.both) each.start();
   }
 
-  tryOut(timeout: number): Promise<void> {
+  tryOut(timeout: number): Trial {
     return this.both[0].tryOut(timeout);
   }
 

@@ -13,6 +13,13 @@ const LATEST = 1_000;
 // A server that said it published to us, and whose message is not here after this long: the way is dead.
 const ECHO_PATIENCE = 1_000;
 
+/** A trial of whether notices can be heard. */
+export interface Trial {
+  readonly outcome: Promise<Error | undefined>;
+  /** Ends it, if it has not ended. */
+  end(): void;
+}
+
 /** The session's channel, on a connection of its own. Opened at first contention. */
 export class RedisChannel {
   subscribed = false;
@@ -84,22 +91,27 @@ export class RedisChannel {
     this.failures += 1;
   }
 
-  /** Subscribes over a connection that is closed again at once. Rejects with the server's error, or after `timeout` ms. */
-  async tryOut(timeout: number): Promise<void> {
-    if (this.subscribed) return;
+  /** Subscribes over a connection that is closed again at once: with the server's error as outcome, or undefined. */
+  tryOut(timeout: number): Trial {
+    if (this.subscribed) return { outcome: Promise.resolve(undefined), end: () => undefined };
     const client = this.open();
-    const cancel = this.clock.after(timeout, () => client.disconnect());
-    try {
-      await new Promise<void>((resolve, reject) => {
-        client.once('ready', resolve);
-        client.once('end', () => reject(new Error('Connection is closed.')));
-        client.connect().catch(() => undefined); // it tries again; and resolves before commands are taken
-      });
-      await client.subscribe(this.name);
-    } finally {
+    const end = (): void => {
       cancel();
       client.disconnect();
-    }
+    };
+    const cancel = this.clock.after(timeout, end);
+    const ready = new Promise<void>((resolve, reject) => {
+      client.once('ready', resolve);
+      client.once('end', () => reject(new Error('Connection is closed.')));
+      client.connect().catch(() => undefined); // it tries again; and resolves before commands are taken
+    });
+    const outcome = ready
+      .then(() => client.subscribe(this.name))
+      .then(
+        () => undefined,
+        (error: Error) => error,
+      );
+    return { outcome: outcome.finally(end), end };
   }
 
   /** The server published something to us: unless it arrives soon, the connection is half dead. */

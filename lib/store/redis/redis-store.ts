@@ -169,9 +169,15 @@ export class RedisStore implements LockStore {
   }
 
   async ready(timeout: number): Promise<StoreFindings> {
-    const connections = await this.servers.all(timeout);
-    const found = await Promise.all(connections.map((connection) => this.probe(connection, timeout)));
-    return together(this.servers, found);
+    // Beside the other connections, not after them: behind Sentinel each of them may wait for a sentinel that is silent.
+    const trial = this.channel.tryOut(timeout / 2);
+    try {
+      const connections = await this.servers.all(timeout);
+      const found = await Promise.all(connections.map((each) => this.probe(each, timeout, trial.outcome)));
+      return together(this.servers, found);
+    } finally {
+      trial.end();
+    }
   }
 
   get awaited(): boolean {
@@ -191,17 +197,20 @@ export class RedisStore implements LockStore {
     return Promise.resolve();
   }
 
-  private async probe(connection: RedisConnection, timeout: number): Promise<StoreFindings | undefined> {
-    const { namespace, prefix, session, servers, channel } = this;
+  private async probe(
+    connection: RedisConnection,
+    timeout: number,
+    hearing: Promise<Error | undefined>,
+  ): Promise<StoreFindings | undefined> {
+    const { namespace, prefix, session, servers } = this;
     const { address } = connection;
     const rights = (key: string): Promise<unknown> => connection.alone('rights', key, [session], timeout);
-    const hear = (): Promise<void> => channel.tryOut(timeout / 2);
     const execute = this.execute.bind(this);
     for (let tries = 0; tries < MOST_PROBE_NAMES; tries += 1) {
       const id = newAttemptId(session);
       if (servers.connectionOf(probeName(id)) !== connection) continue;
       return connection.command('the start-up probe', timeout, (client) =>
-        probe(client, { address, session, execute }, { namespace, prefix, id, timeout, rights, hear }),
+        probe(client, { address, session, execute }, { namespace, prefix, id, timeout, rights, hearing }),
       );
     }
     return undefined; // no name of ours comes to this server, or hardly any

@@ -23,8 +23,8 @@ interface Place {
   readonly timeout: number;
   /** Runs the script `rights` for a key of ours. Rejects as a command does. */
   rights(key: string): Promise<unknown>;
-  /** Subscribes to our channel over a connection that is closed again. Rejects with the server's error. */
-  hear(): Promise<void>;
+  /** What became of a trial to subscribe to our channel: the server's error, or undefined. */
+  readonly hearing: Promise<Error | undefined>;
 }
 
 /**
@@ -42,7 +42,6 @@ export async function probe(
   const { id } = place;
   const name = probeName(id);
   const key = place.prefix + name;
-  const hearing = failureOf(place.hear());
   const missing = await missingRights(place, key, address);
   const [share, times] = [
     { units: 1, capacity: 1 },
@@ -56,7 +55,7 @@ export async function probe(
   const [info, scan, deaf] = await Promise.all([
     client.info().catch(() => ''),
     failureOf(client.scan('0', 'MATCH', key, 'COUNT', 1)),
-    hearing,
+    place.hearing,
     client.del(key),
   ]);
   if (scan && isDenied(scan.message)) missing.push('scan');

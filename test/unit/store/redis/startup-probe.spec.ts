@@ -15,7 +15,7 @@ describe('what the probe makes of the server it finds', () => {
     };
     const store = { address, session: 'session', execute: () => Promise.resolve({}) };
     const place = { namespace, prefix: `${namespace}:`, id: 'session.1', timeout: 1_000 };
-    const allowed = { rights: () => Promise.resolve([]), hear: () => Promise.resolve() };
+    const allowed = { rights: () => Promise.resolve([]), hearing: Promise.resolve(undefined) };
     return probe(client, store as never, { ...place, ...allowed });
   }
   const warningsOf = async (...what: Parameters<typeof findingsOf>): Promise<readonly string[]> =>
