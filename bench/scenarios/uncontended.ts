@@ -1,15 +1,16 @@
 import { comparesWithBefore } from '../contenders/before.js';
 import type { Contender } from '../contenders/contender.js';
 import { FLOOR, OURS, peersFor, PIPELINED_FLOOR } from '../contenders/entrants.js';
-import { rate, times } from '../measure/loops.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
-import type { Table } from '../measure/table.js';
+import type { Sample, Table } from '../measure/table.js';
 import type { BenchFixture } from '../fixture/bench-fixture.js';
+import { inNewProcess } from '../fixture/worker-pool.js';
+import { CycleMeter, type CyclesOutcome } from '../workers/cycles.js';
 import { type Scenario, terms } from './scenario.js';
 
 // Cycles, not milliseconds: what is slow on a busy machine would be compiled late, and be slower still.
 const WARM_UP = 2_000;
-const NOTHING = async (): Promise<void> => undefined;
+const BUILD_WARM_UP = 10_000;
 
 /** One lock after another on names that nobody else wants. */
 export const uncontended: Scenario = {
@@ -46,22 +47,22 @@ async function cycles(
   lanes: number,
 ): Promise<Table> {
   const ms = fixture.quick ? 40 : 250;
+  const warmUp = fixture.url === url ? WARM_UP : WARM_UP / 10;
   const opened: Contender[] = [];
   const runners: Runner[] = [];
   const floors = comparesWithBefore() ? [] : [FLOOR, ...(lanes > 1 ? [PIPELINED_FLOOR] : [])];
-  const entrants = [OURS, ...floors, ...peersFor(true)];
-  for (const { id: who, label, role, open } of entrants) {
+  for (const { id: entrant, label, role, open } of [OURS, ...floors, ...peersFor(true)]) {
+    if (comparesWithBefore()) {
+      // How fast one process runs our code differs by a tenth from process to process: each round has new ones.
+      const order = { do: 'cycles', cycles: { entrant, url, lanes, warmUp: BUILD_WARM_UP, ms } };
+      runners.push({ id: entrant, label, role, sample: () => inNewProcess<CyclesOutcome & Sample>(order) });
+      continue;
+    }
     const contender = await open(url);
     opened.push(contender);
-    const using = (lane: number) => contender.using(`free-${lane}`, NOTHING);
-    const byHand = async (lane: number) => (await contender.acquire(`free-${lane}`))();
-    await times(fixture.url === url ? WARM_UP : WARM_UP / 10, lanes, byHand);
-    const sample = async () => {
-      const { perSecond } = await measured(fixture, ms, lanes, using);
-      const { perSecond: byHandPerSecond, cpu } = await measured(fixture, ms, lanes, byHand);
-      return { using: perSecond, byHand: byHandPerSecond, cpu };
-    };
-    runners.push({ id: who, label, role, sample });
+    const meter = new CycleMeter(contender, lanes, () => fixture.serverCpu());
+    await meter.warmUp(warmUp);
+    runners.push({ id: entrant, label, role, sample: async () => ({ ...(await meter.sample(ms)) }) });
   }
   const rows = await interleaved(runners, terms(fixture));
   await Promise.all(opened.map((contender) => contender.close()));
@@ -71,23 +72,4 @@ async function cycles(
     { id: 'cpu', title: 'its CPU time, client and server: µs per cycle', better: 'less' },
   ] as const;
   return { id, title, section: 'empty', columns, rows };
-}
-
-/** Cycles a second, and the processor time of both sides for one: a figure that a busy machine hardly changes. */
-async function measured(
-  fixture: BenchFixture,
-  ms: number,
-  lanes: number,
-  cycle: (lane: number) => Promise<unknown>,
-): Promise<{ perSecond: number; cpu: number }> {
-  let cycles = 0;
-  const server = await fixture.serverCpu();
-  const client = process.cpuUsage();
-  const perSecond = await rate(ms, lanes, (lane) => {
-    cycles += 1;
-    return cycle(lane);
-  });
-  const { user, system } = process.cpuUsage(client);
-  const cpu = (user + system + ((await fixture.serverCpu()) - server) * 1e6) / cycles;
-  return { perSecond, cpu };
 }

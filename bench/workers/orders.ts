@@ -1,3 +1,4 @@
+import type { Cycles } from './cycles.js';
 import type { Callee } from './decorated.js';
 
 /** What a worker may be told. */
@@ -11,6 +12,7 @@ export type Order =
   | { readonly do: 'listen'; readonly url: string; readonly channel: string }
   | { readonly do: 'publish'; readonly url: string; readonly channel: string }
   | { readonly do: 'heard' }
+  | { readonly do: 'cycles'; readonly cycles: Cycles }
   | { readonly do: 'call'; readonly callee: Callee; readonly count: number }
   | { readonly do: 'close' };
 

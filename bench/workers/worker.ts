@@ -1,6 +1,7 @@
 // A process that measures: one order at a time, one message in answer to each.
 import { closeAll } from './clients.js';
 import { bare, contend } from './contention.js';
+import { cycles } from './cycles.js';
 import { calls, closeCallee } from './decorated.js';
 import type { Order } from './orders.js';
 import { giveBack, grantedAt, heardAt, hold, listen, publish, stand } from './signals.js';
@@ -25,6 +26,8 @@ function carriedOut(order: Order): Promise<unknown> {
       return publish(order.url, order.channel);
     case 'heard':
       return heardAt();
+    case 'cycles':
+      return cycles(order.cycles);
     case 'call':
       return calls(order.callee, order.count);
     case 'close':
