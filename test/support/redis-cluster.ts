@@ -76,10 +76,11 @@ export class RedisClusterServers {
     return [...this.masters, ...this.replicas].find((one) => one.port === port) as ClusterServer;
   }
 
-  /** A name like `base` whose key is on that server. */
+  /** A name like `base` whose key is on that server; rejects when it has no slots. */
   async nameAt(one: ClusterServer, base: string, namespace: string): Promise<string> {
     const slots = await slotsOf(one.admin);
     const ours = slots.filter(([, , [, port]]) => port === one.port);
+    if (ours.length === 0) throw new Error(`The server at port ${one.port} has no slots.`);
     for (let index = 0; ; index += 1) {
       const slot = this.slotOf(`${base}-${index}`, namespace);
       if (ours.some(([from, to]) => from <= slot && slot <= to)) return `${base}-${index}`;
