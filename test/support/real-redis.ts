@@ -1,10 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { serverBinary } from '../../tools/redis/server-binary.js';
 
-const binary = serverBinary();
-
 /** Whether a real server can be had without asking: by REDIS_URL, or started. */
-export const HAS_REAL_REDIS = Boolean(process.env['REDIS_URL']) || binary !== undefined;
+export const HAS_REAL_REDIS = Boolean(process.env['REDIS_URL']) || serverBinary() !== undefined;
 
 /**
  * `describe` for tests that need a real server: skipped, and counted as such, without one. With
@@ -18,10 +15,3 @@ export const describeWithRealRedis =
  * runs, and so fails.
  */
 export const itWithRealRedis = HAS_REAL_REDIS || process.env['REQUIRE_REAL_REDIS'] === '1' ? it : it.skip;
-
-/** Whether the server that tests start is at least of this version of Redis; Valkey began as 7.2. */
-export function isAtLeast(major: number, minor = 0): boolean {
-  const said = binary === undefined ? '' : spawnSync(binary, ['--version'], { encoding: 'utf8' }).stdout;
-  const [, ours = Infinity, theirs = 0] = / v=(\d+)\.(\d+)/.exec(said)?.map(Number) ?? [];
-  return ours > major || (ours === major && theirs >= minor);
-}

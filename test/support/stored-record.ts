@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { StoredRecord } from '../../lib/store/redis/state-codec.js';
-import { isAtLeast } from './real-redis.js';
+import { isAtLeast } from './server-version.js';
 
 /** The record under a key as it is stored, whichever its form; no fields when there is none. */
 export async function storedRecord(client: Redis, key: string): Promise<StoredRecord> {

@@ -169,10 +169,11 @@ export class RedisStore implements LockStore {
   }
 
   async ready(timeout: number): Promise<StoreFindings> {
+    const connecting = this.servers.all(timeout);
     // Beside the other connections, not after them: behind Sentinel each of them may wait for a sentinel that is silent.
     const trial = this.channel.tryOut(timeout / 2);
     try {
-      const connections = await this.servers.all(timeout);
+      const connections = await connecting;
       const found = await Promise.all(connections.map((each) => this.probe(each, timeout, trial.outcome)));
       return together(this.servers, found);
     } finally {

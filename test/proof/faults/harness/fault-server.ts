@@ -11,7 +11,7 @@ import { freePort } from '../../../../tools/free-port.js';
 import { guardAgainstOrphan } from '../../../../tools/orphan-guard.js';
 import { redisAnswer } from '../../../../tools/redis/redis-answer.js';
 import { serverBinary } from '../../../../tools/redis/server-binary.js';
-import { isAtLeast } from '../../../support/real-redis.js';
+import { isAtLeast } from '../../../support/server-version.js';
 import { monotonic, type HistoryFile } from './history.js';
 
 const BINARY = serverBinary() ?? 'redis-server';
