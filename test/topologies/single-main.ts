@@ -8,7 +8,7 @@ import { loadOverTls } from './tls.js';
 
 const FAILOVER = 'one address, coordinated failover (FAILOVER)';
 const TLS = 'one server over TLS, connections cut';
-const INTERRUPTION = { [TLS]: 500, [FAILOVER]: 1_000 }; // there the address follows later than the roles
+const INTERRUPTION = { [TLS]: 500, [FAILOVER]: 2_000 }; // there the address follows later than the roles, and a replica is looked at again after up to a second
 const BLOCKED = 2_500;
 
 /** A server, or two that change places behind one address. */

@@ -93,7 +93,7 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'a grant that too few replicas have is not given back',
     file: 'lib/line/attempt.ts',
-    text: '    this.depart();\n    if (error.refused || this.terms.once) {',
+    text: '    this.releaseAtStore();\n    if (error.refused || this.terms.once) {',
     becomes: '    if (error.refused || this.terms.once) {',
     specs: ['test/unit/line/unacknowledged.spec.ts'],
   },
