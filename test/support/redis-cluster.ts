@@ -109,11 +109,21 @@ export class RedisClusterServers {
       await admin.cluster('SETSLOT', slot, 'NODE', to.id);
   }
 
-  /** A planned failover: the replica takes the place of its master. */
+  /** A planned failover: the replica takes the place of its master. A server gives such a failover up after five seconds. */
   async failover(replica: ClusterServer): Promise<void> {
-    await replica.admin.cluster('FAILOVER');
-    await until('the replica is the master', async () =>
-      /role:master/.test(await replica.admin.info('replication')),
+    const isMaster = async (): Promise<boolean> =>
+      /role:master/.test(await replica.admin.info('replication'));
+    let askedAt = -Infinity;
+    await until(
+      'the replica is the master',
+      async () => {
+        if (await isMaster()) return true;
+        if (performance.now() - askedAt < 5_500) return false;
+        askedAt = performance.now();
+        await replica.admin.cluster('FAILOVER').catch(() => undefined); // refused while its link to the master is down
+        return false;
+      },
+      20_000,
     );
   }
 

@@ -3,6 +3,9 @@ import type { Redis, RedisOptions } from 'ioredis';
 import { shown } from '../../base/duration.js';
 import { isClient } from './redis-source.js';
 
+// Between two questions to the sentinels, when a failover ended the first one.
+const PAUSE = 20;
+
 // By default, ioredis stays with a replaced master for as long as that master keeps the connection open, which is nine
 // seconds after a planned failover; and it waits for ever for a sentinel that does not answer.
 const OURS = {
@@ -69,6 +72,13 @@ export function calmSentinels(client: Redis): void {
   const { connector } = client as unknown as { connector?: Connector };
   const connectToSentinel = connector?.connectToSentinel?.bind(connector);
   if (!connector || !connectToSentinel) return;
+  // Its own mark of that is gone as soon as the connection is closed.
+  let ended = false;
+  const disconnect = client.disconnect.bind(client);
+  client.disconnect = (reconnect = false) => {
+    ended ||= !reconnect;
+    disconnect(reconnect);
+  };
   // A failover that is told while a sentinel is being asked ends the question, and ioredis the client for ever.
   const connect = connector.connect.bind(connector);
   connector.connect = async (...args) => {
@@ -76,8 +86,8 @@ export function calmSentinels(client: Redis): void {
       try {
         return await connect(...args);
       } catch (error) {
-        const { manuallyClosing } = client as unknown as { manuallyClosing?: boolean };
-        if (manuallyClosing || (error as Error).message !== 'Connection is closed.') throw error;
+        if (ended || (error as Error).message !== 'Connection is closed.') throw error;
+        await new Promise((resolve) => setTimeout(resolve, PAUSE)); // whatever ends it again and again
       }
   };
   connector.connectToSentinel = (...args) => {
