@@ -202,16 +202,6 @@ export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdi
     await pass(500);
     const began = monotonic();
     const { promotedAt, listeners } = await round.run({ servers, load, victim, other, victims, others });
-    if (process.env['DEBUG_ROUND']) {
-      const { createLockService } = await import('../../lib/locks/create-lock-service.js');
-      const look = createLockService({
-        redis: { cluster: servers.addresses },
-        log: { warn: () => undefined },
-      });
-      for (const { name } of victims)
-        console.log(name, JSON.stringify(await look.inspect(name).catch((e: Error) => e.message)));
-      await look.close();
-    }
     const verdict = await load.end();
     const since = round.from === 'promotion' ? promotedAt : undefined;
     const gapOf = ({ name }: NamedSlot, from?: number): number => {

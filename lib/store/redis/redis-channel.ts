@@ -95,7 +95,10 @@ export class RedisChannel {
   tryOut(timeout: number): Trial {
     if (this.subscribed) return { outcome: Promise.resolve(undefined), end: () => undefined };
     const client = this.open();
+    let ended = false; // ioredis keeps a timer for a connection that is ended twice
     const end = (): void => {
+      if (ended) return;
+      ended = true;
       cancel();
       client.disconnect();
     };
