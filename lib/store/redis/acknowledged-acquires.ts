@@ -52,9 +52,23 @@ export class AcknowledgedAcquires implements ScriptHost {
   constructor(
     /** For this alone. */
     readonly connection: RedisConnection,
+    /** For all other commands. */
+    readonly main: RedisConnection,
     private readonly durability: Durability,
     private readonly clock: Clock,
   ) {}
+
+  /** The error of an acquire while the two connections lead to different servers; undefined while they do not. */
+  get elsewhere(): LockStoreError | undefined {
+    const { connection, main } = this;
+    const known = connection.runId !== '' && main.runId !== '';
+    return known && connection.runId !== main.runId ? main.failures.elsewhere() : undefined;
+  }
+
+  /** One of the two connections is up: the `older` one has not followed a failover if it leads to another server. */
+  align(older: RedisConnection): void {
+    if (this.elsewhere) older.leave();
+  }
 
   readonly unknown = (): void => this.connection.unknown();
 

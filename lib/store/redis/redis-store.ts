@@ -84,7 +84,7 @@ export class RedisStore implements LockStore {
     const on: ServersListener = {
       moved: (what, concerns) => this.moved(what, concerns),
       up: (concerns) => {
-        this.align(this.acknowledged?.connection);
+        this.acknowledged?.align(this.acknowledged.connection);
         this.wake(concerns);
       },
       deaf: (place) => this.channel.reset(place),
@@ -251,10 +251,9 @@ export class RedisStore implements LockStore {
     operation: AcquireOperation,
     timeout: number,
   ): Promise<Answered<AcquireOperation>> {
-    const main = this.servers.connectionOf(name) as RedisConnection;
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void => reject(about(name, error));
-      if (apart(main, acquires.connection)) return fail(main.failures.elsewhere());
+      if (acquires.elsewhere) return fail(acquires.elsewhere);
       let granted: (Answered<AcquireOperation> & { outcome: 'granted' }) | undefined;
       const end = (outcome: object, receivedAt: number): void =>
         resolve({ ...granted, ...outcome, receivedAt } as Answered<AcquireOperation>);
@@ -262,18 +261,18 @@ export class RedisStore implements LockStore {
         end({ outcome: 'unacknowledged', error: about(name, error) }, receivedAt);
       acquires.ask(this.prefix + name, encodeOperation(operation, this.fenceMemory), timeout, {
         replied: (reply, sentAt, receivedAt) => {
-          if (apart(main, acquires.connection)) {
-            fail(main.failures.elsewhere());
+          if (acquires.elsewhere) {
+            fail(acquires.elsewhere);
             return false;
           }
-          const answer = this.answered(main, operation, reply, sentAt, receivedAt);
+          const answer = this.answered(acquires.main, operation, reply, sentAt, receivedAt);
           if (answer?.outcome === 'granted') granted = answer;
           else if (answer) resolve(answer);
           else reject(nonsense(this.address, operation.kind, name));
           return answer?.outcome === 'granted';
         },
         acknowledged: (replicas, receivedAt) => {
-          if (apart(main, acquires.connection)) unacknowledged(main.failures.elsewhere(), receivedAt);
+          if (acquires.elsewhere) unacknowledged(acquires.elsewhere, receivedAt);
           else end({ replicas }, receivedAt);
         },
         unacknowledged,
@@ -285,16 +284,10 @@ export class RedisStore implements LockStore {
   /** Acquires have a connection of their own where their grants have to be acknowledged. */
   private openOne(server: OneServer, durability: Durability | undefined): OneServer {
     if (!durability) return server;
-    const up = (): void => this.align(server.connection);
+    const up = (): void => this.acknowledged?.align(server.connection);
     const own = server.connect({ moved: nothing, up, lost: nothing, back: nothing });
-    this.acknowledged = new AcknowledgedAcquires(own, durability, this.clock);
+    this.acknowledged = new AcknowledgedAcquires(own, server.connection, durability, this.clock);
     return server;
-  }
-
-  /** A connection is up: an `older` one that leads to another server has not followed a failover. */
-  private align(older: RedisConnection | undefined): void {
-    const main = this.acknowledged && this.servers.connectionOf('');
-    if (main && older && apart(main, (this.acknowledged as AcknowledgedAcquires).connection)) older.leave();
   }
 
   /** Undefined for a reply that makes no sense. */
@@ -333,11 +326,6 @@ export class RedisStore implements LockStore {
       if (heard && ours) listener.notice(heard.key.slice(this.prefix.length), heard.notice);
       else listener.ignored?.();
   }
-}
-
-/** Whether two connections lead to two servers. */
-function apart(one: RedisConnection, other: RedisConnection): boolean {
-  return one.runId !== '' && other.runId !== '' && one.runId !== other.runId;
 }
 
 const nothing = (): void => undefined;
