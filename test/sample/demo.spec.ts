@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { createLockService } from 'nestjs-distributed-lock';
 import { startDatabase, type RunningDatabase } from '../../tools/database/start-database.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
+import { itWithRealRedis } from '../support/real-redis.js';
 
 const OUT = '.tmp/demo-spec';
 let redis: RunningRedis;
@@ -152,7 +153,7 @@ describe('the demo', () => {
   const sale =
     /The master was killed when a third was sold, and replaced after \d+ ms: .* sales was (\d+) ms\./;
 
-  it.each(['sentinel', 'cluster'])(
+  itWithRealRedis.each(['sentinel', 'cluster'])(
     'sells exactly what there is when the master dies, in %s',
     async (topology) => {
       const demo = runDemo({}, '--once', '--topology', topology);
