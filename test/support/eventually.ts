@@ -1,16 +1,15 @@
+import { until as waitUntil } from '../../tools/patience.js';
+
 const PATIENCE = 5_000;
 
 /** Resolves when `met` is true, looking every other millisecond; rejects with `what` after five seconds. */
-export async function until(
+export function until(
   what: string,
   met: () => boolean | Promise<boolean>,
   patience = PATIENCE,
   every = 2,
 ): Promise<void> {
-  for (const end = performance.now() + patience; !(await met());) {
-    if (performance.now() > end) throw new Error(`Waited in vain for ${patience} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, every));
-  }
+  return waitUntil(what, met, patience, every);
 }
 
 /** The reason with which `promise` rejects. */
