@@ -2,27 +2,27 @@ import { randomUUID } from 'node:crypto';
 import { SystemClock } from '../../lib/base/clock.js';
 import { ClusterRecipe } from '../../lib/store/redis/cluster-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
+import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { NoticeRecorder } from '../contract/notice-recorder.js';
 import { Peer } from '../contract/peer.js';
 import { storeContract } from '../contract/store-contract.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
-import { RedisClusterServers } from '../support/redis-cluster.js';
 
 describeWithRealRedis('the store of a cluster', () => {
   const [clock, namespace] = [new SystemClock(), `test-${randomUUID()}`];
-  const cluster = new RedisClusterServers();
-  beforeAll(() => cluster.start(), 30_000);
+  let cluster: ClusterServers;
+  beforeAll(async () => (cluster = await ClusterServers.start({ replicas: 0 })), 30_000);
   const settings = { namespace, clock, process: 'test:1' };
   storeContract(
     (fenceMemory) =>
       Promise.resolve(
-        new RedisStore(new ClusterRecipe({ cluster: cluster.nodes }), { ...settings, fenceMemory }),
+        new RedisStore(new ClusterRecipe({ cluster: cluster.addresses }), { ...settings, fenceMemory }),
       ),
     { countable: false },
   );
 
   it('judges a pushed grant by the clock of the node that it names, and no other', async () => {
-    const store = new RedisStore(new ClusterRecipe({ cluster: cluster.nodes }), {
+    const store = new RedisStore(new ClusterRecipe({ cluster: cluster.addresses }), {
       ...settings,
       fenceMemory: 60_000,
     });
@@ -32,7 +32,7 @@ describeWithRealRedis('the store of a cluster', () => {
       store.subscribe();
       await recorder.woken();
       const names = await Promise.all(
-        cluster.masters.map((master) => cluster.nameAt(master, 'judged', namespace)),
+        cluster.nodes.map((master) => cluster.nameAt(master, 'judged', namespace)),
       );
       for (const name of names) {
         const peer = new Peer(store, name);
@@ -55,9 +55,9 @@ describeWithRealRedis('the store of a cluster', () => {
   });
 
   it('looks at each master when it starts, and says which one is to be mended', async () => {
-    const { admin, port } = cluster.masters[1]!;
+    const { admin, port } = cluster.nodes[1]!;
     await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    const store = new RedisStore(new ClusterRecipe({ cluster: cluster.nodes }), {
+    const store = new RedisStore(new ClusterRecipe({ cluster: cluster.addresses }), {
       ...settings,
       fenceMemory: 60_000,
     });
@@ -65,7 +65,7 @@ describeWithRealRedis('the store of a cluster', () => {
     await store.close();
     await admin.config('SET', 'maxmemory-policy', 'noeviction');
     expect(found).toMatchObject({
-      address: `cluster ${cluster.nodes.map((node) => `127.0.0.1:${node.port}`).join(', ')}`,
+      address: `cluster ${cluster.addresses.map((node) => `127.0.0.1:${node.port}`).join(', ')}`,
       role: 'master',
       publish: true,
       maxmemoryPolicy: 'allkeys-lru',

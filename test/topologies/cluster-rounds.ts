@@ -1,6 +1,5 @@
 import { obstacleToTls } from '../../tools/redis/certificates.js';
-import type { ClusterServers } from '../../tools/redis/cluster-servers.js';
-import { ClusterServers as Servers } from '../../tools/redis/cluster-servers.js';
+import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
 import { monotonic } from '../proof/faults/harness/history.js';
 import { pass } from '../support/eventually.js';
@@ -67,14 +66,12 @@ async function frozen({ servers, load, victim }: Field): Promise<Seen> {
   const replica = await servers.replicaOf(victim);
   const listeners = await listenersAt(victim);
   load.fault('freeze');
-  servers.frozen.add(victim);
-  victim.signal('SIGSTOP');
+  servers.freeze(victim);
   await servers.promoted(replica);
   const promotedAt = monotonic();
   await pass(1_500);
   load.fault('thaw');
-  victim.signal('SIGCONT');
-  servers.frozen.delete(victim);
+  servers.thaw(victim);
   await pass(3_000);
   return { promotedAt, listeners };
 }
@@ -185,7 +182,7 @@ export interface ClusterVerdict extends LoadVerdict {
 /** One round on servers of its own; undefined when these servers cannot do it. */
 export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdict | undefined> {
   if (round.tls && obstacleToTls() !== undefined) return undefined;
-  const servers = await Servers.start({ tls: round.tls ?? false });
+  const servers = await ClusterServers.start({ tls: round.tls ?? false });
   try {
     if (round.possible && !(await round.possible(servers))) return undefined;
     const [victim, other] = (await servers.mastersNow()) as [ServerProcess, ServerProcess];
