@@ -48,7 +48,7 @@ async function cycle(locks: LockService, name: string): Promise<number> {
   return lease.fence;
 }
 
-describeWithRealRedis('a slot that moves to another master', () => {
+describeWithRealRedis('a cluster that changes', () => {
   const field = fieldOf({ replicas: 0 });
   let names = 0;
   let from: ServerProcess, to: ServerProcess, name: string, slot: number;
@@ -69,7 +69,7 @@ describeWithRealRedis('a slot that moves to another master', () => {
     return { there, owner, target };
   }
 
-  it('keeps leases, fences and waiters, and no caller sees an error', async () => {
+  it('keeps leases, fences and waiters when a slot moves, and no caller sees an error', async () => {
     const [one, two] = [await field.open(), await field.open()];
     const before = await cycle(one, name);
     const lease = await one.acquire(name);
@@ -110,7 +110,7 @@ describeWithRealRedis('a slot that moves to another master', () => {
     }
   });
 
-  it('half-way serves a thousand calls of two processes without an error', async () => {
+  it('serves four hundred calls of two processes without an error while a slot is half-way', async () => {
     const [one, two] = [await field.open(), await field.open()];
     const tag = `{${name}}`;
     const { there, target } = await moveOf(tag);
@@ -118,21 +118,21 @@ describeWithRealRedis('a slot that moves to another master', () => {
     await field.servers.beginMove(there, target);
     let done = 0;
     const work = async (locks: LockService, worker: number): Promise<void> => {
-      for (let round = 0; round < 50; round += 1) {
+      for (let round = 0; round < 20; round += 1) {
         await cycle(locks, `${tag}:${(worker + round) % 20}`);
         done += 1;
       }
     };
     const workers = Array.from({ length: 20 }, (_, worker) => work(worker % 2 ? one : two, worker));
-    await until('a part is done', () => done > 300, 20_000);
+    await until('a part is done', () => done > 120, 20_000);
     await field.servers.moveKeys(there, target);
-    await until('another part is done', () => done > 600, 20_000);
+    await until('another part is done', () => done > 240, 20_000);
     await field.servers.endMove(there, target);
     await Promise.all(workers);
-    expect(done).toBe(1_000);
+    expect(done).toBe(400);
   }, 40_000);
 
-  it('goes to a master that has just joined, name by name', async () => {
+  it('gives names to a master that has just joined, one by one', async () => {
     const locks = await field.open();
     const joined = await field.servers.join();
     const { there } = await moveOf(`{${name}}`);
@@ -157,6 +157,48 @@ describeWithRealRedis('a slot that moves to another master', () => {
     expect(listed.sort()).toEqual(all.sort());
     await Promise.all(leases.map((lease) => lease.release()));
   });
+
+  it('has no listeners at a node that was taken out and lives, and names of the others change hands', async () => {
+    const redis = { cluster: field.servers.addresses, options: { slotsRefreshInterval: 100 } };
+    const [one, two] = [await field.open({ redis }), await field.open({ redis })];
+    const [leaver, other, ...more] = (await field.servers.mastersNow()) as [
+      ServerProcess,
+      ServerProcess,
+      ...ServerProcess[],
+    ];
+    const rest = [other, ...more];
+    const name = await field.servers.nameAt(other, 'removed', namespace);
+    const listeners = async (): Promise<number> =>
+      String(await leaver.admin.call('CLIENT', 'LIST', 'TYPE', 'pubsub')).split(` name=${namespace}@`)
+        .length - 1;
+    // Processes listen since they wait; at two nodes each, so that some listen there.
+    for (let round = 0; round < 20 && (await listeners()) === 0; round += 1) {
+      const another = await field.open({ redis });
+      const lease = await one.acquire(name);
+      const waiting = another.acquire(name);
+      await until('it waits', async () => (await one.inspect(name)).queue.length === 1);
+      await until('it listens', async () => {
+        const counts = await Promise.all(
+          field.servers.nodes.map(
+            async ({ admin }) => (await admin.pubsub('CHANNELS', `${namespace}:*`)) as string[],
+          ),
+        );
+        return counts.flat().length > round;
+      });
+      await lease.release();
+      await (await waiting).release();
+    }
+    expect(await listeners()).toBeGreaterThan(0);
+    await leaver.admin.flushall();
+    for (const { admin } of rest) await admin.cluster('FORGET', field.servers.idOf(leaver));
+    await leaver.admin.cluster('RESET', 'SOFT');
+    await until('nobody listens there', async () => (await listeners()) === 0, 10_000);
+    const lease = await one.acquire(name);
+    const waiting = two.acquire(name, { wait: '5s' });
+    await until('it waits', async () => (await one.inspect(name)).queue.length === 1);
+    await lease.release();
+    await (await waiting).release();
+  }, 40_000);
 });
 
 describeWithRealRedis('a master that fails', () => {
@@ -251,50 +293,5 @@ describeWithRealRedis('a master that fails', () => {
     ]);
     expect(Math.min(first, second)).toBeGreaterThan(before);
     expect(first).not.toBe(second);
-  }, 40_000);
-});
-
-describeWithRealRedis('a node that is taken out of the cluster, and lives', () => {
-  const field = fieldOf({ replicas: 0 });
-
-  it('is listened to no more, and names of the others go from process to process', async () => {
-    const redis = { cluster: field.servers.addresses, options: { slotsRefreshInterval: 100 } };
-    const [one, two] = [await field.open({ redis }), await field.open({ redis })];
-    const [leaver, ...rest] = (await field.servers.mastersNow()) as [
-      ServerProcess,
-      ServerProcess,
-      ServerProcess,
-    ];
-    const name = await field.servers.nameAt(rest[0], 'removed', namespace);
-    const listeners = async (): Promise<number> =>
-      String(await leaver.admin.call('CLIENT', 'LIST', 'TYPE', 'pubsub')).split(` name=${namespace}@`)
-        .length - 1;
-    // Processes listen since they wait; at two of three nodes each, so that some listen there.
-    for (let round = 0; round < 20 && (await listeners()) === 0; round += 1) {
-      const another = await field.open({ redis });
-      const lease = await one.acquire(name);
-      const waiting = another.acquire(name);
-      await until('it waits', async () => (await one.inspect(name)).queue.length === 1);
-      await until('it listens', async () => {
-        const counts = await Promise.all(
-          field.servers.nodes.map(
-            async ({ admin }) => (await admin.pubsub('CHANNELS', `${namespace}:*`)) as string[],
-          ),
-        );
-        return counts.flat().length > round;
-      });
-      await lease.release();
-      await (await waiting).release();
-    }
-    expect(await listeners()).toBeGreaterThan(0);
-    await leaver.admin.flushall();
-    for (const { admin } of rest) await admin.cluster('FORGET', field.servers.idOf(leaver));
-    await leaver.admin.cluster('RESET', 'SOFT');
-    await until('nobody listens there', async () => (await listeners()) === 0, 10_000);
-    const lease = await one.acquire(name);
-    const waiting = two.acquire(name, { wait: '5s' });
-    await until('it waits', async () => (await one.inspect(name)).queue.length === 1);
-    await lease.release();
-    await (await waiting).release();
   }, 40_000);
 });

@@ -33,7 +33,7 @@ describeWithRealRedis('in a cluster', () => {
       createLockService({ redis: { cluster: cluster.addresses }, namespace, log, shutdownGrace: 0 });
     const services = Array.from({ length: 12 }, open);
     const [one, two] = services as [(typeof services)[0], (typeof services)[0]];
-    const names = Array.from({ length: 40 }, (_, index) => `n${index}`);
+    const names = Array.from({ length: 12 }, (_, index) => `n${index}`);
     await Promise.all(services.map((locks) => locks.ready()));
     // Many names in one turn, with hand-offs between processes, few waiters and many.
     const work = (locks: typeof one, name: string) => locks.using(name, () => undefined, { wait: '20s' });
@@ -66,7 +66,7 @@ describeWithRealRedis('in a cluster', () => {
     await Promise.all(ends);
     await until('all is seen', () => seen.some(({ command }) => command.includes('end')));
     const calls = seen.filter(({ script, command }) => !script && /^eval(sha)?$/i.test(command[0]!));
-    expect(calls.length).toBeGreaterThan(500);
+    expect(calls.length).toBeGreaterThan(300);
     const wrong: string[][] = [];
     const declared = new Map<number, string>();
     let done = 0;
@@ -82,7 +82,7 @@ describeWithRealRedis('in a cluster', () => {
       if (keys.length !== 1 || keys[0] !== declared.get(master)) wrong.push(command);
     }
     expect(wrong).toEqual([]);
-    expect(done).toBeGreaterThan(1_000);
+    expect(done).toBeGreaterThan(600);
     // Nothing else that we send names keys of others.
     const verbs = new Set(
       seen.filter(({ script }) => !script).map(({ command }) => command[0]!.toLowerCase()),
