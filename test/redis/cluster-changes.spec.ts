@@ -49,7 +49,7 @@ async function cycle(locks: LockService, name: string): Promise<number> {
 }
 
 describeWithRealRedis('a cluster that changes', () => {
-  const field = fieldOf({ replicas: 0 });
+  const field = fieldOf({ replicas: 0, nodeTimeout: 15_000 });
   let names = 0;
   let from: ServerProcess, to: ServerProcess, name: string, slot: number;
 
@@ -145,7 +145,7 @@ describeWithRealRedis('a cluster that changes', () => {
     await lease.renew();
     expect(await other.release()).toBe('released');
     expect(await lease.release()).toBe('released');
-  });
+  }, 30_000);
 
   it('lists each name once, of all masters', async () => {
     const locks = await field.open();

@@ -13,7 +13,7 @@ import { describeWithRealRedis } from '../support/real-redis.js';
 
 describeWithRealRedis('in a cluster of three masters', () => {
   let cluster: ClusterServers;
-  beforeAll(async () => (cluster = await ClusterServers.start({ replicas: 0 })), 30_000);
+  beforeAll(async () => (cluster = await ClusterServers.start({ replicas: 0, nodeTimeout: 15_000 })), 30_000);
   afterAll(() => cluster.stop());
 
   // Above the store nothing knows of clusters. There are several connections and clocks, notices come by another node, and

@@ -12,7 +12,10 @@ describeWithRealRedis('a cluster is given', () => {
   let cluster: ClusterServers;
   const password = 's3cret';
   const namespace = `test-${randomUUID()}`;
-  beforeAll(async () => (cluster = await ClusterServers.start({ replicas: 0, password })), 30_000);
+  beforeAll(
+    async () => (cluster = await ClusterServers.start({ replicas: 0, nodeTimeout: 15_000, password })),
+    30_000,
+  );
   afterAll(() => cluster.stop());
 
   async function takes(redis: LockServiceOptions['redis']): Promise<void> {

@@ -11,7 +11,12 @@ describeWithRealRedis('acknowledged locks in Redis', () => {
   let servers: ReplicatedRedis;
   beforeAll(async () => (servers = await ReplicatedRedis.start(1)), 60_000);
   const open: OpenLocks = (options) =>
-    createLockService({ redis: servers.master.url, durability: { replicas: 1 }, log, ...options });
+    createLockService({
+      redis: servers.master.url,
+      durability: { replicas: 1, timeout: '1s' },
+      log,
+      ...options,
+    });
   describe('are locks', () =>
     lockContract(open, ['taking a lock', 'a lease', 'fences', 'several names', 'closing']));
   describe('are all kinds of locks', () =>

@@ -141,7 +141,7 @@ describeWithRealRedis('sentinels with the rights that the documentation names, a
   afterEach(closeAll);
 
   it('lead to the master, and tell of a planned failover', async () => {
-    const topology = await SentinelServers.start();
+    const topology = await SentinelServers.start({ downAfter: 5_000 });
     const user = { username: 'locks', password: 'secret' };
     const sentinelUser = { sentinelUsername: 'locks', sentinelPassword: 'secret' };
     try {

@@ -13,7 +13,7 @@ describeWithRealRedis('in a cluster', () => {
   /** What each master ran: what clients sent, and what scripts did. */
   const seen: { master: number; script: boolean; command: string[] }[] = [];
   beforeAll(async () => {
-    cluster = await ClusterServers.start({ replicas: 0 });
+    cluster = await ClusterServers.start({ replicas: 0, nodeTimeout: 15_000 });
     for (const [master, { admin }] of cluster.nodes.entries()) {
       const monitor = await admin.monitor();
       monitors.push(monitor);

@@ -24,7 +24,7 @@ async function connecting(redis: RedisSource): Promise<number> {
 
 describeWithRealRedis('Sentinel', () => {
   let servers: SentinelServers;
-  beforeAll(async () => (servers = await SentinelServers.start()), 60_000);
+  beforeAll(async () => (servers = await SentinelServers.start({ downAfter: 5_000 })), 60_000);
   afterAll(() => servers.stop());
 
   // First: a sentinel that was frozen for two seconds does nothing of the kind for the next thirty (TILT).

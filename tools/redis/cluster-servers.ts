@@ -6,6 +6,8 @@ import { TopologyDirectory } from './topology-directory.js';
 const SLOTS = 16_384;
 // Keys that one MIGRATE takes along.
 const AT_A_TIME = 64;
+// Nodes meet sooner with a short one.
+const NODE_TIMEOUT = 1_000;
 // A server gives up a planned failover after five seconds.
 const FAILOVER_ENDS = 5_500;
 
@@ -14,7 +16,10 @@ export interface ClusterSetup {
   readonly masters?: number;
   /** Of each master. @default 1 */
   readonly replicas?: number;
-  /** How long a node may be silent before the others take it for dead, in milliseconds. @default 1000 */
+  /**
+   * How long a node may be silent before the others take it for dead, in milliseconds. Longer where nothing is done to
+   * nodes, so that a machine that stands still for a second does not end them. @default 1000
+   */
   readonly nodeTimeout?: number;
   /** Whether all slots stop when some have no master. @default false */
   readonly fullCoverage?: boolean;
@@ -134,6 +139,7 @@ export class ClusterServers {
     this.nodes.push(node);
     await this.met();
     await this.settled();
+    await this.haveTimeout([node]);
     return node;
   }
 
@@ -249,7 +255,7 @@ export class ClusterServers {
   }
 
   private async startNode(): Promise<ServerProcess> {
-    const { nodeTimeout = 1_000, fullCoverage = false, password } = this.setup;
+    const { fullCoverage = false, password } = this.setup;
     const { path } = this.directory;
     const args = (port: number): string[] => [
       ...listening(port, this.certificates).flatMap(([name, value]) => [`--${name}`, value]),
@@ -257,7 +263,7 @@ export class ClusterServers {
       ...(password === undefined ? [] : ['--requirepass', password, '--masterauth', password]),
       ...(
         `--bind 127.0.0.1 --appendonly no --repl-diskless-sync-delay 0 --dir ${path} --dbfilename ${port}.rdb ` +
-        `--cluster-enabled yes --cluster-config-file nodes-${port}.conf --cluster-node-timeout ${nodeTimeout} ` +
+        `--cluster-enabled yes --cluster-config-file nodes-${port}.conf --cluster-node-timeout ${NODE_TIMEOUT} ` +
         `--cluster-require-full-coverage ${fullCoverage ? 'yes' : 'no'} --cluster-replica-validity-factor 0`
       ).split(' '),
       ...['--save', ''],
@@ -290,6 +296,12 @@ export class ClusterServers {
         this.idOf(this.nodes[index % this.masters] as ServerProcess),
       );
     await this.settled();
+    await this.haveTimeout(this.nodes);
+  }
+
+  private async haveTimeout(nodes: readonly ServerProcess[], ms = this.setup.nodeTimeout): Promise<void> {
+    if (ms === undefined || ms === NODE_TIMEOUT) return;
+    await Promise.all(nodes.map(({ admin }) => admin.config('SET', 'cluster-node-timeout', ms)));
   }
 
   /** Resolves when all nodes know each other. */
