@@ -4,7 +4,7 @@ import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
 import { ClusterServers, type ClusterSetup } from '../../tools/redis/cluster-servers.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
-import { until } from '../support/eventually.js';
+import { failureOf, until } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { RoundTrips } from '../support/round-trips.js';
@@ -145,6 +145,29 @@ describeWithRealRedis('a cluster that changes', () => {
     await lease.renew();
     expect(await other.release()).toBe('released');
     expect(await lease.release()).toBe('released');
+  }, 30_000);
+
+  it('says of a free name that it is not served, and not that it is taken', async () => {
+    const locks = await field.open();
+    const { admin } = from;
+    const state = (word: string) =>
+      until(word, async () => String(await admin.cluster('INFO')).includes(`cluster_state:${word}`), 20_000);
+    const slots = (await admin.call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
+    const [first, last] = slots.find(([, , [, port]]) => port === from.port) as [number, number, unknown];
+    const unserved = first === slot ? last : first;
+    await admin.config('SET', 'cluster-require-full-coverage', 'yes');
+    await admin.cluster('DELSLOTS', unserved);
+    await state('fail');
+    const errors: unknown[] = [];
+    for (let times = 0; times < 4; times += 1) {
+      await admin.call('CLIENT', 'KILL', 'TYPE', 'normal'); // it is asked for the time again, and tells it
+      errors.push(await failureOf(locks.acquire(name, { wait: 240 })));
+    }
+    await admin.cluster('ADDSLOTS', unserved);
+    await admin.config('SET', 'cluster-require-full-coverage', 'no');
+    await state('ok');
+    for (const error of errors) expect(error).toMatchObject({ code: 'LOCK_STORE' });
+    await cycle(locks, name);
   }, 30_000);
 
   it('lists each name once, of all masters', async () => {
