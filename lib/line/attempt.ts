@@ -2,7 +2,7 @@
 import type { CancelTimer } from '../base/clock.js';
 import { LockStoreError } from '../base/errors.js';
 import type { AcquireAnswer, AcquireOperation, LockNotice } from '../store/lock-operation.js';
-import { CLAIM_WINDOW } from '../store/lock-state.js';
+import { CLAIM_WINDOW } from '../store/lock-machine.js';
 import type { Answered } from '../store/lock-store.js';
 import { newAttemptId } from '../store/session-id.js';
 import { claimDeadline, leaseDeadline } from '../store/server-clock.js';
@@ -145,7 +145,7 @@ export class Attempt {
         return this.queued(answer);
       case 'busy':
         this.finish();
-        return this.owner.busy(this, answer.who, Math.max(0, (answer.due - answer.now) / 1_000));
+        return this.owner.busy(this, answer.holder, Math.max(0, (answer.due - answer.now) / 1_000));
       case 'mismatch':
         this.finish();
         return this.owner.otherKind(this, answer.capacity);
@@ -161,7 +161,7 @@ export class Attempt {
     const { store, clock, random } = this.setup;
     store.subscribe();
     const dueIn = (answer.due - answer.now) / 1_000;
-    this.holderIdentity = answer.who;
+    this.holderIdentity = answer.holder;
     this.due = clock.now() + dueIn;
     if (this.askAgain) {
       this.askAgain = false;
@@ -208,7 +208,7 @@ export class Attempt {
   }
 
   private take(
-    grant: { first: number; last: number; waiting: boolean; done: boolean; replicas?: number },
+    grant: { first: number; last: number; contended: boolean; done: boolean; replicas?: number },
     deadline: number,
     claimed: boolean,
     now: number,

@@ -3,7 +3,7 @@ import { Link } from '../base/chain.js';
 import { type LockLostReason, LockStoreError } from '../base/errors.js';
 import type { Renewable } from '../base/renewal-scheduler.js';
 import type { LockNotice, RenewOperation } from '../store/lock-operation.js';
-import { CLAIM_WINDOW } from '../store/lock-state.js';
+import { CLAIM_WINDOW } from '../store/lock-machine.js';
 import type { Answered } from '../store/lock-store.js';
 import { commandEnd, commandTimeout, leaseDeadline, micros } from '../store/server-clock.js';
 import type { LineSetup } from './line-setup.js';
@@ -62,7 +62,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     grant: {
       readonly first: number;
       readonly last: number;
-      readonly waiting: boolean;
+      readonly contended: boolean;
       readonly done: boolean;
       readonly replicas?: number;
     },
@@ -74,7 +74,7 @@ export class Hold extends Link<Renewable> implements Renewable {
   ) {
     super();
     ({ id: this.id, name: this.name, terms: this.terms, doubt: this.doubt } = attempt);
-    ({ first: this.first, last: this.last, waiting: this.contended, done: this.workDone } = grant);
+    ({ first: this.first, last: this.last, contended: this.contended, done: this.workDone } = grant);
     if (grant.replicas !== undefined) this.replicas = grant.replicas;
     this.deadline = deadline;
     this.renewal = claimed ? 'unconfirmed' : 'idle';
@@ -207,7 +207,7 @@ export class Hold extends Link<Renewable> implements Renewable {
       if (answer.outcome === 'renewed' && live) {
         this.failures = 0;
         this.heardReason = undefined;
-        this.contended ||= answer.waiting; // a notice may be younger than the answer
+        this.contended ||= answer.contended; // a notice may be younger than the answer
         this.prove(answer, ttl);
         this.scheduleNext();
         return 'renewed';

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.js';
 import type { Explanation, LockLostReason } from '../base/errors.js';
 import { RenewalScheduler } from '../base/renewal-scheduler.js';
 import type { LockNotice } from '../store/lock-operation.js';
-import { CLAIM_WINDOW } from '../store/lock-state.js';
+import { CLAIM_WINDOW } from '../store/lock-machine.js';
 import type { Concerns, LockStore } from '../store/lock-store.js';
 import { commandTimeout } from '../store/server-clock.js';
 import { Caller } from './caller.js';

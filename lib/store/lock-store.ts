@@ -1,7 +1,7 @@
 import type { LockStoreError } from '../base/errors.js';
 import type { AcquireOperation, AnswerTo, Grant, LockNotice, LockOperation } from './lock-operation.js';
 import type { LatchAnswer, LatchOperation } from './latch-machine.js';
-import type { LockState } from './lock-state.js';
+import type { LockState } from './lock-machine.js';
 import type { StoreFindings } from './store-findings.js';
 import type { ServerSample } from './server-clock.js';
 

@@ -1,10 +1,9 @@
 import { wallTime, type CancelTimer, type Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/errors.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
-import { applyOperation } from '../lock-machine.js';
+import { applyOperation, emptyState, expiryOf, sessionOf, type LockState } from '../lock-machine.js';
 import type { AnswerTo, LockNotice, LockOperation } from '../lock-operation.js';
 import { MemoryLatches } from './memory-latches.js';
-import { emptyState, expiryOf, sessionOf, type LockState } from '../lock-state.js';
 
 /** How a session hears; false when it does not listen. */
 type Hear = (name: string, notice: LockNotice) => boolean;

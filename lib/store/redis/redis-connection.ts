@@ -5,10 +5,15 @@ import { Deadlines } from '../../base/deadlines.js';
 import { LockStoreError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
 import type { ServerSample } from '../server-clock.js';
-import type { ScriptName } from './lock-scripts.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
 import { codeOf, isDenied, isLost, isUnsent, REPLICA, RedisFailures } from './redis-failures.js';
-import { loadScripts, runForMany, type ScriptArguments, type ScriptHost } from './run-script.js';
+import {
+  loadScripts,
+  runForMany,
+  type ScriptArguments,
+  type ScriptHost,
+  type ScriptName,
+} from './run-script.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 
 // The client reports that, and goes on with database 0.

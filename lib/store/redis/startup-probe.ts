@@ -47,7 +47,7 @@ export async function probe(
     { units: 1, capacity: 1 },
     { ttl: 1_000_000, guard: 0, block: 1, wait: 0, seal: 'probe' },
   ];
-  const acquire = { kind: 'acquire', id, ...share, ...times, subscribed: false, who: 'probe' } as const;
+  const acquire = { kind: 'acquire', id, ...share, ...times, subscribed: false, identity: 'probe' } as const;
   const taken = await store.execute(name, acquire, place.timeout);
   const shortage = taken.outcome === 'unacknowledged' ? taken.error : undefined;
   if (shortage?.refused) throw shortage; // WAIT is not allowed

@@ -17,9 +17,7 @@ if r.err then -- no hash: the compact record of a lock, or a foreign value
   return redis.error_reply(lock and 'LOCKFOREIGN a lock' or r.err)
 end
 if r[1] ~= '1' then
-  if r[1] then
-    return redis.error_reply('LOCKNEWER ' .. r[1])
-  end
+  if r[1] then return redis.error_reply('LOCKNEWER ' .. r[1]) end
   if redis.call('EXISTS', key) == 1 then
     return redis.error_reply(redis.call('HEXISTS', key, 'v') == 1 and 'LOCKFOREIGN a lock' or 'LOCKFOREIGN')
   end
@@ -121,7 +119,5 @@ if passed then
   local open = passed == '+' and kind ~= 'set' and kind ~= 'down'
   return { open and 'open' or 'over', now, 0, 0, round }
 end
-if not meant or not count then
-  return { 'missing', now, 0, 0, round }
-end
+if not meant or not count then return { 'missing', now, 0, 0, round } end
 return { outcome or (kind == 'set' and 'exists') or (count == 0 and 'open') or 'counting', now, count, expiry, round }
