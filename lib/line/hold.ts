@@ -1,7 +1,7 @@
 /** What the store granted to this process: for how long it is proven, its fences, and its renewal. */
 import { Link } from '../base/chain.js';
 import { type LockLostReason, LockStoreError } from '../base/errors.js';
-import type { Renewable } from '../base/renewal-scheduler.js';
+import type { Renewable } from '../base/shared-timer.js';
 import type { LockNotice, RenewOperation } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-machine.js';
 import type { Answered } from '../store/lock-store.js';
@@ -9,11 +9,6 @@ import { commandEnd, commandTimeout, leaseDeadline, micros } from '../store/serv
 import type { LineSetup } from './line-setup.js';
 import type { PendingRelease } from './pending-releases.js';
 import type { Terms } from './request.js';
-
-/** Who is told that a hold has ended, and not by a release: the line of its name. */
-export interface HoldOwner {
-  lost(hold: Hold, reason: LockLostReason): void;
-}
 
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
 export class Hold extends Link<Renewable> implements Renewable {
@@ -70,7 +65,8 @@ export class Hold extends Link<Renewable> implements Renewable {
     deadline: number,
     /** Whether it was pushed. */
     claimed: boolean,
-    private readonly owner: HoldOwner,
+    /** Hears that the hold has ended, and not by a release: the line of its name. */
+    private readonly owner: { lost(hold: Hold, reason: LockLostReason): void },
   ) {
     super();
     ({ id: this.id, name: this.name, terms: this.terms, doubt: this.doubt } = attempt);

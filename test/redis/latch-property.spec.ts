@@ -14,7 +14,7 @@ import {
   encodeLatchOperation,
   encodeTerms,
 } from '../../lib/store/redis/operation-codec.js';
-import { encodedText } from '../../lib/store/redis/text-codec.js';
+import { encodedText } from '../../lib/store/redis/state-codec.js';
 import { SCRIPTS } from '../../lib/store/redis/run-script.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { storedExpiry } from '../support/stored-record.js';

@@ -1,5 +1,5 @@
 import type { Grant, LockNotice } from '../lock-operation.js';
-import { decodedText } from './text-codec.js';
+import { decodedText } from './state-codec.js';
 
 const PLAIN = { c: 'contended', e: 'echo', o: 'opened' } as const;
 

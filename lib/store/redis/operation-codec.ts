@@ -1,7 +1,7 @@
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { AcquireOperation, AnswerTo, LockAnswer, LockOperation } from '../lock-operation.js';
 import { WHOLE } from '../lock-machine.js';
-import { decodedText, encodedText } from './text-codec.js';
+import { decodedText, encodedText } from './state-codec.js';
 
 type Reply = readonly (string | number)[];
 

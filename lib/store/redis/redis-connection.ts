@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
-import { Deadlines } from '../../base/deadlines.js';
+import { Deadlines } from '../../base/shared-timer.js';
 import { LockStoreError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
 import type { ServerSample } from '../server-clock.js';

@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import { LockStoreError } from '../../base/errors.js';
-import type { LockStore } from '../lock-store.js';
-import type { StoreFindings } from '../store-findings.js';
+import type { LockStore, StoreFindings } from '../lock-store.js';
 import { codeOf } from './redis-failures.js';
 
 const OLDEST = [6, 2] as const;

@@ -1,5 +1,4 @@
 import { emptyState, WHOLE, type Holder, type LockState, type Waiter } from '../lock-machine.js';
-import { decodedText } from './text-codec.js';
 
 /** A record as Redis has it: the compact form is a string, the general one a hash. */
 export type StoredRecord = string | Readonly<Record<string, string>>;
@@ -103,4 +102,18 @@ function decodeWaiter(seq: number, value: string): Waiter {
 /** Units and capacity. */
 function sharesOf(share: string): number[] {
   return share === '*' ? [WHOLE, WHOLE] : share.split('/').map(Number);
+}
+
+/** A user's text without spaces, as records and notices carry it. A lone surrogate becomes U+FFFD. */
+export function encodedText(text: string): string {
+  return encodeURIComponent(Buffer.from(text).toString());
+}
+
+/** The text in what `encodedText` made; anything else is taken as it is, since anybody may publish. */
+export function decodedText(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
+  }
 }

@@ -6,7 +6,7 @@ import { LeaseHandle, ReadLease } from '../../../lib/locks/lease-handle.js';
 import { LockSettings } from '../../../lib/locks/lock-settings.js';
 import { WaitHints } from '../../../lib/locks/wait-hints.js';
 import { WHOLE } from '../../../lib/store/lock-machine.js';
-import type { Lease } from '../../../lib/locks/lease.js';
+import type { Lease } from '../../../lib/locks/lock.js';
 import type { Ask, Checker, Held } from './checker.js';
 import { Life } from './life.js';
 import type { Random } from './random.js';
