@@ -475,7 +475,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
     if (mode === 'sentinel') this.useless = this.failures.sentinel();
     const clustered = mode === 'cluster' || /^cluster_state:/m.test(asked);
     this.oneKeyACall ||= clustered;
-    this.terms = this.termsFor(!clustered, clustered ? serverIn(this.runId) : '');
+    // A cluster has a server in its terms, also one that does not say which.
+    this.terms = this.termsFor(!clustered, clustered ? serverIn(this.runId) || '?' : '');
     if (this.membership) {
       if (!clustered) this.useless = this.failures.noCluster();
       return;

@@ -291,8 +291,12 @@ redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
 end
 local function toHash()
 if compact then
+if server ~= '' then
+redis.call('RESTORE', key, 0, '\\004\\001\\001v\\0011\\006\\000\\063\\172\\144\\121\\049\\167\\090\\037', 'REPLACE')
+else
 redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
 redis.call('DEL', key)
+end
 compact = false
 for _, w in pairs(waiters) do
 writeWaiter(w)
@@ -706,10 +710,13 @@ redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d%S* (.*)$') .. string.match
 end
 end
 local function clear(living)
-redis.call('DEL', key)
 redis.call('HSET', key, 'latch', '1', 'alive', string.format('%.0f', alive))
-for field, sign in pairs(living) do
-redis.call('HSET', key, field, sign)
+local fields = redis.call('HGETALL', key)
+for at = 1, #fields, 2 do
+local field = fields[at]
+if field ~= 'latch' and field ~= 'alive' and not living[field] then
+redis.call('HDEL', key, field)
+end
 end
 end
 if count and expiry <= now then
@@ -943,6 +950,9 @@ try('HDEL', key, 'v')
 try('APPEND', key, '')
 try('PERSIST', key)
 try('PEXPIREAT', key, '9999999999999')
+if string.find(ARGV[1], '^%d+ %d@') then -- of a cluster
+try('RESTORE', key, 0, '\\004\\001\\001v\\0011\\006\\000\\063\\172\\144\\121\\049\\167\\090\\037', 'REPLACE')
+end
 if not try('DEL', key) then
 redis.call('SET', key, '', 'PX', '1')
 end

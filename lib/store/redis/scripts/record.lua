@@ -75,6 +75,9 @@ local function holdLine(id, span, first, share, block, identity)
   return id .. ' ' .. span .. ' ' .. first .. ' ' .. share .. ' ' .. block .. ' ' .. identity
 end
 
+-- The hash { v = '1' } as DUMP gives it, in an encoding that every server reads (RDB version 6).
+local function bareHash() return '\004\001\001v\0011\006\000\063\172\144\121\049\167\090\037' end
+
 -- The lean paths: lean(key, record, at) does what the general path would do, for a record whose form it knows, and answers
 -- `now`; or it returns nil (or false), with nothing changed. The arguments of the key begin at args[at].
 -- Each of them expects what begin.lua defines; that of release also idleKeys, the keys to delete, if there are any, and
@@ -399,10 +402,16 @@ local function writeWaiter(w)
 end
 
 -- Ends the compact form, so that fields can be written; the commit writes the rest of what the compact form said.
+-- In a cluster the slot may be on its way to another node. Its node then refuses to write a key that is not there, also one
+-- that this script has just deleted, and the record would be lost. So there a hash takes the place of the string in one step.
 local function toHash()
   if compact then
-    redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
-    redis.call('DEL', key)
+    if server ~= '' then
+      redis.call('RESTORE', key, 0, bareHash(), 'REPLACE')
+    else
+      redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
+      redis.call('DEL', key)
+    end
     compact = false
     for _, w in pairs(waiters) do
       writeWaiter(w)

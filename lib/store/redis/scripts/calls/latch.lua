@@ -44,12 +44,16 @@ local function tell(living)
   end
 end
 
--- Whoever has counted is forgotten; those who wait are not.
+-- Whoever has counted is forgotten; those who wait are not. The key stays, since a node refuses to write one that is not there
+-- while its slot is on its way.
 local function clear(living)
-  redis.call('DEL', key)
   redis.call('HSET', key, 'latch', '1', 'alive', string.format('%.0f', alive))
-  for field, sign in pairs(living) do
-    redis.call('HSET', key, field, sign)
+  local fields = redis.call('HGETALL', key)
+  for at = 1, #fields, 2 do
+    local field = fields[at]
+    if field ~= 'latch' and field ~= 'alive' and not living[field] then
+      redis.call('HDEL', key, field)
+    end
   end
 end
 
