@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.js';
+import type { CancelTimer, Clock } from '../base/clock.js';
 import { Lines } from '../line/lines.js';
 import type { LockStore } from '../store/lock-store.js';
 import type { StoreFindings } from '../store/store-findings.js';
@@ -31,6 +31,10 @@ export class LockService {
   private readonly inspector: Inspector;
   private readonly losses: LossLog;
   private readonly leaders = new Set<Leadership>();
+  /** What ends the streams that hold up a server's close. */
+  private readonly streams = new Set<() => void>();
+  private cancelStreamsEnd: CancelTimer | undefined;
+  private streamsOver = false;
   private steppingDown = false;
   private graceEnd: number | undefined;
   private closing: Promise<void> | undefined;
@@ -219,9 +223,29 @@ export class LockService {
     await this.stepDown();
   }
 
-  /** The servers are about to close: requests no longer wait for busy locks. @internal */
+  /**
+   * The servers are about to close: requests no longer wait for busy locks, and streams have the grace to end.
+   *
+   * @internal
+   */
   hurry(): void {
     this.setup.lines.hurry();
+    this.cancelStreamsEnd ??= this.clock.after(this.settings.shutdownGrace, () => {
+      this.streamsOver = true;
+      for (const end of [...this.streams]) end();
+    });
+  }
+
+  /**
+   * Keeps what ends a stream that works under a lock and is the answer to a request: no server closes before such a
+   * stream has ended. Returns what forgets it.
+   *
+   * @internal
+   */
+  keepStream(end: () => void): () => void {
+    if (this.streamsOver) end();
+    else this.streams.add(end);
+    return () => this.streams.delete(end);
   }
 
   /** Whether a caller waits, or an answer of the store is due. @internal */
@@ -261,6 +285,7 @@ export class LockService {
     // Leaders hold their leases until they have stepped down, but not for longer than the grace.
     void this.stepDown();
     await this.setup.lines.close(this.graceLeft);
+    this.cancelStreamsEnd?.();
     this.losses.close();
     await this.store.close();
     this.setup.contextLeases.end();

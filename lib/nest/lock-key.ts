@@ -1,3 +1,4 @@
+import type { Observable } from 'rxjs';
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
@@ -74,6 +75,36 @@ export interface LockedDecorator<K, S = undefined> {
     target: object,
     property: string | symbol,
     descriptor: TypedPropertyDescriptor<M> & Accepts<K, S, M>,
+  ): void;
+}
+
+/** What a method that `@LockedStream` stands on must be like; see {@link Accepts}. */
+type AcceptsStream<K, S, M> = M extends (...args: infer A) => Observable<unknown>
+  ? Fits<K, A> extends true
+    ? Fits<S, A> extends true
+      ? unknown
+      : { 'the signal function does not fit the parameters of the method': A }
+    : { 'the key function does not fit the parameters of the method': A }
+  : {
+      '@LockedStream stands on methods that return an Observable; for promises and async generators there is @Locked': never;
+    };
+
+/**
+ * A decorator that only compiles on methods that return an Observable, and that the key `K` and the signal `S` fit. It is a
+ * `MethodDecorator` as well.
+ *
+ * @publicApi
+ */
+export interface LockedStreamDecorator<K, S = undefined> {
+  <A extends ParametersFor<K> & ParametersFor<S>, R extends Observable<unknown>>(
+    target: object,
+    property: string | symbol,
+    descriptor: { readonly value?: (...args: A) => R },
+  ): void;
+  <M>(
+    target: object,
+    property: string | symbol,
+    descriptor: TypedPropertyDescriptor<M> & AcceptsStream<K, S, M>,
   ): void;
 }
 

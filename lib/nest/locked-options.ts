@@ -116,7 +116,10 @@ function wordOf(value: unknown, option: string): string {
  *
  * @throws LockUsageError that names the option, the range and the value
  */
-export function checkLockedOptions(options: LockedOptions, where: string): LockedOptions {
+export function checkLockedOptions(
+  options: LockedOptions<LockSignal | undefined>,
+  where: string,
+): LockedOptions {
   const given: LockedOptions = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   );
@@ -138,7 +141,7 @@ export function checkInterceptorOptions(
   } catch (error) {
     throw new LockUsageError(`${where}: ${(error as Error).message}`);
   }
-  const given = checkLockedOptions(options as LockedOptions, where) as LockInterceptorOptions;
+  const given = checkLockedOptions(options, where) as LockInterceptorOptions;
   return leaveOnClose === undefined ? given : { ...given, leaveOnClose };
 }
 
