@@ -17,7 +17,9 @@ export {
   type LockKey,
   type LockNames,
   type LockSignal,
+  type OnBusy,
 } from './nest/lock-key.js';
 export { Locked } from './nest/locked.js';
+export { LockedLease, type LeaseParameterDecorator } from './nest/locked-lease.js';
 export { LockedStream } from './nest/locked-stream.js';
 export { type LockedOptions, type LockInterceptorOptions, type LockProfile } from './nest/locked-options.js';

@@ -2,8 +2,9 @@ import { orRejected } from '../locks/checks.js';
 import type { Lease } from '../locks/lease.js';
 import type { LockService } from '../locks/lock-service.js';
 import { type StreamWait, whenAborted } from './held-stream.js';
-import { type LockKey, type LockNames, type LockSignal, namesOf } from './lock-key.js';
+import { type LockKey, type LockNames, type LockSignal, namesOf, type OnBusy } from './lock-key.js';
 import { openSlot, readSlot } from './lock-slot.js';
+import { leaseParameterOf } from './locked-lease.js';
 import { type CallDetails, lockedCall } from './locked-call.js';
 import {
   isHttpRoute,
@@ -28,6 +29,8 @@ export class DecoratedMethod {
   private readonly kinship: Kinship;
   private readonly run: ReturnType<typeof lockedCall>;
   private readonly signalOf: LockSignal | undefined;
+  /** Which parameter gets the lease. */
+  private readonly leaseAt: number | undefined;
   private replacement: Method | undefined;
   // Only known at the first call, since decorators above write their metadata later.
   private isRoute: boolean | undefined;
@@ -38,7 +41,10 @@ export class DecoratedMethod {
     target: object,
     property: string | symbol,
     private readonly descriptor: object,
-    { key, options }: { key: LockKey; options: LockedOptions<LockSignal | undefined> | undefined },
+    {
+      key,
+      options,
+    }: { key: LockKey; options: LockedOptions<LockSignal | undefined, OnBusy | undefined> | undefined },
     checkResult: (method: Method, where: string) => ((value: unknown) => void) | undefined,
   ) {
     const where = (this.where = `${decorator} on ${placeOf(target, property)}`);
@@ -47,6 +53,7 @@ export class DecoratedMethod {
     this.names = namesOf(key, where);
     this.slot = openSlot(target, this.settings.locks);
     this.kinship = kinshipOf(target, property);
+    this.leaseAt = leaseParameterOf(target, property);
     this.signalOf = this.settings.signal;
     const origin = { place: where, target, property, checkResult: checkResult(this.method, where) };
     this.run = lockedCall(this.settings, origin);
@@ -62,6 +69,14 @@ export class DecoratedMethod {
   /** The LockService of an instance. @throws LockUsageError when it has none */
   locksOf(self: unknown): LockService {
     return readSlot(self, this.slot) ?? refuseStranger(self, this.where, this.settings.locks);
+  }
+
+  /** Calls the method under a lease. */
+  apply(self: unknown, args: unknown[], lease: Lease): unknown {
+    if (this.leaseAt === undefined) return Reflect.apply(this.method, self, args);
+    const all = [...args];
+    all[this.leaseAt] = lease;
+    return Reflect.apply(this.method, self, all);
   }
 
   /** Whether HTTP requests call it. */

@@ -1,8 +1,8 @@
 import { isObservable, type Observable } from 'rxjs';
-import { LockUsageError } from '../base/errors.js';
+import { type LockBusyError, LockUsageError } from '../base/errors.js';
 import { DecoratedMethod } from './decorated-method.js';
 import { heldStream } from './held-stream.js';
-import type { LockedStreamDecorator, LockKey, LockSignal } from './lock-key.js';
+import type { LockedStreamDecorator, LockKey, LockSignal, OnBusy } from './lock-key.js';
 import type { Method } from './locked-method.js';
 import type { LockedOptions } from './locked-options.js';
 
@@ -19,11 +19,17 @@ import type { LockedOptions } from './locked-options.js';
  * @throws LockBusyError, LockStoreError to the subscriber, when the lock was not granted
  * @publicApi
  */
-export function LockedStream<const K extends LockKey, S extends LockSignal | undefined = undefined>(
+export function LockedStream<const K extends LockKey, V, S extends LockSignal | undefined = undefined>(
   key: K,
-  options?: LockedOptions<S>,
-): LockedStreamDecorator<K, S> {
-  return (target: object, property: string | symbol, descriptor: object) => {
+  options: LockedOptions<S, (error: LockBusyError) => V>,
+): LockedStreamDecorator<K, S, (error: LockBusyError) => V>;
+export function LockedStream<
+  const K extends LockKey,
+  const B extends OnBusy | undefined = undefined,
+  S extends LockSignal | undefined = undefined,
+>(key: K, options?: LockedOptions<S, B>): LockedStreamDecorator<K, S, B>;
+export function LockedStream(key: LockKey, options?: LockedOptions<LockSignal | undefined>): MethodDecorator {
+  return (target, property, descriptor) => {
     const decorated = new DecoratedMethod(
       '@LockedStream',
       target,
@@ -41,7 +47,7 @@ export function LockedStream<const K extends LockKey, S extends LockSignal | und
         outlives: false,
         answers: () => decorated.isHttpRoute,
         emitsSkipped: false,
-        source: () => observable(Reflect.apply(method, this, args), where),
+        source: (lease) => observable(decorated.apply(this, args, lease), where),
         run: (work, wait) => decorated.call(this, args, work, wait),
       });
     });

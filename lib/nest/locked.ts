@@ -1,8 +1,9 @@
+import type { LockBusyError } from '../base/errors.js';
 import { DecoratedMethod } from './decorated-method.js';
 import type { Lease } from '../locks/lease.js';
 import { keepStream } from './held-stream.js';
 import { LockedGenerator } from './locked-generator.js';
-import type { LockedDecorator, LockKey, LockSignal } from './lock-key.js';
+import type { LockedDecorator, LockKey, LockSignal, OnBusy } from './lock-key.js';
 import { isAsyncGeneratorFunction, promised, refuseStream } from './locked-method.js';
 import type { LockedOptions } from './locked-options.js';
 import { isQueueJob, requeuedAtShutdown } from './queue-job.js';
@@ -24,11 +25,17 @@ import { isQueueJob, requeuedAtShutdown } from './queue-job.js';
  * @throws LockStoreError from the call, when the store failed or its outcome is unknown
  * @publicApi
  */
-export function Locked<const K extends LockKey, S extends LockSignal | undefined = undefined>(
+export function Locked<const K extends LockKey, V, S extends LockSignal | undefined = undefined>(
   key: K,
-  options?: LockedOptions<S>,
-): LockedDecorator<K, S> {
-  return (target: object, property: string | symbol, descriptor: object) => {
+  options: LockedOptions<S, (error: LockBusyError) => V>,
+): LockedDecorator<K, S, (error: LockBusyError) => V>;
+export function Locked<
+  const K extends LockKey,
+  const B extends OnBusy | undefined = undefined,
+  S extends LockSignal | undefined = undefined,
+>(key: K, options?: LockedOptions<S, B>): LockedDecorator<K, S, B>;
+export function Locked(key: LockKey, options?: LockedOptions<LockSignal | undefined>): MethodDecorator {
+  return (target, property, descriptor) => {
     const decorated = new DecoratedMethod(
       '@Locked',
       target,
@@ -42,7 +49,8 @@ export function Locked<const K extends LockKey, S extends LockSignal | undefined
     decorated.replaceBy(
       isAsyncGeneratorFunction(method)
         ? function (...args) {
-            const open = () => Reflect.apply(method, this, args) as AsyncGenerator<unknown, unknown, unknown>;
+            const open = (lease: Lease) =>
+              decorated.apply(this, args, lease) as AsyncGenerator<unknown, unknown, unknown>;
             const hold = (work: (lease: Lease) => Promise<unknown>) =>
               decorated.call(this, args, (lease) =>
                 decorated.isHttpRoute
@@ -52,7 +60,7 @@ export function Locked<const K extends LockKey, S extends LockSignal | undefined
             return new LockedGenerator(open, hold);
           }
         : function (...args) {
-            const work = () => promised(Reflect.apply(method, this, args), where);
+            const work = (lease: Lease) => promised(decorated.apply(this, args, lease), where);
             const [job, token] = args;
             if (!isQueueJob(job)) return decorated.call(this, args, work);
             return requeuedAtShutdown(job, token, work, (begun) => decorated.call(this, args, begun));

@@ -58,7 +58,7 @@ export class Accepted {
     profile: 'slow',
     locks: 'x',
   })
-  async *anAsyncGenerator(id: string): AsyncGenerator<string, number, boolean> {
+  async *anAsyncGenerator(id: string): AsyncGenerator<string, number | undefined, boolean> {
     return (yield id) ? 1 : 0;
   }
 }
