@@ -10,6 +10,7 @@ import type { CallOrigin } from './hidden-options.js';
 import type { EntryOptions, Lease, WriteLease } from './lease.js';
 import type { LockSettings } from './lock-settings.js';
 import { namesFor, OPTIONS } from './option-table.js';
+import type { UnlockedRuns } from './unlocked-runs.js';
 import type { WaitHints } from './wait-hints.js';
 import { EntryMutex, type EntryTimeout } from './entry-mutex.js';
 
@@ -26,6 +27,7 @@ export interface LockSetup {
   readonly contextLeases: ContextLeases<NamedLease>;
   readonly clock: Clock;
   readonly hints: WaitHints;
+  readonly unlockedRuns: UnlockedRuns;
 }
 
 const ENTRY_OPTIONS = namesFor('entry');

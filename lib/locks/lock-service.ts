@@ -17,6 +17,7 @@ import { LossLog } from './loss-log.js';
 import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
 import { SemaphoreLock, type Semaphore } from './semaphore.js';
+import { UnlockedRuns } from './unlocked-runs.js';
 import { WaitHints } from './wait-hints.js';
 
 const START_TIMEOUT = 4_500;
@@ -30,6 +31,7 @@ export class LockService {
   private readonly setup: LockSetup;
   private readonly inspector: Inspector;
   private readonly losses: LossLog;
+  private readonly unlockedRuns: UnlockedRuns;
   private readonly leaders = new Set<Leadership>();
   /** What ends the streams that hold up a server's close. */
   private readonly streams = new Set<() => void>();
@@ -50,7 +52,9 @@ export class LockService {
     const moved = (message: string): void => log.warn(message);
     const lines = new Lines(store, clock, Math.random, this.losses.lost, moved);
     const hints = new WaitHints(clock, (message) => log.warn(message));
-    this.setup = { lines, settings, contextLeases: new ContextLeases(), clock, hints };
+    this.unlockedRuns = new UnlockedRuns(clock, log);
+    const { unlockedRuns } = this;
+    this.setup = { lines, settings, contextLeases: new ContextLeases(), clock, hints, unlockedRuns };
     this.inspector = new Inspector(store, log);
   }
 
@@ -287,6 +291,7 @@ export class LockService {
     await this.setup.lines.close(this.graceLeft);
     this.cancelStreamsEnd?.();
     this.losses.close();
+    this.unlockedRuns.close();
     await this.store.close();
     this.setup.contextLeases.end();
   }

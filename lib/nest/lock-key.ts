@@ -183,17 +183,19 @@ export interface LockedDecorator<K, S = undefined, B = undefined> {
 type Emitted<B> = Told<B> extends true ? Exclude<Fallback<B>, undefined> : never;
 
 /** What a method that `@LockedStream` stands on must be like; see {@link Accepts}. */
-type AcceptsStream<K, S, M, B> = M extends (...args: infer A) => Observable<infer V>
-  ? Fits<K, A> extends true
-    ? Fits<S, A> extends true
-      ? Emitted<B> extends V
-        ? unknown
-        : { 'the method does not emit what onBusy returns': Emitted<B> }
-      : { 'the signal function does not fit the parameters of the method': A }
-    : { 'the key function does not fit the parameters of the method': A }
-  : {
-      '@LockedStream stands on methods that return an Observable; for promises and async generators there is @Locked': never;
-    };
+type AcceptsStream<K, S, M, B> = M extends (...args: infer A) => infer R
+  ? R extends Observable<unknown>
+    ? Fits<K, A> extends true
+      ? Fits<S, A> extends true
+        ? Observable<Emitted<B>> extends R
+          ? unknown
+          : { 'callers get an Observable, also of what onBusy returns': Emitted<B> }
+        : { 'the signal function does not fit the parameters of the method': A }
+      : { 'the key function does not fit the parameters of the method': A }
+    : {
+        '@LockedStream stands on methods that return an Observable; for promises and async generators there is @Locked': never;
+      }
+  : never;
 
 /**
  * A decorator that only compiles on methods that return an Observable, that the key `K` and the signal `S` fit, and that

@@ -223,7 +223,7 @@ describe('@LockedLease', () => {
   });
 
   it('refuses a second parameter, a constructor and a static method', async () => {
-    const decorator = LockedLease();
+    const decorator: ParameterDecorator = LockedLease();
     class Service {}
     decorator(Service.prototype, 'work', 0);
     expect((await errorOf(() => decorator(Service.prototype, 'work', 1))).message).toMatch(
