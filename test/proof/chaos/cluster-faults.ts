@@ -24,8 +24,10 @@ async function move(fixture: Fixture): Promise<{ slot: number; target: ServerPro
 /** What is done to masters and slots; each ends when the cluster is whole again. */
 export const CLUSTER_LARGE: Faults = {
   'coordinated failover': async (fixture) => {
-    await fixture.servers.failover(await masterIn(fixture));
-    await fixture.servers.settled();
+    await fixture.promoting(async () => {
+      await fixture.servers.failover(await masterIn(fixture));
+      await fixture.servers.settled();
+    });
   },
   'a master is killed': async (fixture) => {
     const { servers, bed } = fixture;
@@ -44,22 +46,18 @@ export const CLUSTER_LARGE: Faults = {
     const master = await masterIn(fixture);
     const replica = await servers.replicaOf(master);
     await fixture.losing(async () => {
-      servers.frozen.add(master);
-      master.signal('SIGSTOP');
+      servers.freeze(master);
       await servers.promoted(replica);
       await sleep(bed.random.between(0, 2_000));
-      master.signal('SIGCONT');
-      servers.frozen.delete(master);
+      servers.thaw(master);
     });
     await servers.settled();
   },
   'a master is frozen for a moment': async (fixture) => {
     const master = await masterIn(fixture);
-    fixture.servers.frozen.add(master);
-    master.signal('SIGSTOP');
+    fixture.servers.freeze(master);
     await sleep(fixture.bed.random.between(50, 600));
-    master.signal('SIGCONT');
-    fixture.servers.frozen.delete(master);
+    fixture.servers.thaw(master);
   },
   'a slot is moved key by key': async (fixture) => {
     const { slot, target } = await move(fixture);
