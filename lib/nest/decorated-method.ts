@@ -1,5 +1,5 @@
 import { orRejected } from '../locks/checks.js';
-import type { Lease } from '../locks/lease.js';
+import type { Lease } from '../locks/lock.js';
 import type { LockService } from '../locks/lock-service.js';
 import { type StreamWait, whenAborted } from './held-stream.js';
 import { type LockKey, type LockNames, type LockSignal, namesOf, type OnBusy } from './lock-key.js';

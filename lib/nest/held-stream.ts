@@ -3,7 +3,7 @@ import { shown } from '../base/duration.js';
 import { LockError, type LockLostError, LockUsageError } from '../base/errors.js';
 import { orRejected } from '../locks/checks.js';
 import type { TakenLease } from '../locks/lease-handle.js';
-import type { Lease } from '../locks/lease.js';
+import type { Lease } from '../locks/lock.js';
 import type { LockService } from '../locks/lock-service.js';
 import { type HttpResponse, whenOver } from './http-response.js';
 import { boundSteps, type BoundSteps, discard, streamKindOf } from './streamed-body.js';

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { Lease } from '../locks/lease.js';
+import type { Lease } from '../locks/lock.js';
 import { lossOf } from './held-stream.js';
 
 type Steps = AsyncGenerator<unknown, unknown, unknown>;

@@ -1,5 +1,5 @@
 import { LockUsageError } from '../base/errors.js';
-import type { Lease } from '../locks/lease.js';
+import type { Lease } from '../locks/lock.js';
 import { placeOf } from './locked-method.js';
 
 /** What a parameter with `@LockedLease()` must be like. */

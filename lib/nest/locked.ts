@@ -1,6 +1,6 @@
 import type { LockBusyError } from '../base/errors.js';
 import { DecoratedMethod } from './decorated-method.js';
-import type { Lease } from '../locks/lease.js';
+import type { Lease } from '../locks/lock.js';
 import { keepStream } from './held-stream.js';
 import { LockedGenerator } from './locked-generator.js';
 import type { LockedDecorator, LockKey, LockSignal, OnBusy } from './lock-key.js';

@@ -1,5 +1,5 @@
 import { LockBusyError } from '../base/errors.js';
-import type { Lease } from '../locks/lease.js';
+import type { Lease } from '../locks/lock.js';
 
 // A worker that still runs would take the job again at once, and do nothing else.
 const COMES_BACK_IN = 1_000;
