@@ -14,7 +14,8 @@ export interface Costs {
   /** Of one server, and of all masters of a cluster together: a free name alone or with others, and a hand-off. */
   readonly one: Operations;
   readonly cluster: Operations;
-  readonly publish: { readonly masters: number; readonly asked: number; readonly other: number };
+  /** At one server; at the node that is asked, and at each other one, of three masters. */
+  readonly publish: { readonly one: number; readonly asked: number; readonly other: number };
   /** By row of the table `costs-memory`. */
   readonly bytes: Readonly<Record<string, number>>;
 }
@@ -28,6 +29,9 @@ export interface Operations {
 export interface Cost {
   readonly client: number;
   readonly server: number;
+  /** Script calls and messages. */
+  readonly calls: number;
+  readonly notices: number;
 }
 
 const FILE = 'bench/results/costs.json';
@@ -39,9 +43,15 @@ export function readCosts(root = process.cwd()): Costs {
 export function writeCosts(server: string, operations: Table, memory: Table): void {
   const of = (id: string, column: string): number => {
     const row = operations.rows.find((each) => each.id === id);
-    return row ? rounded(figureOf(row, column)) : NaN;
+    const figure = row ? figureOf(row, column) : NaN;
+    return Number.isFinite(figure) ? Math.round(figure * 100) / 100 : 0;
   };
-  const cost = (id: string): Cost => ({ client: of(id, 'client'), server: of(id, 'server') });
+  const cost = (id: string): Cost => ({
+    client: of(id, 'client'),
+    server: of(id, 'server'),
+    calls: of(id, 'calls'),
+    notices: of(id, 'notices'),
+  });
   const all = (id: string): Operations => ({
     together: cost(`${id}-together`),
     free: cost(`${id}-free`),
@@ -53,15 +63,15 @@ export function writeCosts(server: string, operations: Table, memory: Table): vo
     node: process.version,
     server,
     cores: availableParallelism(),
-    load: rounded(loadavg()[0] ?? NaN),
+    load: Math.round((loadavg()[0] ?? NaN) * 10) / 10,
     one: all('one'),
     cluster: all('cluster'),
-    publish: { masters: 3, asked: of('publish', 'server'), other: of('publish', 'others') },
+    publish: {
+      one: of('publish-one', 'server'),
+      asked: of('publish', 'server'),
+      other: of('publish', 'others'),
+    },
     bytes,
   };
   writeFileSync(join(process.cwd(), FILE), `${JSON.stringify(found, undefined, 2)}\n`);
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100;
 }

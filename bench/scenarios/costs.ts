@@ -50,17 +50,21 @@ async function operationsOf(fixture: BenchFixture, url: string): Promise<Table> 
     [`${MASTERS} masters`, url],
   ] as const) {
     const id = at === url ? 'cluster' : 'one';
-    const cycles = { entrant: OURS.id, url: at, lanes: 64, warmUp: 10_000, ms: quick ? 200 : 1_000 };
+    const cycles = { entrant: OURS.id, url: at, lanes: 64, warmUp: 10_000, ms: quick ? 200 : 500 };
     add(`${id}-together`, `free name, 64 at once by one process, ${where}`, async () => ({
       ...(await inNewProcess<CyclesOutcome>({ do: 'cycles', cycles })),
     }));
     const sessions = (names: 'free' | 'wanted') => async () => {
-      const order = { url: at, lanes: 32, names, count: quick ? 4_000 : 30_000 };
+      const order = { url: at, lanes: 32, names, count: quick ? 2_000 : 6_000 };
       return { ...(await inNewProcess<SessionsOutcome>({ do: 'sessions', sessions: order })) };
     };
     add(`${id}-free`, `free name, 32 processes, each one at a time, ${where}`, sessions('free'));
     add(`${id}-handed`, `hand-off between processes, 16 names at once, ${where}`, sessions('wanted'));
   }
+  add('publish-one', 'PUBLISH, one server', async () => {
+    const { sender } = await priceOfPublish(fixture.url, quick);
+    return { server: sender ?? NaN };
+  });
   add('publish', `PUBLISH in ${MASTERS} masters, at the node asked`, async () => {
     const { sender, others } = await priceOfPublish(url, quick);
     return { server: sender ?? NaN, others: others ?? NaN };
@@ -69,8 +73,10 @@ async function operationsOf(fixture: BenchFixture, url: string): Promise<Table> 
     { id: 'client', title: 'clients: µs', better: 'less' },
     { id: 'server', title: 'servers, all together: µs', better: 'less' },
     { id: 'others', title: 'each other node: µs', better: 'less' },
+    { id: 'calls', title: 'script calls', better: 'less' },
+    { id: 'notices', title: 'messages', better: 'less' },
   ] as const;
-  const rows = await interleaved(runners, { ...terms(fixture), ...(quick && { rounds: 2, warmUps: 0 }) });
+  const rows = await interleaved(runners, { ...terms(fixture), warmUps: 0, ...(quick && { rounds: 2 }) });
   return { id: 'costs', title: 'Processor time of one operation', section: 'empty', columns, rows };
 }
 

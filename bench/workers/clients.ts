@@ -29,6 +29,16 @@ export async function serverCpu(url: string): Promise<number> {
   return used.reduce((sum, each) => sum + each, 0);
 }
 
+/** How often the servers have run a command so far, whoever asked for it: clients or scripts. */
+export async function callsOf(url: string, command: string): Promise<number> {
+  let calls = 0;
+  for (const each of urlsIn(url)) {
+    const stats = await connection(each, 'admin').info('commandstats');
+    calls += Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
+  }
+  return calls;
+}
+
 /** Ends all of them. */
 export async function closeAll(): Promise<void> {
   await Promise.all([...contenders.values()].map(async (contender) => (await contender).close()));

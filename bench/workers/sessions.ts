@@ -1,7 +1,7 @@
 import { createLockService, type LockService } from '../../lib/index.js';
 import { nodesAt } from '../contenders/node-addresses.js';
 import { times } from '../measure/loops.js';
-import { serverCpu } from './clients.js';
+import { callsOf, serverCpu } from './clients.js';
 
 /**
  * Many sessions in one process, each of which is for the servers a process of its own: a lane is a session with a name.
@@ -15,10 +15,14 @@ export interface Sessions {
   readonly count: number;
 }
 
-/** Microseconds of processor time for each lock that was taken and given back, of all sessions and of all servers. */
+/** For each lock that was taken and given back: of all sessions together, and of all servers. */
 export interface SessionsOutcome {
+  /** Microseconds of processor time. */
   readonly client: number;
   readonly server: number;
+  /** Script calls, and messages that the scripts published. */
+  readonly calls: number;
+  readonly notices: number;
 }
 
 export async function sessions({ url, lanes, names, count }: Sessions): Promise<SessionsOutcome> {
@@ -33,11 +37,14 @@ export async function sessions({ url, lanes, names, count }: Sessions): Promise<
   const step = async (lane: number): Promise<void> =>
     services[lane]?.using(`lane-${Math.floor(lane / each)}`, async () => undefined);
   await times(Math.ceil(count / 4), lanes, step);
+  const [callsBefore, noticesBefore] = [await callsOf(url, 'evalsha'), await callsOf(url, 'publish')];
   const before = await serverCpu(url);
   const own = process.cpuUsage();
   await times(count, lanes, step);
   const { user, system } = process.cpuUsage(own);
   const server = (((await serverCpu(url)) - before) * 1e6) / count;
+  const calls = ((await callsOf(url, 'evalsha')) - callsBefore) / count;
+  const notices = ((await callsOf(url, 'publish')) - noticesBefore) / count;
   await Promise.all(services.map((locks) => locks.close()));
-  return { client: (user + system) / count, server };
+  return { client: (user + system) / count, server, calls, notices };
 }
