@@ -13,6 +13,7 @@ import { lockContract } from '../contract/lock-contract.js';
 import { storeContract } from '../contract/store-contract.js';
 import { failureOf, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
+import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/operating.md'), 'utf8');
@@ -159,6 +160,42 @@ describeWithRealRedis('sentinels with the rights that the documentation names, a
       expect(lease.held).toBe(true);
     } finally {
       await topology.stop();
+    }
+  }, 60_000);
+});
+
+describeWithRealRedis('a cluster with the rights that the documentation names, and no others', () => {
+  afterEach(closeAll);
+
+  it('has locks of all kinds, also while their slot is on its way, and says at the start what is missing', async () => {
+    const servers = await ClusterServers.start({ replicas: 0 });
+    const allow = async (...more: string[]): Promise<void> => {
+      for (const { admin } of servers.nodes) await admin.call('ACL', ...documentedRule(), ...more);
+    };
+    const redis = {
+      cluster: servers.addresses,
+      options: { redisOptions: { username: 'locks', password: 'secret' } },
+    };
+    try {
+      await allow('+cluster|slots', '+asking');
+      const refused = await failureOf<Error>(open({ redis }).ready());
+      expect(refused.message).toMatch(/ACL: .*\+restore/s);
+      await allow('+cluster|slots', '+asking', '+restore');
+      const locks = open({ redis });
+      const slot = await servers.slotOf('lock:printer');
+      const source = await servers.masterOf(slot);
+      const target = (await servers.mastersNow()).find((each) => each !== source)!;
+      const permits = locks.semaphore('printer', 2);
+      const first = await permits.acquire();
+      await servers.beginMove(slot, target);
+      const second = await permits.acquire();
+      await servers.moveKeys(slot, target);
+      expect(await Promise.all([first.release(), second.release()])).toEqual(['released', 'released']);
+      await servers.endMove(slot, target);
+      await locks.using('printer', () => undefined);
+    } finally {
+      await closeAll();
+      await servers.stop();
     }
   }, 60_000);
 });

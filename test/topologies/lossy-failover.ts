@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
-import type { Lease } from '../../lib/locks/lease.js';
+import type { Lease } from '../../lib/locks/lock.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 import { monotonic } from '../proof/faults/harness/history.js';

@@ -7,7 +7,7 @@ import type { ServerSample } from '../server-clock.js';
 import type { ClusterRecipe, NodePlace } from './cluster-recipe.js';
 import { isUnsettled, keyOf, redirectionIn, viewIn, type ClusterView } from './cluster-view.js';
 import { KeySlots, SLOTS } from './key-slots.js';
-import type { ScriptName } from './lock-scripts.js';
+import type { ScriptName } from './run-script.js';
 import { keepAlive, RedisConnection, serverIn } from './redis-connection.js';
 import { isDenied, isLost, isUnsent, RedisFailures } from './redis-failures.js';
 import type { RedisServers, ServersListener, ServersSettings } from './redis-servers.js';

@@ -41,7 +41,7 @@ export function sentinelSettings(given: RedisOptions, source: unknown): Partial<
 }
 
 /** Why Sentinel options lead to no master, and what to write instead; undefined when they may lead to one. */
-export function refusalOfSentinels({ sentinels, name, role }: RedisOptions): string | undefined {
+export function refusalOfSentinelOptions({ sentinels, name, role }: RedisOptions): string | undefined {
   const example = "{ sentinels: [{ host: 'sentinel-1', port: 26379 }, …], name: 'mymaster' }";
   if (sentinels === undefined || sentinels === null) return undefined;
   if (!Array.isArray(sentinels) || sentinels.length === 0)
