@@ -11,6 +11,15 @@ export {
 export { type HttpMappingOptions, type LockErrorBody, toHttpException } from './nest/http-exception.js';
 export { getLocksToken, InjectLocks } from './nest/locks-token.js';
 export { LockInterceptor } from './nest/lock-interceptor.js';
-export { type LockedDecorator, type LockKey, type LockNames, type LockSignal } from './nest/lock-key.js';
+export {
+  type LockedDecorator,
+  type LockedStreamDecorator,
+  type LockKey,
+  type LockNames,
+  type LockSignal,
+  type OnBusy,
+} from './nest/lock-key.js';
 export { Locked } from './nest/locked.js';
+export { LockedLease, type LeaseParameterDecorator } from './nest/locked-lease.js';
+export { LockedStream } from './nest/locked-stream.js';
 export { type LockedOptions, type LockInterceptorOptions, type LockProfile } from './nest/locked-options.js';

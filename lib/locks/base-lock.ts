@@ -80,6 +80,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     } catch (error) {
       if (!runsWithout || !(error instanceof LockStoreError))
         throw (around && this.explanation()?.(error as Error)) ?? error;
+      this.setup.unlockedRuns.run(this.names, error, origin?.place);
       return withoutLock(work, new UnprotectedLease(this.names, error) as Lease as L, origin);
     } finally {
       stopHint?.();

@@ -10,6 +10,7 @@ import type { CallOrigin } from './hidden-options.js';
 import type { EntryOptions, Lease, WriteLease } from './lock.js';
 import type { LockSettings } from './lock-settings.js';
 import { namesFor, OPTIONS } from './option-table.js';
+import type { UnlockedRuns } from './unlocked-runs.js';
 import type { WaitHints } from './wait-hints.js';
 import { EntryMutex, type EntryTimeout } from './entry-mutex.js';
 
@@ -26,6 +27,7 @@ export interface LockSetup {
   readonly contextLeases: ContextLeases<NamedLease>;
   readonly clock: Clock;
   readonly hints: WaitHints;
+  readonly unlockedRuns: UnlockedRuns;
 }
 
 const ENTRY_OPTIONS = namesFor('entry');
@@ -50,6 +52,8 @@ class Entries {
 /** A lease as the library itself gives it back: with options that users do not have. */
 export interface TakenLease extends Lease {
   release(terms?: ReleaseOptions): Promise<'released' | 'expired'>;
+  /** Loses the lease with reason `closed`, as a shutdown does at its end. */
+  loseAtShutdown(): void;
 }
 
 /** A lease on one name that more work can enter: the one that was taken, or an entry of it. */
@@ -96,6 +100,10 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
   /** The lease on one of its names. */
   partOn(name: string): NamedLease | undefined {
     return name === this.name ? this : undefined;
+  }
+
+  loseAtShutdown(): void {
+    this.root.now.lineLease.lose('closed');
   }
 
   async using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
@@ -545,6 +553,10 @@ export class LeaseBundle implements Lease {
     return answers.includes('expired') ? 'expired' : 'released';
   }
 
+  loseAtShutdown(): void {
+    for (const part of this.parts) part.loseAtShutdown();
+  }
+
   async using<T>(work: (lease: Lease) => T | PromiseLike<T>, options: EntryOptions = {}): Promise<T> {
     checkEntry(work, options, this.names[0] ?? '');
     const { setup } = this;
@@ -600,6 +612,9 @@ export class UnprotectedLease implements Lease {
   release(): Promise<'expired'> {
     return Promise.resolve('expired');
   }
+
+  /** There is nothing to lose. */
+  loseAtShutdown(): void {}
 
   /** Runs the work without the lock, like the work around it. */
   async using<T>(work: (lease: Lease) => T | PromiseLike<T>): Promise<T> {

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.js';
+import type { CancelTimer, Clock } from '../base/clock.js';
 import { Lines } from '../line/lines.js';
 import type { LockStore, StoreFindings } from '../store/lock-store.js';
 import { AllOf, locksIn } from './all-of.js';
@@ -15,6 +15,7 @@ import { LossLog } from './loss-log.js';
 import { NameLock } from './name-lock.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
 import { SemaphoreLock, type Semaphore } from './semaphore.js';
+import { UnlockedRuns } from './unlocked-runs.js';
 import { WaitHints } from './wait-hints.js';
 
 const START_TIMEOUT = 4_500;
@@ -28,7 +29,12 @@ export class LockService {
   private readonly setup: LockSetup;
   private readonly inspector: Inspector;
   private readonly losses: LossLog;
+  private readonly unlockedRuns: UnlockedRuns;
   private readonly leaders = new Set<Leadership>();
+  /** What ends the streams that hold up a server's close. */
+  private readonly streams = new Set<() => void>();
+  private cancelStreamsEnd: CancelTimer | undefined;
+  private streamsOver = false;
   private steppingDown = false;
   private graceEnd: number | undefined;
   private closing: Promise<void> | undefined;
@@ -44,7 +50,9 @@ export class LockService {
     const moved = (message: string): void => log.warn(message);
     const lines = new Lines(store, clock, Math.random, this.losses.lost, moved);
     const hints = new WaitHints(clock, (message) => log.warn(message));
-    this.setup = { lines, settings, contextLeases: new ContextLeases(), clock, hints };
+    this.unlockedRuns = new UnlockedRuns(clock, log);
+    const { unlockedRuns } = this;
+    this.setup = { lines, settings, contextLeases: new ContextLeases(), clock, hints, unlockedRuns };
     this.inspector = new Inspector(store, log);
   }
 
@@ -217,9 +225,29 @@ export class LockService {
     await this.stepDown();
   }
 
-  /** The servers are about to close: requests no longer wait for busy locks. @internal */
+  /**
+   * The servers are about to close: requests no longer wait for busy locks, and streams have the grace to end.
+   *
+   * @internal
+   */
   hurry(): void {
     this.setup.lines.hurry();
+    this.cancelStreamsEnd ??= this.clock.after(this.settings.shutdownGrace, () => {
+      this.streamsOver = true;
+      for (const end of [...this.streams]) end();
+    });
+  }
+
+  /**
+   * Keeps what ends a stream that works under a lock and is the answer to a request: no server closes before such a
+   * stream has ended. Returns what forgets it.
+   *
+   * @internal
+   */
+  keepStream(end: () => void): () => void {
+    if (this.streamsOver) end();
+    else this.streams.add(end);
+    return () => this.streams.delete(end);
   }
 
   /** Whether a caller waits, or an answer of the store is due. @internal */
@@ -259,7 +287,9 @@ export class LockService {
     // Leaders hold their leases until they have stepped down, but not for longer than the grace.
     void this.stepDown();
     await this.setup.lines.close(this.graceLeft);
+    this.cancelStreamsEnd?.();
     this.losses.close();
+    this.unlockedRuns.close();
     await this.store.close();
     this.setup.contextLeases.end();
   }

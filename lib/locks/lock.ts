@@ -148,7 +148,8 @@ export interface UsingOptions extends AcquireOptions {
   /**
    * What happens when the store cannot answer: `throw` (the work does not run), or `run` (the work runs without the lock,
    * even while somebody else holds it). The lease of such work is not held and has no fence, its `assertHeld` throws the
-   * LockStoreError, and its signal never aborts, as there is nothing to lose.
+   * LockStoreError, and its signal never aborts, as there is nothing to lose. Each such run is logged as a warning; of more
+   * than ten within a second the others are counted.
    * @default 'throw'
    */
   readonly onStoreError?: 'throw' | 'run' | undefined;

@@ -6,11 +6,12 @@ import {
   type NestInterceptor,
   type Type,
 } from '@nestjs/common';
-import { Observable, Subscription } from 'rxjs';
-import { shown } from '../base/duration.js';
-import { LockUsageError } from '../base/errors.js';
+import type { Observable } from 'rxjs';
+import { LockError } from '../base/errors.js';
 import { LockService } from '../locks/lock-service.js';
-import { orRejected } from '../locks/checks.js';
+import { heldStream, whenAborted } from './held-stream.js';
+import { toHttpException } from './http-exception.js';
+import { responseOf, whenClientIsGone } from './http-response.js';
 import { type LockNames, namesOf } from './lock-key.js';
 import { profileOf, type LockInterceptorOptions, checkInterceptorOptions } from './locked-options.js';
 import { lockedCall } from './locked-call.js';
@@ -19,13 +20,20 @@ import { sharedLocksToken } from './locks-token.js';
 const WHERE = 'LockInterceptor';
 const GONE = 'The client closed the connection while its request waited for the lock';
 const REQUESTS: ReadonlySet<string> = new Set(['http', 'graphql']);
+// What @Sse() writes on a handler.
+const SSE = '__sse__';
 
 /**
- * Runs a handler under a lock. The lock is held from before the pipes until the result completes, fails or is
- * unsubscribed, also when the result is an Observable (server-sent events, streams of microservices):
+ * Runs a handler under a lock:
  * `@UseInterceptors(LockInterceptor((context) => lockName('cart', context.switchToHttp().getRequest().params.id)))`.
- * The completion is passed on once the release is sent. A request that still waits when its connection closes gives up, and
- * its handler does not run; a handler that is already running is not disturbed.
+ * The lock is held from before the pipes. An HTTP request holds it until its response was sent or its connection closed,
+ * whatever the handler returns: a value, a `StreamableFile`, a generator, a `ReadableStream`, a web `Response`, events, or
+ * nothing because it writes the response itself. In every other transport it is held until the result completes, fails or
+ * is unsubscribed, and the completion is passed on once the release is sent.
+ *
+ * A request that still waits when its connection closes gives up, and its handler does not run; a handler that is already
+ * running is not disturbed. A stream whose lease is lost ends at once: events and messages with an error, a body that is
+ * being sent by closing the connection.
  *
  * @throws LockUsageError for names and options that cannot work
  * @throws LockBusyError, LockLostError, LockStoreError to the handler's caller, as `@Locked` does
@@ -50,41 +58,29 @@ export function LockInterceptor(
     }
 
     intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-      return new Observable((subscriber) => {
-        const leaving = new AbortController();
-        const handler = new Subscription();
-        let entered = false;
-        const work = () =>
-          new Promise<void>((resolve, reject) => {
-            if (subscriber.closed) return resolve();
-            entered = true;
-            // If the subscription has ended already, this ends at once, too.
-            handler.add(
-              next.handle().subscribe({
-                next: (value) => subscriber.next(value),
-                error: reject,
-                complete: resolve,
-              }),
-            );
-            subscriber.add(() => resolve()); // after the handler, which must end before the release
-          });
-        subscriber.add(() => {
-          leaving.abort();
-          handler.unsubscribe();
-        });
-        orRejected(() => {
+      const { locks } = this;
+      const response = responseOf(context);
+      const answers = isRequest(context);
+      const streams = isEventStream(context);
+      return heldStream({
+        locks: () => locks,
+        response,
+        streams,
+        answers: () => answers,
+        outlives: answers,
+        emitsSkipped: true, // Nest refuses an empty stream
+        source: () => next.handle(),
+        run: (work, { leaving, watches }) => {
           const signal = signalOf?.(context);
-          if (signal) subscriber.add(whenAborted(signal, leaving));
-          if (leaveOnClose) subscriber.add(whenClientIsGone(context, () => leaving.abort(new Error(GONE))));
-          const call = { signal: leaving.signal, leavesAtShutdown: isRequest(context) };
-          return run(this.locks, names(undefined, [context]), work, call);
-        }).then(
-          (fallback) => {
-            if (!entered) subscriber.next(fallback); // Nest refuses an empty stream
-            subscriber.complete();
-          },
-          (error: unknown) => subscriber.error(error),
-        );
+          if (signal) watches.add(whenAborted(signal, leaving, WHERE));
+          if (leaveOnClose && response)
+            watches.add(whenClientIsGone(response, () => leaving.abort(new Error(GONE))));
+          const call = { signal: leaving.signal, leavesAtShutdown: answers };
+          return run(locks, names(undefined, [context]), work, call);
+        },
+        // Once events were sent, no filter can answer: Nest sends the message of an HttpException, and none of another error.
+        told: (error) =>
+          streams && response?.headersSent && LockError.is(error) ? toHttpException(error) : error,
       });
     }
   }
@@ -96,47 +92,8 @@ function isRequest(context: Partial<ExecutionContext>): boolean {
   return REQUESTS.has(context.getType?.() ?? '');
 }
 
-/** Passes on the abort of a signal; returns a function that stops doing so. @throws LockUsageError unless it is a signal */
-function whenAborted(signal: AbortSignal, leaving: AbortController): () => void {
-  if (!(signal instanceof AbortSignal))
-    throw new LockUsageError(
-      `The function given as option signal of ${WHERE} must return an AbortSignal; it returned ${shown(signal)}.`,
-    );
-  const abort = (): void => leaving.abort(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  return () => signal.removeEventListener('abort', abort);
-}
-
-/** What the responses of Node's HTTP/1 and HTTP/2 servers have in common; Fastify keeps that response in `raw`. */
-interface Response {
-  readonly destroyed?: boolean;
-  readonly writableEnded?: boolean;
-  once(event: 'close', listener: () => void): unknown;
-  off(event: 'close', listener: () => void): unknown;
-}
-
-/**
- * Calls `leave` when the connection of an HTTP request closes before it is answered, at once if it has closed already.
- * It watches the response, since the request's own `close` also comes when its body was read. Returns what ends the watch.
- */
-export function whenClientIsGone(context: ExecutionContext, leave: () => void): () => void {
-  const response = context.getType() === 'http' ? responseOf(context) : undefined;
-  if (response === undefined) return () => undefined;
-  const closed = (): void => {
-    if (!response.writableEnded) leave();
-  };
-  if (response.destroyed) closed();
-  response.once('close', closed);
-  return () => response.off('close', closed);
-}
-
-function responseOf(context: ExecutionContext): Response | undefined {
-  const given = context
-    .switchToHttp()
-    .getResponse<(Partial<Response> & { raw?: Partial<Response> }) | undefined>();
-  const response = given?.raw ?? given;
-  return typeof response?.once === 'function' && typeof response.off === 'function'
-    ? (response as Response)
-    : undefined;
+/** Whether the handler has `@Sse()`. */
+function isEventStream(context: Partial<ExecutionContext>): boolean {
+  const handler = context.getHandler?.();
+  return handler !== undefined && Reflect.hasMetadata(SSE, handler);
 }

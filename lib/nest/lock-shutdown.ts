@@ -93,7 +93,7 @@ export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown
   async onModuleInit(): Promise<void> {
     try {
       this.instances.fillAll(this.locks);
-      this.instances.checkProfiles(this.locks);
+      this.instances.checkMethods(this.locks);
       await this.locks.ready();
     } catch (error) {
       await this.locks.close(); // after a failed start, not every application calls close()

@@ -1,9 +1,12 @@
 import { AsyncResource } from 'node:async_hooks';
+import type { Lease } from '../locks/lease.js';
+import { lossOf } from './held-stream.js';
 
 type Steps = AsyncGenerator<unknown, unknown, unknown>;
 type Step = Promise<IteratorResult<unknown, unknown>>;
 
 interface Entered {
+  readonly lease: Lease;
   readonly steps: Steps;
   /** The async context of the holder, so that `current()` and re-entry work in every step, whoever asks for the step. */
   readonly scope: AsyncResource;
@@ -13,7 +16,8 @@ interface Entered {
 
 /**
  * An async generator under a lock. The first step acquires the lock; the end, an error or `return` releases it. A consumer
- * that stops half-way without calling `return` keeps the lock (`for await` does call it).
+ * that stops half-way without calling `return` keeps the lock (`for await` does call it). When the lease is lost, the next
+ * step rejects, and so does the step that was running: what it yields came too late.
  */
 export class LockedGenerator implements Steps {
   private entered: Promise<Entered | undefined> | undefined;
@@ -21,8 +25,8 @@ export class LockedGenerator implements Steps {
   private ended = false;
 
   constructor(
-    private readonly open: () => Steps,
-    private readonly hold: (work: () => Promise<unknown>) => Promise<unknown>,
+    private readonly open: (lease: Lease) => Steps,
+    private readonly hold: (work: (lease: Lease) => Promise<unknown>) => Promise<unknown>,
   ) {}
 
   next(value?: unknown): Step {
@@ -56,7 +60,7 @@ export class LockedGenerator implements Steps {
     const entered = await (this.entered ??= this.enter());
     if (entered) {
       try {
-        const moved = await entered.scope.runInAsyncScope(move, undefined, entered.steps);
+        const moved = await this.moved(entered, move);
         if (!moved.done || this.ended) return moved;
         entered.end(moved.value);
       } catch (error) {
@@ -68,12 +72,26 @@ export class LockedGenerator implements Steps {
     return { done: true, value: first ? await this.outcome : undefined };
   }
 
+  /** Takes the step, unless the lease was lost, and hands out nothing that came after the loss. */
+  private async moved({ lease, scope, steps }: Entered, move: (steps: Steps) => Step): Step {
+    let loss = this.ended ? undefined : lossOf(lease);
+    if (!loss) {
+      const moved = await scope.runInAsyncScope(move, undefined, steps);
+      if (moved.done || this.ended) return moved;
+      loss = lossOf(lease);
+      if (!loss) return moved;
+    }
+    await scope.runInAsyncScope(() => steps.return(undefined)); // it cleans up first, as after a break
+    throw loss;
+  }
+
   private enter(): Promise<Entered | undefined> {
     return new Promise((resolve, reject) => {
-      const work = () =>
-        new Promise<unknown>((end, fail) =>
-          resolve({ steps: this.open(), scope: new AsyncResource('HeldGenerator'), end, fail }),
-        );
+      const work = (lease: Lease) =>
+        new Promise<unknown>((end, fail) => {
+          const scope = new AsyncResource('HeldGenerator');
+          resolve({ lease, steps: this.open(lease), scope, end, fail });
+        });
       this.outcome = this.hold(work);
       // Has an effect only if the work never began, because the call was skipped or refused.
       this.outcome.then(() => resolve(undefined), reject);

@@ -2,6 +2,7 @@ import type { ModulesContainer } from '@nestjs/core';
 import type { LockService } from '../locks/lock-service.js';
 import { profileOf } from './locked-options.js';
 import { fillSlot, lockSlot } from './lock-slot.js';
+import { checkLeaseParameters } from './locked-lease.js';
 import { lockedOptionsOf } from './locked-method.js';
 
 type ModuleOfNest = ModulesContainer extends Map<string, infer M> ? M : never;
@@ -41,13 +42,18 @@ export class LockedInstances {
     for (const wrapper of this.wrappers()) this.fillMade(wrapper, locks);
   }
 
-  /** @throws LockUsageError when a method refers to a profile that the registration does not have */
-  checkProfiles(locks: LockService): void {
+  /**
+   * @throws LockUsageError when a method refers to a profile that the registration does not have, and when one asks for the
+   * lease of a lock that it does not take
+   */
+  checkMethods(locks: LockService): void {
     for (const wrapper of this.wrappers()) {
       const prototype: unknown = wrapper.isNotMetatype
         ? wrapper.instance
         : (wrapper.metatype as { prototype?: unknown } | null)?.prototype;
-      if (!isObject(prototype) || !Reflect.has(prototype, this.slot)) continue;
+      if (!isObject(prototype)) continue;
+      for (const each of chainOf(prototype)) checkLeaseParameters(each);
+      if (!Reflect.has(prototype, this.slot)) continue;
       for (const method of methodsOf(prototype))
         for (const options of lockedOptionsOf(method))
           if (options.profile !== undefined && options.locks === this.registration)
@@ -117,12 +123,18 @@ function eachNowAndLater<K, V>(map: Map<K, V>, visit: (value: V) => void): void 
   });
 }
 
-function* methodsOf(object: object): Generator<object> {
+/** An object and its prototypes, without that of all objects. */
+function* chainOf(object: object): Generator<object> {
   for (
     let at: object | null = object;
     at !== null && at !== Object.prototype;
     at = Reflect.getPrototypeOf(at)
   )
+    yield at;
+}
+
+function* methodsOf(object: object): Generator<object> {
+  for (const at of chainOf(object))
     for (const { value } of Object.values(Object.getOwnPropertyDescriptors(at)))
       if (typeof value === 'function') yield value as object;
 }

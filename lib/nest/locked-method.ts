@@ -1,6 +1,6 @@
-import { isObservable } from 'rxjs';
 import { LockUsageError } from '../base/errors.js';
 import type { LockedOptions } from './locked-options.js';
+import { discard, streamKindOf, type StreamKind } from './streamed-body.js';
 
 export type Method = (this: unknown, ...args: unknown[]) => unknown;
 
@@ -11,13 +11,14 @@ const KINSHIP = Symbol.for('nestjs-distributed-lock:kinship');
 
 /** The method that a decorator stands on; any other place is refused, and the error says what to do. */
 export function methodOf(target: object, property: unknown, descriptor: unknown, where: string): Method {
+  const [decorator] = where.split(' ');
   if (typeof property === 'object')
     throw new LockUsageError(
-      '@Locked needs experimentalDecorators, as the decorators of NestJS do: enable them in tsconfig.json.',
+      `${decorator} needs experimentalDecorators, as the decorators of NestJS do: enable them in tsconfig.json.`,
     );
   if (property === undefined && typeof target === 'function' && descriptor === undefined)
     throw new LockUsageError(
-      `@Locked stands on the class ${target.name || 'without a name'}. It locks methods: put it on each method that ` +
+      `${decorator} stands on the class ${target.name || 'without a name'}. It locks methods: put it on each method that ` +
         'should be locked, or put @UseInterceptors(LockInterceptor(…)) on a controller to lock all its routes.',
     );
   if (typeof descriptor === 'number')
@@ -117,16 +118,25 @@ export function refuseStranger(self: unknown, where: string, registration?: stri
   );
 }
 
-/** Refuses a stream, whose work would begin after the release. */
+const INTERCEPTOR =
+  'In a controller put @UseInterceptors(LockInterceptor(…)) on the handler, which holds the lock until the response was sent; ' +
+  'elsewhere read it to its end in the method, or write the method as async *name() { yield* … }.';
+const REMEDIES: Readonly<Record<StreamKind, string>> = {
+  'an Observable':
+    'Put @LockedStream(…) on a method that returns an Observable, or return a promise: lastValueFrom(…).',
+  'an async generator':
+    'Declare the method itself as async *name() { yield* … }, and compile for es2018 or later.',
+  'a StreamableFile': INTERCEPTOR,
+  'a stream': INTERCEPTOR,
+  'a Response': INTERCEPTOR,
+};
+
+/** Refuses a stream, whose work would begin, or go on, after the release. */
 export function refuseStream(value: unknown, where: string): void {
-  if (isObservable(value))
-    throw new LockUsageError(
-      `${where} stands on a method that returns an Observable, whose work would begin after the release. ` +
-        'Put @UseInterceptors(LockInterceptor(…)) on the handler instead, or return a promise.',
-    );
-  if (Object.prototype.toString.call(value) === '[object AsyncGenerator]')
-    throw new LockUsageError(
-      `${where} stands on a method that hands out an async generator, whose work would begin after the release. ` +
-        'Declare the method itself as async *name() { yield* … }, and compile for es2018 or later.',
-    );
+  const kind = streamKindOf(value);
+  if (kind === undefined) return;
+  discard(value);
+  throw new LockUsageError(
+    `${where} stands on a method that hands out ${kind}, whose work would go on after the release. ${REMEDIES[kind]}`,
+  );
 }

@@ -1,22 +1,22 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { shown } from '../base/duration.js';
-import { type LockBusyError, LockUsageError } from '../base/errors.js';
+import { LockUsageError } from '../base/errors.js';
 import type { LockService } from '../locks/lock-service.js';
 import { wholeNumber } from '../locks/checks.js';
 import { flag, namesFor, OPTIONS, type OptionRow, row, whole, word } from '../locks/option-table.js';
 import { WHOLE } from '../store/lock-machine.js';
 import type { UsingOptions } from '../locks/lock.js';
-import type { LockSignal } from './lock-key.js';
+import type { LockSignal, OnBusy } from './lock-key.js';
 
 /**
  * How a `@Locked` method or a LockInterceptor behaves. Each option may be left out or be undefined.
  *
  * @publicApi
  */
-export interface LockedOptions<S extends LockSignal | undefined = undefined> extends Omit<
-  UsingOptions,
-  'signal' | 'within'
-> {
+export interface LockedOptions<
+  S extends LockSignal | undefined = undefined,
+  B extends OnBusy | undefined = OnBusy,
+> extends Omit<UsingOptions, 'signal' | 'within'> {
   /**
    * A function that returns the AbortSignal of a call, or undefined for none. Its abort ends the waiting at once, with
    * reason `aborted`; it does not end a lease. The function gets the method's arguments, which are checked at compile time,
@@ -43,10 +43,11 @@ export interface LockedOptions<S extends LockSignal | undefined = undefined> ext
   /**
    * What happens when a call did not get the lock within `wait`, or found the line full. `throw` throws the LockBusyError.
    * `skip` returns undefined, and its `wait` is 0 unless given, as for `tryAcquire`. A function is called, and its value is
-   * returned instead. A closed LockService always throws, and an error of the method itself never counts as a busy lock.
+   * returned instead. The method's type must allow what is returned, which is checked at compile time where it is given to
+   * the decorator. An error that the function throws is the call's. A closed LockService always throws, and an error of the method itself never counts as a busy lock.
    * @default 'throw'
    */
-  readonly onBusy?: 'throw' | 'skip' | ((error: LockBusyError) => unknown) | undefined;
+  readonly onBusy?: B | undefined;
 }
 
 /**
@@ -116,7 +117,10 @@ function wordOf(value: unknown, option: string): string {
  *
  * @throws LockUsageError that names the option, the range and the value
  */
-export function checkLockedOptions(options: LockedOptions, where: string): LockedOptions {
+export function checkLockedOptions(
+  options: LockedOptions<LockSignal | undefined, OnBusy | undefined>,
+  where: string,
+): LockedOptions {
   const given: LockedOptions = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   );
@@ -138,7 +142,7 @@ export function checkInterceptorOptions(
   } catch (error) {
     throw new LockUsageError(`${where}: ${(error as Error).message}`);
   }
-  const given = checkLockedOptions(options as LockedOptions, where) as LockInterceptorOptions;
+  const given = checkLockedOptions(options, where) as LockInterceptorOptions;
   return leaveOnClose === undefined ? given : { ...given, leaveOnClose };
 }
 

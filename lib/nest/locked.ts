@@ -1,21 +1,11 @@
-import { orRejected } from '../locks/checks.js';
+import type { LockBusyError } from '../base/errors.js';
+import { DecoratedMethod } from './decorated-method.js';
+import type { Lease } from '../locks/lease.js';
+import { keepStream } from './held-stream.js';
 import { LockedGenerator } from './locked-generator.js';
-import { type LockedDecorator, type LockKey, type LockSignal, namesOf } from './lock-key.js';
-import { openSlot, readSlot } from './lock-slot.js';
-import { type CallDetails, lockedCall } from './locked-call.js';
-import {
-  isAsyncGeneratorFunction,
-  isHttpRoute,
-  kinshipOf,
-  type Method,
-  methodOf,
-  takePlaceOf,
-  placeOf,
-  promised,
-  refuseStream,
-  refuseStranger,
-} from './locked-method.js';
-import { type LockedOptions, checkLockedOptions } from './locked-options.js';
+import type { LockedDecorator, LockKey, LockSignal, OnBusy } from './lock-key.js';
+import { isAsyncGeneratorFunction, promised, refuseStream } from './locked-method.js';
+import type { LockedOptions } from './locked-options.js';
 import { isQueueJob, requeuedAtShutdown } from './queue-job.js';
 
 /**
@@ -35,51 +25,46 @@ import { isQueueJob, requeuedAtShutdown } from './queue-job.js';
  * @throws LockStoreError from the call, when the store failed or its outcome is unknown
  * @publicApi
  */
-export function Locked<const K extends LockKey, S extends LockSignal | undefined = undefined>(
+export function Locked<const K extends LockKey, V, S extends LockSignal | undefined = undefined>(
   key: K,
-  options?: LockedOptions<S>,
-): LockedDecorator<K, S> {
-  return (target: object, property: string | symbol, descriptor: object) => {
-    const where = `@Locked on ${placeOf(target, property)}`;
-    const method = methodOf(target, property, descriptor, where);
-    const settings = checkLockedOptions((options ?? {}) as LockedOptions, where);
-    const names = namesOf(key, where);
-    const slot = openSlot(target, settings.locks);
-    const signalOf = settings.signal as LockSignal | undefined;
-
-    const kinship = kinshipOf(target, property);
-    const generates = isAsyncGeneratorFunction(method);
-    const checkResult = generates ? undefined : (value: unknown): void => refuseStream(value, where);
-    const run = lockedCall(settings, { place: where, target, property, checkResult });
-    // Only known at the first call, since decorators above write their metadata later.
-    let isRoute: boolean | undefined;
-    const detailsOf = (self: unknown, args: unknown[]): CallDetails | undefined => {
-      isRoute ??= isHttpRoute(replacement);
-      if (!isRoute && !signalOf && !kinship.inherited) return undefined; // most methods need no details
-      return {
-        signal: signalOf && (Reflect.apply(signalOf, self, args) as AbortSignal | undefined),
-        self: kinship.inherited ? (self as object) : undefined,
-        leavesAtShutdown: isRoute,
-      };
-    };
-    // Errors before the lock reject the call, like all later ones.
-    const call = (self: unknown, args: unknown[], work: () => PromiseLike<unknown>) =>
-      orRejected(() => {
-        const locks = readSlot(self, slot) ?? refuseStranger(self, where, settings.locks);
-        return run(locks, names(self, args), work, detailsOf(self, args));
-      });
-    const replacement: Method = generates
-      ? function (...args) {
-          const open = () => Reflect.apply(method, this, args) as AsyncGenerator<unknown, unknown, unknown>;
-          return new LockedGenerator(open, (work) => call(this, args, work));
-        }
-      : function (...args) {
-          const work = () => promised(Reflect.apply(method, this, args), where);
-          const [job, token] = args;
-          if (!isQueueJob(job)) return call(this, args, work);
-          return requeuedAtShutdown(job, token, work, (begun) => call(this, args, begun));
-        };
-    takePlaceOf(method, replacement, settings);
-    (descriptor as PropertyDescriptor).value = replacement;
+  options: LockedOptions<S, (error: LockBusyError) => V>,
+): LockedDecorator<K, S, (error: LockBusyError) => V>;
+export function Locked<
+  const K extends LockKey,
+  const B extends OnBusy | undefined = undefined,
+  S extends LockSignal | undefined = undefined,
+>(key: K, options?: LockedOptions<S, B>): LockedDecorator<K, S, B>;
+export function Locked(key: LockKey, options?: LockedOptions<LockSignal | undefined>): MethodDecorator {
+  return (target, property, descriptor) => {
+    const decorated = new DecoratedMethod(
+      '@Locked',
+      target,
+      property,
+      descriptor,
+      { key, options },
+      (method, where) =>
+        isAsyncGeneratorFunction(method) ? undefined : (value) => refuseStream(value, where),
+    );
+    const { method, where } = decorated;
+    decorated.replaceBy(
+      isAsyncGeneratorFunction(method)
+        ? function (...args) {
+            const open = (lease: Lease) =>
+              decorated.apply(this, args, lease) as AsyncGenerator<unknown, unknown, unknown>;
+            const hold = (work: (lease: Lease) => Promise<unknown>) =>
+              decorated.call(this, args, (lease) =>
+                decorated.isHttpRoute
+                  ? work(lease).finally(keepStream(decorated.locksOf(this), lease))
+                  : work(lease),
+              );
+            return new LockedGenerator(open, hold);
+          }
+        : function (...args) {
+            const work = (lease: Lease) => promised(decorated.apply(this, args, lease), where);
+            const [job, token] = args;
+            if (!isQueueJob(job)) return decorated.call(this, args, work);
+            return requeuedAtShutdown(job, token, work, (begun) => decorated.call(this, args, begun));
+          },
+    );
   };
 }

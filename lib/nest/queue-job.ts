@@ -1,4 +1,5 @@
 import { LockBusyError } from '../base/errors.js';
+import type { Lease } from '../locks/lease.js';
 
 // A worker that still runs would take the job again at once, and do nothing else.
 const COMES_BACK_IN = 1_000;
@@ -24,14 +25,14 @@ export function isQueueJob(value: unknown): value is QueueJob {
 export async function requeuedAtShutdown(
   job: QueueJob,
   token: unknown,
-  work: () => PromiseLike<unknown>,
-  run: (work: () => PromiseLike<unknown>) => Promise<unknown>,
+  work: (lease: Lease) => PromiseLike<unknown>,
+  run: (work: (lease: Lease) => PromiseLike<unknown>) => Promise<unknown>,
 ): Promise<unknown> {
   let begun = false;
   try {
-    return await run(() => {
+    return await run((lease) => {
       begun = true;
-      return work();
+      return work(lease);
     });
   } catch (error) {
     if (begun || !(error instanceof LockBusyError) || error.reason !== 'closed') throw error;

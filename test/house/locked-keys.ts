@@ -1,7 +1,25 @@
 /* Compiled, never run: a key that fits compiles, and one that does not is an error where it stands. */
-import { applyDecorators, type ExecutionContext, SetMetadata, UseInterceptors } from '@nestjs/common';
-import { type Observable, of } from 'rxjs';
-import { LockInterceptor, Locked, lockName, type LockedOptions, type LockKey } from '../../lib/index.js';
+import {
+  applyDecorators,
+  type ExecutionContext,
+  SetMetadata,
+  StreamableFile,
+  UseInterceptors,
+} from '@nestjs/common';
+import { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { type Observable, of, Subject } from 'rxjs';
+import {
+  type Lease,
+  LockInterceptor,
+  Locked,
+  LockedLease,
+  LockedStream,
+  lockName,
+  type LockedOptions,
+  type LockKey,
+  type WriteLease,
+} from '../../lib/index.js';
 
 const KEYS = ['a', 'b'] as const;
 
@@ -58,7 +76,7 @@ export class Accepted {
     profile: 'slow',
     locks: 'x',
   })
-  async *anAsyncGenerator(id: string): AsyncGenerator<string, number, boolean> {
+  async *anAsyncGenerator(id: string): AsyncGenerator<string, number | undefined, boolean> {
     return (yield id) ? 1 : 0;
   }
 }
@@ -207,4 +225,223 @@ export class Options {
   interceptorKey(): Observable<number> {
     return of(1);
   }
+}
+
+interface Order {
+  readonly id: string;
+}
+const ORDER: Order = { id: '7' };
+const WORD: 'skip' | 'throw' = Math.random() > 2 ? 'skip' : 'throw';
+
+export class BusyAccepted {
+  @Locked('order', { onBusy: 'skip' })
+  async skipsNothing(): Promise<void> {}
+
+  @Locked('order', { onBusy: 'skip' })
+  async skipsAnOrder(): Promise<Order | undefined> {
+    return ORDER;
+  }
+
+  @Locked('order', { onBusy: 'throw' })
+  async throws(): Promise<Order> {
+    return ORDER;
+  }
+
+  @Locked('order', { onBusy: (error) => ({ id: error.reason }) })
+  async answers(): Promise<Order> {
+    return ORDER;
+  }
+
+  @Locked('order', { onBusy: async ({ waited }) => (waited > 1 ? ORDER : undefined) })
+  async answersLater(): Promise<Order | undefined> {
+    return ORDER;
+  }
+
+  @Locked('order', {
+    onBusy: () => {
+      throw new Error('try again');
+    },
+  })
+  async translates(): Promise<Order> {
+    return ORDER;
+  }
+
+  @Locked((order: Order) => order.id, { onBusy: () => [] as string[], wait: 0 })
+  async aKeyAndAnAnswer(_order: Order): Promise<readonly string[]> {
+    return [];
+  }
+
+  @Locked('order', { onBusy: 'skip' })
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- users have it
+  async anything(): Promise<any> {
+    return ORDER;
+  }
+
+  @Locked('order', { onBusy: 'skip' })
+  async nothingKnown(): Promise<unknown> {
+    return ORDER;
+  }
+
+  @Locked('order', { onBusy: () => 'busy' })
+  async *aGenerator(): AsyncGenerator<Order, string> {
+    yield ORDER;
+    return 'done';
+  }
+
+  @Locked('order')
+  async aGenericMethod<T>(value: T): Promise<T> {
+    return value;
+  }
+
+  @Locked('socket')
+  async aSocket(): Promise<Socket> {
+    return new Socket();
+  }
+
+  @LockedStream('feed', { onBusy: 'skip' })
+  aStream(): Observable<Order> {
+    return of(ORDER);
+  }
+
+  @LockedStream((id: string) => id, { onBusy: () => ORDER })
+  aStreamWithAnAnswer(_id: string): Observable<Order> {
+    return of(ORDER);
+  }
+
+  @LockedStream('feed')
+  aGenericStream<T>(value: T): Observable<T> {
+    return of(value);
+  }
+}
+
+export class BusyRejected {
+  // @ts-expect-error a skipped call returns undefined, which is no order
+  @Locked('order', { onBusy: 'skip' })
+  async skipsAnOrder(): Promise<Order> {
+    return ORDER;
+  }
+
+  // @ts-expect-error it may be skipped
+  @Locked('order', { onBusy: WORD })
+  async mayBeSkipped(): Promise<Order> {
+    return ORDER;
+  }
+
+  // @ts-expect-error a reason is no order
+  @Locked('order', { onBusy: ({ reason }) => reason })
+  async answersSomethingElse(): Promise<Order> {
+    return ORDER;
+  }
+
+  // @ts-expect-error nor is one that is promised
+  @Locked('order', { onBusy: async () => 7 })
+  async answersSomethingElseLater(): Promise<Order> {
+    return ORDER;
+  }
+
+  // @ts-expect-error a generator that is skipped returns undefined
+  @Locked('order', { onBusy: 'skip' })
+  async *aGenerator(): AsyncGenerator<Order, string> {
+    yield ORDER;
+    return 'done';
+  }
+
+  // @ts-expect-error T need not allow undefined
+  @Locked('order', { onBusy: 'skip' })
+  async generic<T extends object>(value: T): Promise<T> {
+    return value;
+  }
+
+  // @ts-expect-error a word that does not exist
+  @Locked('order', { onBusy: 'ignore' })
+  async unknownWord(): Promise<void> {}
+
+  // @ts-expect-error the file is sent after the method has returned
+  @Locked('order')
+  async aFile(): Promise<StreamableFile> {
+    return new StreamableFile(Buffer.from(''));
+  }
+
+  // @ts-expect-error a body is read after the method has returned
+  @Locked('order')
+  async aResponse(): Promise<Response> {
+    return fetch('https://example.test');
+  }
+
+  // @ts-expect-error a stream goes on after the method has returned
+  @Locked('order')
+  async aNodeStream(): Promise<Readable> {
+    return Readable.from([]);
+  }
+
+  // @ts-expect-error a stream goes on after the method has returned
+  @Locked('order')
+  async aWebStream(): Promise<ReadableStream> {
+    return new ReadableStream();
+  }
+
+  // @ts-expect-error its work begins after the method has returned
+  @Locked('order')
+  async aPromisedObservable(): Promise<Observable<number>> {
+    return of(1);
+  }
+
+  // @ts-expect-error a promise is no stream
+  @LockedStream('feed')
+  async aPromise(): Promise<number> {
+    return 1;
+  }
+
+  // @ts-expect-error the caller gets an Observable, which is no Subject
+  @LockedStream('feed')
+  aSubject(): Subject<number> {
+    return new Subject();
+  }
+
+  // @ts-expect-error the key reads a number, the method has a string
+  @LockedStream((id: number) => `feed:${id}`)
+  anotherKey(_id: string): Observable<number> {
+    return of(1);
+  }
+
+  // @ts-expect-error a text is no order
+  @LockedStream('feed', { onBusy: () => 'busy' })
+  emitsSomethingElse(): Observable<Order> {
+    return of(ORDER);
+  }
+}
+
+export class Leases {
+  @Locked('order')
+  async given(@LockedLease() _lease: Lease): Promise<void> {}
+
+  @Locked((id: string) => id)
+  async optional(_id: string, @LockedLease() _lease?: Lease): Promise<void> {}
+
+  @Locked('order')
+  async aView(@LockedLease() _lease: { readonly fence: number } | undefined): Promise<void> {}
+
+  @Locked('order')
+  private async hidden(@LockedLease() _lease?: Lease): Promise<void> {}
+
+  run(): Promise<void> {
+    return this.hidden();
+  }
+
+  @Locked('order')
+  // @ts-expect-error a lease is no text
+  async aText(@LockedLease() _lease: string): Promise<void> {}
+
+  @Locked('order')
+  // @ts-expect-error not every lease is a writer's
+  async aWriter(@LockedLease() _lease: WriteLease): Promise<void> {}
+
+  @Locked((id: string) => id)
+  // @ts-expect-error the lease stands where the id is
+  async anotherParameter(@LockedLease() _id: string, _lease?: Lease): Promise<void> {}
+}
+
+export class NoMethod {
+  // @ts-expect-error a constructor is not locked
+  constructor(@LockedLease() _lease: Lease) {}
 }

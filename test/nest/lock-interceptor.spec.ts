@@ -174,7 +174,9 @@ describe('a client that closes the connection', () => {
       return (await interceptor.intercept(context, { handle: () => of('ran') })) as Observable<unknown>;
     };
     expect(await lastValueFrom(await ask())).toBe('ran');
-    expect(response.listenerCount('close')).toBe(0);
+    expect(await locks.tryAcquire('asked')).toBeUndefined(); // its response was not sent yet
+    response.emit('finish');
+    expect([response.listenerCount('close'), response.listenerCount('finish')]).toEqual([0, 0]);
 
     const holder = await locks.acquire('asked');
     const refused = errorOf(lastValueFrom(await ask()));

@@ -88,7 +88,7 @@ class Catalog {
   }
 
   @Locked('job', { minHold: 200, onBusy: 'skip' })
-  async job(): Promise<string> {
+  async job(): Promise<string | undefined> {
     return 'ran';
   }
 }

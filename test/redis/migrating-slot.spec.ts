@@ -1,5 +1,5 @@
 import { createLockService } from '../../lib/locks/create-lock-service.js';
-import type { Lease } from '../../lib/locks/lease.js';
+import type { Lease } from '../../lib/locks/lock.js';
 import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
 import { ClusterServers } from '../../tools/redis/cluster-servers.js';

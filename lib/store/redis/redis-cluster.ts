@@ -316,6 +316,8 @@ export class RedisCluster implements RedisServers {
       if (redirection.once) to.askedAt = this.settings.clock.now();
       else this.learnMove(redirection.slot, to);
     } else {
+      // It tells the time, and serves nobody: it is not to pass for a store that works.
+      from.connection.sample = undefined;
       this.doubted = from;
       this.refresh();
     }

@@ -4,6 +4,7 @@ import type { LineLease } from '../../../lib/line/line-lease.js';
 import { ContextLeases } from '../../../lib/locks/context-leases.js';
 import { LeaseHandle, ReadLease } from '../../../lib/locks/lease-handle.js';
 import { LockSettings } from '../../../lib/locks/lock-settings.js';
+import { UnlockedRuns } from '../../../lib/locks/unlocked-runs.js';
 import { WaitHints } from '../../../lib/locks/wait-hints.js';
 import { WHOLE } from '../../../lib/store/lock-machine.js';
 import type { Lease } from '../../../lib/locks/lock.js';
@@ -134,7 +135,15 @@ export class SimulatedProcess {
     const { units, entries, entryDowngrades, keep } = held.ask.plan;
     const settings = new LockSettings({});
     const hints = new WaitHints(this.clock, () => undefined);
-    const setup = { lines: this.lines, clock: this.clock, contextLeases: CONTEXT_LEASES, settings, hints };
+    const unlockedRuns = new UnlockedRuns(this.clock, { warn: () => undefined });
+    const setup = {
+      lines: this.lines,
+      clock: this.clock,
+      contextLeases: CONTEXT_LEASES,
+      settings,
+      hints,
+      unlockedRuns,
+    };
     const handle = new (units === WHOLE ? LeaseHandle : ReadLease)(held.lease, setup);
     let left = entries.length;
     let inside = 0;

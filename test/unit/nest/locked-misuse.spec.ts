@@ -1,3 +1,6 @@
+import { StreamableFile } from '@nestjs/common';
+import { Socket } from 'node:net';
+import { PassThrough, Readable } from 'node:stream';
 import { of, type Observable } from 'rxjs';
 import { Locked, type LockedOptions, LockUsageError } from '../../../lib/index.js';
 import { withLocks } from '../../../lib/testing/index.js';
@@ -112,9 +115,36 @@ describe('a @Locked call rejects', () => {
       each.subscribe = ((...args: never[]) => (begun++, subscribe(...args))) as typeof each.subscribe;
       return each;
     };
-    expect(await called(stream)).toMatch(/Observable.*LockInterceptor/);
-    expect(await called(async () => stream())).toMatch(/Observable.*LockInterceptor/);
+    expect(await called(stream)).toMatch(/Observable.*@LockedStream/);
+    expect(await called(async () => stream())).toMatch(/Observable.*@LockedStream/);
     expect(begun).toBe(0);
+  });
+
+  it.each([
+    ['a StreamableFile', () => new StreamableFile(Readable.from(['row']))],
+    ['a stream', () => Readable.from(['row'])],
+    ['a stream', () => ReadableStream.from(['row'])],
+    ['a stream', () => Readable.from(['row']).pipe(new PassThrough())],
+    ['a Response', () => new Response('text')],
+  ])('%s, with the remedy, and ends it', async (kind, make) => {
+    let made: unknown;
+    const message = await called(async () => (made = make()));
+    expect(message).toMatch(new RegExp(`hands out ${kind}, whose work would go on.*LockInterceptor`));
+    if (made instanceof Readable) expect(made.destroyed).toBe(true);
+  });
+
+  it.each([
+    ['a socket', () => new Socket()],
+    ['a Response without a body', () => new Response(null, { status: 204 })],
+    ['a buffer', () => Buffer.from('text')],
+  ])('nothing of %s', async (_, make) => {
+    class Service {
+      @Locked('name')
+      async work(): Promise<unknown> {
+        return make();
+      }
+    }
+    expect(await withLocks(new Service()).work()).toBeDefined();
   });
 
   it('an async generator that the method did not make itself', async () => {

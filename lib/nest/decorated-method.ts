@@ -1,0 +1,111 @@
+import { orRejected } from '../locks/checks.js';
+import type { Lease } from '../locks/lease.js';
+import type { LockService } from '../locks/lock-service.js';
+import { type StreamWait, whenAborted } from './held-stream.js';
+import { type LockKey, type LockNames, type LockSignal, namesOf, type OnBusy } from './lock-key.js';
+import { openSlot, readSlot } from './lock-slot.js';
+import { leaseParameterOf } from './locked-lease.js';
+import { type CallDetails, lockedCall } from './locked-call.js';
+import {
+  isHttpRoute,
+  kinshipOf,
+  type Kinship,
+  type Method,
+  methodOf,
+  placeOf,
+  refuseStranger,
+  takePlaceOf,
+} from './locked-method.js';
+import { type LockedOptions, checkLockedOptions } from './locked-options.js';
+
+/** A method that a decorator locks, with everything that is known when its class is defined. */
+export class DecoratedMethod {
+  /** Where the decorator stands, for people: `@Locked on StockService.reserve`. */
+  readonly where: string;
+  readonly method: Method;
+  private readonly settings: LockedOptions;
+  private readonly names: (self: unknown, args: unknown[]) => LockNames;
+  private readonly slot: symbol;
+  private readonly kinship: Kinship;
+  private readonly run: ReturnType<typeof lockedCall>;
+  private readonly signalOf: LockSignal | undefined;
+  /** Which parameter gets the lease. */
+  private readonly leaseAt: number | undefined;
+  private replacement: Method | undefined;
+  // Only known at the first call, since decorators above write their metadata later.
+  private isRoute: boolean | undefined;
+
+  /** @throws LockUsageError for a place, a key or options that cannot work */
+  constructor(
+    decorator: string,
+    target: object,
+    property: string | symbol,
+    private readonly descriptor: object,
+    {
+      key,
+      options,
+    }: { key: LockKey; options: LockedOptions<LockSignal | undefined, OnBusy | undefined> | undefined },
+    checkResult: (method: Method, where: string) => ((value: unknown) => void) | undefined,
+  ) {
+    const where = (this.where = `${decorator} on ${placeOf(target, property)}`);
+    this.method = methodOf(target, property, descriptor, where);
+    this.settings = checkLockedOptions(options ?? {}, where);
+    this.names = namesOf(key, where);
+    this.slot = openSlot(target, this.settings.locks);
+    this.kinship = kinshipOf(target, property);
+    this.leaseAt = leaseParameterOf(target, property);
+    this.signalOf = this.settings.signal;
+    const origin = { place: where, target, property, checkResult: checkResult(this.method, where) };
+    this.run = lockedCall(this.settings, origin);
+  }
+
+  /** Puts the replacement where the method stands. */
+  replaceBy(replacement: Method): void {
+    this.replacement = replacement;
+    takePlaceOf(this.method, replacement, this.settings);
+    (this.descriptor as PropertyDescriptor).value = replacement;
+  }
+
+  /** The LockService of an instance. @throws LockUsageError when it has none */
+  locksOf(self: unknown): LockService {
+    return readSlot(self, this.slot) ?? refuseStranger(self, this.where, this.settings.locks);
+  }
+
+  /** Calls the method under a lease. */
+  apply(self: unknown, args: unknown[], lease: Lease): unknown {
+    if (this.leaseAt === undefined) return Reflect.apply(this.method, self, args);
+    const all = [...args];
+    all[this.leaseAt] = lease;
+    return Reflect.apply(this.method, self, all);
+  }
+
+  /** Whether HTTP requests call it. */
+  get isHttpRoute(): boolean {
+    return (this.isRoute ??= this.replacement !== undefined && isHttpRoute(this.replacement));
+  }
+
+  /** Runs the work of one call under the lock. Errors before the lock reject the call, like all later ones. */
+  call(
+    self: unknown,
+    args: unknown[],
+    work: (lease: Lease) => PromiseLike<unknown>,
+    wait?: StreamWait,
+  ): Promise<unknown> {
+    return orRejected(() => {
+      const details = this.detailsOf(self, args, wait);
+      return this.run(this.locksOf(self), this.names(self, args), work, details);
+    });
+  }
+
+  private detailsOf(self: unknown, args: unknown[], wait: StreamWait | undefined): CallDetails | undefined {
+    const { signalOf, kinship, isHttpRoute, where } = this;
+    if (!isHttpRoute && !signalOf && !kinship.inherited && !wait) return undefined; // most methods need no details
+    const given = signalOf && (Reflect.apply(signalOf, self, args) as AbortSignal | undefined);
+    if (wait && given) wait.watches.add(whenAborted(given, wait.leaving, where));
+    return {
+      signal: wait?.leaving.signal ?? given,
+      self: kinship.inherited ? (self as object) : undefined,
+      leavesAtShutdown: isHttpRoute,
+    };
+  }
+}
