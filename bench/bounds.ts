@@ -159,4 +159,28 @@ export const BOUNDS: readonly Bound[] = [
     atMost: 1.4,
     quick: 2,
   },
+  {
+    says: 'cluster of three masters, 64 in parallel: CPU of the client per cycle, against one server',
+    table: 'cluster',
+    column: 'client',
+    against: 'own-one',
+    atMost: 1.15,
+    quick: 1.8,
+  },
+  {
+    says: 'cluster of three masters, 64 in parallel: CPU of all masters per cycle, against one server',
+    table: 'cluster',
+    column: 'server',
+    against: 'own-one',
+    atMost: 2.2,
+    quick: 3.5,
+  },
+  {
+    says: 'cluster of three masters, hot name of one process: hand-offs by CPU time, against one server',
+    table: 'cluster-hot-name',
+    column: 'perCpu',
+    against: 'own-one',
+    atLeast: 0.95,
+    quick: 0.7,
+  },
 ];

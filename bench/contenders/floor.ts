@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { type Contender, TTL } from './contender.js';
+import { nodesAt } from './node-addresses.js';
 
 /** Deletes the key if it still holds the value. */
 export const COMPARE_AND_DELETE =
@@ -9,13 +10,21 @@ export const COMPARE_AND_DELETE =
 /** The least that a lock in Redis takes: SET NX PX, and a script that compares and deletes. */
 export class Floor implements Contender {
   private constructor(
-    private readonly client: Redis,
+    private readonly client: Redis | Cluster,
     private readonly digest: string,
   ) {}
 
   static async open(url: string, settings: { enableAutoPipelining?: boolean } = {}): Promise<Floor> {
-    const client = new Redis(url, settings);
-    return new Floor(client, (await client.script('LOAD', COMPARE_AND_DELETE)) as string);
+    const nodes = nodesAt(url);
+    if (!nodes) {
+      const client = new Redis(url, settings);
+      return new Floor(client, (await client.script('LOAD', COMPARE_AND_DELETE)) as string);
+    }
+    const cluster = new Cluster(nodes, settings);
+    await new Promise((resolve, reject) => cluster.once('ready', resolve).once('error', reject));
+    const loaded = cluster.nodes('master').map((node) => node.script('LOAD', COMPARE_AND_DELETE));
+    const [digest] = (await Promise.all(loaded)) as string[];
+    return new Floor(cluster, digest as string);
   }
 
   async using(name: string, work: () => Promise<void>): Promise<void> {

@@ -1,12 +1,14 @@
 import { createLockService, type LockService } from '../../lib/index.js';
 import type { Contender } from './contender.js';
+import { nodesAt } from './node-addresses.js';
 
 /** This library. */
 export class Own implements Contender {
   private constructor(readonly locks: LockService) {}
 
   static async open(url: string, create = createLockService): Promise<Own> {
-    const locks = create({ redis: url, wait: '5m', shutdownGrace: 0 });
+    const cluster = nodesAt(url);
+    const locks = create({ redis: cluster ? { cluster } : url, wait: '5m', shutdownGrace: 0 });
     await locks.ready();
     return new Own(locks);
   }

@@ -1,3 +1,5 @@
+import { cluster } from './cluster.js';
+import { costs } from './costs.js';
 import { decorator } from './decorator.js';
 import { buyers, crowd, hotName } from './hot-name.js';
 import { manyLeases } from './many-leases.js';
@@ -23,14 +25,19 @@ export const SCENARIOS: readonly Scenario[] = [
   serverCost,
   waiting,
   manyLeases,
+  cluster,
 ];
+
+/** Measured only when they are named: nothing is demanded of their figures. */
+const ON_DEMAND: readonly Scenario[] = [costs];
 
 /** Those that were named, or all. @throws for a name that does not exist */
 export function chosen(names: readonly string[]): readonly Scenario[] {
-  const unknown = names.filter((name) => !SCENARIOS.some(({ id }) => id === name));
+  const all = [...SCENARIOS, ...ON_DEMAND];
+  const unknown = names.filter((name) => !all.some(({ id }) => id === name));
   if (unknown.length > 0) {
-    const known = SCENARIOS.map(({ id }) => id).join(', ');
+    const known = all.map(({ id }) => id).join(', ');
     throw new Error(`There is no scenario '${unknown.join(', ')}'; there are ${known}.`);
   }
-  return names.length === 0 ? SCENARIOS : SCENARIOS.filter(({ id }) => names.includes(id));
+  return names.length === 0 ? SCENARIOS : all.filter(({ id }) => names.includes(id));
 }

@@ -1,6 +1,8 @@
 import { Redis } from 'ioredis';
 import type { Contender } from '../contenders/contender.js';
 import { entrant } from '../contenders/entrants.js';
+import { urlsIn } from '../contenders/node-addresses.js';
+import { cpuOf } from '../measure/server-cpu.js';
 
 const contenders = new Map<string, Promise<Contender>>();
 const connections = new Map<string, Redis>();
@@ -19,6 +21,22 @@ export function connection(url: string, purpose: string): Redis {
   let client = connections.get(key);
   if (!client) connections.set(key, (client = new Redis(url)));
   return client;
+}
+
+/** Seconds of processor time that the server, or all masters of a cluster, have used so far. */
+export async function serverCpu(url: string): Promise<number> {
+  const used = await Promise.all(urlsIn(url).map((each) => cpuOf(connection(each, 'admin'))));
+  return used.reduce((sum, each) => sum + each, 0);
+}
+
+/** How often the servers have run a command so far, whoever asked for it: clients or scripts. */
+export async function callsOf(url: string, command: string): Promise<number> {
+  let calls = 0;
+  for (const each of urlsIn(url)) {
+    const stats = await connection(each, 'admin').info('commandstats');
+    calls += Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0);
+  }
+  return calls;
 }
 
 /** Ends all of them. */

@@ -1,6 +1,6 @@
 import type { Contender } from '../contenders/contender.js';
 import { rate, times } from '../measure/loops.js';
-import { connection, contenderOf } from './clients.js';
+import { contenderOf, serverCpu } from './clients.js';
 
 /** Locks that nobody else wants, taken and given back in so many lanes. */
 export interface Cycles {
@@ -12,11 +12,14 @@ export interface Cycles {
   readonly ms: number;
 }
 
-/** Cycles a second by `using` and by hand, and the processor time of both sides for one cycle by hand, in microseconds. */
+/** Cycles a second by `using` and by hand, and the processor time for one cycle by hand, in microseconds. */
 export interface CyclesOutcome {
   readonly using: number;
   readonly byHand: number;
+  /** Of both sides, and of each of them. */
   readonly cpu: number;
+  readonly client: number;
+  readonly server: number;
 }
 
 /** What one contender does, measured in this process. */
@@ -34,8 +37,8 @@ export class CycleMeter {
 
   async sample(ms: number): Promise<CyclesOutcome> {
     const { perSecond } = await this.measured(ms, this.using);
-    const { perSecond: byHand, cpu } = await this.measured(ms, this.byHand);
-    return { using: perSecond, byHand, cpu };
+    const { perSecond: byHand, client, server } = await this.measured(ms, this.byHand);
+    return { using: perSecond, byHand, cpu: client + server, client, server };
   }
 
   private readonly using = (lane: number): Promise<void> =>
@@ -48,28 +51,23 @@ export class CycleMeter {
   private async measured(
     ms: number,
     cycle: (lane: number) => Promise<unknown>,
-  ): Promise<{ perSecond: number; cpu: number }> {
+  ): Promise<{ perSecond: number; client: number; server: number }> {
     let cycles = 0;
-    const server = await this.serverCpu();
-    const client = process.cpuUsage();
+    const before = await this.serverCpu();
+    const own = process.cpuUsage();
     const perSecond = await rate(ms, this.lanes, (lane) => {
       cycles += 1;
       return cycle(lane);
     });
-    const { user, system } = process.cpuUsage(client);
-    const cpu = (user + system + ((await this.serverCpu()) - server) * 1e6) / cycles;
-    return { perSecond, cpu };
+    const { user, system } = process.cpuUsage(own);
+    const server = (((await this.serverCpu()) - before) * 1e6) / cycles;
+    return { perSecond, client: (user + system) / cycles, server };
   }
 }
 
 /** The same in a worker. */
 export async function cycles({ entrant, url, lanes, warmUp, ms }: Cycles): Promise<CyclesOutcome> {
-  const admin = connection(url, 'admin');
-  const meter = new CycleMeter(await contenderOf(entrant, url), lanes, async () => {
-    const info = await admin.info('cpu');
-    const used = (name: string) => Number(new RegExp(`^${name}:(.+)$`, 'm').exec(info)?.[1]);
-    return used('used_cpu_user') + used('used_cpu_sys');
-  });
+  const meter = new CycleMeter(await contenderOf(entrant, url), lanes, () => serverCpu(url));
   await meter.warmUp(warmUp);
   return meter.sample(ms);
 }

@@ -1,9 +1,12 @@
 import type { Cycles } from './cycles.js';
 import type { Callee } from './decorated.js';
+import type { Sessions } from './sessions.js';
 
 /** What a worker may be told. */
 export type Order =
   | { readonly do: 'contend'; readonly contention: Contention }
+  | { readonly do: 'sessions'; readonly sessions: Sessions }
+  | { readonly do: 'hand-offs'; readonly handOffs: HandOffs }
   | { readonly do: 'bare'; readonly url: string; readonly name: string; readonly ms: number }
   | { readonly do: 'hold'; readonly entrant: string; readonly url: string; readonly name: string }
   | { readonly do: 'release' }
@@ -34,5 +37,22 @@ export interface ContentionOutcome {
   readonly served: number[];
   /** Sections run in all, those after the end of the round as well. */
   readonly sections: number;
+  /** Microseconds of this process for each section since the round began. */
+  readonly client: number;
   readonly waits: { counts: number[]; longest: number };
+}
+
+/** Callers of one process who want one name, and nobody else does. */
+export interface HandOffs {
+  readonly entrant: string;
+  readonly url: string;
+  readonly callers: number;
+  readonly count: number;
+}
+
+export interface HandOffsOutcome {
+  /** A second. */
+  readonly handOffs: number;
+  /** In a second of processor time. */
+  readonly perCpu: number;
 }

@@ -1,15 +1,20 @@
 // A process that measures: one order at a time, one message in answer to each.
 import { closeAll } from './clients.js';
-import { bare, contend } from './contention.js';
+import { bare, contend, handOffs } from './contention.js';
 import { cycles } from './cycles.js';
 import { calls, closeCallee } from './decorated.js';
 import type { Order } from './orders.js';
+import { sessions } from './sessions.js';
 import { giveBack, grantedAt, heardAt, hold, listen, publish, stand } from './signals.js';
 
 function carriedOut(order: Order): Promise<unknown> {
   switch (order.do) {
     case 'contend':
       return contend(order.contention);
+    case 'sessions':
+      return sessions(order.sessions);
+    case 'hand-offs':
+      return handOffs(order.handOffs);
     case 'bare':
       return bare(order.url, order.name, order.ms);
     case 'hold':

@@ -552,8 +552,8 @@ function viewOf(reply: unknown, place: NodePlace): { reply: unknown; place: Node
 export function priceOfNodes(address: string, count: number): string | undefined {
   if (count <= MANY_NODES) return undefined;
   return (
-    `The ${address} has ${count} nodes, and a message for a waiting process goes to all of them: a hand-off ` +
-    `between processes costs its master about ${Math.round(count * 1.7)} µs more, and every node 3 to 4.5 µs. ` +
+    `The ${address} has ${count} nodes, and a message for a process goes to all of them. A hand-off between processes ` +
+    `takes three messages: it costs its master about ${Math.round(count * 3 * 1.7)} µs more, and every node 9 to 14 µs. ` +
     'Keep locks in a smaller cluster, or on a server of their own, if names change hands often.'
   );
 }

@@ -10,11 +10,13 @@ import { codeOf, isDenied, isLost, isUnsent, REPLICA, RedisFailures } from './re
 import {
   loadScripts,
   runForMany,
+  runForOne,
   type ScriptArguments,
   type ScriptHost,
   type ScriptName,
 } from './run-script.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
+import { TurnWrite } from './turn-write.js';
 
 // The client reports that, and goes on with database 0.
 const NO_SUCH_DB = /DB index|SELECT is not allowed|NOPERM.*'select'/i;
@@ -98,6 +100,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
     'release',
     (send) => this.inOneWrite(send),
   );
+  /** Instead of that, where a call is for one name. */
+  private readonly turn = new TurnWrite(() => this.client.stream);
   private readonly waiting = new Set<(error?: LockStoreError) => void>();
   private readonly deadlines: Deadlines;
 
@@ -191,7 +195,10 @@ export class RedisConnection implements CommandHost, ScriptHost {
   /** Runs a script that serves many keys, together with what else is asked of it in this turn. */
   gather(name: ScriptName, call: ScriptCall): void {
     if (call.alone) this.run(name, [call]);
-    else this.batch.add(name, call);
+    else if (this.oneKeyACall) {
+      this.turn.add(name === 'release');
+      this.run(name, [call]);
+    } else this.batch.add(name, call);
     this.deadlines.add(call.command); // while it is on its way
   }
 
@@ -378,8 +385,10 @@ export class RedisConnection implements CommandHost, ScriptHost {
       client.stream.cork();
       client.time().catch(() => undefined);
     }
-    if (!this.oneKeyACall || calls.length === 1) runForMany(client, name, terms, calls, host);
-    else this.inOneWrite(() => calls.forEach((call) => runForMany(client, name, terms, [call], host)));
+    if (!this.oneKeyACall) runForMany(client, name, terms, calls, host);
+    else if (calls.length > 1)
+      this.inOneWrite(() => calls.forEach((call) => runForOne(client, name, terms, call, host)));
+    else runForOne(client, name, terms, calls[0] as ScriptCall, host);
     if (tellsFirst) client.stream.uncork();
   }
 

@@ -1,0 +1,47 @@
+import { Redis } from 'ioredis';
+import { Redis as Redis5 } from 'ioredis-5';
+import { sendScript } from '../../lib/store/redis/script-command.js';
+import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
+import { describeWithRealRedis } from '../support/real-redis.js';
+
+const ECHO = 'return { ARGV[1], { KEYS[1], 7 }, redis.error_reply("ERR one of them") }';
+
+describeWithRealRedis('the call of a script for one name', () => {
+  let redis: RunningRedis;
+  beforeAll(async () => (redis = await startRedis()));
+  afterAll(() => redis.stop());
+
+  it.each([
+    ['6', Redis],
+    ['5', Redis5 as unknown as typeof Redis],
+  ])(
+    'is answered among other commands, refused, and lost, as by a command of ioredis %s',
+    async (_, Client) => {
+      const client = new Client(redis.url, {
+        enableOfflineQueue: false,
+        lazyConnect: true,
+        retryStrategy: () => null,
+      });
+      await client.connect();
+      client.on('error', () => undefined);
+      const digest = (await client.script('LOAD', ECHO)) as string;
+      const run = (...args: (string | number)[]): Promise<unknown> =>
+        new Promise((resolve, reject) => sendScript(client, args, resolve, reject));
+      const texts = ['plain', 'größe 🔒', ''];
+      client.stream.cork();
+      const answers = texts.flatMap((text) => [run(digest, 1, `key ${text}`, text), client.echo(text)]);
+      client.stream.uncork();
+      const heard = await Promise.all(answers);
+      for (const [index, text] of texts.entries()) {
+        const error = expect.objectContaining({ message: 'ERR one of them' }) as unknown;
+        expect(heard[2 * index]).toEqual([text, [`key ${text}`, 7], error]);
+        expect(heard[2 * index + 1]).toBe(text);
+      }
+      await expect(run('0'.repeat(40), 1, 'key', '')).rejects.toThrow(/^NOSCRIPT/);
+      const lost = run(digest, 1, 'key', '');
+      client.stream.destroy();
+      await expect(lost).rejects.toThrow('Connection is closed.');
+      await expect(run(digest, 1, 'key', '')).rejects.toThrow(/Connection is closed|isn't writeable/);
+    },
+  );
+});
