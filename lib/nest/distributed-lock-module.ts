@@ -15,6 +15,9 @@ import {
   type DistributedLockOptions,
   checkModuleOptions,
 } from './distributed-lock-options.js';
+import { bindToGateways } from './gateway-filters.js';
+import { hideFromGraphql } from './graphql-exception.js';
+import { LockErrorAnswers } from './lock-error-answers.js';
 import { LockExceptionFilter, NoFilter } from './lock-exception-filter.js';
 import { LockRegistration, LockShutdown, LockShutdownModule } from './lock-shutdown.js';
 import { LockedInstances } from './locked-instances.js';
@@ -34,7 +37,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<DistributedLoc
     global: isGlobal ?? true,
     imports: [...(definition.imports ?? []), LockShutdownModule],
     providers: [...(definition.providers ?? []), ...providersOf(name)],
-    exports: [getLocksToken(name), ...otherTokensOf(name)],
+    exports: [getLocksToken(name), LockErrorAnswers, ...otherTokensOf(name)],
   }))
   .build();
 
@@ -78,25 +81,41 @@ function providersOf(name: string | undefined): Provider[] {
     ...otherTokensOf(name).map((other) => ({ provide: other, useExisting: token })),
     {
       provide: LockRegistration,
-      inject: [token, OPTIONS, ModulesContainer, LockShutdown],
+      inject: [token, OPTIONS, ModulesContainer, LockShutdown, LockErrorAnswers],
       useFactory: (
         locks: LockService,
         { profiles = {} }: DistributedLockOptions,
         modules: ModulesContainer,
         shutdown: LockShutdown,
+        answers: LockErrorAnswers,
       ) => {
         attachProfiles(locks, profiles); // also to a service that replaced ours, as in tests
         const instances = new LockedInstances(modules, name);
         instances.connect(locks); // for a service that replaced ours; not in a hook, since other hooks may come before it
         warnOfTwins(modules, DistributedLockModule, name);
-        return new LockRegistration(locks, instances, shutdown);
+        return new LockRegistration(locks, instances, shutdown, () => hideFromGraphql(modules, answers));
       },
     },
     {
+      provide: LockErrorAnswers,
+      inject: [OPTIONS],
+      useFactory: ({ filter = true }: DistributedLockOptions) =>
+        new LockErrorAnswers(typeof filter === 'object' ? filter : {}),
+    },
+    {
       provide: APP_FILTER,
-      inject: [OPTIONS, HttpAdapterHost],
-      useFactory: ({ filter = true }: DistributedLockOptions, host: HttpAdapterHost) =>
-        filter === false ? new NoFilter() : new LockExceptionFilter(host, filter === true ? {} : filter),
+      inject: [OPTIONS, HttpAdapterHost, LockErrorAnswers, ModulesContainer],
+      useFactory: (
+        { filter: wanted = true }: DistributedLockOptions,
+        adapters: HttpAdapterHost,
+        answers: LockErrorAnswers,
+        modules: ModulesContainer,
+      ) => {
+        if (wanted === false) return new NoFilter();
+        const filter = new LockExceptionFilter(adapters, answers);
+        bindToGateways(modules, filter);
+        return filter;
+      },
     },
   ];
 }
