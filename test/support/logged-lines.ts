@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 
-/** A logger of Nest that keeps what is logged, as `level message`. */
+/** A logger of Nest that keeps what is logged, as `level message` and what comes with it. */
 export class LoggedLines implements LoggerService {
   readonly lines: string[] = [];
   readonly log = this.keep('log');
@@ -13,9 +13,9 @@ export class LoggedLines implements LoggerService {
   }
 
   private keep(level: string) {
-    return (message: unknown): void => {
-      const text = message instanceof Error ? message.message : String(message);
-      this.lines.push(`${level} ${text}`);
+    return (...said: unknown[]): void => {
+      const texts = said.map((each) => (each instanceof Error ? each.message : String(each)));
+      this.lines.push(`${level} ${texts.join(' ')}`);
     };
   }
 }
