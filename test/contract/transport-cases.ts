@@ -64,6 +64,14 @@ export function transportCases(transport: TransportName, redis: () => string): v
     expect(door.most).toBe(1);
   });
 
+  it.each(scopes)('guards run, above and below @Locked, in the scope %s', async (scope) => {
+    const shop = opened.app.get(Shop);
+    const before = shop.guarded;
+    for (const method of ['turn', 'once'] as const)
+      expect(await opened.call(scope, method)).toEqual({ value: NAME });
+    expect(shop.guarded).toBe(before + 2);
+  });
+
   it('the details of a busy lock are told to the log only', async () => {
     await using _lease = await opened.app.get(LockService).acquire(NAME);
     opened.logged.lines.length = 0;

@@ -1,4 +1,5 @@
 import {
+  type CanActivate,
   Controller,
   Get,
   type INestApplication,
@@ -7,6 +8,7 @@ import {
   Injectable,
   Scope,
   type Type,
+  UseGuards,
 } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
@@ -54,11 +56,21 @@ export const NAME = 'account:7';
 export class Shop {
   readonly door = new Door();
   readonly heard: string[] = [];
+  guarded = 0;
 
   constructor(readonly locks: LockService) {}
 
   async turn(): Promise<string> {
     return await this.door.pass(this.locks.current()?.names.join() ?? 'not locked');
+  }
+}
+
+@Injectable()
+class CountingGuard implements CanActivate {
+  constructor(readonly shop: Shop) {}
+
+  canActivate(): boolean {
+    return ++this.shop.guarded > 0;
   }
 }
 
@@ -114,6 +126,7 @@ function httpShop(scope: ScopeName): Type {
   class HttpShop {
     constructor(readonly shop: Shop) {}
 
+    @UseGuards(CountingGuard)
     @Get('turn')
     @Locked(NAME)
     async turn(): Promise<string> {
@@ -121,6 +134,7 @@ function httpShop(scope: ScopeName): Type {
     }
 
     @Locked(NAME, { wait: 0 })
+    @UseGuards(CountingGuard)
     @Get('once')
     async once(): Promise<string> {
       return this.shop.turn();
@@ -147,6 +161,7 @@ function rpcShop(scope: ScopeName): Type {
   class RpcShop {
     constructor(readonly shop: Shop) {}
 
+    @UseGuards(CountingGuard)
     @MessagePattern(`${scope}.turn`)
     @Locked(NAME)
     async turn(): Promise<string> {
@@ -154,6 +169,7 @@ function rpcShop(scope: ScopeName): Type {
     }
 
     @Locked(NAME, { wait: 0 })
+    @UseGuards(CountingGuard)
     @MessagePattern(`${scope}.once`)
     async once(): Promise<string> {
       return this.shop.turn();
@@ -216,6 +232,7 @@ function gateway(scope: ScopeName): Type {
   class ShopGateway {
     constructor(readonly shop: Shop) {}
 
+    @UseGuards(CountingGuard)
     @SubscribeMessage(`${scope}.turn`)
     @Locked(NAME)
     async turn(): Promise<unknown> {
@@ -223,6 +240,7 @@ function gateway(scope: ScopeName): Type {
     }
 
     @Locked(NAME, { wait: 0 })
+    @UseGuards(CountingGuard)
     @SubscribeMessage(`${scope}.once`)
     async once(): Promise<unknown> {
       return { event: 'answer', data: await this.shop.turn() };
@@ -308,6 +326,7 @@ function resolver(scope: ScopeName): Type {
   class ShopResolver {
     constructor(readonly shop: Shop) {}
 
+    @UseGuards(CountingGuard)
     @Query(() => String, { name: `${scope}Turn` })
     @Locked(NAME)
     async turn(): Promise<string> {
@@ -315,6 +334,7 @@ function resolver(scope: ScopeName): Type {
     }
 
     @Locked(NAME, { wait: 0 })
+    @UseGuards(CountingGuard)
     @Mutation(() => String, { name: `${scope}Once` })
     async once(): Promise<string> {
       return this.shop.turn();
