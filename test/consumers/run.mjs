@@ -101,6 +101,7 @@ function install({ name, nest, graphql, ioredis, bullmq, esm }, tarball) {
       bullmq,
       esbuild: '^0.25.0',
       ioredis,
+      'nest-commander': '^3.21.0',
       'nestjs-distributed-lock': `file:${tarball}`,
       'reflect-metadata': '^0.2.0',
       rxjs: '^7.8.0',
@@ -177,6 +178,7 @@ try {
     ]);
     run(home, process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.transports.json']);
     step('the packed tarball boots and locks in memory', process.execPath, ['dist/main.js']);
+    step('a command of nest-commander is locked', process.execPath, ['src/command-app.cjs']);
     if (redis) {
       const env = { REDIS_URL: redis.url, NAMESPACE: `consumer-${randomUUID()}` };
       step('the packed tarball boots and locks on Redis', process.execPath, ['dist/main.js'], env);

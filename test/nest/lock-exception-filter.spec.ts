@@ -99,7 +99,11 @@ const write =
 const logger: LoggerService = { log: write('log'), warn: write('warn'), error: write('error') };
 
 let app: INestApplication;
-async function start(options: Parameters<typeof DistributedLockModule.forRoot>[0], providers: object[] = []) {
+async function start(
+  options: Parameters<typeof DistributedLockModule.forRoot>[0],
+  providers: object[] = [],
+  filters: ExceptionFilter[] = [],
+) {
   const module = await Test.createTestingModule({
     imports: [DistributedLockModule.forRoot(options)],
     controllers: [ErrorController],
@@ -108,6 +112,7 @@ async function start(options: Parameters<typeof DistributedLockModule.forRoot>[0
     .setLogger(logger)
     .compile();
   app = module.createNestApplication({ logger });
+  app.useGlobalFilters(...filters);
   await app.init();
   lines.length = 0;
 }
@@ -159,12 +164,16 @@ describe('a lock error that leaves an HTTP handler', () => {
     await get('/locked').expect(200, 'fine');
   });
 
-  it('is answered with the status that the option chooses', async () => {
-    await start({ filter: { busyStatus: 409 } });
-    const { body } = await get('/throws/held').expect(409);
-    expect(body).toMatchObject({ statusCode: 409, retryAfter: 3 });
-    await get('/throws/store').expect(503);
-  });
+  it.each([423, 409, 429, 503])(
+    'is answered with the status that the option chooses: %i',
+    async (busyStatus) => {
+      await start({ filter: { busyStatus } });
+      const { body, headers } = await get('/throws/held').expect(busyStatus);
+      expect(body).toMatchObject({ statusCode: busyStatus, code: 'LOCK_BUSY', retryAfter: 3 });
+      expect(headers['retry-after']).toBe('3');
+      await get('/throws/store').expect(503);
+    },
+  );
 
   it('ends an answer that has begun', async () => {
     await start({});
@@ -183,6 +192,23 @@ describe('a lock error that leaves an HTTP handler', () => {
     await start({ filter: false }, [{ provide: APP_FILTER, useClass: CatchAll }]);
     const { body } = await get('/throws/held').expect(409);
     expect(body.mapped).toMatchObject({ statusCode: 409, code: 'LOCK_BUSY', retryAfter: 3 });
+  });
+});
+
+describe('beside filters of the application that catch everything', () => {
+  const mapped = { statusCode: 409, code: 'LOCK_BUSY' };
+
+  it('an APP_FILTER of the module that imports ours gets all errors but ours', async () => {
+    await start({}, [{ provide: APP_FILTER, useClass: CatchAll }]);
+    const { body } = await get('/throws/held').expect(423);
+    expect(body).toMatchObject({ statusCode: 423, code: 'LOCK_BUSY' });
+    await get('/throws/own').expect(500, { mapped: '?' });
+  });
+
+  it('a filter of useGlobalFilters comes first', async () => {
+    await start({}, [], [new CatchAll()]);
+    const { body } = await get('/throws/held').expect(409);
+    expect(body.mapped).toMatchObject(mapped);
   });
 });
 
