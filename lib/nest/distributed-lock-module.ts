@@ -43,7 +43,7 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<DistributedLoc
 
 /**
  * Gives an application its locks: `LockService`, `@Locked`, `LockInterceptor`, and the filter that answers
- * lock errors over HTTP. The start fails loudly when the store does not answer within 5 s (see `startup`).
+ * lock errors on every transport. The start fails loudly when the store does not answer within 5 s (see `startup`).
  * At a shutdown locks are closed last: leaders step down first, and grants go on until all other hooks of the application
  * have ended. Then whoever still works or waits has `shutdownGrace` to finish. After that everything is released, and the
  * connections are closed. The module must be loaded when the application starts: Nest calls no hooks of lazily

@@ -16,8 +16,9 @@ export interface DistributedLockOptions extends LockServiceOptions {
   /** Named sets of options for `@Locked(key, { profile })`; a missing profile fails the start. @default none */
   readonly profiles?: Readonly<Record<string, LockProfile>> | undefined;
   /**
-   * Whether lock errors that leave an HTTP handler are answered with 423 (busy) or 503 (closed, store, lost); an object
-   * chooses the status for busy. `false` leaves the errors to the application's own filters, see `toHttpException`.
+   * Whether lock errors that leave a handler are answered: over HTTP with 423 (busy) or 503 (closed, store, lost), and on
+   * the other transports in their way; an object chooses the status for busy. `false` leaves the errors to the
+   * application's own filters, see `toHttpException` and `lockErrorBody`.
    * @default true
    */
   readonly filter?: boolean | HttpMappingOptions | undefined;

@@ -8,12 +8,12 @@ import { type LockBusyError, type LockError, type LockErrorCode, LockUsageError 
  * @publicApi
  */
 export interface HttpMappingOptions {
-  /** The status of a busy lock, 400 … 599. @default 423 */
+  /** The status of a busy lock, 400 … 599; on other transports the `statusCode` of the answer. @default 423 */
   readonly busyStatus?: number | undefined;
 }
 
 /**
- * The body of an answer. Its message is fixed, so that no name, host or label leaves the service.
+ * The body of an answer, on every transport. Its message is fixed, so that no name, host or label leaves the service.
  *
  * @publicApi
  */

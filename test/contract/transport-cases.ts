@@ -112,6 +112,19 @@ export function particularCases(): void {
     );
   });
 
+  describe.each([
+    ['a TCP microservice', openTcp],
+    ['a gateway on socket.io', openSocketIo],
+  ])('over %s', (_transport, open) => {
+    it('an Observable holds its lock until it completes', async () => {
+      const { app, call, close } = await open(locks());
+      const answers = await Promise.all([1, 2, 3].map(() => call('singleton', 'stream')));
+      expect(answers).toEqual(Array(3).fill({ value: NAME }));
+      expect(app.get(Shop).door.most).toBe(1);
+      await close();
+    });
+  });
+
   describe('a message with an acknowledgement', () => {
     it.each(GATEWAY_SCOPES)('gets it, be the lock free or busy, in the scope %s', async (scope) => {
       const { app, socket, close } = await openSocketIo(locks());

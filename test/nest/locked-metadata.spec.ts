@@ -149,7 +149,7 @@ describe('@Locked among other decorators', () => {
     '@Subscription': Subscription(() => String),
     '@ResolveField': ResolveField(() => String),
     '@MessagePattern': MessagePattern('sum'),
-    '@EventPattern': EventPattern('summed'),
+    '@EventPattern': EventPattern('summed') as MethodDecorator,
     '@SubscribeMessage': SubscribeMessage('sum'),
     '@Cron': Cron(CronExpression.EVERY_YEAR),
     '@Interval': Interval('sum', 1_000),

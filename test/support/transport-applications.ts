@@ -9,6 +9,7 @@ import {
   Scope,
   type Type,
   UseGuards,
+  UseInterceptors,
 } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
@@ -40,10 +41,10 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { firstValueFrom } from 'rxjs';
+import { defer, firstValueFrom, map, type Observable } from 'rxjs';
 import { io, type Socket } from 'socket.io-client';
 import { WebSocket } from 'ws';
-import { Locked, LockService } from 'nestjs-distributed-lock';
+import { Locked, LockInterceptor, LockService } from 'nestjs-distributed-lock';
 import { freePort } from '../../tools/free-port.js';
 import { Door } from './door.js';
 import { LoggedLines } from './logged-lines.js';
@@ -85,8 +86,8 @@ export type Answer = { readonly value: unknown } | { readonly refused: unknown }
 export interface Opened {
   readonly app: INestApplicationContext;
   readonly logged: LoggedLines;
-  /** Calls `turn`, which waits for the lock, or `once`, which does not. */
-  call(scope: ScopeName, method: 'turn' | 'once'): Promise<Answer>;
+  /** Calls `turn`, which waits for the lock, or `once`, which does not; microservices and gateways also have `stream`. */
+  call(scope: ScopeName, method: 'turn' | 'once' | 'stream'): Promise<Answer>;
   close(): Promise<void>;
 }
 
@@ -175,6 +176,12 @@ function rpcShop(scope: ScopeName): Type {
       return this.shop.turn();
     }
 
+    @MessagePattern(`${scope}.stream`)
+    @UseInterceptors(LockInterceptor(NAME))
+    stream(): Observable<string> {
+      return defer(() => this.shop.turn());
+    }
+
     @EventPattern(`${scope}.event`)
     @Locked(NAME, { wait: 0 })
     async event(text: unknown): Promise<void> {
@@ -244,6 +251,12 @@ function gateway(scope: ScopeName): Type {
     @SubscribeMessage(`${scope}.once`)
     async once(): Promise<unknown> {
       return { event: 'answer', data: await this.shop.turn() };
+    }
+
+    @SubscribeMessage(`${scope}.stream`)
+    @UseInterceptors(LockInterceptor(NAME))
+    stream(): Observable<unknown> {
+      return defer(() => this.shop.turn()).pipe(map((data) => ({ event: 'answer', data })));
     }
 
     @SubscribeMessage(`${scope}.acknowledged`)
