@@ -1,5 +1,6 @@
 export default {
   testEnvironment: '<rootDir>/test/support/clean-environment.mjs',
+  testTimeout: 20_000, // many tests start servers and processes; on a busy machine that takes seconds
   maxWorkers: '100%', // the default leaves one processor of two unused
   testMatch: ['<rootDir>/test/**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/consumers/', '<rootDir>/dist/'],

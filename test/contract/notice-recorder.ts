@@ -3,7 +3,7 @@ import type { LockStore } from '../../lib/store/lock-store.js';
 
 type Heard = LockNotice & { readonly name: string };
 
-const PATIENCE = 3_000;
+const PATIENCE = 10_000;
 
 /** Listens to a session and remembers what it heard. */
 export class NoticeRecorder {

@@ -1,5 +1,5 @@
 // A LockService is made by DistributedLockModule or createLockService, and never by `new`. TypeScript checks this file
-// with the rest of the tests, and test/house/published-types.spec.ts checks it against the types as they are published.
+// with the rest of the tests, and test/house/plain-entry.spec.ts checks it against the types as they are published.
 import type { INestApplicationContext } from '@nestjs/common';
 import { createLockService, LockService } from 'nestjs-distributed-lock/plain';
 

@@ -3,28 +3,42 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 
 const root = join(import.meta.dirname, '../..');
 
-/** What tools/build.mjs makes of one entry, without its checks. */
-function build(entry: string, outDir: string, format: 'esm' | 'cjs'): void {
-  const cjs = { module: ts.ModuleKind.CommonJS, moduleResolution: ts.ModuleResolutionKind.Bundler };
-  const { options } = ts.getParsedCommandLineOfConfigFile(
-    join(root, 'tsconfig.lib.json'),
-    { outDir, noCheck: true, declaration: true, ...(format === 'cjs' ? cjs : {}) },
-    { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => undefined },
-  )!;
-  ts.createProgram([join(root, entry)], options).emit();
-  const type = format === 'cjs' ? 'commonjs' : 'module';
-  writeFileSync(join(outDir, 'package.json'), JSON.stringify({ type }));
+function optionsWith(config: string, more: ts.CompilerOptions): ts.CompilerOptions {
+  const host = { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => undefined };
+  return ts.getParsedCommandLineOfConfigFile(join(root, config), more, host)!.options;
+}
+
+/** What tools/build.mjs makes of the entry, without its checks. */
+function build(dir: string): void {
+  const [esm, cjs] = [join(dir, 'esm'), join(dir, 'cjs')];
+  const options = optionsWith('tsconfig.lib.json', { outDir: esm, noCheck: true, sourceMap: false });
+  const { emittedFiles = [] } = ts
+    .createProgram([join(root, 'lib/plain.ts')], { ...options, listEmittedFiles: true })
+    .emit();
+  const compilerOptions = { ...options, module: ts.ModuleKind.CommonJS, sourceMap: false };
+  for (const emitted of emittedFiles.filter((file) => file.endsWith('.js'))) {
+    const file = relative(esm, emitted);
+    const source = readFileSync(join(root, 'lib', file.replace(/js$/, 'ts')), 'utf8');
+    mkdirSync(dirname(join(cjs, file)), { recursive: true });
+    writeFileSync(join(cjs, file), ts.transpileModule(source, { compilerOptions }).outputText);
+  }
+  for (const [to, type] of [
+    [esm, 'module'],
+    [cjs, 'commonjs'],
+  ] as const)
+    writeFileSync(join(to, 'package.json'), JSON.stringify({ type }));
 }
 
 // In a directory where no Nest is installed, only what the locks themselves need.
@@ -36,7 +50,7 @@ describe('the entry without Nest', () => {
     mkdirSync(join(dir, 'node_modules'));
     for (const name of ['ioredis', 'uuid'])
       symlinkSync(join(root, 'node_modules', name), join(dir, 'node_modules', name));
-    for (const format of ['esm', 'cjs'] as const) build('lib/plain.ts', join(dir, format), format);
+    build(dir);
   }, 60_000);
   afterAll(() => rmSync(dir, { recursive: true }));
 
@@ -70,6 +84,23 @@ describe('the entry without Nest', () => {
   it('emits nothing of the Nest floor, also no types', () => {
     expect(existsSync(join(dir, 'esm', 'plain.d.ts'))).toBe(true);
     expect(existsSync(join(dir, 'esm', 'nest'))).toBe(false);
+  });
+
+  // What a user's editor sees: declarations without what is marked as internal.
+  it('lets nobody call the constructor of LockService', () => {
+    const file = join(root, 'test/house/lock-service.ts');
+    const options = optionsWith('tsconfig.json', {
+      paths: { 'nestjs-distributed-lock/plain': [join(dir, 'esm/plain.d.ts')] },
+    });
+    const program = ts.createProgram([file], options);
+    const found = ts.getPreEmitDiagnostics(program, program.getSourceFile(file));
+    expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, ' '))).toEqual([]);
+  });
+
+  it('does not tell how the library makes a LockService, or shuts one down', () => {
+    const text = readFileSync(join(dir, 'esm/locks/lock-service.d.ts'), 'utf8');
+    expect(text).toContain('private constructor();');
+    expect(text).not.toMatch(/\b(over|beginShutdown|hurry|drain|closeNow)\(/);
   });
 
   it('is where package.json says that it is, for each condition', async () => {

@@ -14,7 +14,9 @@ import { TcpProxy, type ProxyLink } from '../support/tcp-proxy.js';
 
 // DURABILITY_ROUNDS=100 npm test -- test/redis/durability.spec.ts is the whole proof.
 const ROUNDS = Number(process.env['DURABILITY_ROUNDS'] ?? 3);
-const BOTH = { replicas: 2, timeout: '200ms' } as const;
+// On a busy machine a healthy replica may take some hundred milliseconds to acknowledge.
+const BOTH = { replicas: 2, timeout: '500ms' } as const;
+const BOTH_SOON = { replicas: 2, timeout: '200ms' } as const;
 
 describeWithRealRedis('grants that replicas have to acknowledge', () => {
   let servers: ReplicatedRedis;
@@ -73,9 +75,9 @@ describeWithRealRedis('grants that replicas have to acknowledge', () => {
       await begin(replica(1));
       const began = performance.now();
       const error = await failureOf<LockStoreError>(locks.tryAcquire('name'));
-      expect(performance.now() - began).toBeLessThan(200 + 250 + lag.max);
+      expect(performance.now() - began).toBeLessThan(500 + 250 + lag.max);
       expect(error).toMatchObject({ code: 'LOCK_STORE', lockName: 'name', replicas: 1, refused: false });
-      expect(error.message).toMatch(/granted 'name', but 1 of 2 replicas had acknowledged it after 200 ms/);
+      expect(error.message).toMatch(/granted 'name', but 1 of 2 replicas had acknowledged it after 500 ms/);
       await until('it is given back', async () => (await plain.inspect('name')).holders.length === 0);
       const lease = await plain.acquire('name', { wait: 0 });
       expect(lease).toMatchObject({ held: true, replicas: 0 });
@@ -96,7 +98,7 @@ describeWithRealRedis('grants that replicas have to acknowledge', () => {
   });
 
   it('fail a call at the end of its wait with the counts', async () => {
-    const locks = await open({ durability: BOTH });
+    const locks = await open({ durability: BOTH_SOON });
     servers.freeze(replica(0));
     servers.freeze(replica(1));
     const began = performance.now();
@@ -108,7 +110,7 @@ describeWithRealRedis('grants that replicas have to acknowledge', () => {
   });
 
   it('have an honest failure also when the wait is shorter than the time for replicas', async () => {
-    const locks = await open({ durability: { replicas: 2, timeout: '1s' } });
+    const locks = await open({ durability: BOTH });
     servers.freeze(replica(0));
     const error = await failureOf<LockStoreError>(locks.acquire('name', { wait: 300 }));
     expect(error).toMatchObject({ code: 'LOCK_STORE', replicas: 1 });
@@ -121,7 +123,7 @@ describeWithRealRedis('grants that replicas have to acknowledge', () => {
   });
 
   it('hold up no command that needs no acknowledgement', async () => {
-    const locks = await open({ durability: { replicas: 2, timeout: '1s' } });
+    const locks = await open({ durability: BOTH });
     const [kept, released] = [await locks.acquire('kept'), await locks.acquire('released')];
     servers.freeze(replica(0));
     const refused = failureOf(locks.tryAcquire('name'));
@@ -134,7 +136,7 @@ describeWithRealRedis('grants that replicas have to acknowledge', () => {
   });
 
   it('are claimed after a notice only when replicas have them', async () => {
-    const [first, second] = [await open(), await open({ durability: { replicas: 2, timeout: '1s' } })];
+    const [first, second] = [await open(), await open({ durability: BOTH })];
     const holder = await first.acquire('name');
     const waiting = second.acquire('name', { wait: '10s' });
     await until('it waits', async () => (await first.inspect('name')).queue.length === 1);
@@ -280,7 +282,7 @@ describeWithRealRedis('grants that replicas have to acknowledge', () => {
     async () => {
       let reported = 0;
       for (let round = 0; round < ROUNDS; round += 1) {
-        const outcome = await loseBy(servers, BOTH, Math.random);
+        const outcome = await loseBy(servers, BOTH_SOON, Math.random);
         expect(outcome).toMatchObject({ unknown: [], fences: [] });
         reported += outcome.reported;
         await servers.settle();

@@ -7,7 +7,6 @@ import { Redis } from 'ioredis';
 import { createLockService } from 'nestjs-distributed-lock';
 import { startDatabase, type RunningDatabase } from '../../tools/database/start-database.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
-import { itWithRealRedis } from '../support/real-redis.js';
 
 const OUT = '.tmp/demo-spec';
 let redis: RunningRedis;
@@ -149,21 +148,6 @@ describe('the demo', () => {
       ],
     ]);
   }, 30_000);
-
-  const sale =
-    /The master was killed when a third was sold, and replaced after \d+ ms: .* sales was (\d+) ms\./;
-
-  itWithRealRedis.each(['sentinel', 'cluster'])(
-    'sells exactly what there is when the master dies, in %s',
-    async (topology) => {
-      const demo = runDemo({}, '--once', '--topology', topology);
-      const [code] = await demo.exited;
-      expect(demo.said()).toMatch(sale);
-      expect(demo.said()).toMatch(/✓ with the lock +100\/100 +0 +0 +100 ↑ /);
-      expect(code).toBe(0);
-    },
-    120_000,
-  );
 
   it('says in one line that a topology needs a server which can be started', async () => {
     const demo = runDemo({ PATH: '', REDIS_SERVER_BINARY: '' }, '--once', '--topology', 'sentinel');

@@ -1,8 +1,8 @@
 import { until as waitUntil } from '../../tools/patience.js';
 
-const PATIENCE = 5_000;
+const PATIENCE = 10_000;
 
-/** Resolves when `met` is true, looking every other millisecond; rejects with `what` after five seconds. */
+/** Resolves when `met` is true, looking every other millisecond; rejects with `what` after ten seconds. */
 export function until(
   what: string,
   met: () => boolean | Promise<boolean>,

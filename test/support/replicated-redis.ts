@@ -80,6 +80,7 @@ export class ReplicatedRedis {
     }
     await this.admin.flushall();
     await until('all replicas have what the master has', () => this.inStep(), PATIENCE, 10);
+    await this.admin.wait(this.replicas.length, PATIENCE);
   }
 
   async stop(): Promise<void> {

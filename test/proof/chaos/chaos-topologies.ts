@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterServers } from '../../../tools/redis/cluster-servers.js';
+import type { ServerProcess } from '../../../tools/redis/server-process.js';
 import { SentinelServers } from '../../../tools/redis/sentinel-servers.js';
 import type { Bed } from '../faults/harness/bed.js';
 import { CLUSTER_LARGE, CLUSTER_WORDS } from './cluster-faults.js';
@@ -41,22 +42,24 @@ export const TOPOLOGIES: Record<string, (bed: Bed) => Promise<ChaosTopology>> = 
   sentinel: async (bed) => {
     const servers = await SentinelServers.start();
     const fixture = new TopologyFixture(bed, servers, { ...servers.addresses });
-    return inTopology(fixture, SENTINEL_LARGE, SENTINEL_WORDS);
+    return inTopology(fixture, servers.servers, SENTINEL_LARGE, SENTINEL_WORDS);
   },
   cluster: async (bed) => {
     const servers = await ClusterServers.start();
     const fixture = new TopologyFixture(bed, servers, { cluster: servers.addresses });
     const { 'a slot is moved in one step': _inOneStep, ...large } = CLUSTER_LARGE;
     const possible = (await servers.atomicMove()) !== undefined;
-    return inTopology(fixture, possible ? CLUSTER_LARGE : large, CLUSTER_WORDS);
+    return inTopology(fixture, servers.nodes, possible ? CLUSTER_LARGE : large, CLUSTER_WORDS);
   },
 };
 
 function inTopology<S extends { settled(): Promise<void>; stop(): Promise<void> }>(
   fixture: TopologyFixture<S>,
+  nodes: readonly ServerProcess[],
   large: Record<string, Fault<TopologyFixture<S>>>,
   words: Record<string, Fault<TopologyFixture<S>>>,
 ): ChaosTopology {
+  const unwatch = fixture.watchRoles(nodes);
   return {
     fixture,
     disturb: (end) =>
@@ -66,7 +69,12 @@ function inTopology<S extends { settled(): Promise<void>; stop(): Promise<void> 
         some(fixture, large, 200, 1_500, end),
       ]),
     calm: () => fixture.servers.settled(),
-    stop: () => fixture.servers.stop(),
+    stop: () => {
+      unwatch();
+      if (fixture.surprises > 0)
+        console.log(`promotions that nobody asked for, on a machine that is too busy: ${fixture.surprises}`);
+      return fixture.servers.stop();
+    },
   };
 }
 

@@ -24,8 +24,10 @@ async function move(fixture: Fixture): Promise<{ slot: number; target: ServerPro
 /** What is done to masters and slots; each ends when the cluster is whole again. */
 export const CLUSTER_LARGE: Faults = {
   'coordinated failover': async (fixture) => {
-    await fixture.servers.failover(await masterIn(fixture));
-    await fixture.servers.settled();
+    await fixture.promoting(async () => {
+      await fixture.servers.failover(await masterIn(fixture));
+      await fixture.servers.settled();
+    });
   },
   'a master is killed': async (fixture) => {
     const { servers, bed } = fixture;
