@@ -93,11 +93,18 @@ export function transportCases(transport: TransportName, redis: () => string): v
 
 /** What only one of the transports has. */
 export function particularCases(): void {
+  const toClose: Opened[] = [];
+  const opened = async <T extends Opened>(opening: Promise<T>): Promise<T> => {
+    toClose.push(await opening);
+    return opening;
+  };
+  afterEach(() => Promise.all(toClose.splice(0).map((each) => each.close())));
+
   describe('an event of a microservice', () => {
     it.each(EACH_SCOPE)(
       'that finds its lock busy is logged and not handled, in the scope %s',
       async (scope) => {
-        const { app, logged, client, close } = await openTcp(locks());
+        const { app, logged, client } = await opened(openTcp(locks()));
         const { heard } = app.get(Shop);
         await using lease = await app.get(LockService).acquire(NAME);
         await firstValueFrom(client.emit(`${scope}.event`, 'lost'), { defaultValue: undefined });
@@ -107,7 +114,6 @@ export function particularCases(): void {
         await firstValueFrom(client.emit(`${scope}.event`, 'heard'), { defaultValue: undefined });
         await until('an event is handled', () => heard.length > 0);
         expect(heard).toEqual([`heard: ${NAME}`]);
-        await close();
       },
     );
   });
@@ -117,17 +123,16 @@ export function particularCases(): void {
     ['a gateway on socket.io', openSocketIo],
   ])('over %s', (_transport, open) => {
     it('an Observable holds its lock until it completes', async () => {
-      const { app, call, close } = await open(locks());
+      const { app, call } = await opened<Opened>(open(locks()));
       const answers = await Promise.all([1, 2, 3].map(() => call('singleton', 'stream')));
       expect(answers).toEqual(Array(3).fill({ value: NAME }));
       expect(app.get(Shop).door.most).toBe(1);
-      await close();
     });
   });
 
   describe('a message with an acknowledgement', () => {
     it.each(GATEWAY_SCOPES)('gets it, be the lock free or busy, in the scope %s', async (scope) => {
-      const { app, socket, close } = await openSocketIo(locks());
+      const { app, socket } = await opened(openSocketIo(locks()));
       const ask = (): Promise<unknown> => socket.timeout(4_000).emitWithAck(`${scope}.acknowledged`, {});
       await using lease = await app.get(LockService).acquire(NAME);
       const events: unknown[] = [];
@@ -136,21 +141,20 @@ export function particularCases(): void {
       expect(events).toEqual([{ ...BUSY_MESSAGE, cause: { pattern: `${scope}.acknowledged`, data: {} } }]);
       await lease.release();
       expect(await ask()).toBe(NAME);
-      await close();
     });
   });
 
   describe('field resolvers of GraphQL', () => {
-    let opened: OpenedGraphql;
+    let graphql: OpenedGraphql;
     beforeAll(async () => {
-      opened = await openGraphql(locks());
+      graphql = await openGraphql(locks());
     });
-    afterAll(() => opened.close());
+    afterAll(() => graphql.close());
 
     it.each(EACH_SCOPE)('that run in parallel take turns, in the scope %s', async (scope) => {
-      const { door } = opened.app.get(Shop);
+      const { door } = graphql.app.get(Shop);
       door.most = 0;
-      const { data } = await opened.ask(`{ ${scope}Items { ${scope}Stock } }`);
+      const { data } = await graphql.ask(`{ ${scope}Items { ${scope}Stock } }`);
       expect(data).toEqual({
         [`${scope}Items`]: ['a', 'b', 'c'].map((id) => ({ [`${scope}Stock`]: `${id} ${NAME}` })),
       });
@@ -158,16 +162,16 @@ export function particularCases(): void {
     });
 
     it('that find a lock busy are logged once', async () => {
-      await using _lease = await opened.app.get(LockService).acquire('stock:b');
-      await opened.ask('{ singletonItems { singletonLeft } }');
-      expect(opened.logged.about('stock:b')).toHaveLength(1);
+      await using _lease = await graphql.app.get(LockService).acquire('stock:b');
+      await graphql.ask('{ singletonItems { singletonLeft } }');
+      expect(graphql.logged.about('stock:b')).toHaveLength(1);
     });
 
     it.each(EACH_SCOPE)(
       'that find a lock busy fail alone and tell no name, in the scope %s',
       async (scope) => {
-        await using _lease = await opened.app.get(LockService).acquire('stock:b');
-        const { data, errors } = await opened.ask(`{ ${scope}Items { ${scope}Left } }`);
+        await using _lease = await graphql.app.get(LockService).acquire('stock:b');
+        const { data, errors } = await graphql.ask(`{ ${scope}Items { ${scope}Left } }`);
         expect(data).toEqual({
           [`${scope}Items`]: ['a', null, 'c'].map((left) => ({ [`${scope}Left`]: left })),
         });
