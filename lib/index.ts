@@ -1,13 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export * from './plain.js';
 export { withLocks } from './nest/lock-slot.js';
-export { DistributedLockModule } from './nest/distributed-lock-module.js';
 export {
   type DistributedLockAsyncOptions,
   type DistributedLockExtras,
+  DistributedLockModule,
   type DistributedLockOptions,
   type DistributedLockOptionsFactory,
-} from './nest/distributed-lock-options.js';
+} from './nest/distributed-lock-module.js';
 export {
   type HttpMappingOptions,
   lockErrorBody,

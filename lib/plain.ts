@@ -15,10 +15,15 @@ export {
 export { lockName } from './base/name.js';
 export { type CountDownLatch, type LatchOptions } from './locks/countdown-latch.js';
 export { type Leader, type LeaderHandlers, type StepDownReason } from './locks/leadership.js';
-export { type Lease, type WriteLease } from './locks/lease.js';
 export { type OnceOptions, type OnceOutcome } from './locks/once-lock.js';
 export { type PermitOptions, type Semaphore } from './locks/semaphore.js';
-export { type AcquireOptions, type Lock, type UsingOptions } from './locks/lock.js';
+export {
+  type AcquireOptions,
+  type Lease,
+  type Lock,
+  type UsingOptions,
+  type WriteLease,
+} from './locks/lock.js';
 export {
   type DurabilityOptions,
   type LockLog,
@@ -28,5 +33,5 @@ export {
 export { type LockKind, type LockReport } from './locks/inspector.js';
 export { createLockService } from './locks/create-lock-service.js';
 export { LockService } from './locks/lock-service.js';
-export { type StoreFindings } from './store/store-findings.js';
-export { type ClientLike } from './store/redis/client-like.js';
+export { type StoreFindings } from './store/lock-store.js';
+export { type ClientLike } from './store/redis/redis-source.js';

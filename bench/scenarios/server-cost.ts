@@ -4,9 +4,9 @@ import { TTL } from '../contenders/contender.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import { decodeAnswer, encodeOperation, encodeTerms } from '../../lib/store/redis/operation-codec.js';
 import { MOST_KEYS } from '../../lib/store/redis/script-batch.js';
-import { SCRIPTS } from '../../lib/store/redis/lock-scripts.js';
+import { SCRIPTS } from '../../lib/store/redis/run-script.js';
 import type { LockAnswer, LockOperation } from '../../lib/store/lock-operation.js';
-import { WHOLE } from '../../lib/store/lock-state.js';
+import { WHOLE } from '../../lib/store/lock-machine.js';
 import { newAttemptId, newSession } from '../../lib/store/session-id.js';
 import type { BenchFixture } from '../fixture/bench-fixture.js';
 import { type Scenario, terms } from './scenario.js';
@@ -22,7 +22,7 @@ const REQUEST = {
   wait: 10_000 * MICROS,
   subscribed: false,
   seal: 'AbCdEfGhIjKl',
-  who: 'service-7d9c5b6f4-x2x8p:1234',
+  identity: 'service-7d9c5b6f4-x2x8p:1234',
 } as const;
 
 const ALONE = 2_000;

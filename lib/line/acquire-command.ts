@@ -1,7 +1,7 @@
 /** How an attempt asks the store, and what it knows about commands that were not answered. */
 import { LockStoreError } from '../base/errors.js';
 import type { AcquireOperation } from '../store/lock-operation.js';
-import { CLAIM_WINDOW, SIGN_OF_LIFE } from '../store/lock-state.js';
+import { CLAIM_WINDOW, SIGN_OF_LIFE } from '../store/lock-machine.js';
 import type { Answered } from '../store/lock-store.js';
 import { newSeal } from '../store/session-id.js';
 import { commandEnd, commandTimeout, micros, type ServerSample } from '../store/server-clock.js';
@@ -119,7 +119,7 @@ export class AcquireCommand {
       notAfter,
       subscribed: store.subscribed,
       seal,
-      who: identity,
+      identity,
     } as const;
     return store.execute(this.name, operation, timeout);
   }

@@ -1,13 +1,13 @@
 /** How a request becomes a hold: one place in the store's queue, until it is granted or given up. */
 import type { CancelTimer } from '../base/clock.js';
-import { LockStoreError } from '../base/errors.js';
+import { LockStoreError, type LockLostReason } from '../base/errors.js';
 import type { AcquireAnswer, AcquireOperation, LockNotice } from '../store/lock-operation.js';
-import { CLAIM_WINDOW } from '../store/lock-state.js';
+import { CLAIM_WINDOW } from '../store/lock-machine.js';
 import type { Answered } from '../store/lock-store.js';
 import { newAttemptId } from '../store/session-id.js';
 import { claimDeadline, leaseDeadline } from '../store/server-clock.js';
 import { AcquireCommand } from './acquire-command.js';
-import { Hold, type HoldOwner } from './hold.js';
+import { Hold } from './hold.js';
 import type { LineSetup } from './line-setup.js';
 import type { Terms } from './request.js';
 
@@ -23,10 +23,12 @@ const SIGN_OF_LIFE_EVERY = 5_000;
 const NEXT_IN_QUEUE = 4;
 
 /** For whom an attempt works: the line of its name. */
-export interface AttemptOwner extends HoldOwner {
+export interface AttemptOwner {
   /** For how many more milliseconds somebody waits; 0 asks once. */
   waitLeft(attempt: Attempt): number;
   granted(attempt: Attempt, hold: Hold, now: number): void;
+  /** The hold that it became has ended, and not by a release. */
+  lost(hold: Hold, reason: LockLostReason): void;
   /** It asked once. `identity` has the lock, for `retryAfter` more milliseconds unless it renews. */
   busy(attempt: Attempt, identity: string, retryAfter: number): void;
   /** The name is in use as a lock of another capacity. */
@@ -145,7 +147,7 @@ export class Attempt {
         return this.queued(answer);
       case 'busy':
         this.finish();
-        return this.owner.busy(this, answer.who, Math.max(0, (answer.due - answer.now) / 1_000));
+        return this.owner.busy(this, answer.holder, Math.max(0, (answer.due - answer.now) / 1_000));
       case 'mismatch':
         this.finish();
         return this.owner.otherKind(this, answer.capacity);
@@ -161,7 +163,7 @@ export class Attempt {
     const { store, clock, random } = this.setup;
     store.subscribe();
     const dueIn = (answer.due - answer.now) / 1_000;
-    this.holderIdentity = answer.who;
+    this.holderIdentity = answer.holder;
     this.due = clock.now() + dueIn;
     if (this.askAgain) {
       this.askAgain = false;
@@ -208,7 +210,7 @@ export class Attempt {
   }
 
   private take(
-    grant: { first: number; last: number; waiting: boolean; done: boolean; replicas?: number },
+    grant: { first: number; last: number; contended: boolean; done: boolean; replicas?: number },
     deadline: number,
     claimed: boolean,
     now: number,

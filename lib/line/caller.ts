@@ -9,7 +9,7 @@ import {
   LockStoreError,
   LockUsageError,
 } from '../base/errors.js';
-import { WHOLE } from '../store/lock-state.js';
+import { WHOLE } from '../store/lock-machine.js';
 import { commandTimeout } from '../store/server-clock.js';
 import type { LineLease } from './line-lease.js';
 import { exclusive, sameUnits, type Request, type Terms } from './request.js';

@@ -1,19 +1,14 @@
 /** What the store granted to this process: for how long it is proven, its fences, and its renewal. */
 import { Link } from '../base/chain.js';
 import { type LockLostReason, LockStoreError } from '../base/errors.js';
-import type { Renewable } from '../base/renewal-scheduler.js';
+import type { Renewable } from '../base/shared-timer.js';
 import type { LockNotice, RenewOperation } from '../store/lock-operation.js';
-import { CLAIM_WINDOW } from '../store/lock-state.js';
+import { CLAIM_WINDOW } from '../store/lock-machine.js';
 import type { Answered } from '../store/lock-store.js';
 import { commandEnd, commandTimeout, leaseDeadline, micros } from '../store/server-clock.js';
 import type { LineSetup } from './line-setup.js';
 import type { PendingRelease } from './pending-releases.js';
 import type { Terms } from './request.js';
-
-/** Who is told that a hold has ended, and not by a release: the line of its name. */
-export interface HoldOwner {
-  lost(hold: Hold, reason: LockLostReason): void;
-}
 
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
 export class Hold extends Link<Renewable> implements Renewable {
@@ -62,7 +57,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     grant: {
       readonly first: number;
       readonly last: number;
-      readonly waiting: boolean;
+      readonly contended: boolean;
       readonly done: boolean;
       readonly replicas?: number;
     },
@@ -70,11 +65,12 @@ export class Hold extends Link<Renewable> implements Renewable {
     deadline: number,
     /** Whether it was pushed. */
     claimed: boolean,
-    private readonly owner: HoldOwner,
+    /** Hears that the hold has ended, and not by a release: the line of its name. */
+    private readonly owner: { lost(hold: Hold, reason: LockLostReason): void },
   ) {
     super();
     ({ id: this.id, name: this.name, terms: this.terms, doubt: this.doubt } = attempt);
-    ({ first: this.first, last: this.last, waiting: this.contended, done: this.workDone } = grant);
+    ({ first: this.first, last: this.last, contended: this.contended, done: this.workDone } = grant);
     if (grant.replicas !== undefined) this.replicas = grant.replicas;
     this.deadline = deadline;
     this.renewal = claimed ? 'unconfirmed' : 'idle';
@@ -207,7 +203,7 @@ export class Hold extends Link<Renewable> implements Renewable {
       if (answer.outcome === 'renewed' && live) {
         this.failures = 0;
         this.heardReason = undefined;
-        this.contended ||= answer.waiting; // a notice may be younger than the answer
+        this.contended ||= answer.contended; // a notice may be younger than the answer
         this.prove(answer, ttl);
         this.scheduleNext();
         return 'renewed';

@@ -1,19 +1,18 @@
 /** Everything that this process holds or waits for at one store: the lines of all names, and the waits for latches. */
 import type { Clock } from '../base/clock.js';
 import type { Explanation, LockLostReason } from '../base/errors.js';
-import { RenewalScheduler } from '../base/renewal-scheduler.js';
+import { RenewalScheduler } from '../base/shared-timer.js';
 import type { LockNotice } from '../store/lock-operation.js';
-import { CLAIM_WINDOW } from '../store/lock-state.js';
+import { CLAIM_WINDOW } from '../store/lock-machine.js';
 import type { Concerns, LockStore } from '../store/lock-store.js';
 import { commandTimeout } from '../store/server-clock.js';
 import { Caller } from './caller.js';
 import type { Hold } from './hold.js';
-import { HoldTimes } from './hold-times.js';
 import { LatchWait } from './latch-wait.js';
 import type { LineLease } from './line-lease.js';
-import type { LineSetup } from './line-setup.js';
+import { type LineSetup, HoldTimes } from './line-setup.js';
 import { Line } from './line.js';
-import { settleAtOther, SweptReleases } from './other-server.js';
+import { settleAtOther } from './other-server.js';
 import { PendingReleases } from './pending-releases.js';
 import type { Request } from './request.js';
 import { Waiting } from './wait.js';
@@ -30,8 +29,6 @@ export class Lines {
   /** How many lines have something to do. */
   private busy = 0;
   private readonly latchWaits = new Map<string, LatchWait>();
-  /** The last releases of lines that are no longer kept. */
-  private readonly sweptReleases = new SweptReleases();
   private hurried = false;
   private closing = false;
   private readonly onDrained = new Set<() => void>();
@@ -147,7 +144,7 @@ export class Lines {
     if (this.lines.size <= 2 * this.busy + KEPT_IDLE) return;
     for (const each of [...this.lines.values()]) {
       if (!each.idle) continue;
-      this.sweptReleases.keep(each.lastRelease);
+      this.setup.pendingReleases.remember(each.lastRelease);
       this.lines.delete(each.name);
     }
   };
@@ -155,7 +152,7 @@ export class Lines {
   /** Another server answers: asks it about all leases, and sends it recent releases again. */
   private async settleAtOther(what: string, concerns: Concerns = everyName): Promise<void> {
     const holds: Hold[] = [];
-    const releases = this.sweptReleases.all();
+    const releases = this.setup.pendingReleases.lastOfEach();
     for (const name of releases.keys()) if (!concerns(name)) releases.delete(name);
     for (const line of this.lines.values()) {
       if (!concerns(line.name)) continue;

@@ -8,8 +8,6 @@ import type { PendingRelease } from './pending-releases.js';
 const RENEWALS = 1_024;
 // How many names are read at a time.
 const READINGS = 64;
-// How many releases of names that are no longer in use are remembered.
-const MOST_SWEPT = 4_096;
 
 /**
  * A server took the place of the one that granted our leases: a replica that was promoted, or a process that started
@@ -85,25 +83,4 @@ async function inParts<T>(
 ): Promise<void> {
   for (let begin = 0; begin < items.length; begin += size)
     await Promise.all(items.slice(begin, begin + size).map(task));
-}
-
-/** The last releases of names that are no longer in use; when there are too many, the oldest are forgotten. */
-export class SweptReleases {
-  private readonly releases: PendingRelease[] = [];
-  private next = 0;
-
-  keep(release: PendingRelease | undefined): void {
-    if (!release) return;
-    this.releases[this.next] = release;
-    this.next = (this.next + 1) % MOST_SWEPT;
-  }
-
-  /** The latest of each name. */
-  all(): Map<string, PendingRelease> {
-    const latest = new Map<string, PendingRelease>();
-    const { releases, next } = this;
-    for (const release of [...releases.slice(next), ...releases.slice(0, next)])
-      latest.set(release.name, release);
-    return latest;
-  }
 }

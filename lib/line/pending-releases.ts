@@ -25,6 +25,8 @@ export interface PendingRelease {
 
 const RETRY = 50;
 const SLOWEST_RETRY = 500;
+// How many releases of names that are no longer in use are remembered.
+const MOST_REMEMBERED = 4_096;
 
 /**
  * Releases that must arrive: each is repeated until it is answered, or until the lease has ended by itself. A release that
@@ -36,6 +38,8 @@ export class PendingReleases {
   private open = 0;
   private allOver: (() => void) | undefined;
   private closed = false;
+  private readonly remembered: PendingRelease[] = [];
+  private oldest = 0;
 
   constructor(
     private readonly store: LockStore,
@@ -82,6 +86,22 @@ export class PendingReleases {
       };
       ask();
     });
+  }
+
+  /** Remembers the last release of a name that is no longer in use; when there are too many, the oldest are forgotten. */
+  remember(release: PendingRelease | undefined): void {
+    if (!release) return;
+    this.remembered[this.oldest] = release;
+    this.oldest = (this.oldest + 1) % MOST_REMEMBERED;
+  }
+
+  /** What it remembers: the latest of each name. */
+  lastOfEach(): Map<string, PendingRelease> {
+    const latest = new Map<string, PendingRelease>();
+    const { remembered, oldest } = this;
+    for (const release of [...remembered.slice(oldest), ...remembered.slice(0, oldest)])
+      latest.set(release.name, release);
+    return latest;
   }
 
   /** Resolves when every release sent so far was answered or given up. */

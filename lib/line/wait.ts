@@ -4,7 +4,7 @@
  */
 import { Link } from '../base/chain.js';
 import type { Anchor, CancelTimer, Clock } from '../base/clock.js';
-import { Deadlines, type Deadline } from '../base/deadlines.js';
+import { Deadlines, type Deadline } from '../base/shared-timer.js';
 
 /**
  * All waits of this process at one store. The process stays alive while somebody waits. Nothing else would keep it alive,

@@ -12,8 +12,7 @@ import {
   type LockSetup,
   UnprotectedLease,
 } from './lease-handle.js';
-import type { Lease } from './lease.js';
-import type { AcquireOptions, UsingOptions } from './lock.js';
+import type { AcquireOptions, UsingOptions, Lease } from './lock.js';
 import { NameLock } from './name-lock.js';
 
 /**

@@ -17,10 +17,9 @@ import {
   type LockSetup,
   UnprotectedLease,
 } from './lease-handle.js';
-import type { Lease } from './lease.js';
 import { checkOptions, orRejected } from './checks.js';
 import { namesFor, OPTIONS } from './option-table.js';
-import type { AcquireOptions, Lock, UsingOptions } from './lock.js';
+import type { AcquireOptions, Lock, UsingOptions, Lease } from './lock.js';
 import { selfWait } from './wait-hints.js';
 
 const ACQUIRE_OPTIONS = namesFor('acquire');

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { CallOrigin } from './hidden-options.js';
-import type { Lease } from './lease.js';
+import type { Lease } from './lock.js';
 
 /** How a name is locked: alone, together with other readers, or as one of several permits. */
 export type LockMode = 'write' | 'read' | 'permits';

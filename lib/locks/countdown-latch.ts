@@ -5,7 +5,7 @@ import { checkName } from '../base/name.js';
 import { otherRound } from '../line/latch-wait.js';
 import { micros } from '../store/server-clock.js';
 import type { LatchAnswer, LatchOperation } from '../store/latch-machine.js';
-import { WHOLE } from '../store/lock-state.js';
+import { WHOLE } from '../store/lock-machine.js';
 import type { LockSetup } from './lease-handle.js';
 import { abortSignal, checkOptions, wholeNumber } from './checks.js';
 import { OPTIONS } from './option-table.js';

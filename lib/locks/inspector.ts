@@ -2,9 +2,8 @@ import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import { holderOf } from '../line/caller.js';
-import { WHOLE, type LockState } from '../store/lock-state.js';
 import type { LockReading, LockStore } from '../store/lock-store.js';
-import { livingWaiters } from '../store/lock-machine.js';
+import { livingWaiters, WHOLE, type LockState } from '../store/lock-machine.js';
 import { checkOptions, truth } from './checks.js';
 
 /**
@@ -104,19 +103,19 @@ export class Inspector {
       );
     const forced = force !== undefined && truth(force, 'force', name);
     const operation = { kind: 'revoke', reason, force: forced } as const;
-    const { count, who } = await this.store.execute(name, operation, COMMAND_TIMEOUT);
-    if (count > 0) this.log.warn(revocation(name, reason, forced, count, who));
+    const { count, holder } = await this.store.execute(name, operation, COMMAND_TIMEOUT);
+    if (count > 0) this.log.warn(revocation(name, reason, forced, count, holder));
     return count > 0;
   }
 }
 
 /** The line in the log of the process that revoked. */
-function revocation(name: string, reason: string, forced: boolean, count: number, who: string): string {
+function revocation(name: string, reason: string, forced: boolean, count: number, holder: string): string {
   const others = count > 1 ? ` and ${count - 1} more` : '';
   const then = forced
     ? 'The name is free now; only fences protect what they still write.'
     : 'The name is free when they give it back, or when their leases end.';
-  return `The lock '${name}' was revoked${forced ? ' by force' : ''} (${reason}). It was held by ${who}${others}. ${then}`;
+  return `The lock '${name}' was revoked${forced ? ' by force' : ''} (${reason}). It was held by ${holder}${others}. ${then}`;
 }
 
 function reportOf({ name, key, state, now }: LockReading): LockReport {
@@ -130,8 +129,8 @@ function reportOf({ name, key, state, now }: LockReading): LockReport {
     ...(used && capacity !== WHOLE ? { permits: capacity } : {}),
     capacity: used ? capacity : 0,
     inUse: holders.reduce((sum, { units }) => sum + units, 0),
-    holders: holders.map(({ who, units, since, deadline, first, last, revocation: revokeReason }) => ({
-      ...person(who),
+    holders: holders.map(({ identity, units, since, deadline, first, last, revocation: revokeReason }) => ({
+      ...person(identity),
       kind: kindOf(units, state),
       units,
       since: new Date(since / 1_000),
@@ -139,8 +138,8 @@ function reportOf({ name, key, state, now }: LockReading): LockReport {
       remaining: (deadline - now) / 1_000,
       fences: [first, last] as const,
     })),
-    queue: queue.map(({ who, units, since }) => ({
-      ...person(who),
+    queue: queue.map(({ identity, units, since }) => ({
+      ...person(identity),
       kind: kindOf(units, state),
       units,
       since: new Date(since / 1_000),

@@ -1,10 +1,9 @@
 import { LockBusyError, LockLostError, type LockLostReason } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import { LeaseHandle, type LockSetup } from './lease-handle.js';
-import type { Lease } from './lease.js';
 import { refuseUnknown } from './checks.js';
 import { namesFor } from './option-table.js';
-import type { AcquireOptions } from './lock.js';
+import type { AcquireOptions, Lease } from './lock.js';
 
 /**
  * Why a process is no longer the leader: its lease was lost, it was stopped, or its own work failed.

@@ -7,7 +7,7 @@ import type { Lines } from '../line/lines.js';
 import { checkOptions } from './checks.js';
 import type { ContextLeases, LockMode, TrackedLease } from './context-leases.js';
 import type { CallOrigin } from './hidden-options.js';
-import type { EntryOptions, Lease, WriteLease } from './lease.js';
+import type { EntryOptions, Lease, WriteLease } from './lock.js';
 import type { LockSettings } from './lock-settings.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { WaitHints } from './wait-hints.js';

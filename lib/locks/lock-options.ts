@@ -1,6 +1,6 @@
 import type { ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
 import type { Duration } from '../base/duration.js';
-import type { ClientLike } from '../store/redis/client-like.js';
+import type { ClientLike } from '../store/redis/redis-source.js';
 
 /**
  * Where the locks report what an operator should know. The `Logger` of Nest fits.

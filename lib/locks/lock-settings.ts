@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import type { Request, Terms } from '../line/request.js';
-import { WHOLE } from '../store/lock-state.js';
+import { WHOLE } from '../store/lock-machine.js';
 import type { Durability } from '../store/lock-store.js';
 import type { UsingOptions } from './lock.js';
 import type { LockServiceOptions } from './lock-options.js';

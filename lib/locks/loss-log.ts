@@ -60,7 +60,7 @@ export class LossLog {
     const others = state.holders.filter(({ id, deadline }) => id !== hold.id && deadline > now);
     return others.length === 0
       ? ' Nobody else has the lock now.'
-      : ` Now it is held by ${others.map(({ who, first }) => `${who} (fence ${first})`).join(', ')}.`;
+      : ` Now it is held by ${others.map(({ identity, first }) => `${identity} (fence ${first})`).join(', ')}.`;
   }
 
   private summarize(): void {

@@ -1,7 +1,7 @@
 import { checkName } from '../base/name.js';
 import type { Request } from '../line/request.js';
 import type { Explanation } from '../base/errors.js';
-import { WHOLE } from '../store/lock-state.js';
+import { WHOLE } from '../store/lock-machine.js';
 import { BaseLock, leaseWithin } from './base-lock.js';
 import { isSuperCall, ORIGIN, type WithOrigin } from './hidden-options.js';
 import type { LockMode } from './context-leases.js';

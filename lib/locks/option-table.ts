@@ -1,6 +1,6 @@
 import { milliseconds, shown, spelled, type DurationRange } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
-import { WHOLE } from '../store/lock-state.js';
+import { WHOLE } from '../store/lock-machine.js';
 import type { Durability } from '../store/lock-store.js';
 import { abortSignal, refuseUnknown, truth, wholeNumber } from './checks.js';
 import type { LockServiceOptions } from './lock-options.js';

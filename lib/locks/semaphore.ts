@@ -1,13 +1,12 @@
 import { checkName } from '../base/name.js';
 import type { Request } from '../line/request.js';
 import type { Explanation } from '../base/errors.js';
-import { WHOLE } from '../store/lock-state.js';
+import { WHOLE } from '../store/lock-machine.js';
 import type { LockStore } from '../store/lock-store.js';
 import { BaseLock } from './base-lock.js';
 import { noEntry, PermitLease, type EntryPlan, type NamedLease, type LockSetup } from './lease-handle.js';
-import type { Lease } from './lease.js';
 import { namesFor } from './option-table.js';
-import type { Lock, AcquireOptions, UsingOptions } from './lock.js';
+import type { Lock, AcquireOptions, UsingOptions, Lease } from './lock.js';
 import { wholeNumber } from './checks.js';
 
 /**

@@ -6,8 +6,7 @@ import {
   LEAVES_AT_SHUTDOWN,
   type LeavesAtShutdown,
 } from '../locks/hidden-options.js';
-import type { Lease } from '../locks/lease.js';
-import type { Lock, UsingOptions } from '../locks/lock.js';
+import type { Lock, UsingOptions, Lease } from '../locks/lock.js';
 import type { PermitOptions } from '../locks/semaphore.js';
 import type { LockService } from '../locks/lock-service.js';
 import type { LockNames } from './lock-key.js';

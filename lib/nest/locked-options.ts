@@ -4,7 +4,7 @@ import { type LockBusyError, LockUsageError } from '../base/errors.js';
 import type { LockService } from '../locks/lock-service.js';
 import { wholeNumber } from '../locks/checks.js';
 import { flag, namesFor, OPTIONS, type OptionRow, row, whole, word } from '../locks/option-table.js';
-import { WHOLE } from '../store/lock-state.js';
+import { WHOLE } from '../store/lock-machine.js';
 import type { UsingOptions } from '../locks/lock.js';
 import type { LockSignal } from './lock-key.js';
 

@@ -1,4 +1,4 @@
-import { SIGN_OF_LIFE } from './lock-state.js';
+import { SIGN_OF_LIFE } from './lock-machine.js';
 
 /**
  * What can be done to a countdown latch. Spans and points of time are the server's microseconds. `round` is the round that

@@ -14,15 +14,6 @@ import type {
   RevokeAnswer,
   RevokeOperation,
 } from './lock-operation.js';
-import {
-  CLAIM_WINDOW,
-  MOST_FORCED,
-  SIGN_OF_LIFE,
-  type ForcedEnd,
-  type Holder,
-  type LockState,
-  type Waiter,
-} from './lock-state.js';
 
 /*
  * The lock as a state machine: a weighted, leased, first-in-first-out semaphore. This file is the specification of every
@@ -61,9 +52,120 @@ import {
  * - KEPT. A release may keep the units for a minimum hold. The id has ended, and the units return at the deadline.
  * - REVOCATION. A marked holder keeps its units until it releases or its deadline passes, so two never hold; its renewals
  *   are refused with the reason. A revocation by force takes the units at once. The state remembers the id and the reason
- *   until the lease would have ended, so that its holder is told why, and no repeat brings it back.
+ *   until the lease would have ended, so that its holder learns why, and no repeat brings it back.
  * - DONE. A release may mark the name: its work (run once) is done, and grants say so until the mark's time is over.
  */
+
+// The state.
+
+/** One hold. Points of time are the server's clock in whole microseconds, spans are microseconds. */
+export interface Holder {
+  readonly id: string;
+  units: number;
+  /** When the units are free again unless renewed; the guard is in it. */
+  deadline: number;
+  /** How far away the deadline may be: the granted time and the guard. If it is further away, the clock has stepped back. */
+  span: number;
+  /** The fence block: first and last reserved. */
+  readonly first: number;
+  last: number;
+  readonly since: number;
+  /** Whose it is, for people: `host:pid label`. */
+  readonly identity: string;
+  /** Whether others wait, and its session knows that. */
+  contended: boolean;
+  /**
+   * Why an operator took it away; it ends at its release or deadline. Undefined if nobody did; '' when the reason is not
+   * known, since older builds did not keep it.
+   */
+  revocation: string | undefined;
+  /** Released, but its units stay taken until the deadline (minimum hold). */
+  kept: boolean;
+}
+
+/** One place in the queue. */
+export interface Waiter {
+  readonly id: string;
+  /** Grows by one with each waiter of a queue; its distance to the head's is the place. */
+  readonly seq: number;
+  readonly units: number;
+  readonly ttl: number;
+  readonly guard: number;
+  readonly block: number;
+  /** End of its wait. */
+  until: number;
+  /** Last sign of life plus {@link SIGN_OF_LIFE}. */
+  alive: number;
+  subscribed: boolean;
+  /** What the notice of its grant repeats; no other message contains it. */
+  seal: string;
+  readonly since: number;
+  readonly identity: string;
+}
+
+/** A hold that a revocation by force ended. The store remembers it, so that its holder can learn why. */
+export interface ForcedEnd {
+  readonly id: string;
+  /** Why the operator did so. */
+  readonly reason: string;
+  /** When the hold would have ended by itself; it is forgotten then, or at its release. */
+  readonly until: number;
+}
+
+/** Everything a store knows of one name. */
+export interface LockState {
+  capacity: number;
+  /** In the order of their grants. */
+  readonly holders: Holder[];
+  readonly queue: Waiter[];
+  /** The seq of the next waiter; starts again at 1 when the queue is empty. */
+  next: number;
+  /** The latest sign of life of the present queue. */
+  alive: number;
+  /** The last fence used or reserved. */
+  fence: number;
+  /** The id that was released last. */
+  released: string;
+  /** The work of this name counts as done until then (run once); 0 for not. */
+  done: number;
+  /** The holds that were ended by force, the latest {@link MOST_FORCED} of them, the oldest first. */
+  readonly forced: ForcedEnd[];
+}
+
+/** How many holds that were ended by force a name remembers. */
+export const MOST_FORCED = 64;
+
+/** A waiter that was silent for this long is dropped. */
+export const SIGN_OF_LIFE = 15_000_000;
+
+/** A pushed grant has at most this long to be confirmed. */
+export const CLAIM_WINDOW = 2_000_000;
+
+/** The units of a mutex or a writer: all there are. */
+export const WHOLE = 2 ** 30;
+
+/** The state of a name that nobody used. */
+export function emptyState(): LockState {
+  const none = { holders: [], queue: [], forced: [] };
+  return { capacity: 0, ...none, next: 1, alive: 0, fence: 0, released: '', done: 0 };
+}
+
+/**
+ * When a record may be forgotten; a store keeps it until then. That is never before the clock has passed the fence, or
+ * fences would shrink: the fence runs ahead of the clock after a revocation by force, or when the clock stepped back.
+ */
+export function expiryOf(state: LockState, now: number, fenceMemory: number): number {
+  let latest = Math.max(now, state.done, state.fence + 1);
+  for (const holder of state.holders) latest = Math.max(latest, holder.deadline);
+  for (const { until } of state.forced) latest = Math.max(latest, until);
+  if (state.queue.length > 0) latest = Math.max(latest, state.alive);
+  return latest + fenceMemory;
+}
+
+/** The process that an attempt id belongs to: `<session>.<random>`. */
+export function sessionOf(id: string): string {
+  return id.slice(0, id.indexOf('.'));
+}
 
 /** Pushes a notice; false when the store knows that nobody hears that session. */
 export type Push = (notice: LockNotice) => boolean;
@@ -130,7 +232,7 @@ function unitsInUse(state: LockState): number {
 }
 
 /** What a grant takes from the waiter or the command that is granted. */
-type Asking = Pick<Waiter, 'id' | 'units' | 'ttl' | 'guard' | 'block' | 'who'>;
+type Asking = Pick<Waiter, 'id' | 'units' | 'ttl' | 'guard' | 'block' | 'identity'>;
 
 /** Makes `waiter` a holder for `span` (the guard comes on top) and reserves its fences. */
 function grant(state: LockState, waiter: Asking, now: number, span: number): Holder {
@@ -146,8 +248,8 @@ function grant(state: LockState, waiter: Asking, now: number, span: number): Hol
     first,
     last,
     since: now,
-    who: waiter.who,
-    told: state.queue.length > 0,
+    identity: waiter.identity,
+    contended: state.queue.length > 0,
     revocation: undefined,
     kept: false,
   };
@@ -174,9 +276,9 @@ function isAlive({ until, alive }: Waiter, now: number): boolean {
 }
 
 function enqueue(state: LockState, op: AcquireOperation, now: number): void {
-  const { id, units, ttl, guard, block, subscribed, seal, who } = op;
+  const { id, units, ttl, guard, block, subscribed, seal, identity } = op;
   const times = { until: now + op.wait, alive: now + SIGN_OF_LIFE, since: now };
-  state.queue.push({ id, seq: state.next, units, ttl, guard, block, ...times, subscribed, seal, who });
+  state.queue.push({ id, seq: state.next, units, ttl, guard, block, ...times, subscribed, seal, identity });
   state.next += 1;
   state.alive = Math.max(state.alive, times.alive);
 }
@@ -195,11 +297,11 @@ function dequeue(state: LockState, waiter: Waiter): void {
 function grantByNotice(state: LockState, head: Waiter, now: number, push: Push): void {
   const span = Math.min(CLAIM_WINDOW, head.ttl);
   const before = state.fence;
-  const { id, first, last, told } = grant(state, head, now, span);
+  const { id, first, last, contended } = grant(state, head, now, span);
   if (!head.subscribed) return; // it learns of the grant by asking
   const { seal } = head;
   const done = state.done > now;
-  if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done, seal })) return;
+  if (push({ kind: 'granted', id, first, last, until: now + span, span, contended, done, seal })) return;
   state.holders.pop(); // nobody heard: its process is gone
   state.fence = before;
 }
@@ -269,9 +371,9 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
     return granted(state, grant(state, op, now, op.ttl), now);
   if (op.wait === 0) return { outcome: 'busy', ...next(state), now };
   enqueue(state, op, now);
-  const exclusive = state.holders.find((each) => each.units === state.capacity && !each.told);
+  const exclusive = state.holders.find((each) => each.units === state.capacity && !each.contended);
   if (exclusive) {
-    exclusive.told = true;
+    exclusive.contended = true;
     push({ kind: 'contended', id: exclusive.id });
   }
   return queued(state, op, now, push);
@@ -285,9 +387,9 @@ function repeated(state: LockState, holder: Holder, op: AcquireOperation, now: n
 }
 
 function granted(state: LockState, holder: Holder, now: number): AcquireAnswer {
-  holder.told = state.queue.length > 0;
-  const { first, last, told: waiting } = holder;
-  return { outcome: 'granted', first, last, waiting, done: state.done > now, now };
+  holder.contended = state.queue.length > 0;
+  const { first, last, contended } = holder;
+  return { outcome: 'granted', first, last, contended, done: state.done > now, now };
 }
 
 function queued(state: LockState, op: AcquireOperation, now: number, push: Push): AcquireAnswer {
@@ -299,10 +401,10 @@ function queued(state: LockState, op: AcquireOperation, now: number, push: Push)
   return { outcome: 'queued', place, ...next(state), heard, now };
 }
 
-/** Who holds the lock, and when the next hold ends. */
-function next(state: LockState): { due: number; who: string } {
+/** The identity of a holder, and when the next hold ends. */
+function next(state: LockState): { due: number; holder: string } {
   const due = Math.min(...state.holders.map(({ deadline }) => deadline));
-  return { due, who: state.holders[0]?.who ?? '' };
+  return { due, holder: state.holders[0]?.identity ?? '' };
 }
 
 function renew(state: LockState, op: RenewOperation, now: number, push: Push): RenewAnswer {
@@ -317,8 +419,8 @@ function renew(state: LockState, op: RenewOperation, now: number, push: Push): R
   grantHeads(state, now, push);
   if (!holder || holder.kept) return ended(state, op.id, now);
   if (holder.revocation !== undefined) return { outcome: 'revoked', reason: holder.revocation, now };
-  holder.told = state.queue.length > 0;
-  return { outcome: 'renewed', last: holder.last, waiting: holder.told, now };
+  holder.contended = state.queue.length > 0;
+  return { outcome: 'renewed', last: holder.last, contended: holder.contended, now };
 }
 
 function release(state: LockState, op: ReleaseOperation, now: number, push: Push): ReleaseAnswer {
@@ -371,6 +473,6 @@ function revoke(state: LockState, op: RevokeOperation, now: number, push: Push):
   }
   for (const { id } of revoked) push({ kind: 'revoked', id, reason: op.reason });
   grantHeads(state, now, push);
-  const who = revoked[0]?.who ?? '';
-  return { outcome: op.force ? 'freed' : 'marked', count: revoked.length, who, now };
+  const holder = revoked[0]?.identity ?? '';
+  return { outcome: op.force ? 'freed' : 'marked', count: revoked.length, holder, now };
 }

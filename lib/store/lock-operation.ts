@@ -18,7 +18,7 @@ export interface AcquireOperation {
   /** Random text without spaces that a pushed grant repeats: without it nobody can forge a grant. */
   readonly seal: string;
   /** The identity of the caller, for people: `host:pid label`. */
-  readonly who: string;
+  readonly identity: string;
   /** Server time after which this command changes nothing. */
   readonly notAfter?: number;
 }
@@ -77,7 +77,7 @@ export type AcquireAnswer = At &
         readonly first: number;
         readonly last: number;
         /** Whether others stand in the queue. */
-        readonly waiting: boolean;
+        readonly contended: boolean;
         /** Whether the name carries a mark that its work was done (run once). */
         readonly done: boolean;
         /** How many replicas have the grant; only where a store was told to wait for some. */
@@ -91,10 +91,10 @@ export type AcquireAnswer = At &
         readonly due: number;
         /** False when the server found nobody subscribed to this session's channel. */
         readonly heard: boolean;
-        /** Who holds the lock. */
-        readonly who: string;
+        /** The identity of a holder. */
+        readonly holder: string;
       }
-    | { readonly outcome: 'busy'; readonly due: number; readonly who: string }
+    | { readonly outcome: 'busy'; readonly due: number; readonly holder: string }
     /** The name is in use as a lock of another capacity. */
     | { readonly outcome: 'mismatch'; readonly capacity: number }
     /** The attempt is over: it was released, or revoked. */
@@ -111,7 +111,7 @@ interface Revoked {
 
 export type RenewAnswer = At &
   (
-    | { readonly outcome: 'renewed'; readonly last: number; readonly waiting: boolean }
+    | { readonly outcome: 'renewed'; readonly last: number; readonly contended: boolean }
     | Revoked
     | { readonly outcome: 'lost' | 'late' }
   );
@@ -124,8 +124,8 @@ export type RevokeAnswer = At & {
   readonly outcome: 'marked' | 'freed';
   /** How many holds it took away. */
   readonly count: number;
-  /** Who had the first of them; '' for nobody. */
-  readonly who: string;
+  /** The identity of the first of them; '' for none. */
+  readonly holder: string;
 };
 
 /** The answer that belongs to an operation. */
@@ -152,7 +152,7 @@ export type LockNotice =
       readonly until: number;
       /** How long the claim lasts unless it is confirmed. */
       readonly span: number;
-      readonly waiting: boolean;
+      readonly contended: boolean;
       readonly done: boolean;
       /** The seal of the last acquire that the server has read. */
       readonly seal: string;

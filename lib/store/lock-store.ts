@@ -1,9 +1,30 @@
 import type { LockStoreError } from '../base/errors.js';
 import type { AcquireOperation, AnswerTo, Grant, LockNotice, LockOperation } from './lock-operation.js';
 import type { LatchAnswer, LatchOperation } from './latch-machine.js';
-import type { LockState } from './lock-state.js';
-import type { StoreFindings } from './store-findings.js';
+import type { LockState } from './lock-machine.js';
 import type { ServerSample } from './server-clock.js';
+
+/**
+ * What the start-up probe found out about a store, for logs, health checks and tools.
+ *
+ * @publicApi
+ */
+export interface StoreFindings {
+  /** How messages name the store: `memory`, or `redis://host:6379/0`, never with credentials. */
+  readonly address: string;
+  /** The server's name as it says it: `redis`, `valkey`; where it may be asked. */
+  readonly server?: string;
+  /** The server's version, where it may be asked. Of Valkey its own, not that of the Redis that it stands in for. */
+  readonly version?: string;
+  /** `master` or `slave`, if the server tells. */
+  readonly role?: string;
+  /** What the server does when its memory is full, if the server tells. */
+  readonly maxmemoryPolicy?: string;
+  /** Whether waiters can be notified of their grants (PUBLISH and SUBSCRIBE are allowed); otherwise they ask. */
+  readonly publish: boolean;
+  /** What an operator should fix, one line each with the remedy; empty when all is well. */
+  readonly warnings: readonly string[];
+}
 
 /** How many replicas have to have a grant before it counts, and for how many milliseconds they are waited for. */
 export interface Durability {

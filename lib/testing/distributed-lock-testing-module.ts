@@ -5,8 +5,11 @@ import {
   type DistributedLockOptions,
   getLocksToken,
   type LockProfile,
+  withLocks as connect,
+  createLockService,
+  type LockService,
+  type LockServiceOptions,
 } from '../index.js';
-import { locksInMemory } from './locks-in-memory.js';
 
 /**
  * What `DistributedLockTestingModule.forRoot` takes: the options of `DistributedLockModule`, except where the
@@ -42,4 +45,26 @@ function anyProfile(
       Reflect.getOwnPropertyDescriptor(target, name) ?? { value: {}, configurable: true },
     get: (target, name) => (Reflect.get(target, name) as LockProfile | undefined) ?? {},
   });
+}
+
+/**
+ * In-memory locks for tests, without the warning that they serialise this process only. Nobody waits for a holder of
+ * another process that died, so `wait` is 10 s unless given, a round number for fake timers to advance by.
+ */
+export function locksInMemory(
+  options: Omit<LockServiceOptions, 'redis' | 'startup' | 'durability'> = {},
+): LockService {
+  const log = { warn: () => undefined };
+  return createLockService({ ...options, redis: 'memory', wait: options.wait ?? '10s', log });
+}
+
+/**
+ * Makes the `@Locked` methods of an instance that was made with `new` work, on `locks` or on in-memory locks of its own.
+ * Returns the instance: `const stock = withLocks(new StockService())`.
+ *
+ * @throws LockUsageError when the class of the instance has no `@Locked` method
+ * @publicApi
+ */
+export function withLocks<T extends object>(instance: T, locks: LockService = locksInMemory()): T {
+  return connect(instance, locks);
 }

@@ -2,5 +2,5 @@
 export {
   DistributedLockTestingModule,
   type DistributedLockTestingOptions,
+  withLocks,
 } from './distributed-lock-testing-module.js';
-export { withLocks } from './locks-in-memory.js';

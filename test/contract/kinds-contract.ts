@@ -1,3 +1,4 @@
+import { describeParts } from './contract-parts.js';
 import { Fixture, type OpenLocks } from './locks/fixture.js';
 import { allOfContract } from './kinds/all-of.js';
 import { leadContract } from './kinds/lead.js';
@@ -9,21 +10,28 @@ import { reentryContract } from './kinds/re-entry.js';
 import { semaphoreContract } from './kinds/semaphore.js';
 import { termsContract } from './kinds/terms.js';
 
-/** What each kind of lock promises on every store. `open` opens services at one and the same store. */
-export function kindsContract(open: OpenLocks): void {
+const PARTS = {
+  're-entry': reentryContract,
+  're-entry at its edges': reentryEdgesContract,
+  'a read-write lock': readWriteContract,
+  'a semaphore': semaphoreContract,
+  'a countdown latch': latchContract,
+  'several locks': allOfContract,
+  'work that is done once': onceContract,
+  'a leader': leadContract,
+  'the terms of holding': termsContract,
+};
+
+/**
+ * What each kind of lock promises on every store. `open` opens services at one and the same store; `differing` is as for
+ * the contract of locks.
+ */
+export function kindsContract(open: OpenLocks, differing?: readonly (keyof typeof PARTS)[]): void {
   const fixture = new Fixture(open);
   beforeAll(() => fixture.build());
   beforeEach(() => fixture.begin());
   afterEach(() => fixture.end());
   afterAll(() => fixture.close());
 
-  describe('re-entry', () => reentryContract(fixture));
-  describe('re-entry at its edges', () => reentryEdgesContract(fixture));
-  describe('a read-write lock', () => readWriteContract(fixture));
-  describe('a semaphore', () => semaphoreContract(fixture));
-  describe('a countdown latch', () => latchContract(fixture));
-  describe('several locks', () => allOfContract(fixture));
-  describe('work that is done once', () => onceContract(fixture));
-  describe('a leader', () => leadContract(fixture));
-  describe('the terms of holding', () => termsContract(fixture));
+  describeParts(PARTS, fixture, differing);
 }

@@ -1,3 +1,4 @@
+import { describeParts } from './contract-parts.js';
 import { Fixture, type OpenLocks } from './locks/fixture.js';
 import { closingContract } from './locks/closing.js';
 import { enteringContract } from './locks/entering.js';
@@ -11,21 +12,28 @@ import { workingContract } from './locks/working.js';
 
 export type { OpenLocks } from './locks/fixture.js';
 
-/** What LockService promises on every store. Two services at one and the same store; a new name for each test. */
-export function lockContract(open: OpenLocks): void {
+const PARTS = {
+  'taking a lock': takingContract,
+  'a lease': holdingContract,
+  fences: fenceContract,
+  'work under a lock': workingContract,
+  'entering a lock again': enteringContract,
+  'several names': severalContract,
+  'names in use': listingContract,
+  'losing a lock': losingContract,
+  closing: closingContract,
+};
+
+/**
+ * What LockService promises on every store. Two services at one and the same store; a new name for each test. `differing`
+ * are the parts that matter where the store of the whole contract is reached in another way.
+ */
+export function lockContract(open: OpenLocks, differing?: readonly (keyof typeof PARTS)[]): void {
   const fixture = new Fixture(open);
   beforeAll(() => fixture.build());
   beforeEach(() => fixture.begin());
   afterEach(() => fixture.end());
   afterAll(() => fixture.close());
 
-  describe('taking a lock', () => takingContract(fixture));
-  describe('a lease', () => holdingContract(fixture));
-  describe('fences', () => fenceContract(fixture));
-  describe('work under a lock', () => workingContract(fixture));
-  describe('entering a lock again', () => enteringContract(fixture));
-  describe('several names', () => severalContract(fixture));
-  describe('names in use', () => listingContract(fixture));
-  describe('losing a lock', () => losingContract(fixture));
-  describe('closing', () => closingContract(fixture));
+  describeParts(PARTS, fixture, differing);
 }

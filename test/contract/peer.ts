@@ -4,7 +4,7 @@ import type {
   ReleaseOperation,
   RenewOperation,
 } from '../../lib/store/lock-operation.js';
-import { WHOLE } from '../../lib/store/lock-state.js';
+import { WHOLE } from '../../lib/store/lock-machine.js';
 import type { LockStore } from '../../lib/store/lock-store.js';
 import { newAttemptId } from '../../lib/store/session-id.js';
 
@@ -29,7 +29,7 @@ export class Peer {
     return new Peer(this.store, name);
   }
   acquire(id: string, more: Partial<AcquireOperation> = {}) {
-    const asked = { id, units: WHOLE, capacity: WHOLE, wait: 60_000 * MS, who: 'host:1' };
+    const asked = { id, units: WHOLE, capacity: WHOLE, wait: 60_000 * MS, identity: 'host:1' };
     const hears = { subscribed: true, seal: `seal-of-${id}` };
     return this.store.execute(this.name, { kind: 'acquire', ...USUAL, ...asked, ...hears, ...more }, TIMEOUT);
   }

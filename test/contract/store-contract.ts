@@ -1,5 +1,5 @@
 import { LockStoreError } from '../../lib/base/errors.js';
-import { emptyState, WHOLE } from '../../lib/store/lock-state.js';
+import { emptyState, WHOLE } from '../../lib/store/lock-machine.js';
 import type { LockStore } from '../../lib/store/lock-store.js';
 import { serverTimeAtLeast } from '../../lib/store/server-clock.js';
 import { NoticeRecorder } from './notice-recorder.js';
@@ -46,8 +46,8 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
 
   describe('acquire', () => {
     it('grants a free lock, with a block of fences of 16 digits that begin at the server’s microseconds', async () => {
-      const { first, last, waiting, done, now } = await a.granted(a.id());
-      expect([first, last, waiting, done]).toEqual([now, now + 999, false, false]);
+      const { first, last, contended, done, now } = await a.granted(a.id());
+      expect([first, last, contended, done]).toEqual([now, now + 999, false, false]);
       expect(String(first)).toMatch(/^\d{16}$/);
       expect(Math.abs(now / MS - Date.now())).toBeLessThan(60_000);
     });
@@ -72,10 +72,10 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
     });
 
     it('answers busy when it must not wait, and says who holds the lock and until when', async () => {
-      const { now } = await a.acquire(a.id(), { who: 'shop-1:42 nightly report · ünï' });
+      const { now } = await a.acquire(a.id(), { identity: 'shop-1:42 nightly report · ünï' });
       expect(await b.acquire(b.id(), { wait: 0 })).toMatchObject({
         outcome: 'busy',
-        who: 'shop-1:42 nightly report · ünï',
+        holder: 'shop-1:42 nightly report · ünï',
         due: now + 5_500 * MS,
       });
       expect((await b.state()).state.queue).toEqual([]);
@@ -84,7 +84,12 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
     it('queues once per attempt, first come first', async () => {
       await a.acquire(a.id());
       const [x, y] = [b.id(), b.id()];
-      expect(await b.acquire(x)).toMatchObject({ outcome: 'queued', place: 0, heard: true, who: 'host:1' });
+      expect(await b.acquire(x)).toMatchObject({
+        outcome: 'queued',
+        place: 0,
+        heard: true,
+        holder: 'host:1',
+      });
       expect(await b.acquire(y)).toMatchObject({ outcome: 'queued', place: 1 });
       expect(await b.acquire(x)).toMatchObject({ outcome: 'queued', place: 0 });
       expect((await b.state()).state.queue.map(({ id }) => id)).toEqual([x, y]);
@@ -147,7 +152,7 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
       const { now } = await a.release(holder, { used: first + 2 });
       const notice = await recorderTwo.notice('granted', next);
       expect(notice).toMatchObject({ name: a.name, span: 2_000 * MS, until: now + 2_000 * MS });
-      expect(notice).toMatchObject({ first: now, last: now + 999, waiting: false, done: false });
+      expect(notice).toMatchObject({ first: now, last: now + 999, contended: false, done: false });
       expect((await b.state()).state.holders).toMatchObject([
         { id: next, deadline: now + 2_500 * MS, first: now, last: now + 999 },
       ]);
@@ -213,7 +218,7 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
       await a.read(r3);
       await a.release(writer);
       const [n1, n2] = [await recorderTwo.notice('granted', r1), await recorderOne.notice('granted', r2)];
-      expect([n1.last, n2.first, n2.waiting]).toEqual([n1.first, n1.first + 1, true]);
+      expect([n1.last, n2.first, n2.contended]).toEqual([n1.first, n1.first + 1, true]);
       const { state } = await a.state();
       expect(state.holders.map(({ id }) => id)).toEqual([r1, r2]);
       expect(state.queue.map(({ id }) => id)).toEqual([w2, r3]);
@@ -239,7 +244,7 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
       await b.acquire(b.id());
       expect(await recorderOne.notice('contended', holder)).toMatchObject({ name: a.name });
       await b.acquire(b.id());
-      expect(await a.acquire(holder)).toMatchObject({ waiting: true });
+      expect(await a.acquire(holder)).toMatchObject({ contended: true });
       await b.acquire(b.id());
       expect(recorderOne.of(holder)).toEqual(['contended']);
     });
@@ -307,7 +312,7 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
       const id = a.id();
       const { first } = await a.granted(id);
       const answer = await a.renew(id, { used: first + 7, ttl: 9_000 * MS });
-      expect(answer).toMatchObject({ outcome: 'renewed', last: first + 1_007, waiting: false });
+      expect(answer).toMatchObject({ outcome: 'renewed', last: first + 1_007, contended: false });
       expect((await a.state()).state.holders).toMatchObject([{ deadline: answer.now + 9_500 * MS }]);
       expect(await a.renew(id, { used: first + 7, block: 1 })).toMatchObject({ last: first + 1_007 });
     });
@@ -329,9 +334,9 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
       const [id, other] = [a.id(), b.id()];
       await a.acquire(id);
       await b.acquire(other);
-      expect(await a.renew(id)).toMatchObject({ waiting: true });
+      expect(await a.renew(id)).toMatchObject({ contended: true });
       await b.release(other);
-      expect(await a.renew(id)).toMatchObject({ waiting: false });
+      expect(await a.renew(id)).toMatchObject({ contended: false });
     });
 
     it('that is read late changes nothing', async () => {
@@ -430,7 +435,7 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
       expect(await b.revoke(false, 'stuck since 9:00, see %42 “ops”')).toMatchObject({
         outcome: 'marked',
         count: 1,
-        who: 'host:1',
+        holder: 'host:1',
       });
       expect(await recorderOne.notice('revoked', holder)).toMatchObject({
         name: a.name,
@@ -459,7 +464,7 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
       const holder = a.id();
       const { now } = await a.granted(holder);
       await b.revoke(true, 'the first');
-      expect(await b.revoke(true, 'the second')).toMatchObject({ outcome: 'freed', count: 0, who: '' });
+      expect(await b.revoke(true, 'the second')).toMatchObject({ outcome: 'freed', count: 0, holder: '' });
       expect((await b.state()).state.forced).toEqual([
         { id: holder, reason: 'the first', until: now + 5_500 * MS },
       ]);
@@ -492,8 +497,8 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
   describe('read', () => {
     it('shows holders, queue, capacity and fence, and changes nothing', async () => {
       const [holder, waiter] = [a.id(), b.id()];
-      const { first, last, now } = await a.granted(holder, { who: 'host:7 a label' });
-      const queued = await b.acquire(waiter, { who: 'other:8', block: 5 });
+      const { first, last, now } = await a.granted(holder, { identity: 'host:7 a label' });
+      const queued = await b.acquire(waiter, { identity: 'other:8', block: 5 });
       const { key, state, now: at } = await a.state();
       expect(key).toContain(a.name);
       expect(at).toBeGreaterThanOrEqual(queued.now);
@@ -501,7 +506,7 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
       expect(state.holders).toEqual([
         {
           ...{ id: holder, units: WHOLE, deadline: now + 5_500 * MS, span: 5_500 * MS, first, last },
-          ...{ since: now, who: 'host:7 a label', told: true, revocation: undefined, kept: false },
+          ...{ since: now, identity: 'host:7 a label', contended: true, revocation: undefined, kept: false },
         },
       ]);
       expect(state.queue).toMatchObject([
@@ -512,7 +517,7 @@ export function storeContract(open: OpenStore, { countable = true } = {}): void 
           until: queued.now + 60_000 * MS,
           alive: queued.now + 15_000 * MS,
           since: queued.now,
-          who: 'other:8',
+          identity: 'other:8',
         },
       ]);
       expect((await a.state()).state).toEqual(state);

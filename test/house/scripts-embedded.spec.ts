@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { joined, SCRIPTS } from '../../lib/store/redis/lock-scripts.js';
+import { joined, SCRIPTS } from '../../lib/store/redis/run-script.js';
 import { MOST_PAST } from '../../lib/store/latch-machine.js';
-import { CLAIM_WINDOW, MOST_FORCED, SIGN_OF_LIFE, WHOLE } from '../../lib/store/lock-state.js';
+import { CLAIM_WINDOW, MOST_FORCED, SIGN_OF_LIFE, WHOLE } from '../../lib/store/lock-machine.js';
 import { FRAGMENTS } from '../../lib/store/redis/scripts.gen.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -38,17 +38,28 @@ describe('the embedded scripts', () => {
   });
 
   it('know the numbers of the machines', () => {
-    const layout = readFileSync(join(root, 'lib/store/redis/scripts/layout.lua'), 'utf8');
+    const record = readFileSync(join(root, 'lib/store/redis/scripts/record.lua'), 'utf8');
     const numbers = Object.fromEntries(
-      [...layout.matchAll(/^local ([A-Z_]+) = (\d+)/gm)].map(([, name, number]) => [name, Number(number)]),
+      [...record.matchAll(/^local ([A-Z_]+) = (\d+)/gm)].map(([, name, number]) => [name, Number(number)]),
     );
     expect(numbers).toMatchObject({ CLAIM_WINDOW, MOST_FORCED, MOST_PAST, SIGN_OF_LIFE, WHOLE });
   });
 
-  it('read the compact form where layout.lua says that things stand', () => {
+  it('read the compact form where record.lua says that things stand', () => {
     expect(SCRIPTS.release).toContain('sub(record, 7, 22)');
     for (const code of Object.values(SCRIPTS))
-      expect(code).not.toMatch(/\b(CLAIM_WINDOW|WHOLE|AT_END|SPAN|FIRST)\b/);
+      expect(code).not.toMatch(/\b(CLAIM_WINDOW|WHOLE|AT_END|SPAN|FIRST|idleRecord|heldRecord|holdLine)\b/);
+  });
+
+  it('write the compact form in one place', () => {
+    const files = readdirSync(join(root, 'lib/store/redis/scripts'), { recursive: true, encoding: 'utf8' });
+    const writing = files
+      .filter((file) => file.endsWith('.lua'))
+      .flatMap((file) => {
+        const text = readFileSync(join(root, 'lib/store/redis/scripts', file), 'utf8');
+        return [...text.matchAll(/'lock1( - )?' \.\./g)].map(() => file);
+      });
+    expect(writing).toEqual(['record.lua', 'record.lua']); // nobody holds; one holds
   });
 
   describe('of a directory', () => {
@@ -77,16 +88,51 @@ describe('the embedded scripts', () => {
       expect(code).toContain('  b: `\nif x then\n-- @include time.lua\nend\n`,\n');
     });
 
-    it('put the numbers of layout.lua in the place of their names, and embed nothing else of it', () => {
-      write('layout.lua', '-- where things stand\nlocal AT = 7 -- a time\nlocal AT_END = 22\n');
+    it('embed each part of a file, and nothing of what stands before them', () => {
+      write(
+        'time.lua',
+        '-- times\nlocal AT = 7\n-- @part now\n-- the clock\nlocal t = AT\n-- @part then\nlocal u = t\n',
+      );
+      write('calls/a.lua', '-- @include time.lua#then\n');
+      const fragments = "  'time.lua#now': `\nlocal t = 7\n`,\n  'time.lua#then': `\nlocal u = t\n`,\n";
+      expect(embedLua(dir)).toContain(`FRAGMENTS = {\n${fragments}} as const`);
+    });
+
+    it('put numbers in the place of their names', () => {
+      write('time.lua', 'local AT = 7 -- a time\nlocal AT_END = 22\n-- @part none\n');
       write('calls/a.lua', 'return sub(record, AT, AT_END), MORE\n');
-      expect(embedLua(dir)).toContain('FRAGMENTS = {\n} as const');
       expect(embedLua(dir)).toContain('return sub(record, 7, 22), MORE\n');
     });
 
+    describe('put a text in the place of its calls', () => {
+      const TEXTS =
+        "local function pair(a, b) return a .. ' a ' .. b end\n" +
+        'local function triple(a, b, c)\n  return a .. b .. c\nend\n-- @part none\n';
+      it.each([
+        ['return pair(x, y)', "return x .. ' a ' .. y"],
+        ["return pair(f(x, 1), ', (') .. z", "return f(x, 1) .. ' a ' .. ', (' .. z"],
+        ['return pair(x and y or z, n - 1)', "return (x and y or z) .. ' a ' .. n - 1"],
+        ['return pair(triple(1, 2,\n  3), pair(b, a))', "return 1 .. 2 .. 3 .. ' a ' .. b .. ' a ' .. a"],
+        ['return repair(x)', 'return repair(x)'],
+      ])('%s', (call, put) => {
+        write('texts.lua', TEXTS);
+        write('calls/a.lua', `${call}\n`);
+        expect(embedLua(dir)).toContain(`  a: \`\n${put}\n\`,\n`);
+      });
+
+      it('and refuse other arguments than it takes', () => {
+        write('texts.lua', TEXTS);
+        write('calls/a.lua', 'return pair(x)\n');
+        expect(() => embedLua(dir)).toThrow('pair takes (a, b)');
+      });
+    });
+
     it('refuse to include what is not there', () => {
-      write('calls/a.lua', '-- @include time.lua\n');
-      expect(() => embedLua(dir)).toThrow('a.lua includes time.lua');
+      write('time.lua', '-- @part now\n');
+      for (const missing of ['zone.lua', 'time.lua', 'time.lua#then']) {
+        write('calls/a.lua', `-- @include ${missing}\n`);
+        expect(() => embedLua(dir)).toThrow(`a.lua includes ${missing}`);
+      }
     });
 
     it('take includes at the place of the directive, those of fragments too', () => {

@@ -1,5 +1,5 @@
 import { createLockService } from '../../lib/locks/create-lock-service.js';
-import type { Lease } from '../../lib/locks/lease.js';
+import type { Lease } from '../../lib/locks/lock.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { RUNNERS, throughRunner, turn, type Push } from '../support/job-runners.js';

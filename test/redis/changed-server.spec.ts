@@ -52,10 +52,14 @@ describeWithRealRedis('a server that changes under the locks', () => {
     ];
     const [master, admin] = [new Redis(old.url), new Redis(replica.url)];
     await admin.replicaof('127.0.0.1', portOf(old));
-    await until('it is in step', async () => /master_link_status:up/.test(await admin.info('replication')));
+    await until(
+      'it is in step',
+      async () => /master_link_status:up/.test(await admin.info('replication')),
+      20_000,
+    );
     proxy.leadTo(portOf(old));
     const [holder, waiter] = [arena.open({ redis: proxy.url }), arena.open({ redis: proxy.url })];
-    const lease = await holder.acquire('x', { ttl: 3_000 });
+    const lease = await holder.acquire('x', { ttl: 10_000 });
     const waiting = waiter.acquire('x');
     await until('the waiter stands in line', async () => (await holder.inspect('x')).queue.length === 1);
     const offset = offsetIn('master_repl', await master.info('replication'));
@@ -82,7 +86,7 @@ describeWithRealRedis('a server that changes under the locks', () => {
     await until('the connections are closed', () => proxy.open === 0);
     admin.disconnect();
     await replica.stop();
-  }, 15_000);
+  }, 40_000);
 
   it.each([
     ['a text', (admin: Redis) => admin.set('lock:x', 'mine')],

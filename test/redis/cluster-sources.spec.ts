@@ -4,20 +4,18 @@ import { Cluster as Cluster5 } from 'ioredis-5';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
 import { ClusterRecipe } from '../../lib/store/redis/cluster-recipe.js';
+import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { failureOf } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
-import { RedisClusterServers } from '../support/redis-cluster.js';
 
 describeWithRealRedis('a cluster is given', () => {
-  const cluster = new RedisClusterServers(
-    3,
-    0,
-    ['--requirepass', 's3cret', '--masterauth', 's3cret'],
-    's3cret',
-  );
+  let cluster: ClusterServers;
   const password = 's3cret';
   const namespace = `test-${randomUUID()}`;
-  beforeAll(() => cluster.start(), 30_000);
+  beforeAll(
+    async () => (cluster = await ClusterServers.start({ replicas: 0, nodeTimeout: 15_000, password })),
+    30_000,
+  );
   afterAll(() => cluster.stop());
 
   async function takes(redis: LockServiceOptions['redis']): Promise<void> {
@@ -31,18 +29,20 @@ describeWithRealRedis('a cluster is given', () => {
   }
 
   it('by the addresses of some nodes, and the options of the servers', async () => {
-    await takes({ cluster: cluster.nodes.slice(0, 1), options: { redisOptions: { password } } });
+    await takes({ cluster: cluster.addresses.slice(0, 1), options: { redisOptions: { password } } });
   });
 
   it('by URLs that carry the password', async () => {
-    await takes({ cluster: cluster.nodes.map(({ host, port }) => `redis://:${password}@${host}:${port}`) });
+    await takes({
+      cluster: cluster.addresses.map(({ host, port }) => `redis://:${password}@${host}:${port}`),
+    });
   });
 
   it.each([
     ['5', Cluster5 as unknown as typeof Cluster],
     ['6', Cluster],
   ])('by a client of ioredis %s, over which nothing is ever sent', async (_, Client) => {
-    const client = new Client(cluster.nodes, {
+    const client = new Client(cluster.addresses, {
       lazyConnect: true,
       redisOptions: { password, keyPrefix: 'app:' },
     });
@@ -52,21 +52,21 @@ describeWithRealRedis('a cluster is given', () => {
   });
 
   it('by addresses that only a map makes reachable', async () => {
-    const inside = new Map(cluster.nodes.map((node, index) => [`127.0.0.1:${node.port}`, index]));
+    const inside = new Map(cluster.addresses.map((node, index) => [`127.0.0.1:${node.port}`, index]));
     const asked = new Set<string>();
     const natMap = (key: string) => {
       asked.add(key);
-      return { host: 'localhost', port: cluster.nodes[inside.get(key) as number]!.port };
+      return { host: 'localhost', port: cluster.addresses[inside.get(key) as number]!.port };
     };
     await takes({
-      cluster: cluster.nodes.slice(0, 1),
+      cluster: cluster.addresses.slice(0, 1),
       options: { natMap, redisOptions: { password, family: 4 } },
     });
     expect([...asked].sort()).toEqual([...inside.keys()].sort());
   });
 
   it('by a name that only the user’s own look-up knows', async () => {
-    const { port } = cluster.nodes[0]!;
+    const { port } = cluster.addresses[0]!;
     const dnsLookup = (_host: string, found: (error: null, address: string) => void): void =>
       found(null, '127.0.0.1');
     await takes({
@@ -76,7 +76,7 @@ describeWithRealRedis('a cluster is given', () => {
   });
 
   it('with a wrong password, and says so at once', async () => {
-    const node = cluster.nodes[0]!;
+    const node = cluster.addresses[0]!;
     const error = await failureOf<Error>(
       takes({ cluster: [node], options: { redisOptions: { password: 'wr0ng' } } }),
     );

@@ -4,16 +4,22 @@ import { lockContract, type OpenLocks } from '../contract/lock-contract.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { ReplicatedRedis } from '../support/replicated-redis.js';
 
-// What is promised of locks is promised of acknowledged ones, too.
+// What is promised of locks is promised of acknowledged ones, too. Grants are acknowledged, and pushed grants are asked for
+// again; renewals, losses and what is entered again are as without.
 describeWithRealRedis('acknowledged locks in Redis', () => {
-  for (const contract of [lockContract, kindsContract])
-    describe(contract.name, () => {
-      const log = { warn: () => undefined };
-      let servers: ReplicatedRedis;
-      beforeAll(async () => (servers = await ReplicatedRedis.start(1)), 60_000);
-      const open: OpenLocks = (options) =>
-        createLockService({ redis: servers.master.url, durability: { replicas: 1 }, log, ...options });
-      contract(open);
-      afterAll(() => servers.stop()); // after the contract has closed its services
+  const log = { warn: () => undefined };
+  let servers: ReplicatedRedis;
+  beforeAll(async () => (servers = await ReplicatedRedis.start(1)), 60_000);
+  const open: OpenLocks = (options) =>
+    createLockService({
+      redis: servers.master.url,
+      durability: { replicas: 1, timeout: '1s' },
+      log,
+      ...options,
     });
+  describe('are locks', () =>
+    lockContract(open, ['taking a lock', 'a lease', 'fences', 'several names', 'closing']));
+  describe('are all kinds of locks', () =>
+    kindsContract(open, ['a read-write lock', 'a semaphore', 'several locks', 'the terms of holding']));
+  afterAll(() => servers.stop()); // after the contracts have closed their services
 });

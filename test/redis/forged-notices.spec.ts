@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { SystemClock } from '../../lib/base/clock.js';
 import { Lines } from '../../lib/line/lines.js';
 import type { LineLease } from '../../lib/line/line-lease.js';
-import { WHOLE, type LockState } from '../../lib/store/lock-state.js';
+import { WHOLE, type LockState } from '../../lib/store/lock-machine.js';
 import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { newAttemptId } from '../../lib/store/session-id.js';

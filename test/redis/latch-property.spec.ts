@@ -14,8 +14,8 @@ import {
   encodeLatchOperation,
   encodeTerms,
 } from '../../lib/store/redis/operation-codec.js';
-import { encodedText } from '../../lib/store/redis/text-codec.js';
-import { SCRIPTS } from '../../lib/store/redis/lock-scripts.js';
+import { encodedText } from '../../lib/store/redis/state-codec.js';
+import { SCRIPTS } from '../../lib/store/redis/run-script.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { storedExpiry } from '../support/stored-record.js';
 import { describeWithRealRedis } from '../support/real-redis.js';

@@ -9,10 +9,11 @@ import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { kindsContract } from '../contract/kinds-contract.js';
-import { lockContract } from '../contract/lock-contract.js';
+import { lockContract, type OpenLocks } from '../contract/lock-contract.js';
 import { storeContract } from '../contract/store-contract.js';
 import { failureOf, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
+import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/operating.md'), 'utf8');
@@ -55,10 +56,12 @@ describeWithRealRedis('a user with the rights that the documentation names, and 
     await admin.call('ACL', ...documentedRule().map(change), ...more);
   }
 
-  describe('has locks', () =>
-    lockContract((options) => createLockService({ redis: url(), namespace: 'lock', ...options })));
-  describe('has all kinds of locks', () =>
-    kindsContract((options) => createLockService({ redis: url(), namespace: 'lock', log, ...options })));
+  // Which commands are sent depends on the scripts, and on what is asked of them: the store's contract asks for everything
+  // but the list of names and latches.
+  const locks: OpenLocks = (options) =>
+    createLockService({ redis: url(), namespace: 'lock', log, ...options });
+  describe('has locks', () => lockContract(locks, ['several names', 'names in use']));
+  describe('has all kinds of locks', () => kindsContract(locks, ['a read-write lock', 'a countdown latch']));
   describe('has a store', () => {
     beforeAll(() => admin.flushall()); // names that the others have used
     const settings = { namespace: 'lock', process: 'test:1', clock: new SystemClock() };
@@ -139,7 +142,7 @@ describeWithRealRedis('sentinels with the rights that the documentation names, a
   afterEach(closeAll);
 
   it('lead to the master, and tell of a planned failover', async () => {
-    const topology = await SentinelServers.start();
+    const topology = await SentinelServers.start({ downAfter: 5_000 });
     const user = { username: 'locks', password: 'secret' };
     const sentinelUser = { sentinelUsername: 'locks', sentinelPassword: 'secret' };
     try {
@@ -159,6 +162,42 @@ describeWithRealRedis('sentinels with the rights that the documentation names, a
       expect(lease.held).toBe(true);
     } finally {
       await topology.stop();
+    }
+  }, 60_000);
+});
+
+describeWithRealRedis('a cluster with the rights that the documentation names, and no others', () => {
+  afterEach(closeAll);
+
+  it('has locks of all kinds, also while their slot is on its way, and says at the start what is missing', async () => {
+    const servers = await ClusterServers.start({ replicas: 0 });
+    const allow = async (...more: string[]): Promise<void> => {
+      for (const { admin } of servers.nodes) await admin.call('ACL', ...documentedRule(), ...more);
+    };
+    const redis = {
+      cluster: servers.addresses,
+      options: { redisOptions: { username: 'locks', password: 'secret' } },
+    };
+    try {
+      await allow('+cluster|slots', '+asking');
+      const refused = await failureOf<Error>(open({ redis }).ready());
+      expect(refused.message).toMatch(/ACL: .*\+restore/s);
+      await allow('+cluster|slots', '+asking', '+restore');
+      const locks = open({ redis });
+      const slot = await servers.slotOf('lock:printer');
+      const source = await servers.masterOf(slot);
+      const target = (await servers.mastersNow()).find((each) => each !== source)!;
+      const permits = locks.semaphore('printer', 2);
+      const first = await permits.acquire();
+      await servers.beginMove(slot, target);
+      const second = await permits.acquire();
+      await servers.moveKeys(slot, target);
+      expect(await Promise.all([first.release(), second.release()])).toEqual(['released', 'released']);
+      await servers.endMove(slot, target);
+      await locks.using('printer', () => undefined);
+    } finally {
+      await closeAll();
+      await servers.stop();
     }
   }, 60_000);
 });

@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
+import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
-import { RedisClusterServers, type ClusterServer } from '../support/redis-cluster.js';
 
 // A script that touches a key of another slot spoils a node of Valkey 9 for all its clients, until it starts again.
 describeWithRealRedis('in a cluster', () => {
-  const cluster = new RedisClusterServers();
+  let cluster: ClusterServers;
   const namespace = `test-${randomUUID()}`;
   const monitors: Redis[] = [];
   /** What each master ran: what clients sent, and what scripts did. */
   const seen: { master: number; script: boolean; command: string[] }[] = [];
   beforeAll(async () => {
-    await cluster.start();
-    for (const [master, { admin }] of cluster.masters.entries()) {
+    cluster = await ClusterServers.start({ replicas: 0, nodeTimeout: 15_000 });
+    for (const [master, { admin }] of cluster.nodes.entries()) {
       const monitor = await admin.monitor();
       monitors.push(monitor);
       monitor.on('monitor', (_time: string, command: string[], source: string) =>
@@ -30,10 +30,10 @@ describeWithRealRedis('in a cluster', () => {
   it('each script names one key, and touches no other', async () => {
     const log = { warn: () => undefined };
     const open = () =>
-      createLockService({ redis: { cluster: cluster.nodes }, namespace, log, shutdownGrace: 0 });
+      createLockService({ redis: { cluster: cluster.addresses }, namespace, log, shutdownGrace: 0 });
     const services = Array.from({ length: 12 }, open);
     const [one, two] = services as [(typeof services)[0], (typeof services)[0]];
-    const names = Array.from({ length: 40 }, (_, index) => `n${index}`);
+    const names = Array.from({ length: 12 }, (_, index) => `n${index}`);
     await Promise.all(services.map((locks) => locks.ready()));
     // Many names in one turn, with hand-offs between processes, few waiters and many.
     const work = (locks: typeof one, name: string) => locks.using(name, () => undefined, { wait: '20s' });
@@ -62,13 +62,11 @@ describeWithRealRedis('in a cluster', () => {
     for await (const { name } of one.list()) expect(name).not.toBe('');
     await Promise.all(services.map((locks) => locks.close()));
 
-    const ends = cluster.masters.map(({ admin }: ClusterServer) =>
-      admin.set(`end`, '1').catch(() => undefined),
-    );
+    const ends = cluster.nodes.map(({ admin }) => admin.set(`end`, '1').catch(() => undefined));
     await Promise.all(ends);
     await until('all is seen', () => seen.some(({ command }) => command.includes('end')));
     const calls = seen.filter(({ script, command }) => !script && /^eval(sha)?$/i.test(command[0]!));
-    expect(calls.length).toBeGreaterThan(500);
+    expect(calls.length).toBeGreaterThan(300);
     const wrong: string[][] = [];
     const declared = new Map<number, string>();
     let done = 0;
@@ -84,7 +82,7 @@ describeWithRealRedis('in a cluster', () => {
       if (keys.length !== 1 || keys[0] !== declared.get(master)) wrong.push(command);
     }
     expect(wrong).toEqual([]);
-    expect(done).toBeGreaterThan(1_000);
+    expect(done).toBeGreaterThan(600);
     // Nothing else that we send names keys of others.
     const verbs = new Set(
       seen.filter(({ script }) => !script).map(({ command }) => command[0]!.toLowerCase()),

@@ -41,8 +41,8 @@ describeWithRealRedis('another server behind the same address', () => {
       Array.from({ length: 1_100 }, (_, index) => locks.acquire(`lost-${index}`)),
     );
     await server.kill();
-    const began = performance.now();
     await server.boot();
+    const began = performance.now();
     await Promise.all(leases.map(({ signal }) => abortOf(signal)));
     // The renewals are due after ten seconds.
     expect(performance.now() - began).toBeLessThan(4_000 + lag.max);
@@ -60,7 +60,7 @@ describeWithRealRedis('another server behind the same address', () => {
     await server.call('REPLICAOF', '127.0.0.1', 1);
     // The word comes from inside the script.
     await expect(lease.renew()).rejects.toThrow(/READONLY/);
-    await expect(locks.acquire('other', { wait: 300 })).rejects.toThrow(/READONLY/);
+    await expect(locks.acquire('other', { wait: 500 })).rejects.toThrow(/READONLY/);
     await server.call('REPLICAOF', 'NO', 'ONE');
     await until('it is said', () => moved().length > 0);
     expect(moved()).toEqual([
@@ -78,7 +78,7 @@ describeWithRealRedis('another server behind the same address', () => {
     await (await locks.acquire('ghost')).release();
     await others.acquire('before').then((lease) => lease.release());
     await server.call('REPLICAOF', '127.0.0.1', 1);
-    await expect(locks.acquire('any', { wait: 100 })).rejects.toThrow(/READONLY/);
+    await expect(locks.acquire('any', { wait: 500 })).rejects.toThrow(/READONLY/);
     await server.direct.pipeline().replicaof('NO', 'ONE').restore('lock:ghost', 0, record, 'REPLACE').exec();
     using lag = new Lag();
     const began = performance.now();
@@ -89,6 +89,7 @@ describeWithRealRedis('another server behind the same address', () => {
 
   it('is a replica from the start: that is said at once, with what to write', async () => {
     await server.call('REPLICAOF', '127.0.0.1', 1);
+    using lag = new Lag();
     const began = performance.now();
     await expect(open().ready()).rejects.toMatchObject({
       code: 'LOCK_STORE',
@@ -96,7 +97,7 @@ describeWithRealRedis('another server behind the same address', () => {
         /cannot be used: READONLY: it is a replica; connect to its master, or name its sentinels/,
       ) as string,
     });
-    expect(performance.now() - began).toBeLessThan(3_000);
+    expect(performance.now() - began).toBeLessThan(3_000 + lag.max);
     await server.call('REPLICAOF', 'NO', 'ONE');
   });
 });

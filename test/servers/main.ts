@@ -1,5 +1,6 @@
 // The tests that need a server, and the demo, on each server: npm run test:servers [-- --only valkey-9.1] [--quick].
-// Quick leaves out what takes long and speaks of our processes rather than of the server, and most of the histories.
+// Quick leaves out what takes long and speaks of our processes rather than of the server, most of the histories, and the
+// parts of contracts that a topology cannot change.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -48,6 +49,7 @@ async function testOn(name: (typeof SERVERS)[number]): Promise<Count> {
   const env: NodeJS.ProcessEnv = { ...process.env, REDIS_SERVER_BINARY: binary, REQUIRE_REAL_REDIS: '1' };
   delete env['REDIS_URL'];
   if (quick) env['HISTORIES'] = '0.4';
+  else env['WHOLE_CONTRACTS'] = '1';
   try {
     const report = join(work, 'jest.json');
     const left = quick ? ['--testPathIgnorePatterns', `${SPECS}/(${SLOW.join('|')})\\.spec`] : [];

@@ -3,7 +3,7 @@ import { LockService } from '../../lib/locks/lock-service.js';
 import { LockSettings } from '../../lib/locks/lock-settings.js';
 import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
 import { openStore } from '../../lib/locks/create-lock-service.js';
-import type { LockState } from '../../lib/store/lock-state.js';
+import type { LockState } from '../../lib/store/lock-machine.js';
 import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';

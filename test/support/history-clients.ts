@@ -1,5 +1,5 @@
 import type { LockOperation } from '../../lib/store/lock-operation.js';
-import type { LockState } from '../../lib/store/lock-state.js';
+import type { LockState } from '../../lib/store/lock-machine.js';
 import { attempt, type LockHistory, type Step } from './lock-history.js';
 
 const LONGEST_GUARD = 500_000;
@@ -39,7 +39,7 @@ export class HistoryClients {
           // Another with each sign of life.
           seal: `${id.slice(-1)}-${now}`,
         };
-        return { kind: 'acquire', id, ...asked, who: `host:1 ${id}`, ...late };
+        return { kind: 'acquire', id, ...asked, identity: `host:1 ${id}`, ...late };
       }
       case 'renew':
         return { kind: 'renew', id, ttl, guard, block, used, ...late };

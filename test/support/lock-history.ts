@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { WHOLE } from '../../lib/store/lock-state.js';
+import { WHOLE } from '../../lib/store/lock-machine.js';
 
 const MS = 1_000;
 const SECOND = 1_000 * MS;

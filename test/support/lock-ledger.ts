@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok } from 'node:assert/strict';
 import type { LockAnswer, LockNotice, LockOperation } from '../../lib/store/lock-operation.js';
-import { expiryOf, MOST_FORCED, SIGN_OF_LIFE, type LockState } from '../../lib/store/lock-state.js';
+import { expiryOf, MOST_FORCED, SIGN_OF_LIFE, type LockState } from '../../lib/store/lock-machine.js';
 
 /** One step of a machine, seen from outside. */
 export interface Observed {

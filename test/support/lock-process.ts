@@ -2,7 +2,7 @@
 //   acquire NAME TTL → granted | busy    acquire-many NAME COUNT → granted    release → released    close → closed
 import { createInterface } from 'node:readline';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
-import type { Lease } from '../../lib/locks/lease.js';
+import type { Lease } from '../../lib/locks/lock.js';
 
 const log = { warn: (message: string) => console.log(`log: ${message}`) };
 const locks = createLockService({ redis: process.argv[2] ?? '', shutdownGrace: 0, log });

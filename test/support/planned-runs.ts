@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { Locked } from '../../lib/nest/locked.js';
-import { withLocks } from '../../lib/testing/locks-in-memory.js';
+import { withLocks } from '../../lib/testing/distributed-lock-testing-module.js';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;

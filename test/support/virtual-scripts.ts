@@ -3,7 +3,7 @@ import type { AnswerTo, LockOperation } from '../../lib/store/lock-operation.js'
 import { decodeAnswer, encodeOperation, encodeTerms } from '../../lib/store/redis/operation-codec.js';
 import type { StoredRecord } from '../../lib/store/redis/state-codec.js';
 import { storedExpiry, storedRecord } from './stored-record.js';
-import { SCRIPTS } from '../../lib/store/redis/lock-scripts.js';
+import { SCRIPTS } from '../../lib/store/redis/run-script.js';
 
 // What a script sees as the server: the real one, with a clock of the test.
 const SERVER = `

@@ -38,7 +38,10 @@ export async function inCluster(choice: Choice, report: Report): Promise<void> {
           `${ms(blocked)}, longest wait ${ms(longestWait)}, lag ${ms(lag)}, ping ${ms(ping)}`,
         clusterComplaints(round, verdict),
       );
-      if (process.env['SHOW_WARNINGS']) for (const line of verdict.warnings) report.say(`warned: ${line}`);
+      if (!process.env['SHOW_WARNINGS']) continue;
+      for (const line of verdict.warnings) report.say(`warned: ${line}`);
+      for (const line of verdict.impatient?.refusals ?? [])
+        report.say(`told to callers with a short wait: ${line}`);
     }
   }
   const words = `half-migrated slot, ${OPERATIONS} operations`;

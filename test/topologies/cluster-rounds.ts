@@ -1,6 +1,7 @@
+import { createLockService } from '../../lib/locks/create-lock-service.js';
+import type { LockError } from '../../lib/base/errors.js';
 import { obstacleToTls } from '../../tools/redis/certificates.js';
-import type { ClusterServers } from '../../tools/redis/cluster-servers.js';
-import { ClusterServers as Servers } from '../../tools/redis/cluster-servers.js';
+import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
 import { monotonic } from '../proof/faults/harness/history.js';
 import { pass } from '../support/eventually.js';
@@ -25,6 +26,14 @@ export interface Seen {
   readonly promotedAt?: number;
   /** How many connections for notices led to the victim. */
   readonly listeners?: number;
+  /** What callers were told who did not wait for long. */
+  readonly impatient?: Impatient;
+}
+
+export interface Impatient {
+  readonly granted: number;
+  /** Each error once, by its code and its words. */
+  readonly refusals: readonly string[];
 }
 
 export interface ClusterRound {
@@ -40,6 +49,10 @@ export interface ClusterRound {
   readonly from: 'the gap' | 'promotion';
   /** The longest gap of a name of another master. */
   readonly others: number;
+  /** @default 'the gap' */
+  readonly othersFrom?: 'promotion';
+  /** Whether all slots stop when some have no master. @default false */
+  readonly fullCoverage?: boolean;
   run(field: Field): Promise<Seen>;
   /** Whether everything goes over TLS. */
   readonly tls?: boolean;
@@ -63,18 +76,50 @@ async function killed({ servers, load, victim }: Field): Promise<Seen> {
   return { promotedAt, listeners };
 }
 
+/** Callers who wait for a moment only, while a master is away and the others say CLUSTERDOWN. */
+async function clusterDown(field: Field): Promise<Seen> {
+  const { servers, victim, other } = field;
+  const locks = createLockService({ redis: { cluster: servers.addresses }, log: { warn: () => undefined } });
+  // Each name is asked for once: of one that was used, the release may not have been read.
+  const namesAt = (node: ServerProcess): Promise<string[]> =>
+    Promise.all(Array.from({ length: 100 }, (_, index) => servers.nameAt(node, `impatient-${index}`)));
+  const both = await Promise.all([victim, other].map(namesAt));
+  const refusals = new Set<string>();
+  let [granted, going] = [0, true];
+  const ask = async (names: readonly string[]): Promise<void> => {
+    for (const name of names) {
+      if (!going) return;
+      await locks
+        .using(name, () => (granted += 1), { wait: 300 })
+        .catch((error: LockError) => {
+          refusals.add(`${error.code} ${error.message}`);
+        });
+      await pass(80);
+    }
+  };
+  try {
+    await locks.ready();
+    const asking = both.map(ask);
+    const seen = await killed(field);
+    going = false;
+    await Promise.all(asking);
+    return { ...seen, impatient: { granted, refusals: [...refusals] } };
+  } finally {
+    going = false;
+    await locks.close();
+  }
+}
+
 async function frozen({ servers, load, victim }: Field): Promise<Seen> {
   const replica = await servers.replicaOf(victim);
   const listeners = await listenersAt(victim);
   load.fault('freeze');
-  servers.frozen.add(victim);
-  victim.signal('SIGSTOP');
+  servers.freeze(victim);
   await servers.promoted(replica);
   const promotedAt = monotonic();
   await pass(1_500);
   load.fault('thaw');
-  victim.signal('SIGCONT');
-  servers.frozen.delete(victim);
+  servers.thaw(victim);
   await pass(3_000);
   return { promotedAt, listeners };
 }
@@ -95,6 +140,9 @@ const coordinated: ClusterRound = {
   },
 };
 
+// As long at least do the others say CLUSTERDOWN, between the loss of a master and its successor.
+const STOPPED = 300;
+
 export const clusterRounds: readonly ClusterRound[] = [
   coordinated,
   { ...coordinated, fault: 'coordinated failover over TLS', quick: false, tls: true },
@@ -107,6 +155,17 @@ export const clusterRounds: readonly ClusterRound[] = [
     from: 'promotion',
     others: 500,
     run: killed,
+  },
+  {
+    fault: 'a master is killed, and the others stop, too (full coverage, CLUSTERDOWN)',
+    row: ROWS.clusterDown,
+    loses: true,
+    fullCoverage: true,
+    victims: 500,
+    from: 'promotion',
+    others: 500,
+    othersFrom: 'promotion',
+    run: clusterDown,
   },
   {
     fault: 'a master is frozen, replaced, and wakes',
@@ -180,12 +239,18 @@ export interface ClusterVerdict extends LoadVerdict {
   readonly others: number;
   readonly promotion?: number;
   readonly listeners?: number;
+  readonly impatient?: Impatient;
+  /** The longest gap of another name, wherever it begins. */
+  readonly stopped: number;
 }
 
 /** One round on servers of its own; undefined when these servers cannot do it. */
 export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdict | undefined> {
   if (round.tls && obstacleToTls() !== undefined) return undefined;
-  const servers = await Servers.start({ tls: round.tls ?? false });
+  const servers = await ClusterServers.start({
+    tls: round.tls ?? false,
+    fullCoverage: round.fullCoverage ?? false,
+  });
   try {
     if (round.possible && !(await round.possible(servers))) return undefined;
     const [victim, other] = (await servers.mastersNow()) as [ServerProcess, ServerProcess];
@@ -201,7 +266,14 @@ export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdi
     await load.begin();
     await pass(500);
     const began = monotonic();
-    const { promotedAt, listeners } = await round.run({ servers, load, victim, other, victims, others });
+    const { promotedAt, listeners, impatient } = await round.run({
+      servers,
+      load,
+      victim,
+      other,
+      victims,
+      others,
+    });
     const verdict = await load.end();
     const since = round.from === 'promotion' ? promotedAt : undefined;
     const gapOf = ({ name }: NamedSlot, from?: number): number => {
@@ -211,9 +283,11 @@ export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdi
     return {
       ...verdict,
       victims: Math.max(...victims.map((each) => gapOf(each, since))),
-      others: Math.max(...others.map((each) => gapOf(each))),
+      others: Math.max(...others.map((each) => gapOf(each, round.othersFrom && promotedAt))),
+      stopped: Math.max(...others.map((each) => gapOf(each))),
       ...(promotedAt === undefined ? {} : { promotion: promotedAt - began }),
       ...(listeners === undefined ? {} : { listeners }),
+      ...(impatient === undefined ? {} : { impatient }),
     };
   } finally {
     await servers.stop();
@@ -231,5 +305,18 @@ export function clusterComplaints(round: ClusterRound, verdict: ClusterVerdict):
     ...(verdict.losses > 0 && !round.loses ? [`${verdict.losses} leases were lost`] : []),
     ...bound(`names of the victim, counted from ${round.from}`, verdict.victims, round.victims),
     ...bound('names of other masters', verdict.others, round.others),
+    ...dishonest(verdict.impatient),
+    ...(round.fullCoverage && verdict.stopped < STOPPED ? ['the names of other masters were served on'] : []),
+  ];
+}
+
+/** What callers were told who did not wait for long, and should not have been: that a free name is taken, or nothing at all. */
+function dishonest(impatient: Impatient | undefined): string[] {
+  if (!impatient) return [];
+  const { granted, refusals } = impatient;
+  return [
+    ...refusals.filter((each) => !each.startsWith('LOCK_STORE ')).map((each) => `a caller was told ${each}`),
+    ...(refusals.length === 0 ? ['no caller was told that the cluster does not serve'] : []),
+    ...(granted === 0 ? ['no caller was granted a free name'] : []),
   ];
 }

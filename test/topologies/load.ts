@@ -142,6 +142,12 @@ export class Load {
   }
 }
 
+/** How long nobody was granted the median name from a moment on, by the gap that is its longest. */
+export function interruptionSince({ gaps }: LoadVerdict, from: number): number {
+  const since = [...gaps.values()].map(({ ms, until }) => Math.max(0, Math.min(ms, until - from)));
+  return since.sort((a, b) => a - b)[since.length >> 1] ?? 0;
+}
+
 /** The longest gap of each name: all names have callers that wait, all the time until `endedAt`. */
 function gapsIn(events: readonly HistoryEvent[], endedAt: number): Map<string, Gap> {
   const gaps = new Map<string, Gap>();

@@ -1,12 +1,12 @@
-import { Redis } from 'ioredis';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
-import type { Lease } from '../../lib/locks/lease.js';
+import type { Lease } from '../../lib/locks/lock.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 import { monotonic } from '../proof/faults/harness/history.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { pass, until } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
+import { RoundTrips } from '../support/round-trips.js';
 
 const TTL = 30_000;
 const WAIT = 60_000;
@@ -136,7 +136,7 @@ async function round(
     }),
   );
   ghosts.catch((error: Error) => refusals.push(error.message)); // awaited below, unless the round fails before
-  const roundTrips = new RoundTrips((await servers.master()).port);
+  using roundTrips = new RoundTrips((await servers.master()).port);
   await until('the holder has asked for its leases', () => settled, 20_000);
   const unknown = all.filter(({ known }) => !known);
   await until(
@@ -161,41 +161,13 @@ async function round(
     twoHolders: most(taken.map(({ nextAt, lostAt }) => lostAt - nextAt)),
     toldAfter: most(lost.map(({ lostAt }) => lostAt - backAt)),
     twoHoldersConnected: most(taken.map(({ nextAt, lostAt }) => lostAt - Math.max(nextAt, backAt))),
-    roundTrip: roundTrips.stop(),
+    roundTrip: roundTrips.max,
     lag: lag.max,
     ghosts: most(await ghosts),
     fencesRepeated: taken.filter(({ lease, nextFence }) => nextFence === lease.fence).length,
     fencesFallen: taken.filter(({ lease, nextFence }) => nextFence < lease.fence).length,
     refusals,
   };
-}
-
-/** The longest round trip to a server from now on, over a connection of its own. */
-class RoundTrips {
-  private longest = 0;
-  private readonly client: Redis;
-  private readonly timer: NodeJS.Timeout;
-
-  constructor(port: number) {
-    this.client = new Redis({ port, maxRetriesPerRequest: null });
-    this.client.on('error', () => undefined);
-    this.timer = setInterval(() => this.ask(), 5);
-  }
-
-  stop(): number {
-    clearInterval(this.timer);
-    this.client.disconnect();
-    return this.longest;
-  }
-
-  private ask(): void {
-    if (this.client.status !== 'ready') return;
-    const sent = monotonic();
-    this.client.ping().then(
-      () => (this.longest = Math.max(this.longest, monotonic() - sent)),
-      () => undefined,
-    );
-  }
 }
 
 /** What a lossy failover did not keep to. */

@@ -2,13 +2,19 @@ import { ServerProcess } from '../../tools/redis/server-process.js';
 import { TopologyDirectory } from '../../tools/redis/topology-directory.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { pass, until } from '../support/eventually.js';
-import { Load, type LoadVerdict } from './load.js';
+import { monotonic } from '../proof/faults/harness/history.js';
+import { interruptionSince, Load, type LoadVerdict } from './load.js';
+
+export interface OneAddressVerdict extends LoadVerdict {
+  /** The interruption from the moment on in which the address led to the new master. */
+  readonly ours: number;
+}
 
 /**
  * A master and a replica behind one address, as a managed service has it, and the command FAILOVER: the two change
  * places, nothing is lost, no connection is closed, and the address leads to the new master a moment later.
  */
-export async function coordinatedFailover(): Promise<LoadVerdict> {
+export async function coordinatedFailover(): Promise<OneAddressVerdict> {
   const directory = new TopologyDirectory();
   const servers: ServerProcess[] = [];
   let address: TcpProxy | undefined;
@@ -41,9 +47,11 @@ export async function coordinatedFailover(): Promise<LoadVerdict> {
       /role:master/.test(await replica.admin.info('replication'));
     await until('the replica is the master', isMaster, 20_000, 5);
     address.leadTo(replica.port);
+    const leadsAt = monotonic();
     await load.join();
     await pass(2_000);
-    return await load.end();
+    const verdict = await load.end();
+    return { ...verdict, ours: interruptionSince(verdict, leadsAt) };
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
     await address?.close();

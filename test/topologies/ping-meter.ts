@@ -6,6 +6,7 @@ const EVERY = 25;
 /** How late servers answer while nothing is done to them: what every time bound of a run must allow. */
 export class PingMeter {
   private worst = 0;
+  private stopped = false;
   private readonly timer = setInterval(() => this.ask(), EVERY);
 
   constructor(
@@ -14,6 +15,7 @@ export class PingMeter {
   ) {}
 
   stop(): void {
+    this.stopped = true; // answers may be under way
     clearInterval(this.timer);
   }
 
@@ -25,7 +27,7 @@ export class PingMeter {
       void server.admin.ping().then(
         () => {
           const ms = monotonic() - sent;
-          if (server.disturbances !== disturbances || ms < this.worst + 2) return;
+          if (this.stopped || server.disturbances !== disturbances || ms < this.worst + 2) return;
           this.worst = ms;
           this.history.add({ type: 'ping', ms });
         },

@@ -6,6 +6,7 @@ export const ROWS = {
   frozenSentinel: 27,
   ghost: 28,
   migration: 30,
+  clusterDown: 34,
 } as const;
 
 export const topologyRows: readonly number[] = Object.values(ROWS);

@@ -6,14 +6,14 @@ const QUIET = { warn: () => undefined };
 
 describeWithRealRedis('acknowledged grants behind Sentinel', () => {
   let servers: SentinelServers;
-  beforeAll(async () => (servers = await SentinelServers.start()), 60_000);
+  beforeAll(async () => (servers = await SentinelServers.start({ downAfter: 5_000 })), 60_000);
   afterAll(() => servers.stop());
 
   it('go on over a planned failover, and a lease of before is known to the new master', async () => {
     await servers.settled();
     const locks = createLockService({
       redis: servers.addresses,
-      durability: { replicas: 1 },
+      durability: { replicas: 1, timeout: '1s' },
       shutdownGrace: 0,
       log: QUIET,
     });

@@ -17,9 +17,11 @@ export async function inSentinel(choice: Choice, report: Report): Promise<void> 
         break;
       }
       verdicts.push(verdict);
-      const { overlaps, grants, losses, interruption, blocked, longestWait, connected, lag, ping } = verdict;
+      const { overlaps, grants, losses, interruption, ours, blocked, longestWait, connected, lag, ping } =
+        verdict;
       report.count(
         `${round.fault}: overlaps ${overlaps}, grants ${grants}, losses ${losses}, interruption ${ms(interruption)}, ` +
+          (ours === undefined ? '' : `of that after the new master was named ${ms(ours)}, `) +
           `longest of a name ${ms(blocked)}, longest wait ${ms(longestWait)}, connected after ${ms(connected)}, ` +
           `lag ${ms(lag)}, ping ${ms(ping)}`,
         complaints(round, verdict),

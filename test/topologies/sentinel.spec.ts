@@ -5,7 +5,7 @@ import { ClientRecipe, type RedisSource } from '../../lib/store/redis/client-rec
 import { pass, until } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
-import { Load } from './load.js';
+import { Load, type LoadVerdict } from './load.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 
 const QUIET = { warn: () => undefined };
@@ -24,8 +24,44 @@ async function connecting(redis: RedisSource): Promise<number> {
 
 describeWithRealRedis('Sentinel', () => {
   let servers: SentinelServers;
-  beforeAll(async () => (servers = await SentinelServers.start()), 60_000);
+  beforeAll(async () => (servers = await SentinelServers.start({ downAfter: 5_000 })), 60_000);
   afterAll(() => servers.stop());
+
+  // First: a sentinel that was frozen for two seconds does nothing of the kind for the next thirty (TILT).
+  describe('is followed at a planned failover', () => {
+    let verdict: LoadVerdict;
+    let waiting: ReturnType<ClientRecipe['open']>;
+    beforeAll(async () => {
+      await servers.settled();
+      waiting = new ClientRecipe(servers.addresses).open('waiting');
+      await waiting.connect();
+      const id = await waiting.client('ID');
+      const load = new Load(servers.addresses, servers.servers);
+      await load.begin();
+      waiting.options.retryStrategy = () => 600_000;
+      await (await servers.master()).admin.client('KILL', 'ID', id);
+      await until('it waits for its next attempt', () => waiting.status === 'reconnecting');
+      await servers.plannedFailover();
+      await pass(3_000); // the old master is still one for 8 s
+      verdict = await load.end();
+    }, 60_000);
+    afterAll(() => waiting.disconnect());
+
+    it('no two hold a name, and fences grow', () => {
+      expect(verdict.violations).toEqual([]);
+      expect(verdict.refusals).toEqual([]);
+      expect(verdict.interruption).toBeLessThan(500 + verdict.lag + verdict.ping);
+      expect(verdict.blocked).toBeLessThan(2_500 + verdict.lag + verdict.ping + verdict.ping);
+      expect(verdict.warnings.filter((warning) => /is another server now/.test(warning))).toHaveLength(2);
+      // The sentinels tell of it one after another, over a second: all but the first tell nothing new.
+      expect(verdict.warnings.filter((warning) => /is gone/.test(warning))).toHaveLength(2);
+    });
+
+    it('by a client that waits for its next attempt to connect, too', async () => {
+      await until('it is connected', () => waiting.status === 'ready');
+      expect(waiting.stream).toMatchObject({ remotePort: (await servers.master()).port });
+    });
+  });
 
   it('is asked further when one sentinel is frozen, by options and by clients of ioredis 5 and 6', async () => {
     using lag = new Lag();
@@ -58,20 +94,4 @@ describeWithRealRedis('Sentinel', () => {
       /cannot be used: it is a sentinel; give the sentinels as options, as in redis: \{ sentinels:/,
     );
   });
-
-  it('is followed at a planned failover: no two hold a name, and fences grow', async () => {
-    await servers.settled();
-    const load = new Load(servers.addresses, servers.servers);
-    await load.begin();
-    await servers.plannedFailover();
-    await pass(3_000); // the old master is still one for 8 s
-    const verdict = await load.end();
-    expect(verdict.violations).toEqual([]);
-    expect(verdict.refusals).toEqual([]);
-    expect(verdict.interruption).toBeLessThan(500 + verdict.lag + verdict.ping);
-    expect(verdict.blocked).toBeLessThan(2_500 + verdict.lag + verdict.ping + verdict.ping);
-    expect(verdict.warnings.filter((warning) => /is another server now/.test(warning))).toHaveLength(2);
-    // The sentinels tell of it one after another, over a second: all but the first tell nothing new.
-    expect(verdict.warnings.filter((warning) => /is gone/.test(warning))).toHaveLength(2);
-  }, 60_000);
 });

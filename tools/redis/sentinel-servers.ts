@@ -78,6 +78,13 @@ export class SentinelServers {
     return Number(/^valkey_version:(\d+)/m.exec(info)?.[1] ?? 0) >= 9;
   }
 
+  /** Resolves when the first of the sentinels that answer names another master. */
+  async named(before: number, answering: readonly ServerProcess[] = this.sentinels): Promise<void> {
+    const another = async (): Promise<boolean> =>
+      (await Promise.all(answering.map((each) => masterOf(each)))).some((port) => port !== before);
+    await until('a sentinel names another master', another, 20_000, 5);
+  }
+
   /** Resolves when the sentinels that answer name another master. */
   async switched(before: number, answering: readonly ServerProcess[] = this.sentinels): Promise<void> {
     const others = async (): Promise<boolean> =>

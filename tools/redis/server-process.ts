@@ -13,6 +13,7 @@ const HIGHEST_PORT = 55_000;
 /** What connections to a server need besides its port. */
 export interface ServerConnection {
   readonly tls?: { readonly ca: string };
+  readonly password?: string;
 }
 
 /** One server of a topology: a process that can be frozen, killed and started again at its port. */
@@ -79,7 +80,8 @@ export class ServerProcess {
     this.disarm = guardAgainstOrphan(`kill -9 ${child.pid}`);
     const answers = async (): Promise<boolean> => {
       if (!this.running) return true;
-      if (this.connection.tls) return (await this.answersOverTls()) === 'PONG';
+      if (this.connection.tls || this.connection.password !== undefined)
+        return (await this.answersClient()) === 'PONG';
       // A server that is not ours may have taken the port.
       return new RegExp(`process_id:${child.pid}\r`).test((await redisAnswer(this.port)) ?? '');
     };
@@ -108,7 +110,7 @@ export class ServerProcess {
     await this.kill();
   }
 
-  private async answersOverTls(): Promise<string | undefined> {
+  private async answersClient(): Promise<string | undefined> {
     const client = this.admin.duplicate({
       lazyConnect: true,
       retryStrategy: () => null,

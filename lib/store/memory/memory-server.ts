@@ -1,10 +1,15 @@
 import { wallTime, type CancelTimer, type Clock } from '../../base/clock.js';
 import { LockStoreError } from '../../base/errors.js';
-import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
-import { applyOperation } from '../lock-machine.js';
+import {
+  type LatchAnswer,
+  type LatchOperation,
+  applyLatchOperation,
+  emptyLatch,
+  latchExpiryOf,
+  type LatchState,
+} from '../latch-machine.js';
+import { applyOperation, emptyState, expiryOf, sessionOf, type LockState } from '../lock-machine.js';
 import type { AnswerTo, LockNotice, LockOperation } from '../lock-operation.js';
-import { MemoryLatches } from './memory-latches.js';
-import { emptyState, expiryOf, sessionOf, type LockState } from '../lock-state.js';
 
 /** How a session hears; false when it does not listen. */
 type Hear = (name: string, notice: LockNotice) => boolean;
@@ -144,5 +149,32 @@ export class MemoryServer {
       if (expiry <= now) this.entries.delete(name);
     }
     this.scheduleSweep();
+  }
+}
+
+/** The countdown latches of a memory server. */
+class MemoryLatches {
+  private readonly latches = new Map<string, LatchState>();
+
+  apply(name: string, operation: LatchOperation, now: number, opened: (id: string) => void): LatchAnswer {
+    const state = this.latches.get(name) ?? emptyLatch();
+    const answer = applyLatchOperation(state, operation, now, opened);
+    if (latchExpiryOf(state) > now) this.latches.set(name, state);
+    else this.latches.delete(name);
+    return answer;
+  }
+
+  has(name: string, now: number): boolean {
+    const state = this.latches.get(name);
+    return state !== undefined && latchExpiryOf(state) > now;
+  }
+
+  get size(): number {
+    return this.latches.size;
+  }
+
+  /** Forgets what has expired. */
+  sweep(now: number): void {
+    for (const [name, state] of this.latches) if (latchExpiryOf(state) <= now) this.latches.delete(name);
   }
 }

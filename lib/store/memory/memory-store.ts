@@ -8,8 +8,8 @@ import {
   type LockReading,
   type LockStore,
   type LockStoreListener,
+  type StoreFindings,
 } from '../lock-store.js';
-import type { StoreFindings } from '../store-findings.js';
 import type { ServerSample } from '../server-clock.js';
 import type { MemoryServer } from './memory-server.js';
 

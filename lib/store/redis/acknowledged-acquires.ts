@@ -3,9 +3,8 @@ import type { LockStoreError } from '../../base/errors.js';
 import type { Durability } from '../lock-store.js';
 import { PendingCommand } from './pending-command.js';
 import type { RedisConnection } from './redis-connection.js';
-import type { ScriptArguments, ScriptHost } from './run-script.js';
+import type { ScriptArguments, ScriptHost, ScriptName } from './run-script.js';
 import { MOST_KEYS, type ScriptCall } from './script-batch.js';
-import type { ScriptName } from './lock-scripts.js';
 
 // A server looks ten times a second (`hz`) for a WAIT whose time is over. It is to be answered before the acquire's time
 // is, so that the caller learns the count; of a short time it has half.

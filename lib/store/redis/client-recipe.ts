@@ -1,10 +1,9 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { LockUsageError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
-import type { ClientLike } from './client-like.js';
 import { addressOf, optionsInUrl } from './redis-address.js';
-import { checkOptionKeys, isClient, refusalOf } from './redis-source.js';
-import { calmSentinels, refusalOfSentinels, sentinelSettings } from './sentinel-settings.js';
+import { checkOptionKeys, isClient, refusalOf, type ClientLike } from './redis-source.js';
+import { calmSentinels, refusalOfSentinelOptions, sentinelSettings } from './sentinel-settings.js';
 
 /** Every way to say which Redis. */
 export type RedisSource = string | RedisOptions | ClientLike;
@@ -56,7 +55,7 @@ export class ClientRecipe {
       : typeof source === 'string'
         ? optionsInUrl(source)
         : source;
-    const wrong = refusalOfSentinels(given);
+    const wrong = refusalOfSentinelOptions(given);
     if (wrong !== undefined) throw new LockUsageError(wrong);
     // Whether the server may be asked if it is ready is what the user may know better.
     const ours = {

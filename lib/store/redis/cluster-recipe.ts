@@ -2,11 +2,9 @@ import { isIP } from 'node:net';
 import { Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
 import { shown } from '../../base/duration.js';
 import { LockUsageError } from '../../base/errors.js';
-import type { ClientLike } from './client-like.js';
 import { OURS, prepared } from './client-recipe.js';
 import { addressOf, optionsInUrl } from './redis-address.js';
-import { kindOfOption } from './redis-option-keys.js';
-import { checkOptionKeys, isClient, refusalOf } from './redis-source.js';
+import { checkOptionKeys, isClient, refusalOf, type ClientLike, kindOfOption } from './redis-source.js';
 
 /** A cluster by the addresses of some of its nodes, with the options of ioredis' Cluster. */
 export interface ClusterSource {

@@ -59,7 +59,13 @@ export function redirectionIn(
   return { once: kind === 'ASK', slot: Number(slot), place };
 }
 
-/** Whether a node could not serve a call now, while a cluster changes, and has done nothing of it. */
+// A node whose slot is on its way refuses to write a key that the script itself has deleted.
+const DELETED_ON_ITS_WAY = /script attempted to access a non local key/i;
+
+/** Whether a node could not serve a call now, while a cluster changes, and has at most deleted a record that said nothing. */
 export function isUnsettled(error: Error): boolean {
-  return /^(TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)$/.test(codeOf(error) ?? '');
+  return (
+    /^(TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)$/.test(codeOf(error) ?? '') ||
+    DELETED_ON_ITS_WAY.test(error.message)
+  );
 }

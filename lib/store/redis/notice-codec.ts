@@ -1,5 +1,5 @@
 import type { Grant, LockNotice } from '../lock-operation.js';
-import { decodedText } from './text-codec.js';
+import { decodedText } from './state-codec.js';
 
 const PLAIN = { c: 'contended', e: 'echo', o: 'opened' } as const;
 
@@ -22,7 +22,7 @@ export function decodeNotice(message: string): KeyedNotice | undefined {
 }
 
 /**
- * `g id now first span size waiting done seal key`: so many fences from the first, which `=` says is now. Where notices
+ * `g id now first span size contended done seal key`: so many fences from the first, which `=` says is now. Where notices
  * come by way of other servers, `@` and the server that granted stand right behind the seal. Read place by place: a
  * process that is woken up by it has nothing else to do first, and a pattern takes twice as long.
  */
@@ -39,9 +39,9 @@ function decodeGrant(message: string): KeyedNotice | undefined {
   const first = message[from] === '=' && length === from + 2 ? now : digits(message, from, length - 1);
   const span = digits(message, length, size - 1);
   const last = first + digits(message, size, flags - 1) - 1;
-  const waiting = digits(message, flags, flags + 1);
+  const contended = digits(message, flags, flags + 1);
   const done = digits(message, flags + 2, sealed - 1);
-  const flagged = message[flags + 1] === ' ' && message[sealed - 1] === ' ' && waiting < 2 && done < 2;
+  const flagged = message[flags + 1] === ' ' && message[sealed - 1] === ' ' && contended < 2 && done < 2;
   const named = at > 3 && key - 1 > sealed && key < message.length;
   if (!flagged || !named || Number.isNaN(now + last + span)) return undefined;
   const sealing = message.slice(sealed, key - 1);
@@ -53,7 +53,7 @@ function decodeGrant(message: string): KeyedNotice | undefined {
     last,
     until: now + span,
     span,
-    waiting: waiting === 1,
+    contended: contended === 1,
     done: done === 1,
     seal: sealing,
   };

@@ -1,7 +1,7 @@
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { AcquireOperation, AnswerTo, LockAnswer, LockOperation } from '../lock-operation.js';
-import { WHOLE } from '../lock-state.js';
-import { decodedText, encodedText } from './text-codec.js';
+import { WHOLE } from '../lock-machine.js';
+import { decodedText, encodedText } from './state-codec.js';
 
 type Reply = readonly (string | number)[];
 
@@ -22,10 +22,10 @@ export function encodeTerms(
 export function encodeOperation(op: LockOperation, fenceMemory: number): (string | number)[] {
   switch (op.kind) {
     case 'acquire': {
-      const { id, units, capacity, ttl, guard, block, wait, subscribed, seal, who, notAfter } = op;
+      const { id, units, capacity, ttl, guard, block, wait, subscribed, seal, identity, notAfter } = op;
       const span = ttl + guard;
       const share = units === WHOLE && capacity === WHOLE ? '*' : `${units}/${capacity}`;
-      const hold = `${id} ${padded(span)} = ${share} ${reserved(op)} ${who}`;
+      const hold = `${id} ${padded(span)} = ${share} ${reserved(op)} ${identity}`;
       const ask = `${time(notAfter)} ${guard} ${wait} ${subscribed ? 1 : 0} ${block} ${seal}`;
       return [milliseconds(span + fenceMemory), hold, ask];
     }
@@ -77,11 +77,11 @@ export function decodeAnswer<O extends LockOperation>(op: O, reply: unknown): An
 function leanAnswer(op: LockOperation, reply: unknown): LockAnswer {
   if (op.kind === 'renew') {
     const [now, last] = String(reply).split(' ').map(Number);
-    return { outcome: 'renewed', now: now ?? NaN, last: last ?? NaN, waiting: false };
+    return { outcome: 'renewed', now: now ?? NaN, last: last ?? NaN, contended: false };
   }
   const now = Math.abs(Number(reply)); // a release that handed on says -now
   if (op.kind !== 'acquire') return { outcome: 'released', now };
-  return { outcome: 'granted', now, first: now, last: now + reserved(op) - 1, waiting: false, done: false };
+  return { outcome: 'granted', now, first: now, last: now + reserved(op) - 1, contended: false, done: false };
 }
 
 function answerIn(reply: Reply): LockAnswer {
@@ -89,20 +89,20 @@ function answerIn(reply: Reply): LockAnswer {
   const at = (index: number): number => Number(reply[index]);
   switch (outcome) {
     case 'granted':
-      return { outcome, now, first: at(2), last: at(3), waiting: at(4) === 1, done: at(5) === 1 };
+      return { outcome, now, first: at(2), last: at(3), contended: at(4) === 1, done: at(5) === 1 };
     case 'queued':
-      return { outcome, now, place: at(2), heard: at(3) === 1, due: at(4), who: String(reply[5]) };
+      return { outcome, now, place: at(2), heard: at(3) === 1, due: at(4), holder: String(reply[5]) };
     case 'busy':
-      return { outcome, now, due: at(2), who: String(reply[3]) };
+      return { outcome, now, due: at(2), holder: String(reply[3]) };
     case 'mismatch':
       return { outcome, now, capacity: at(2) };
     case 'renewed':
-      return { outcome, now, last: at(2), waiting: at(3) === 1 };
+      return { outcome, now, last: at(2), contended: at(3) === 1 };
     case 'revoked':
       return { outcome, now, reason: decodedText(String(reply[2])) };
     case 'marked':
     case 'freed':
-      return { outcome, now, count: at(2), who: String(reply[3]) };
+      return { outcome, now, count: at(2), holder: String(reply[3]) };
     default:
       return { outcome, now };
   }

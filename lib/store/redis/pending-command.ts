@@ -1,4 +1,4 @@
-import type { Deadline } from '../../base/deadlines.js';
+import type { Deadline } from '../../base/shared-timer.js';
 import { Link } from '../../base/chain.js';
 import type { LockStoreError } from '../../base/errors.js';
 import type { ServerSample } from '../server-clock.js';

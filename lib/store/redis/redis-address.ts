@@ -1,7 +1,7 @@
 import { LockUsageError } from '../../base/errors.js';
 import { shown } from '../../base/duration.js';
 import type { RedisOptions } from 'ioredis';
-import { kindOfOption } from './redis-option-keys.js';
+import { kindOfOption } from './redis-source.js';
 
 /**
  * The options that a URL stands for, including those of its query.

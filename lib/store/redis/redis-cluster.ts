@@ -7,7 +7,7 @@ import type { ServerSample } from '../server-clock.js';
 import type { ClusterRecipe, NodePlace } from './cluster-recipe.js';
 import { isUnsettled, keyOf, redirectionIn, viewIn, type ClusterView } from './cluster-view.js';
 import { KeySlots, SLOTS } from './key-slots.js';
-import type { ScriptName } from './lock-scripts.js';
+import type { ScriptName } from './run-script.js';
 import { keepAlive, RedisConnection, serverIn } from './redis-connection.js';
 import { isDenied, isLost, isUnsent, RedisFailures } from './redis-failures.js';
 import type { RedisServers, ServersListener, ServersSettings } from './redis-servers.js';
@@ -316,6 +316,8 @@ export class RedisCluster implements RedisServers {
       if (redirection.once) to.askedAt = this.settings.clock.now();
       else this.learnMove(redirection.slot, to);
     } else {
+      // It tells the time, and serves nobody: it is not to pass for a store that works.
+      from.connection.sample = undefined;
       this.doubted = from;
       this.refresh();
     }

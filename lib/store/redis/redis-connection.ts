@@ -1,14 +1,19 @@
 import type { Socket } from 'node:net';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
-import { Deadlines } from '../../base/deadlines.js';
+import { Deadlines } from '../../base/shared-timer.js';
 import { LockStoreError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
 import type { ServerSample } from '../server-clock.js';
-import type { ScriptName } from './lock-scripts.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
 import { codeOf, isDenied, isLost, isUnsent, REPLICA, RedisFailures } from './redis-failures.js';
-import { loadScripts, runForMany, type ScriptArguments, type ScriptHost } from './run-script.js';
+import {
+  loadScripts,
+  runForMany,
+  type ScriptArguments,
+  type ScriptHost,
+  type ScriptName,
+} from './run-script.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 
 // The client reports that, and goes on with database 0.
@@ -470,7 +475,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
     if (mode === 'sentinel') this.useless = this.failures.sentinel();
     const clustered = mode === 'cluster' || /^cluster_state:/m.test(asked);
     this.oneKeyACall ||= clustered;
-    this.terms = this.termsFor(!clustered, clustered ? serverIn(this.runId) : '');
+    // A cluster has a server in its terms, also one that does not say which.
+    this.terms = this.termsFor(!clustered, clustered ? serverIn(this.runId) || '?' : '');
     if (this.membership) {
       if (!clustered) this.useless = this.failures.noCluster();
       return;

@@ -10,8 +10,8 @@ import {
   type LockReading,
   type LockStore,
   type LockStoreListener,
+  type StoreFindings,
 } from '../lock-store.js';
-import type { StoreFindings } from '../store-findings.js';
 import type { ServerSample } from '../server-clock.js';
 import { newAttemptId, newSession } from '../session-id.js';
 import { AcknowledgedAcquires } from './acknowledged-acquires.js';
@@ -34,10 +34,11 @@ import { RecordReader } from './record-reader.js';
 import { about, nonsense } from './redis-failures.js';
 import { OneServer, type RedisServers, type ServersListener } from './redis-servers.js';
 import { probe, probeName, together } from './startup-probe.js';
-import { WantedNames } from './wanted-names.js';
 
 // A server of a cluster that has one slot of all is found by so many names, mostly.
 const MOST_PROBE_NAMES = 20_000;
+// When more names are wanted, all are forgotten, which costs each of them one slower hand-off.
+const MOST_WANTED = 1_000;
 
 /** How a store of locks in Redis is set up. */
 export interface RedisStoreSettings {
@@ -335,4 +336,20 @@ function naming(name: string): (error: unknown) => never {
   return (error) => {
     throw about(name, error);
   };
+}
+
+/** The names whose last release handed the lock off: others have waited for them, and may do so again. */
+export class WantedNames {
+  private readonly names = new Set<string>();
+
+  has(name: string): boolean {
+    return this.names.has(name);
+  }
+
+  /** Learns from the reply to a release, which is -now when a waiter has the lock now. */
+  learn(name: string, reply: unknown): void {
+    if (!(Number(reply) < 0)) return void this.names.delete(name);
+    if (this.names.size >= MOST_WANTED) this.names.clear();
+    this.names.add(name);
+  }
 }

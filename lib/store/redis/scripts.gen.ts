@@ -1,5 +1,11 @@
 // Made from scripts/*.lua and scripts/calls/*.lua by `npm run lua`.
 export const FRAGMENTS = {
+  'begin.lua': `
+local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local nowText = time[1] .. sub('00000' .. time[2], -6)
+`,
   'general-path.lua': `
 for index = 1, #keys do
 if replies[index] == false then
@@ -13,7 +19,60 @@ replies[index] = replies[index] or now
 end
 return replies
 `,
-  'hand-on.lua': `
+  'lean-path.lua': `
+local replies
+for index = 1, #keys do
+local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
+if reply ~= now then
+replies = replies or {}
+replies[index] = reply
+end
+end
+`,
+  'no-lean-path.lua': `
+local records, replies = {}, {}
+for index = 1, #keys do
+replies[index] = false
+end
+`,
+  'record.lua#lean-acquire': `
+local function lean(key, record, at)
+local hold = args[at + 1]
+if now > sub(args[at + 2], 1, 16) + 0 then return { 'late', now } end
+local mode, released = 'NX', '-' -- a value that is no string is not overwritten
+if record then
+mode, released = 'XX', sub(record, 26)
+local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, 9, 24))
+if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
+return nil -- the general path finds out whether this id was released, or one that begins alike
+end
+end
+local set = try('SET', key, 'lock1' .. ' ' .. nowText .. ' ' .. hold .. ' ' .. released, 'PX', args[at], mode)
+return set and set.ok and now
+end
+`,
+  'record.lua#lean-renew': `
+local function lean(key, record, at)
+local id = args[at]
+if now > args[at + 1] + 0 then return { 'late', now } end
+if not record or sub(record, 24, 24 + #id) ~= id .. ' ' or sub(record, 1, 6) ~= 'lock1 ' then return nil end
+local since, span = sub(record, 7, 22), tonumber(args[at + 3])
+local deadline = since + sub(record, 25 + #id, 36 + #id)
+local first, share, block, identity, released = string.match(record, '^(%S+) (%S+) (%d+) (.*) (%S+)$', 38 + #id)
+if first == '=' then
+first = since
+end
+local last = first + block - 1
+if share == '*' or string.find(share, '^(%d+)/%1$') then
+last = math.max(last, args[at + 5] + args[at + 4])
+end
+if deadline <= now or since + 0 > now or deadline > now + span or last >= now + span then return nil end
+redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
+redis.call('SET', key, 'lock1' .. ' ' .. nowText .. ' ' .. id .. ' ' .. args[at + 3] .. ' ' .. first .. ' ' .. share .. ' ' .. last - first + 1 .. ' ' .. identity .. ' ' .. released, 'PX', args[at + 2])
+return nowText .. ' ' .. string.format('%.0f', last)
+end
+`,
+  'record.lua#lean-release': `
 local function set(key, record, unit, expiry)
 local done = try('SET', key, record, unit, expiry)
 if done.err then
@@ -28,29 +87,25 @@ if string.byte(record, place) ~= 61 then
 local first = tonumber(sub(record, place, place + 15))
 share = first and first <= now and place + 15 + 2 or place -- else the next fence is not now
 end
-if used + 0 >= now or string.byte(record, share) ~= 42 or not tonumber(idle) then
-return nil
-end
+if used + 0 >= now or string.byte(record, share) ~= 42 or not tonumber(idle) then return nil end
 local times, finish, keep, extent, seal, hold, head, rest = string.match(record,
 '^(%d+ %d+)\\n%d+ (%d+) 1 (%d+) (%d+ %d+) (%S+) %d+ %d+ %d+ %d+ %d+ %d+ ((%S+) %d+ = %* [^\\n]*)()',
 string.find(record, '\\n', place, true) + 1)
-if not head or finish + 0 <= now then
-return nil
-end
-local form, told, queue = 'lock1 ', '0', ''
+if not head or finish + 0 <= now then return nil end
+local mark, contended, queue = ' ', '0', ''
 if rest <= #record then
 local finish_, alive = string.match(record, '^\\n%d+ (%d+) %d %d+ %d+ %d+ %S+ %d+ (%d+)', rest)
 if finish_ + 0 <= now or alive - now > 15000000 then
 return nil -- the next head is not to stay as it is
 end
-form, told, queue = 'lock1+', '1', '\\n' .. times .. sub(record, rest)
+mark, contended, queue = '+', '1', '\\n' .. times .. sub(record, rest)
 keep = math.max(keep, math.ceil((sub(times, 1, 16) - now) / 1000))
 end
-set(key, form .. nowText .. ' ' .. hold .. ' ' .. id .. queue, 'PX', keep + idle)
+set(key, 'lock1' .. mark .. nowText .. ' ' .. hold .. ' ' .. id .. queue, 'PX', keep + idle)
 local countable, server, prefix = string.match(args[1], '^%d+ (%d)(%S*) (.*)$')
 local session = sub(head, 1, string.find(head, '.', 1, true) - 1)
 local heard = try('PUBLISH', prefix .. session,
-'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. told .. ' 0 ' .. seal .. server .. ' ' .. key)
+'g ' .. head .. ' ' .. nowText .. ' = ' .. extent .. ' ' .. contended .. ' 0 ' .. seal .. server .. ' ' .. key)
 if heard == 0 and countable == '1' then
 redis.call('SET', key, record, 'KEEPTTL')
 return nil
@@ -58,24 +113,35 @@ end
 plain = -now
 return now
 end
-`,
-  'lean-path.lua': `
-local replies
-for index = 1, #keys do
-local reply = lean(keys[index], records[index], 2 + (index - 1) * STRIDE) or false
-if reply ~= now then
-replies = replies or {}
-replies[index] = reply
+local function lean(key, record, at)
+local id, used, idle = args[at], args[at + 1], args[at + 2]
+if not record or string.find(record, id, 24, true) ~= 24 or string.byte(record, 24 + #id) ~= 32
+or string.byte(record, 6 - 1) ~= 49 then
+return nil
 end
+local since = sub(record, 7, 22)
+local from = since + 0
+if from + sub(record, 25 + #id, 36 + #id) <= now or from >= now then return nil end
+if string.byte(record, 6) ~= 32 then return handOn(key, record, id, used, idle) end
+if used ~= since or string.byte(record, 38 + #id) ~= 61 then
+local first, block = string.match(record, '^(%S+) %S+ (%d+) ', 38 + #id)
+first = first == '=' and from or tonumber(first)
+local fence = math.min(first + block - 1, math.max(tonumber(used), first - 1))
+if fence >= now then return nil end
+used = string.format('%016.0f', fence)
+end
+if not tonumber(idle) then
+return nil
+elseif idle == '0' then
+idleKeys = idleKeys or {}
+idleKeys[#idleKeys + 1] = key
+else
+set(key, 'lock1 - ' .. used .. ' ' .. id, 'PX', idle)
+end
+return now
 end
 `,
-  'no-lean-path.lua': `
-local keys, records, replies = KEYS, {}, {}
-for index = 1, #keys do
-replies[index] = false
-end
-`,
-  'record.lua': `
+  'record.lua#general': `
 local fenceMemory, countable, server, prefix = string.match(ARGV[1], '^(%d+) (%d)(%S*) (.*)$')
 fenceMemory = tonumber(fenceMemory)
 local stored = {}
@@ -83,9 +149,7 @@ if not compact then
 stored = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
 'done', 'forced')
 if stored.err then -- a string after all, or what is no record; or we may not ask
-if not string.find(stored.err, 'WRONGTYPE', 1, true) then
-return redis.error_reply(stored.err)
-end
+if not string.find(stored.err, 'WRONGTYPE', 1, true) then return redis.error_reply(stored.err) end
 stored, compact = {}, redis.call('GET', key)
 elseif stored[1] ~= '1' and (stored[1] or redis.call('EXISTS', key) == 1) then
 local kind = redis.call('HEXISTS', key, 'latch') == 1 and ' a latch' or ''
@@ -106,13 +170,8 @@ local forced = {}
 for each, until_ in string.gmatch(stored[11] or '', '(%S+) (%d+)') do
 forced[#forced + 1] = { id = each, until_ = tonumber(until_) }
 end
-local function text(number)
-return string.format('%.0f', number)
-end
 local function sharesOf(share)
-if share == '*' then
-return 1073741824, 1073741824
-end
+if share == '*' then return 1073741824, 1073741824 end
 local units, capacity_ = string.match(share, '^(%d+)/(%d+)$')
 return tonumber(units), tonumber(capacity_)
 end
@@ -123,26 +182,26 @@ for each in string.gmatch(stored[4] or '', '%S+') do
 ids[#ids + 1] = each
 local fields = redis.call('HMGET', key, 'h:' .. each, 'i:' .. each)
 local deadline, units, last, span, flags = string.match(fields[1], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
-local first_, since, who = string.match(fields[2], '^(%d+) (%d+) (.*)$')
+local first_, since, identity = string.match(fields[2], '^(%d+) (%d+) (.*)$')
 flags = tonumber(flags)
 holders[each] = {
 deadline = tonumber(deadline),
 units = tonumber(units),
 last = tonumber(last),
 span = tonumber(span),
-told = flags % 2 == 1,
+contended = flags % 2 == 1,
 revoked = flags % 4 > 1 and (redis.call('HGET', key, 'r:' .. each) or ''),
 kept = flags > 3,
 first = tonumber(first_),
 since = tonumber(since),
-who = who,
+identity = identity,
 }
 used = used + units
 end
 local function waiterIn(raw, seq)
-local w = { seq = seq }
+local w = { seq = seq, raw = raw }
 local until_, alive_, ttl, guard, block, share
-w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.who = string.match(raw,
+w.subscribed, w.seal, until_, alive_, w.since, ttl, guard, block, w.id, share, w.identity = string.match(raw,
 '^%d+ (%d) %d+ %d+ %d+ (%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) %d+ = (%S+) %d+ (.*)$')
 w.units = sharesOf(share)
 w.until_, w.alive = tonumber(until_), tonumber(alive_)
@@ -162,15 +221,15 @@ end
 waiters[seq] = waiterIn(raw, seq)
 end
 end
-local at_, id_, span, first_, share, block, who, released_ =
+local at_, id_, span, first_, share, block, identity, released_ =
 string.match(alone, '^lock1.(%d+) (%S+) (%d+) (%S+) (%S+) (%d+) (.*) (%S+)$')
 if id_ then
 first_ = tonumber(first_ == '=' and at_ or first_)
 fence = first_ + block - 1
 ids[1], released = id_, released_
 used, capacity = sharesOf(share)
-holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span), told = count > 0,
-revoked = false, kept = false, first = first_, since = first_, who = who }
+holders[id_] = { deadline = at_ + span, units = used, last = fence, span = tonumber(span),
+contended = count > 0, revoked = false, kept = false, first = first_, since = first_, identity = identity }
 touched[id_] = true
 else
 fence, released = string.match(alone, '^lock1 %- (%d+) (%S+)$')
@@ -206,19 +265,13 @@ gone[#gone + 1] = end_.id
 dirty = true
 end
 local function seqOf(each)
-if not compact then
-return tonumber(redis.call('HGET', key, 'w:' .. each) or nil)
-end
+if not compact then return tonumber(redis.call('HGET', key, 'w:' .. each) or nil) end
 for seq, w in pairs(waiters) do
-if w.id == each then
-return seq
-end
+if w.id == each then return seq end
 end
 end
 local function waiterAt(seq)
-if compact then
-return waiters[seq]
-end
+if compact then return waiters[seq] end
 local raw = redis.call('HGET', key, 'q:' .. seq)
 return raw and waiterIn(raw, seq)
 end
@@ -227,18 +280,23 @@ local span = math.min(2000000, w.ttl)
 return span, w.units == capacity and math.min(w.block, span) or 1
 end
 local function rawOf(w)
+if w.raw then return w.raw end
 local claim, size = claimOf(w)
-return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f %s %012.0f = %s %.0f %s',
-math.min(w.until_, w.alive), w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_,
-w.alive, w.since, w.ttl, w.guard, w.block, w.id, claim + w.guard, shareOf(w.units), size, w.who)
+return string.format('%016.0f %s %.0f %.0f %.0f %s %.0f %.0f %s %.0f %.0f %.0f ', math.min(w.until_, w.alive),
+w.subscribed, math.ceil((claim + w.guard) / 1000), claim, size, w.seal, w.until_, w.alive, w.since, w.ttl, w.guard,
+w.block) .. w.id .. ' ' .. string.format('%012.0f', claim + w.guard) .. ' ' .. '=' .. ' ' .. shareOf(w.units) .. ' ' .. string.format('%.0f', size) .. ' ' .. w.identity
 end
 local function writeWaiter(w)
 redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
 end
 local function toHash()
 if compact then
+if server ~= '' then
+redis.call('RESTORE', key, 0, '\\004\\001\\001v\\0011\\006\\000\\063\\172\\144\\121\\049\\167\\090\\037', 'REPLACE')
+else
 redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
 redis.call('DEL', key)
+end
 compact = false
 for _, w in pairs(waiters) do
 writeWaiter(w)
@@ -247,7 +305,7 @@ waiters = {}
 end
 end
 local function putWaiter(w)
-dirty = true
+dirty, w.raw = true, nil
 if compact and (waiters[w.seq] or count < 8) then
 waiters[w.seq] = w
 else
@@ -264,23 +322,16 @@ redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
 end
 end
 local function compactForm()
-if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then
-return nil
-end
+if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then return nil end
 local before = released == '' and '-' or released
-if #ids == 0 then
-return string.format('lock1 - %016.0f %s', fence, before)
-end
+if #ids == 0 then return 'lock1 - ' .. string.format('%016.0f', fence) .. ' ' .. before end
 local h = holders[ids[1]]
-if h.told ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
+if h.contended ~= (count > 0) or h.revoked or h.kept or fence ~= h.last or h.since ~= h.first or h.deadline < h.span then
 return nil
 end
 local at = h.deadline - h.span
-local alone = string.format('lock1%s%016.0f %s %012.0f %s %s %.0f %s %s', h.told and '+' or ' ', at, ids[1], h.span,
-h.first == at and '=' or text(h.first), shareOf(h.units), h.last - h.first + 1, h.who, before)
-if count == 0 then
-return alone
-end
+local alone = 'lock1' .. (count > 0 and '+' or ' ') .. string.format('%016.0f', at) .. ' ' .. (ids[1] .. ' ' .. string.format('%012.0f', h.span) .. ' ' .. (h.first == at and '=' or string.format('%.0f', h.first)) .. ' ' .. shareOf(h.units) .. ' ' .. string.format('%.0f', h.last - h.first + 1) .. ' ' .. h.identity) .. ' ' .. before
+if count == 0 then return alone end
 local lines = { alone, string.format('%.0f %.0f', alive, next) }
 for seq = first, next - 1 do
 if waiters[seq] then
@@ -296,10 +347,10 @@ redis.call('HDEL', key, 'h:' .. each, 'i:' .. each, 'r:' .. each)
 end
 for each in pairs(touched) do
 local h = holders[each]
-local flags = (h.told and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
+local flags = (h.contended and 1 or 0) + (h.revoked and 2 or 0) + (h.kept and 4 or 0)
 redis.call('HSET', key,
 'h:' .. each, string.format('%.0f %.0f %.0f %.0f %d', h.deadline, h.units, h.last, h.span, flags),
-'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.who))
+'i:' .. each, string.format('%.0f %.0f %s', h.first, h.since, h.identity))
 if h.revoked then
 redis.call('HSET', key, 'r:' .. each, h.revoked)
 end
@@ -307,7 +358,7 @@ end
 if #forced > 0 then
 local ends = {}
 for place, end_ in ipairs(forced) do
-ends[place] = end_.id .. ' ' .. text(end_.until_)
+ends[place] = end_.id .. ' ' .. string.format('%.0f', end_.until_)
 if end_.reason then
 redis.call('HSET', key, 'r:' .. end_.id, end_.reason)
 end_.reason = nil
@@ -320,15 +371,13 @@ end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
 else
-redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', text(alive))
+redis.call('HSET', key, 'first', first, 'next', next, 'count', count, 'alive', string.format('%.0f', alive))
 end
-redis.call('HSET', key, 'v', '1', 'capacity', text(capacity), 'fence', text(fence),
-'ids', table.concat(ids, ' '), 'released', released, 'done', text(done))
+redis.call('HSET', key, 'v', '1', 'capacity', string.format('%.0f', capacity), 'fence', string.format('%.0f', fence),
+'ids', table.concat(ids, ' '), 'released', released, 'done', string.format('%.0f', done))
 end
 local function commit()
-if absent and #ids == 0 and count == 0 then
-return
-end
+if absent and #ids == 0 and count == 0 then return end
 if #ids == 0 and count == 0 then
 capacity = 0
 end
@@ -350,7 +399,7 @@ redis.call('DEL', key)
 absent, compact = true, nil
 else
 local record = compactForm()
-local expiry = text(math.ceil((latest + fenceMemory) / 1000))
+local expiry = string.format('%.0f', math.ceil((latest + fenceMemory) / 1000))
 if record then
 redis.call('SET', key, record, 'PXAT', expiry)
 else
@@ -401,7 +450,7 @@ local function grant(w, span)
 local from = math.max(fence + 1, now)
 fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
 holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
-told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
+contended = count > 0, revoked = false, kept = false, first = from, since = now, identity = w.identity }
 ids[#ids + 1] = w.id
 used = used + w.units
 touch(w.id)
@@ -440,7 +489,7 @@ local span = claimOf(w)
 local before = fence
 local h = grant(w, span)
 if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
-span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal .. server)) then
+span, h.last - h.first + 1, flag(h.contended), flag(done > now), w.seal .. server)) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end
@@ -460,9 +509,7 @@ if alive_ < head.alive then
 head.alive = alive_
 putWaiter(head)
 end
-if used + head.units > capacity then
-return
-end
+if used + head.units > capacity then return end
 dequeue(head)
 if head.id == caller then
 grant(head, head.ttl)
@@ -475,15 +522,11 @@ end
 end
 local function forcedAt(id)
 for place, end_ in ipairs(forced) do
-if end_.id == id then
-return place
-end
+if end_.id == id then return place end
 end
 end
 local function ended(id)
-if forcedAt(id) then
-return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
-end
+if forcedAt(id) then return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' } end
 return { 'lost', now }
 end
 `,
@@ -491,36 +534,15 @@ end
 export const CALLS = {
   acquire: `
 local STRIDE = 3
-local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local nowText = time[1] .. string.sub('00000' .. time[2], -6)
-local fresh = 'lock1 ' .. nowText .. ' '
-local function lean(key, record, at)
-local hold = args[at + 1]
-if now > sub(args[at + 2], 1, 16) + 0 then
-return { 'late', now }
-end
-local mode, released = 'NX', '-' -- a value that is no string is not overwritten
-if record then
-mode, released = 'XX', sub(record, 26)
-local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, 9, 24))
-if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
-return nil -- the general path finds out whether this id was released, or one that begins alike
-end
-end
-local set = try('SET', key, fresh .. hold .. ' ' .. released, 'PX', args[at], mode)
-return set and set.ok and now
-end
+-- @include begin.lua
+-- @include record.lua#lean-acquire
 local records = args[1]:byte() == 48 and {} or redis.call('MGET', unpack(keys))
 -- @include lean-path.lua
-if not replies then
-return now
-end
+if not replies then return now end
 local function general(key, at, compact)
--- @include record.lua
+-- @include record.lua#general
 -- @include rules.lua
-local id, span, share, who = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
+local id, span, share, identity = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
 local guard, wait, subscribed, block, seal = string.match(args[at + 2], '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
 local units, wanted = sharesOf(share)
 guard, wait, block = tonumber(guard), tonumber(wait), tonumber(block)
@@ -538,17 +560,17 @@ expire()
 grantHeads(id)
 local function granted()
 local h = holders[id]
-h.told = count > 0
+h.contended = count > 0
 touch(id)
 commit()
-return { 'granted', now, h.first, h.last, flag(h.told), flag(done > now) }
+return { 'granted', now, h.first, h.last, flag(h.contended), flag(done > now) }
 end
 local function present()
 local due = math.huge
 for _, each in ipairs(ids) do
 due = math.min(due, holders[each].deadline)
 end
-return due, holders[ids[1]].who
+return due, holders[ids[1]].identity
 end
 local function queued()
 local seq_ = seqOf(id)
@@ -578,16 +600,14 @@ if id == released or forcedAt(id) then
 commit()
 return { 'gone', now }
 end
-if seq then
-return queued()
-end
+if seq then return queued() end
 if #ids == 0 and count == 0 then
 capacity = wanted
 elseif capacity ~= wanted then
 save()
 return { 'mismatch', now, capacity }
 end
-local request = { id = id, units = units, ttl = ttl, guard = guard, block = block, who = who }
+local request = { id = id, units = units, ttl = ttl, guard = guard, block = block, identity = identity }
 if count == 0 and used + units <= capacity then
 grant(request, ttl)
 return granted()
@@ -601,8 +621,8 @@ request.subscribed, request.since, request.seal = subscribed, nowText, seal
 enqueue(request)
 for _, each in ipairs(ids) do
 local holder = holders[each]
-if holder.units == capacity and not holder.told then
-holder.told = true
+if holder.units == capacity and not holder.contended then
+holder.contended = true
 touch(each)
 push(each, 'c ' .. each)
 break
@@ -614,30 +634,25 @@ end
 `,
   downgrade: `
 local STRIDE = 3
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
+-- @include begin.lua
 -- @include no-lean-path.lua
 local function general(key, at, compact)
-local id, units = ARGV[at], tonumber(ARGV[at + 1])
--- @include record.lua
+local id, units = args[at], tonumber(args[at + 1])
+-- @include record.lua#general
 -- @include rules.lua
-if absent then
-return { 'lost', now }
-end
+if absent then return { 'lost', now } end
 persist()
 expire()
 local h = holders[id]
 if h and not h.kept and h.units > units then
-giveBack(id, tonumber(ARGV[at + 2]))
+giveBack(id, tonumber(args[at + 2]))
 used = used - h.units + units
 h.units = units
 touch(id)
 end
 grantHeads('')
 save()
-if h and not h.kept then
-return { 'downgraded', now }
-end
+if h and not h.kept then return { 'downgraded', now } end
 return ended(id)
 end
 -- @include general-path.lua
@@ -654,9 +669,7 @@ end
 local compact = read('GET')
 local record = { compact or nil }
 if type(compact) == 'table' then
-if not string.find(compact.err, 'WRONGTYPE', 1, true) then
-return compact
-end
+if not string.find(compact.err, 'WRONGTYPE', 1, true) then return compact end
 record = read('HGET', 'v') == '1' and redis.call('HGETALL', KEYS[1]) or { '' }
 end
 table.insert(record, 1, time[1] * 1000000 + time[2])
@@ -673,9 +686,7 @@ local lock = type(value) == 'string' and string.find(value, '^lock%d+[ +]')
 return redis.error_reply(lock and 'LOCKFOREIGN a lock' or r.err)
 end
 if r[1] ~= '1' then
-if r[1] then
-return redis.error_reply('LOCKNEWER ' .. r[1])
-end
+if r[1] then return redis.error_reply('LOCKNEWER ' .. r[1]) end
 if redis.call('EXISTS', key) == 1 then
 return redis.error_reply(redis.call('HEXISTS', key, 'v') == 1 and 'LOCKFOREIGN a lock' or 'LOCKFOREIGN')
 end
@@ -699,10 +710,13 @@ redis.pcall('PUBLISH', string.match(ARGV[1], '^%d+ %d%S* (.*)$') .. string.match
 end
 end
 local function clear(living)
-redis.call('DEL', key)
 redis.call('HSET', key, 'latch', '1', 'alive', string.format('%.0f', alive))
-for field, sign in pairs(living) do
-redis.call('HSET', key, field, sign)
+local fields = redis.call('HGETALL', key)
+for at = 1, #fields, 2 do
+local field = fields[at]
+if field ~= 'latch' and field ~= 'alive' and not living[field] then
+redis.call('HDEL', key, field)
+end
 end
 end
 if count and expiry <= now then
@@ -770,68 +784,26 @@ if passed then
 local open = passed == '+' and kind ~= 'set' and kind ~= 'down'
 return { open and 'open' or 'over', now, 0, 0, round }
 end
-if not meant or not count then
-return { 'missing', now, 0, 0, round }
-end
+if not meant or not count then return { 'missing', now, 0, 0, round } end
 return { outcome or (kind == 'set' and 'exists') or (count == 0 and 'open') or 'counting', now, count, expiry, round }
 `,
   release: `
 local STRIDE = 3
-local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local nowText = time[1] .. string.sub('00000' .. time[2], -6)
+-- @include begin.lua
 local idleKeys -- the records to delete, if any
 local plain = now -- the one answer for all keys
--- @include hand-on.lua
-local function lean(key, record, at)
-local id, used, idle = args[at], args[at + 1], args[at + 2]
-if not record or string.find(record, id, 24, true) ~= 24 or string.byte(record, 24 + #id) ~= 32
-or string.byte(record, 6 - 1) ~= 49 then
-return nil
-end
-local since = sub(record, 7, 22)
-local from = since + 0
-if from + sub(record, 25 + #id, 36 + #id) <= now or from >= now then
-return nil
-end
-if string.byte(record, 6) ~= 32 then
-return handOn(key, record, id, used, idle)
-end
-if used ~= since or string.byte(record, 38 + #id) ~= 61 then
-local first, block = string.match(record, '^(%S+) %S+ (%d+) ', 38 + #id)
-first = first == '=' and from or tonumber(first)
-local fence = math.min(first + block - 1, math.max(tonumber(used), first - 1))
-if fence >= now then
-return nil
-end
-used = string.format('%016.0f', fence)
-end
-if not tonumber(idle) then
-return nil
-elseif idle == '0' then
-idleKeys = idleKeys or {}
-idleKeys[#idleKeys + 1] = key
-else
-set(key, 'lock1 - ' .. used .. ' ' .. id, 'PX', idle)
-end
-return now
-end
+-- @include record.lua#lean-release
 local records = redis.call('MGET', unpack(keys))
 -- @include lean-path.lua
 if idleKeys then
 redis.call('DEL', unpack(idleKeys))
 end
-if not replies then
-return plain
-end
+if not replies then return plain end
 local function general(key, at, compact)
 local id, lastUsed = args[at], tonumber(args[at + 1])
--- @include record.lua
+-- @include record.lua#general
 -- @include rules.lua
-if absent then
-return { 'gone', now }
-end
+if absent then return { 'gone', now } end
 local keep, doneFor = string.match(args[at + 2], ' (%d+) (%d+)$')
 keep, doneFor = tonumber(keep or 0), tonumber(doneFor or 0)
 persist()
@@ -875,46 +847,16 @@ end
 `,
   renew: `
 local STRIDE = 6
-local keys, args, sub = KEYS, ARGV, string.sub
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local nowText = string.format('%.0f', now)
-local function lean(key, record, at)
-local id = args[at]
-if now > args[at + 1] + 0 then
-return { 'late', now }
-end
-if not record or sub(record, 24, 24 + #id) ~= id .. ' ' or sub(record, 1, 6) ~= 'lock1 ' then
-return nil
-end
-local since, span = sub(record, 7, 22), tonumber(args[at + 3])
-local deadline = since + sub(record, 25 + #id, 36 + #id)
-local first, share, block, rest = string.match(record, '^(%S+) (%S+) (%d+) (.*)$', 38 + #id)
-if first == '=' then
-first = since
-end
-local last = first + block - 1
-if share == '*' or string.find(share, '^(%d+)/%1$') then
-last = math.max(last, args[at + 5] + args[at + 4])
-end
-if deadline <= now or since + 0 > now or deadline > now + span or last >= now + span then
-return nil
-end
-redis.call('PERSIST', key) -- a write that a full server allows, and what follows it too
-redis.call('SET', key, 'lock1 ' .. nowText .. ' ' .. id .. ' ' .. args[at + 3] .. ' ' .. first .. ' ' .. share ..
-' ' .. last - first + 1 .. ' ' .. rest, 'PX', args[at + 2])
-return nowText .. ' ' .. string.format('%.0f', last)
-end
+-- @include begin.lua
+-- @include record.lua#lean-renew
 local records = redis.call('MGET', unpack(keys))
 -- @include lean-path.lua
 local function general(key, at, compact)
 local id, span = args[at], tonumber(args[at + 3])
 local block, lastUsed = tonumber(args[at + 4]), tonumber(args[at + 5])
--- @include record.lua
+-- @include record.lua#general
 -- @include rules.lua
-if absent then
-return { 'lost', now }
-end
+if absent then return { 'lost', now } end
 persist()
 expire()
 local h = holders[id]
@@ -929,50 +871,43 @@ touch(id)
 end
 grantHeads('')
 if usable then
-h.told = count > 0
+h.contended = count > 0
 touch(id)
 end
 save()
-if not h or h.kept then
-return ended(id)
-end
-if h.revoked then
-return { 'revoked', now, h.revoked }
-end
-return { 'renewed', now, h.last, flag(h.told) }
+if not h or h.kept then return ended(id) end
+if h.revoked then return { 'revoked', now, h.revoked } end
+return { 'renewed', now, h.last, flag(h.contended) }
 end
 -- @include general-path.lua
 `,
   revoke: `
 local STRIDE = 2
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
+-- @include begin.lua
 -- @include no-lean-path.lua
 local function general(key, at, compact)
-local force = ARGV[at + 1] == '1'
+local force = args[at + 1] == '1'
 local outcome = force and 'freed' or 'marked'
--- @include record.lua
+-- @include record.lua#general
 -- @include rules.lua
-if absent then
-return { outcome, now, 0, '' }
-end
+if absent then return { outcome, now, 0, '' } end
 persist()
 expire()
-local revoked, who = {}, ''
+local revoked, holder = {}, ''
 for _, each in ipairs(ids) do
 if not holders[each].kept then
 revoked[#revoked + 1] = each
 end
 end
 if #revoked > 0 then
-who = holders[revoked[1]].who
+holder = holders[revoked[1]].identity
 end
 for _, each in ipairs(revoked) do
 if force then
-forced[#forced + 1] = { id = each, until_ = holders[each].deadline, reason = ARGV[at] }
+forced[#forced + 1] = { id = each, until_ = holders[each].deadline, reason = args[at] }
 drop(each)
 else
-holders[each].revoked = ARGV[at]
+holders[each].revoked = args[at]
 touch(each)
 end
 end
@@ -980,11 +915,11 @@ while #forced > 64 do
 forget(table.remove(forced, 1))
 end
 for _, each in ipairs(revoked) do
-push(each, 'r ' .. each .. ' ' .. ARGV[at])
+push(each, 'r ' .. each .. ' ' .. args[at])
 end
 grantHeads('')
 save()
-return { outcome, now, #revoked, who }
+return { outcome, now, #revoked, holder }
 end
 -- @include general-path.lua
 `,
@@ -1015,6 +950,9 @@ try('HDEL', key, 'v')
 try('APPEND', key, '')
 try('PERSIST', key)
 try('PEXPIREAT', key, '9999999999999')
+if string.find(ARGV[1], '^%d+ %d@') then -- of a cluster
+try('RESTORE', key, 0, '\\004\\001\\001v\\0011\\006\\000\\063\\172\\144\\121\\049\\167\\090\\037', 'REPLACE')
+end
 if not try('DEL', key) then
 redis.call('SET', key, '', 'PX', '1')
 end

@@ -41,7 +41,7 @@ export function sentinelSettings(given: RedisOptions, source: unknown): Partial<
 }
 
 /** Why Sentinel options lead to no master, and what to write instead; undefined when they may lead to one. */
-export function refusalOfSentinels({ sentinels, name, role }: RedisOptions): string | undefined {
+export function refusalOfSentinelOptions({ sentinels, name, role }: RedisOptions): string | undefined {
   const example = "{ sentinels: [{ host: 'sentinel-1', port: 26379 }, …], name: 'mymaster' }";
   if (sentinels === undefined || sentinels === null) return undefined;
   if (!Array.isArray(sentinels) || sentinels.length === 0)
@@ -60,7 +60,7 @@ export function refusalOfSentinels({ sentinels, name, role }: RedisOptions): str
  * Listens to the errors of the connections over which ioredis hears of failovers; otherwise ioredis would print them. While
  * another sentinel answers, nobody has to know that one does not. It also keeps ioredis from leaving the new master again
  * when the next sentinel tells of the same failover, a second later, or of the failover of another master that the same
- * sentinels watch.
+ * sentinels watch. A client that waits for its next attempt to connect makes it when it is told of a failover.
  */
 export function calmSentinels(client: Redis): void {
   type Listener = (...args: unknown[]) => void;
@@ -97,10 +97,22 @@ export function calmSentinels(client: Redis): void {
     sentinel.on = (event, listener) =>
       on(
         event,
-        event !== 'message' ? listener : (...said) => leadsElsewhere(client, said[1]) && listener(...said),
+        event !== 'message'
+          ? listener
+          : (...said) => {
+              if (!leadsElsewhere(client, said[1])) return;
+              listener(...said);
+              hurry(client);
+            },
       );
     return sentinel;
   };
+}
+
+/** There is a new master: what kept the client waiting longer each time was the old one. */
+function hurry(client: Redis): void {
+  (client as unknown as { retryAttempts: number }).retryAttempts = 0;
+  if (client.status === 'reconnecting') client.connect().catch(() => undefined); // it tries again
 }
 
 /** Whether the master that `+switch-master` names (its name, where it was, where it is) is ours, and we are elsewhere. */

@@ -1,7 +1,6 @@
 import type { Redis } from 'ioredis';
 import { LockStoreError } from '../../base/errors.js';
-import type { LockStore } from '../lock-store.js';
-import type { StoreFindings } from '../store-findings.js';
+import type { LockStore, StoreFindings } from '../lock-store.js';
 import { codeOf } from './redis-failures.js';
 
 const OLDEST = [6, 2] as const;
@@ -47,7 +46,7 @@ export async function probe(
     { units: 1, capacity: 1 },
     { ttl: 1_000_000, guard: 0, block: 1, wait: 0, seal: 'probe' },
   ];
-  const acquire = { kind: 'acquire', id, ...share, ...times, subscribed: false, who: 'probe' } as const;
+  const acquire = { kind: 'acquire', id, ...share, ...times, subscribed: false, identity: 'probe' } as const;
   const taken = await store.execute(name, acquire, place.timeout);
   const shortage = taken.outcome === 'unacknowledged' ? taken.error : undefined;
   if (shortage?.refused) throw shortage; // WAIT is not allowed

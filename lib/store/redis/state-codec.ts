@@ -1,10 +1,9 @@
-import { emptyState, WHOLE, type Holder, type LockState, type Waiter } from '../lock-state.js';
-import { decodedText } from './text-codec.js';
+import { emptyState, WHOLE, type Holder, type LockState, type Waiter } from '../lock-machine.js';
 
 /** A record as Redis has it: the compact form is a string, the general one a hash. */
 export type StoredRecord = string | Readonly<Record<string, string>>;
 
-/** The state in a record; scripts/layout.lua and scripts/record.lua say what stands where. */
+/** The state in a record; scripts/record.lua says what stands where. */
 export function decodeState(record: StoredRecord): LockState {
   const state = emptyState();
   if (typeof record === 'string') return decodeCompact(record, state);
@@ -35,7 +34,7 @@ function decodeCompact(record: string, state: LockState): LockState {
     state.queue.push(decodeWaiter(Number(seq), value));
   }
   if (times) [state.alive = 0, state.next = 1] = times.split(' ').map(Number);
-  const [, at = '', id = '', span, since = '', share = '', block, who = '', released = ''] =
+  const [, at = '', id = '', span, since = '', share = '', block, identity = '', released = ''] =
     /^lock1[ +](\d+) (\S+) (\d+) (\S+) (\S+) (\d+) ([^]*) (\S+)$/.exec(line) ?? [];
   if (!id) {
     const [, , fence, last = ''] = line.split(' ');
@@ -52,8 +51,8 @@ function decodeCompact(record: string, state: LockState): LockState {
     first,
     last,
     since: first,
-    who,
-    told: state.queue.length > 0,
+    identity,
+    contended: state.queue.length > 0,
     revocation: undefined,
     kept: false,
   });
@@ -73,9 +72,9 @@ export function recordIn(flat: readonly string[]): StoredRecord {
   return fields;
 }
 
-function decodeHolder(id: string, times: string, identity: string, reason: string): Holder {
+function decodeHolder(id: string, times: string, whose: string, reason: string): Holder {
   const [deadline = 0, units = 0, last = 0, span = 0, flags = 0] = times.split(' ').map(Number);
-  const [, first, since, who] = /^(\d+) (\d+) ([^]*)$/.exec(identity) ?? [];
+  const [, first, since, identity = ''] = /^(\d+) (\d+) ([^]*)$/.exec(whose) ?? [];
   return {
     id,
     units,
@@ -84,23 +83,37 @@ function decodeHolder(id: string, times: string, identity: string, reason: strin
     first: Number(first),
     last,
     since: Number(since),
-    who: who ?? '',
-    told: (flags & 1) > 0,
+    identity,
+    contended: (flags & 1) > 0,
     revocation: (flags & 2) > 0 ? reason : undefined,
     kept: (flags & 4) > 0,
   };
 }
 
 function decodeWaiter(seq: number, value: string): Waiter {
-  const [, subscribed, seal = '', numbers = '', id = '', share = '', who = ''] =
+  const [, subscribed, seal = '', numbers = '', id = '', share = '', identity = ''] =
     /^\d+ ([01]) \d+ \d+ \d+ (\S+) ((?:\d+ ){6})(\S+) \d+ = (\S+) \d+ ([^]*)$/.exec(value) ?? [];
   const [until = 0, alive = 0, since = 0, ttl = 0, guard = 0, block = 0] = numbers.split(' ').map(Number);
   const [units = 0] = sharesOf(share);
   const terms = { units, ttl, guard, block };
-  return { id, seq, ...terms, until, alive, subscribed: subscribed === '1', seal, since, who };
+  return { id, seq, ...terms, until, alive, subscribed: subscribed === '1', seal, since, identity };
 }
 
 /** Units and capacity. */
 function sharesOf(share: string): number[] {
   return share === '*' ? [WHOLE, WHOLE] : share.split('/').map(Number);
+}
+
+/** A user's text without spaces, as records and notices carry it. A lone surrogate becomes U+FFFD. */
+export function encodedText(text: string): string {
+  return encodeURIComponent(Buffer.from(text).toString());
+}
+
+/** The text in what `encodedText` made; anything else is taken as it is, since anybody may publish. */
+export function decodedText(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
+  }
 }

@@ -1,4 +1,4 @@
-import type { Lease } from '../../../lib/locks/lease.js';
+import type { Lease } from '../../../lib/locks/lock.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
 import type { Leader, StepDownReason } from '../../../lib/locks/leadership.js';
 import { until } from '../../support/eventually.js';

@@ -1,5 +1,5 @@
 import { failureOf, until } from '../../support/eventually.js';
-import type { Lease, WriteLease } from '../../../lib/locks/lease.js';
+import type { Lease, WriteLease } from '../../../lib/locks/lock.js';
 import type { Fixture } from '../locks/fixture.js';
 import { Gate, Room } from './gate.js';
 

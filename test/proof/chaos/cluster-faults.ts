@@ -46,22 +46,18 @@ export const CLUSTER_LARGE: Faults = {
     const master = await masterIn(fixture);
     const replica = await servers.replicaOf(master);
     await fixture.losing(async () => {
-      servers.frozen.add(master);
-      master.signal('SIGSTOP');
+      servers.freeze(master);
       await servers.promoted(replica);
       await sleep(bed.random.between(0, 2_000));
-      master.signal('SIGCONT');
-      servers.frozen.delete(master);
+      servers.thaw(master);
     });
     await servers.settled();
   },
   'a master is frozen for a moment': async (fixture) => {
     const master = await masterIn(fixture);
-    fixture.servers.frozen.add(master);
-    master.signal('SIGSTOP');
+    fixture.servers.freeze(master);
     await sleep(fixture.bed.random.between(50, 600));
-    master.signal('SIGCONT');
-    fixture.servers.frozen.delete(master);
+    fixture.servers.thaw(master);
   },
   'a slot is moved key by key': async (fixture) => {
     const { slot, target } = await move(fixture);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { createLockService } from '../../../lib/locks/create-lock-service.js';
 import { LockError } from '../../../lib/base/errors.js';
-import type { Lease } from '../../../lib/locks/lease.js';
+import type { Lease } from '../../../lib/locks/lock.js';
 
 export type KindsCommand =
   | { readonly kind: 'all-of'; readonly runs: number; readonly names: readonly string[] }

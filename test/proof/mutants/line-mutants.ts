@@ -136,8 +136,8 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'an older answer hides that others wait',
     file: 'lib/line/hold.ts',
-    text: 'this.contended ||= answer.waiting;',
-    becomes: 'this.contended = answer.waiting;',
+    text: 'this.contended ||= answer.contended;',
+    becomes: 'this.contended = answer.contended;',
     specs: HOLD,
   },
   {

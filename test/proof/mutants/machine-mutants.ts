@@ -15,7 +15,7 @@ export const machineMutants: readonly Mutant[] = [
     file: 'lib/store/lock-machine.ts',
     text: 'if (!holder || holder.kept) return ended(state, op.id, now);',
     becomes:
-      "if (holder?.kept) return { outcome: 'lost', now };\n  if (!holder) return { outcome: 'renewed', last: op.used + op.block, waiting: false, now };",
+      "if (holder?.kept) return { outcome: 'lost', now };\n  if (!holder) return { outcome: 'renewed', last: op.used + op.block, contended: false, now };",
     specs: MACHINE,
   },
   {
@@ -38,11 +38,11 @@ export const machineMutants: readonly Mutant[] = [
     bug: 'a notice goes out before the change that it announces',
     file: 'lib/store/lock-machine.ts',
     text:
-      "if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done, seal })) return;\n" +
+      "if (push({ kind: 'granted', id, first, last, until: now + span, span, contended, done, seal })) return;\n" +
       '  state.holders.pop();',
     becomes:
       'const holder = state.holders.pop();\n' +
-      "  if (push({ kind: 'granted', id, first, last, until: now + span, span, waiting: told, done, seal }))\n" +
+      "  if (push({ kind: 'granted', id, first, last, until: now + span, span, contended, done, seal }))\n" +
       '    return void state.holders.push(holder as Holder);',
     specs: ['test/unit/store/notice-order.spec.ts'],
   },
@@ -104,7 +104,7 @@ export const machineMutants: readonly Mutant[] = [
   },
   {
     bug: 'a record lives as long as its holder, whoever waits',
-    file: 'lib/store/lock-state.ts',
+    file: 'lib/store/lock-machine.ts',
     text: 'if (state.queue.length > 0) latest = Math.max(latest, state.alive);',
     becomes: '',
     specs: ['test/unit/store/lock-machine.spec.ts', 'test/unit/store/lock-machine-property.spec.ts'],

@@ -2,7 +2,6 @@ import { SCRIPTS, type Mutant } from './mutant.js';
 
 const RULES = 'lib/store/redis/scripts/rules.lua';
 const RECORD = 'lib/store/redis/scripts/record.lua';
-const HAND_ON = 'lib/store/redis/scripts/hand-on.lua';
 const PROPERTY = ['test/redis/scripts-property.spec.ts'] as const;
 
 /** Bugs of the scripts; the copy embeds them again. */
@@ -44,7 +43,7 @@ export const scriptMutants: readonly Mutant[] = [
   },
   {
     bug: 'the common hand-off goes to a waiter whose time is over, in Redis',
-    file: HAND_ON,
+    file: RECORD,
     text: 'if not head or finish + 0 <= now then',
     becomes: 'if not head then',
     specs: PROPERTY,
@@ -52,7 +51,7 @@ export const scriptMutants: readonly Mutant[] = [
   },
   {
     bug: 'the common hand-off leaves one at the head whose time is over, in Redis',
-    file: HAND_ON,
+    file: RECORD,
     text: 'if finish_ + 0 <= now or alive - now > SIGN_OF_LIFE then',
     becomes: 'if false then',
     specs: PROPERTY,
@@ -60,7 +59,7 @@ export const scriptMutants: readonly Mutant[] = [
   },
   {
     bug: 'the common hand-off stands though nobody heard of it, in Redis',
-    file: HAND_ON,
+    file: RECORD,
     text: "if heard == 0 and countable == '1' then",
     becomes: "if heard == 0 and countable == '2' then",
     specs: PROPERTY,
@@ -68,7 +67,7 @@ export const scriptMutants: readonly Mutant[] = [
   },
   {
     bug: 'the common hand-off gives a fence that was used, in Redis',
-    file: HAND_ON,
+    file: RECORD,
     text: 'if used + 0 >= now or string.byte(record, share) ~= STAR',
     becomes: 'if string.byte(record, share) ~= STAR',
     specs: PROPERTY,

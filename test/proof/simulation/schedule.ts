@@ -1,4 +1,4 @@
-import { WHOLE } from '../../../lib/store/lock-state.js';
+import { WHOLE } from '../../../lib/store/lock-machine.js';
 import type { Fault } from './fault.js';
 import { faultsOf } from './fault-plan.js';
 import { Random } from './random.js';

@@ -1,13 +1,13 @@
-import { applyOperation } from '../../../lib/store/lock-machine.js';
-import type { LockNotice, LockOperation } from '../../../lib/store/lock-operation.js';
 import {
+  applyOperation,
   CLAIM_WINDOW,
   emptyState,
   expiryOf,
   sessionOf,
   type Holder,
   type LockState,
-} from '../../../lib/store/lock-state.js';
+} from '../../../lib/store/lock-machine.js';
+import type { LockNotice, LockOperation } from '../../../lib/store/lock-operation.js';
 import type { Timeline } from './timeline.js';
 
 const BOOT = 1_700_000_000_000;

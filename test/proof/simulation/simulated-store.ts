@@ -1,10 +1,15 @@
 import type { Clock } from '../../../lib/base/clock.js';
 import { LockStoreError } from '../../../lib/base/errors.js';
 import type { Grant, LockOperation } from '../../../lib/store/lock-operation.js';
-import type { Answered, LockReading, LockStore, LockStoreListener } from '../../../lib/store/lock-store.js';
-import type { StoreFindings } from '../../../lib/store/store-findings.js';
+import type {
+  Answered,
+  LockReading,
+  LockStore,
+  LockStoreListener,
+  StoreFindings,
+} from '../../../lib/store/lock-store.js';
 import type { ServerSample } from '../../../lib/store/server-clock.js';
-import { emptyState } from '../../../lib/store/lock-state.js';
+import { emptyState } from '../../../lib/store/lock-machine.js';
 import { Link, type World } from './link.js';
 import { NoticeLink } from './notice-link.js';
 

@@ -1,4 +1,4 @@
-import { sessionOf } from '../../../lib/store/lock-state.js';
+import { sessionOf } from '../../../lib/store/lock-machine.js';
 import { Checker } from './checker.js';
 import { FaultInjector } from './fault-injector.js';
 import { calmAfter } from './fault-plan.js';

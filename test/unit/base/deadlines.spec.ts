@@ -1,4 +1,4 @@
-import { Deadlines } from '../../../lib/base/deadlines.js';
+import { Deadlines } from '../../../lib/base/shared-timer.js';
 import { HandClock } from '../../support/hand-clock.js';
 
 describe('deadlines that share a timer', () => {

@@ -1,4 +1,4 @@
-import { RenewalScheduler, type Renewable } from '../../../lib/base/renewal-scheduler.js';
+import { RenewalScheduler, type Renewable } from '../../../lib/base/shared-timer.js';
 import { HandClock } from '../../support/hand-clock.js';
 
 const HOUR = 3_600_000;

@@ -4,7 +4,7 @@ import type { Hold } from '../../../lib/line/hold.js';
 import { Lines } from '../../../lib/line/lines.js';
 import type { Terms } from '../../../lib/line/request.js';
 import type { LockNotice } from '../../../lib/store/lock-operation.js';
-import { WHOLE } from '../../../lib/store/lock-state.js';
+import { WHOLE } from '../../../lib/store/lock-machine.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js';
 import { leaseDeadline } from '../../../lib/store/server-clock.js';
@@ -420,7 +420,7 @@ describe('an attempt', () => {
       const attempt = make();
       attempt.ask();
       const when = server.time() + due * 1_000;
-      await store.last.answer({ outcome: 'queued', who: 'rival:1', heard: true, ...more, due: when });
+      await store.last.answer({ outcome: 'queued', holder: 'rival:1', heard: true, ...more, due: when });
       expect([attempt.holderIdentity, attempt.retryAfter]).toEqual(['rival:1', due]);
       clock.pass(ms - 1);
       expect(store.of('acquire')).toHaveLength(1);

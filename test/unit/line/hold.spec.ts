@@ -7,7 +7,7 @@ import { HandClock } from '../../support/hand-clock.js';
 import { type Command, HandStore } from '../../support/hand-store.js';
 
 const TTL = 3_000;
-const RENEWED = { outcome: 'renewed', last: 9, waiting: false };
+const RENEWED = { outcome: 'renewed', last: 9, contended: false };
 const REVOKED = { kind: 'revoked', id: 'id', reason: 'by test' } as const;
 const CONTENDED = { kind: 'contended', id: 'id' } as const;
 
@@ -22,7 +22,7 @@ describe('a hold', () => {
   function hold({ claimed = false, renews = true, doubt = 0, longest = Infinity } = {}): Hold {
     const { setup } = new Lines(store.store, clock, () => 0);
     const terms = { units: 1, capacity: 1, ttl: TTL, guard: 300, once: false, identity: 'host:1' };
-    const grant = { first: 1, last: 5, waiting: false, done: false };
+    const grant = { first: 1, last: 5, contended: false, done: false };
     const attempt = { id: 'id', name: 'name', terms, doubt };
     const made = new Hold(setup, attempt, grant, clock.now() + TTL, claimed, {
       lost: (_, why) => lost.push(why),

@@ -4,7 +4,7 @@ import type { LineLease } from '../../../lib/line/line-lease.js';
 import { Line } from '../../../lib/line/line.js';
 import { Lines } from '../../../lib/line/lines.js';
 import type { Request, Terms } from '../../../lib/line/request.js';
-import { WHOLE } from '../../../lib/store/lock-state.js';
+import { WHOLE } from '../../../lib/store/lock-machine.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js';
 import { newSession } from '../../../lib/store/session-id.js';
@@ -347,7 +347,7 @@ describe('a line', () => {
     });
 
     it('tells the caller who asks once who has the lock', async () => {
-      await rival.granted(rival.id(), { who: 'other:7 night' });
+      await rival.granted(rival.id(), { identity: 'other:7 night' });
       const { error } = await comeOnce();
       expect(error).toMatchObject({
         code: 'LOCK_BUSY',
@@ -372,7 +372,7 @@ describe('a line', () => {
     });
 
     it('says who has the lock when the wait is over', async () => {
-      await rival.granted(rival.id(), { who: 'other:7' });
+      await rival.granted(rival.id(), { identity: 'other:7' });
       const { error } = await comeFor(100);
       expect(error).toMatchObject({ code: 'LOCK_BUSY', reason: 'timeout', waited: 100 });
       expect((error as LockBusyError).holder).toEqual({ host: 'other', pid: 7 });

@@ -1,7 +1,7 @@
 import { SystemClock } from '../../../lib/base/clock.js';
 import { Lines } from '../../../lib/line/lines.js';
 import type { LineLease } from '../../../lib/line/line-lease.js';
-import { WHOLE } from '../../../lib/store/lock-state.js';
+import { WHOLE } from '../../../lib/store/lock-machine.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { newSession } from '../../../lib/store/session-id.js';
 import { until } from '../../support/eventually.js';

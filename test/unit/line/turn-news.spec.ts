@@ -1,6 +1,6 @@
 import { SystemClock } from '../../../lib/base/clock.js';
 import { Lines } from '../../../lib/line/lines.js';
-import { WHOLE } from '../../../lib/store/lock-state.js';
+import { WHOLE } from '../../../lib/store/lock-machine.js';
 import type { Answered } from '../../../lib/store/lock-store.js';
 import type { RenewOperation } from '../../../lib/store/lock-operation.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
@@ -51,7 +51,7 @@ describe('the news that a hold is contended', () => {
     await until('the news is here', () => held.hold.contended);
     arrive();
     expect(await renewed).toBe('renewed');
-    expect(answer).toMatchObject({ outcome: 'renewed', waiting: false });
+    expect(answer).toMatchObject({ outcome: 'renewed', contended: false });
     expect(held.hold.contended).toBe(true);
     await held.release();
     await (await waiting).release();

@@ -1,5 +1,5 @@
 import { Inspector } from '../../../lib/locks/inspector.js';
-import { WHOLE } from '../../../lib/store/lock-state.js';
+import { WHOLE } from '../../../lib/store/lock-machine.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js';
 import { newSession } from '../../../lib/store/session-id.js';
@@ -21,7 +21,7 @@ describe('what operators do', () => {
   const acquire = (name: string, id: string, wait: number, ttl = 60 * SECOND, units = WHOLE) =>
     server.apply(name, {
       ...{ kind: 'acquire', id, units, capacity: WHOLE, ttl, guard: 0, block: 1, wait },
-      ...{ subscribed: false, seal: 'seal', who: `host:1 ${id}` },
+      ...{ subscribed: false, seal: 'seal', identity: `host:1 ${id}` },
     });
 
   it('does not show waiting processes that are dead, though the store has them yet', async () => {

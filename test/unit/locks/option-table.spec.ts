@@ -11,7 +11,7 @@ const TYPES: readonly (readonly [string, string, readonly OptionPlace[]])[] = [
   ['lib/locks/lock-options.ts', 'LockServiceOptions', ['registration']],
   ['lib/locks/lock.ts', 'AcquireOptions', ['acquire']],
   ['lib/locks/lock.ts', 'UsingOptions', ['using']],
-  ['lib/locks/lease.ts', 'EntryOptions', ['entry']],
+  ['lib/locks/lock.ts', 'EntryOptions', ['entry']],
   ['lib/locks/once-lock.ts', 'OnceOptions', ['once']],
   ['lib/locks/leadership.ts', 'LeadOptions', ['lead']],
   ['lib/locks/semaphore.ts', 'PermitOptions', ['permits']],

@@ -5,7 +5,7 @@ import type { LockServiceOptions } from '../../../lib/locks/lock-options.js';
 import type { UsingOptions } from '../../../lib/locks/lock.js';
 import { LockSettings } from '../../../lib/locks/lock-settings.js';
 import { toHttpException } from '../../../lib/nest/http-exception.js';
-import { HoldTimes } from '../../../lib/line/hold-times.js';
+import { HoldTimes } from '../../../lib/line/line-setup.js';
 import { failureOf, pass } from '../../support/eventually.js';
 
 const ME = `\\S+:${process.pid}`;

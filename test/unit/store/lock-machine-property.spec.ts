@@ -1,8 +1,7 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import fc from 'fast-check';
-import { applyOperation } from '../../../lib/store/lock-machine.js';
+import { applyOperation, emptyState, expiryOf } from '../../../lib/store/lock-machine.js';
 import type { LockNotice } from '../../../lib/store/lock-operation.js';
-import { emptyState, expiryOf } from '../../../lib/store/lock-state.js';
 import { HistoryClients } from '../../support/history-clients.js';
 import { isHeard, lockHistories, type LockHistory } from '../../support/lock-history.js';
 import { copyOf, LockLedger } from '../../support/lock-ledger.js';

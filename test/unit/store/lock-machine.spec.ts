@@ -1,4 +1,11 @@
-import { applyOperation } from '../../../lib/store/lock-machine.js';
+import {
+  applyOperation,
+  emptyState,
+  expiryOf,
+  MOST_FORCED,
+  SIGN_OF_LIFE,
+  WHOLE,
+} from '../../../lib/store/lock-machine.js';
 import type {
   AcquireOperation,
   LockNotice,
@@ -6,7 +13,6 @@ import type {
   ReleaseOperation,
   RenewOperation,
 } from '../../../lib/store/lock-operation.js';
-import { emptyState, expiryOf, MOST_FORCED, SIGN_OF_LIFE, WHOLE } from '../../../lib/store/lock-state.js';
 
 const START = 1_700_000_000_000_000;
 const SECOND = 1_000_000;
@@ -21,7 +27,7 @@ class Machine {
 
   acquire(id: string, more: Partial<AcquireOperation> = {}) {
     const asked = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: GUARD, block: BLOCK };
-    const waits = { wait: 60 * SECOND, subscribed: true, seal: `seal-of-${id}`, who: `of ${id}` };
+    const waits = { wait: 60 * SECOND, subscribed: true, seal: `seal-of-${id}`, identity: `of ${id}` };
     return this.do({ kind: 'acquire', id, ...asked, ...waits, ...more });
   }
   read(id: string, more: Partial<AcquireOperation> = {}) {
@@ -69,7 +75,7 @@ describe('acquire', () => {
       outcome: 'granted',
       first: START,
       last: START + BLOCK - 1,
-      waiting: false,
+      contended: false,
       done: false,
       now: START,
     });
@@ -99,7 +105,7 @@ describe('acquire', () => {
   it('answers busy without waiting, with the holder and the end of its hold, and does not queue', () => {
     lock.acquire('a');
     const due = START + TTL + GUARD;
-    expect(lock.acquire('b', { wait: 0 })).toEqual({ outcome: 'busy', due, who: 'of a', now: START });
+    expect(lock.acquire('b', { wait: 0 })).toEqual({ outcome: 'busy', due, holder: 'of a', now: START });
     expect(lock.waiting).toEqual([]);
     expect(lock.notices).toEqual([]);
   });
@@ -118,7 +124,7 @@ describe('acquire', () => {
     lock.acquire('d');
     lock.pass(SECOND);
     expect(lock.acquire('c')).toMatchObject({ outcome: 'queued', place: 0, due: START + 3 * SECOND + GUARD });
-    expect(lock.acquire('d')).toMatchObject({ outcome: 'queued', place: 1, who: 'of a' });
+    expect(lock.acquire('d')).toMatchObject({ outcome: 'queued', place: 1, holder: 'of a' });
     expect(lock.waiting).toEqual(['c', 'd']);
   });
 
@@ -135,7 +141,7 @@ describe('acquire', () => {
     lock.acquire('b', { subscribed: false });
     lock.acquire('c', { subscribed: false });
     expect(lock.notices).toEqual([{ kind: 'contended', id: 'a' }]);
-    expect(lock.acquire('a')).toMatchObject({ waiting: true });
+    expect(lock.acquire('a')).toMatchObject({ contended: true });
     lock.acquire('d', { subscribed: false });
     expect(lock.notices).toHaveLength(1);
   });
@@ -196,7 +202,7 @@ describe('hand-off', () => {
     const [until, span] = [lock.now + 2 * SECOND, 2 * SECOND];
     const [first, last] = [lock.now, lock.now + BLOCK - 1];
     expect(lock.notices).toEqual([
-      { kind: 'granted', id: 'b', first, last, until, span, waiting: true, done: false, seal: 'seal-of-b' },
+      { kind: 'granted', id: 'b', first, last, until, span, contended: true, done: false, seal: 'seal-of-b' },
     ]);
     expect(lock.state.holders).toMatchObject([{ id: 'b', deadline: until + GUARD }]);
     expect(lock.waiting).toEqual(['c']);
@@ -331,11 +337,11 @@ describe('renew', () => {
 
   it('says whether others wait', () => {
     lock.acquire('a');
-    expect(lock.renew('a')).toMatchObject({ waiting: false });
+    expect(lock.renew('a')).toMatchObject({ contended: false });
     lock.acquire('b');
-    expect(lock.renew('a')).toMatchObject({ waiting: true });
+    expect(lock.renew('a')).toMatchObject({ contended: true });
     lock.release('b');
-    expect(lock.renew('a')).toMatchObject({ waiting: false });
+    expect(lock.renew('a')).toMatchObject({ contended: false });
     lock.pass(1).acquire('c');
     expect(lock.notices).toEqual([
       { kind: 'contended', id: 'a' },
@@ -440,7 +446,7 @@ describe('revoke', () => {
     lock.acquire('a');
     lock.acquire('b');
     lock.pass(SECOND);
-    expect(lock.revoke()).toMatchObject({ outcome: 'marked', count: 1, who: 'of a' });
+    expect(lock.revoke()).toMatchObject({ outcome: 'marked', count: 1, holder: 'of a' });
     expect(lock.notices).toEqual([{ kind: 'revoked', id: 'a', reason: 'stuck' }]);
     expect(lock.renew('a')).toMatchObject({ outcome: 'revoked', reason: 'stuck' });
     expect(lock.acquire('a')).toMatchObject({ outcome: 'gone' });
@@ -482,7 +488,7 @@ describe('revoke', () => {
     lock.acquire('a');
     lock.revoke(true, 'the first reason');
     for (const force of [true, false])
-      expect(lock.revoke(force, 'another')).toMatchObject({ count: 0, who: '' });
+      expect(lock.revoke(force, 'another')).toMatchObject({ count: 0, holder: '' });
     expect(lock.notices).toHaveLength(1);
     expect(lock.renew('a')).toMatchObject({ outcome: 'revoked', reason: 'the first reason' });
   });
@@ -499,13 +505,13 @@ describe('revoke', () => {
   it('by force of a crowd remembers the latest of them', () => {
     const ids = Array.from({ length: MOST_FORCED + 1 }, (_, index) => `reader${index}`);
     for (const id of ids) lock.read(id);
-    expect(lock.revoke(true)).toMatchObject({ count: MOST_FORCED + 1, who: 'of reader0' });
+    expect(lock.revoke(true)).toMatchObject({ count: MOST_FORCED + 1, holder: 'of reader0' });
     expect(lock.state.forced.map(({ id }) => id)).toEqual(ids.slice(1));
   });
 
   it('of a free lock says that there was nobody', () => {
-    expect(lock.revoke()).toEqual({ outcome: 'marked', count: 0, who: '', now: START });
-    expect(lock.revoke(true)).toEqual({ outcome: 'freed', count: 0, who: '', now: START });
+    expect(lock.revoke()).toEqual({ outcome: 'marked', count: 0, holder: '', now: START });
+    expect(lock.revoke(true)).toEqual({ outcome: 'freed', count: 0, holder: '', now: START });
   });
 });
 

@@ -1,5 +1,4 @@
-import { applyOperation } from '../../../lib/store/lock-machine.js';
-import { emptyState } from '../../../lib/store/lock-state.js';
+import { applyOperation, emptyState } from '../../../lib/store/lock-machine.js';
 import type { LockNotice } from '../../../lib/store/lock-operation.js';
 
 const NOW = 1_700_000_000_000_000;
@@ -9,7 +8,7 @@ describe('a notice', () => {
     const state = emptyState();
     const terms = { units: 1, capacity: 1, ttl: 1_000_000, guard: 0, block: 1, wait: 1_000_000 };
     const acquire = (id: string) =>
-      ({ kind: 'acquire', id, ...terms, subscribed: true, seal: id, who: 'h:1' }) as const;
+      ({ kind: 'acquire', id, ...terms, subscribed: true, seal: id, identity: 'h:1' }) as const;
     applyOperation(state, acquire('s.1'), NOW, () => true);
     applyOperation(state, acquire('s.2'), NOW + 1, () => true);
     const seen: unknown[] = [];

@@ -3,7 +3,7 @@ import { claimDeadline, leaseDeadline } from '../../../lib/store/server-clock.js
 const SECOND = 1_000_000;
 
 describe('until when a grant may be believed', () => {
-  const notice = { kind: 'granted', id: 's.1', first: 1, last: 2, waiting: false, done: false } as const;
+  const notice = { kind: 'granted', id: 's.1', first: 1, last: 2, contended: false, done: false } as const;
   const pushed = { ...notice, until: 100 * SECOND, span: 2 * SECOND, seal: 's' };
 
   it('an answer counts from the time before its command was sent, less the drift', () => {

@@ -1,5 +1,5 @@
 import { newAttemptId, newSession } from '../../../lib/store/session-id.js';
-import { sessionOf } from '../../../lib/store/lock-state.js';
+import { sessionOf } from '../../../lib/store/lock-machine.js';
 
 describe('session and attempt ids', () => {
   it('a session is 22 characters of base64url, a new one each time', () => {

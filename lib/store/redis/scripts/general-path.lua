@@ -1,4 +1,4 @@
--- What is left of a call that serves many names. Expects: general(key, at, record), whose arguments begin at ARGV[at];
+-- What is left of a call that serves many names. Expects: general(key, at, record), whose arguments begin at args[at];
 -- records, as far as they are known to be strings; STRIDE; and replies: the answers that are known, false where there is
 -- none yet, nothing for `now`.
 for index = 1, #keys do

@@ -38,7 +38,7 @@ local function grant(w, span)
   local from = math.max(fence + 1, now)
   fence = from + (w.units == capacity and math.min(w.block, span) or 1) - 1
   holders[w.id] = { deadline = now + span + w.guard, units = w.units, last = fence, span = span + w.guard,
-    told = count > 0, revoked = false, kept = false, first = from, since = now, who = w.who }
+    contended = count > 0, revoked = false, kept = false, first = from, since = now, identity = w.identity }
   ids[#ids + 1] = w.id
   used = used + w.units
   touch(w.id)
@@ -89,7 +89,7 @@ local function grantByNotice(w)
   local before = fence
   local h = grant(w, span)
   if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
-    span, h.last - h.first + 1, flag(h.told), flag(done > now), w.seal .. server)) then
+    span, h.last - h.first + 1, flag(h.contended), flag(done > now), w.seal .. server)) then
     drop(w.id) -- nobody heard: its process is gone
     fence = before
   end
@@ -110,9 +110,7 @@ local function grantHeads(caller)
           head.alive = alive_
           putWaiter(head)
         end
-        if used + head.units > capacity then
-          return
-        end
+        if used + head.units > capacity then return end
         dequeue(head)
         if head.id == caller then
           grant(head, head.ttl)
@@ -128,16 +126,12 @@ end
 
 local function forcedAt(id)
   for place, end_ in ipairs(forced) do
-    if end_.id == id then
-      return place
-    end
+    if end_.id == id then return place end
   end
 end
 
 -- The answer about a hold that does not exist: it was ended by force, or it is not known.
 local function ended(id)
-  if forcedAt(id) then
-    return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' }
-  end
+  if forcedAt(id) then return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' } end
   return { 'lost', now }
 end

@@ -1,4 +1,4 @@
-import type { Lease } from '../../../../lib/locks/lease.js';
+import type { Lease } from '../../../../lib/locks/lock.js';
 import type { LockService } from '../../../../lib/locks/lock-service.js';
 import { RUNNERS, throughRunner, turn, type Push } from '../../../support/job-runners.js';
 import type { FencedCounter } from './fenced-counter.js';

@@ -1,8 +1,7 @@
 import { Redis } from 'ioredis';
 import type { LockLostError } from '../../../../lib/base/errors.js';
 import { createLockService } from '../../../../lib/locks/create-lock-service.js';
-import type { Lease } from '../../../../lib/locks/lease.js';
-import type { Lock } from '../../../../lib/locks/lock.js';
+import type { Lock, Lease } from '../../../../lib/locks/lock.js';
 import type { LockServiceOptions } from '../../../../lib/locks/lock-options.js';
 import type { LockService } from '../../../../lib/locks/lock-service.js';
 import type { Claim, ClaimTerms, Contender } from './contender.js';

@@ -7,11 +7,11 @@ const GRANT = /^g ([^ ]+) (\d+) (\d+|=) (\d+) (\d+) ([01]) ([01]) (?=[^ ])([^ @]
 function grantBy(pattern: RegExp, message: string): unknown {
   const found = pattern.exec(message);
   if (!found) return undefined;
-  const [, id, at, from, span, size, waiting, done, seal, server, key] = found;
+  const [, id, at, from, span, size, contended, done, seal, server, key] = found;
   const first = Number(from === '=' ? at : from);
   const fences = { first, last: first + Number(size) - 1 };
   const times = { until: Number(at) + Number(span), span: Number(span) };
-  const flags = { waiting: waiting === '1', done: done === '1' };
+  const flags = { contended: contended === '1', done: done === '1' };
   return {
     key,
     notice: {

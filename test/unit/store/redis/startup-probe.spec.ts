@@ -1,4 +1,4 @@
-import type { StoreFindings } from '../../../../lib/store/store-findings.js';
+import type { StoreFindings } from '../../../../lib/store/lock-store.js';
 import { probe } from '../../../../lib/store/redis/startup-probe.js';
 
 const INFO = 'redis_version:7.0.15\r\nrole:master\r\nmaxmemory_policy:noeviction\r\n';

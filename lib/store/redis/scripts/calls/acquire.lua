@@ -2,48 +2,25 @@
 -- KEYS: the records, each once
 -- ARGV: 1 terms ("fenceMemory countable prefix", see record.lua); then for each key
 --       keep (ms from now to keep the record of a fresh grant),
---       hold ("id span = share block who", as in the compact record; the block is what a grant reserves),
+--       hold ("id span = share block identity", as in the compact record; the block is what a grant reserves),
 --       ask ("notAfter guard wait subscribed block seal", notAfter with 16 digits)
 -- Returns: now, when each of them is granted, and nobody waits (the first fence is now); or for each key now for that, or
---   { granted, now, first, last, waiting, done } | { queued, now, place, heard, due, who } | { busy, now, due, who }
---   | { mismatch, now, capacity } | { gone, now } | { late, now } | an error
+--   { granted, now, first, last, contended, done } | { queued, now, place, heard, due, holder }
+--   | { busy, now, due, holder } | { mismatch, now, capacity } | { gone, now } | { late, now } | an error
 local STRIDE = 3
-local keys, args, sub, try = KEYS, ARGV, string.sub, redis.pcall
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-local nowText = time[1] .. string.sub('00000' .. time[2], -6)
-local fresh = 'lock1 ' .. nowText .. ' '
-
--- The compact form of an idle name, or no record; and the fence is behind the clock.
-local function lean(key, record, at)
-  local hold = args[at + 1]
-  if now > sub(args[at + 2], 1, 16) + 0 then
-    return { 'late', now }
-  end
-  local mode, released = 'NX', '-' -- a value that is no string is not overwritten
-  if record then
-    mode, released = 'XX', sub(record, RELEASED)
-    local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, FENCE, FENCE_END))
-    if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
-      return nil -- the general path finds out whether this id was released, or one that begins alike
-    end
-  end
-  local set = try('SET', key, fresh .. hold .. ' ' .. released, 'PX', args[at], mode)
-  return set and set.ok and now
-end
+-- @include begin.lua
+-- @include record.lua#lean-acquire
 
 -- Without fence memory a record without a holder is rare: it is found by the SET that fails.
 local records = args[1]:byte() == ZERO and {} or redis.call('MGET', unpack(keys))
 -- @include lean-path.lua
 -- The common end. What is rare comes after it: a closure or a table that is not made costs nothing.
-if not replies then
-  return now
-end
+if not replies then return now end
 
 local function general(key, at, compact)
-  -- @include record.lua
+  -- @include record.lua#general
   -- @include rules.lua
-  local id, span, share, who = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
+  local id, span, share, identity = string.match(args[at + 1], '^(%S+) (%d+) = (%S+) %d+ (.*)$')
   local guard, wait, subscribed, block, seal = string.match(args[at + 2], '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
   local units, wanted = sharesOf(share)
   guard, wait, block = tonumber(guard), tonumber(wait), tonumber(block)
@@ -62,10 +39,10 @@ local function general(key, at, compact)
 
   local function granted()
     local h = holders[id]
-    h.told = count > 0
+    h.contended = count > 0
     touch(id)
     commit()
-    return { 'granted', now, h.first, h.last, flag(h.told), flag(done > now) }
+    return { 'granted', now, h.first, h.last, flag(h.contended), flag(done > now) }
   end
 
   -- When the next hold ends, and who holds.
@@ -74,7 +51,7 @@ local function general(key, at, compact)
     for _, each in ipairs(ids) do
       due = math.min(due, holders[each].deadline)
     end
-    return due, holders[ids[1]].who
+    return due, holders[ids[1]].identity
   end
 
   -- The echo shows both sides whether the way to the session works.
@@ -107,16 +84,14 @@ local function general(key, at, compact)
     commit()
     return { 'gone', now }
   end
-  if seq then
-    return queued()
-  end
+  if seq then return queued() end
   if #ids == 0 and count == 0 then
     capacity = wanted
   elseif capacity ~= wanted then
     save()
     return { 'mismatch', now, capacity }
   end
-  local request = { id = id, units = units, ttl = ttl, guard = guard, block = block, who = who }
+  local request = { id = id, units = units, ttl = ttl, guard = guard, block = block, identity = identity }
   if count == 0 and used + units <= capacity then
     grant(request, ttl)
     return granted()
@@ -130,8 +105,8 @@ local function general(key, at, compact)
   enqueue(request)
   for _, each in ipairs(ids) do
     local holder = holders[each]
-    if holder.units == capacity and not holder.told then
-      holder.told = true
+    if holder.units == capacity and not holder.contended then
+      holder.contended = true
       touch(each)
       push(each, 'c ' .. each)
       break

@@ -4,32 +4,26 @@
 --       id, units, used
 -- Returns for each key: { downgraded, now } | { lost, now } | { revoked, now, reason } | an error
 local STRIDE = 3
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-
+-- @include begin.lua
 -- @include no-lean-path.lua
 
 local function general(key, at, compact)
-  local id, units = ARGV[at], tonumber(ARGV[at + 1])
-  -- @include record.lua
+  local id, units = args[at], tonumber(args[at + 1])
+  -- @include record.lua#general
   -- @include rules.lua
-  if absent then
-    return { 'lost', now }
-  end
+  if absent then return { 'lost', now } end
   persist()
   expire()
   local h = holders[id]
   if h and not h.kept and h.units > units then
-    giveBack(id, tonumber(ARGV[at + 2]))
+    giveBack(id, tonumber(args[at + 2]))
     used = used - h.units + units
     h.units = units
     touch(id)
   end
   grantHeads('')
   save()
-  if h and not h.kept then
-    return { 'downgraded', now }
-  end
+  if h and not h.kept then return { 'downgraded', now } end
   return ended(id)
 end
 

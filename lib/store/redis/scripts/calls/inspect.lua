@@ -13,9 +13,7 @@ end
 local compact = read('GET')
 local record = { compact or nil }
 if type(compact) == 'table' then
-  if not string.find(compact.err, 'WRONGTYPE', 1, true) then
-    return compact
-  end
+  if not string.find(compact.err, 'WRONGTYPE', 1, true) then return compact end
   -- Latches, and what is foreign, may be large: they are not looked through.
   record = read('HGET', 'v') == '1' and redis.call('HGETALL', KEYS[1]) or { '' }
 end

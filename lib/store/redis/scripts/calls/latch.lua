@@ -17,9 +17,7 @@ if r.err then -- no hash: the compact record of a lock, or a foreign value
   return redis.error_reply(lock and 'LOCKFOREIGN a lock' or r.err)
 end
 if r[1] ~= '1' then
-  if r[1] then
-    return redis.error_reply('LOCKNEWER ' .. r[1])
-  end
+  if r[1] then return redis.error_reply('LOCKNEWER ' .. r[1]) end
   if redis.call('EXISTS', key) == 1 then
     return redis.error_reply(redis.call('HEXISTS', key, 'v') == 1 and 'LOCKFOREIGN a lock' or 'LOCKFOREIGN')
   end
@@ -46,12 +44,16 @@ local function tell(living)
   end
 end
 
--- Whoever has counted is forgotten; those who wait are not.
+-- Whoever has counted is forgotten; those who wait are not. The key stays, since a node refuses to write one that is not there
+-- while its slot is on its way.
 local function clear(living)
-  redis.call('DEL', key)
   redis.call('HSET', key, 'latch', '1', 'alive', string.format('%.0f', alive))
-  for field, sign in pairs(living) do
-    redis.call('HSET', key, field, sign)
+  local fields = redis.call('HGETALL', key)
+  for at = 1, #fields, 2 do
+    local field = fields[at]
+    if field ~= 'latch' and field ~= 'alive' and not living[field] then
+      redis.call('HDEL', key, field)
+    end
   end
 end
 
@@ -121,7 +123,5 @@ if passed then
   local open = passed == '+' and kind ~= 'set' and kind ~= 'down'
   return { open and 'open' or 'over', now, 0, 0, round }
 end
-if not meant or not count then
-  return { 'missing', now, 0, 0, round }
-end
+if not meant or not count then return { 'missing', now, 0, 0, round } end
 return { outcome or (kind == 'set' and 'exists') or (count == 0 and 'open') or 'counting', now, count, expiry, round }

@@ -2,38 +2,35 @@
 -- KEYS: the records, each once
 -- ARGV: 1 terms ("fenceMemory countable prefix", see record.lua); then for each key
 --       reason (without spaces), force
--- Returns for each key: { marked, now, count, who } | { freed, now, count, who } | an error; who had the first of them
+-- Returns for each key: { marked, now, count, holder } | { freed, now, count, holder } | an error; holder is the identity of
+--   the first of them
 local STRIDE = 2
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-
+-- @include begin.lua
 -- @include no-lean-path.lua
 
 local function general(key, at, compact)
-  local force = ARGV[at + 1] == '1'
+  local force = args[at + 1] == '1'
   local outcome = force and 'freed' or 'marked'
-  -- @include record.lua
+  -- @include record.lua#general
   -- @include rules.lua
-  if absent then
-    return { outcome, now, 0, '' }
-  end
+  if absent then return { outcome, now, 0, '' } end
   persist()
   expire()
-  local revoked, who = {}, ''
+  local revoked, holder = {}, ''
   for _, each in ipairs(ids) do
     if not holders[each].kept then
       revoked[#revoked + 1] = each
     end
   end
   if #revoked > 0 then
-    who = holders[revoked[1]].who
+    holder = holders[revoked[1]].identity
   end
   for _, each in ipairs(revoked) do
     if force then
-      forced[#forced + 1] = { id = each, until_ = holders[each].deadline, reason = ARGV[at] }
+      forced[#forced + 1] = { id = each, until_ = holders[each].deadline, reason = args[at] }
       drop(each)
     else
-      holders[each].revoked = ARGV[at]
+      holders[each].revoked = args[at]
       touch(each)
     end
   end
@@ -41,11 +38,11 @@ local function general(key, at, compact)
     forget(table.remove(forced, 1))
   end
   for _, each in ipairs(revoked) do
-    push(each, 'r ' .. each .. ' ' .. ARGV[at])
+    push(each, 'r ' .. each .. ' ' .. args[at])
   end
   grantHeads('')
   save()
-  return { outcome, now, #revoked, who }
+  return { outcome, now, #revoked, holder }
 end
 
 -- @include general-path.lua

@@ -31,6 +31,9 @@ if try('SET', key, 'rights', 'PX', '1000') then
   try('APPEND', key, '')
   try('PERSIST', key)
   try('PEXPIREAT', key, '9999999999999')
+  if string.find(ARGV[1], '^%d+ %d@') then -- of a cluster
+    try('RESTORE', key, 0, bareHash(), 'REPLACE')
+  end
   if not try('DEL', key) then
     redis.call('SET', key, '', 'PX', '1')
   end
