@@ -8,7 +8,13 @@ export {
   type DistributedLockOptions,
   type DistributedLockOptionsFactory,
 } from './nest/distributed-lock-module.js';
-export { type HttpMappingOptions, type LockErrorBody, toHttpException } from './nest/http-exception.js';
+export {
+  type HttpMappingOptions,
+  lockErrorBody,
+  type LockErrorBody,
+  toHttpException,
+} from './nest/http-exception.js';
+export { LockExceptionFilter } from './nest/lock-exception-filter.js';
 export { getLocksToken, InjectLocks } from './nest/locks-token.js';
 export { LockInterceptor } from './nest/lock-interceptor.js';
 export {

@@ -10,6 +10,9 @@ import {
 import { ModulesContainer, APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import { createLockService } from '../locks/create-lock-service.js';
 import { LockService } from '../locks/lock-service.js';
+import { bindToGateways } from './gateway-filters.js';
+import { hideFromGraphql } from './graphql-exception.js';
+import { LockErrorAnswers } from './lock-error-answers.js';
 import { LockExceptionFilter, NoFilter } from './lock-exception-filter.js';
 import { LockRegistration, LockShutdown, LockShutdownModule } from './lock-shutdown.js';
 import { LockedInstances } from './locked-instances.js';
@@ -31,8 +34,9 @@ export interface DistributedLockOptions extends LockServiceOptions {
   /** Named sets of options for `@Locked(key, { profile })`; a missing profile fails the start. @default none */
   readonly profiles?: Readonly<Record<string, LockProfile>> | undefined;
   /**
-   * Whether lock errors that leave an HTTP handler are answered with 423 (busy) or 503 (closed, store, lost); an object
-   * chooses the status for busy. `false` leaves the errors to the application's own filters, see `toHttpException`.
+   * Whether lock errors that leave a handler are answered: over HTTP with 423 (busy) or 503 (closed, store, lost), and on
+   * the other transports in their way; an object chooses the status for busy. `false` leaves the errors to the
+   * application's own filters, see `toHttpException` and `lockErrorBody`.
    * @default true
    */
   readonly filter?: boolean | HttpMappingOptions | undefined;
@@ -103,13 +107,13 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<DistributedLoc
     global: isGlobal ?? true,
     imports: [...(definition.imports ?? []), LockShutdownModule],
     providers: [...(definition.providers ?? []), ...providersOf(name)],
-    exports: [getLocksToken(name), ...otherTokensOf(name)],
+    exports: [getLocksToken(name), LockErrorAnswers, ...otherTokensOf(name)],
   }))
   .build();
 
 /**
  * Gives an application its locks: `LockService`, `@Locked`, `LockInterceptor`, and the filter that answers
- * lock errors over HTTP. The start fails loudly when the store does not answer within 5 s (see `startup`).
+ * lock errors on every transport. The start fails loudly when the store does not answer within 5 s (see `startup`).
  * At a shutdown locks are closed last: leaders step down first, and grants go on until all other hooks of the application
  * have ended. Then whoever still works or waits has `shutdownGrace` to finish. After that everything is released, and the
  * connections are closed. The module must be loaded when the application starts: Nest calls no hooks of lazily
@@ -147,25 +151,41 @@ function providersOf(name: string | undefined): Provider[] {
     ...otherTokensOf(name).map((other) => ({ provide: other, useExisting: token })),
     {
       provide: LockRegistration,
-      inject: [token, OPTIONS, ModulesContainer, LockShutdown],
+      inject: [token, OPTIONS, ModulesContainer, LockShutdown, LockErrorAnswers],
       useFactory: (
         locks: LockService,
         { profiles = {} }: DistributedLockOptions,
         modules: ModulesContainer,
         shutdown: LockShutdown,
+        answers: LockErrorAnswers,
       ) => {
         attachProfiles(locks, profiles); // also to a service that replaced ours, as in tests
         const instances = new LockedInstances(modules, name);
         instances.connect(locks); // for a service that replaced ours; not in a hook, since other hooks may come before it
         warnOfTwins(modules, DistributedLockModule, name);
-        return new LockRegistration(locks, instances, shutdown);
+        return new LockRegistration(locks, instances, shutdown, () => hideFromGraphql(modules, answers));
       },
     },
     {
+      provide: LockErrorAnswers,
+      inject: [OPTIONS],
+      useFactory: ({ filter = true }: DistributedLockOptions) =>
+        new LockErrorAnswers(typeof filter === 'object' ? filter : {}),
+    },
+    {
       provide: APP_FILTER,
-      inject: [OPTIONS, HttpAdapterHost],
-      useFactory: ({ filter = true }: DistributedLockOptions, host: HttpAdapterHost) =>
-        filter === false ? new NoFilter() : new LockExceptionFilter(host, filter === true ? {} : filter),
+      inject: [OPTIONS, HttpAdapterHost, LockErrorAnswers, ModulesContainer],
+      useFactory: (
+        { filter: wanted = true }: DistributedLockOptions,
+        adapters: HttpAdapterHost,
+        answers: LockErrorAnswers,
+        modules: ModulesContainer,
+      ) => {
+        if (wanted === false) return new NoFilter();
+        const filter = new LockExceptionFilter(adapters, answers);
+        bindToGateways(modules, filter);
+        return filter;
+      },
     },
   ];
 }

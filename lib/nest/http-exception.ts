@@ -8,12 +8,12 @@ import { type LockBusyError, type LockError, type LockErrorCode, LockUsageError 
  * @publicApi
  */
 export interface HttpMappingOptions {
-  /** The status of a busy lock, 400 … 599. @default 423 */
+  /** The status of a busy lock, 400 … 599; on other transports the `statusCode` of the answer. @default 423 */
   readonly busyStatus?: number | undefined;
 }
 
 /**
- * The body of an answer. Its message is fixed, so that no name, host or label leaves the service.
+ * The body of an answer, on every transport. Its message is fixed, so that no name, host or label leaves the service.
  *
  * @publicApi
  */
@@ -43,12 +43,17 @@ const MESSAGES: Readonly<Record<LockErrorCode, string>> = {
  * @publicApi
  */
 export function toHttpException(error: LockError, options: HttpMappingOptions = {}): HttpException {
-  const body = bodyOf(error, options);
+  const body = lockErrorBody(error, options);
   return new HttpException(body, body.statusCode, { cause: error });
 }
 
-/** The body that answers a lock error, with its status. */
-export function bodyOf(error: LockError, options: HttpMappingOptions): LockErrorBody {
+/**
+ * What a client may know of a lock error, with a fixed message. It is for filters of the application on transports other
+ * than HTTP: `new RpcException(lockErrorBody(error))`.
+ *
+ * @publicApi
+ */
+export function lockErrorBody(error: LockError, options: HttpMappingOptions = {}): LockErrorBody {
   const { code } = error;
   if (code === 'LOCK_USAGE')
     return { statusCode: HttpStatus.INTERNAL_SERVER_ERROR, code, message: MESSAGES[code] };

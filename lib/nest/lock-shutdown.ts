@@ -86,6 +86,7 @@ export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown
     private readonly locks: LockService,
     private readonly instances: LockedInstances,
     private readonly shutdown: LockShutdown,
+    private readonly prepare: () => void,
   ) {
     shutdown.add(locks);
   }
@@ -94,6 +95,7 @@ export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown
     try {
       this.instances.fillAll(this.locks);
       this.instances.checkMethods(this.locks);
+      this.prepare();
       await this.locks.ready();
     } catch (error) {
       await this.locks.close(); // after a failed start, not every application calls close()

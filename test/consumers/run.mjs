@@ -12,8 +12,33 @@ const dir = mkdtempSync(join(tmpdir(), 'lock-consumers-'));
 const local = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).devDependencies;
 
 const CONSUMERS = [
-  { name: 'nest-11-cjs', nest: '^11.0.0', ioredis: '^5.4.0', bullmq: '^5.0.0', esm: false },
-  { name: 'nest-12-esm', nest: '^12.0.0', ioredis: '^6.0.0', bullmq: '^6.0.0', esm: true },
+  {
+    name: 'nest-11-cjs',
+    nest: '^11.0.0',
+    graphql: '^13.0.0',
+    ioredis: '^5.4.0',
+    bullmq: '^5.0.0',
+    esm: false,
+  },
+  {
+    name: 'nest-12-esm',
+    nest: '^12.0.0',
+    graphql: '^14.0.0',
+    ioredis: '^6.0.0',
+    bullmq: '^6.0.0',
+    esm: true,
+  },
+];
+
+/** The cases of the transports and what they consist of, in their places in this repository. */
+const TRANSPORTS = [
+  'test/contract/transport-cases.ts',
+  'test/support/door.ts',
+  'test/support/eventually.ts',
+  'test/support/logged-lines.ts',
+  'test/support/transport-applications.ts',
+  'tools/free-port.ts',
+  'tools/patience.ts',
 ];
 
 function run(cwd, command, args, env = {}) {
@@ -46,31 +71,54 @@ async function openRedis() {
   return { url: `redis://127.0.0.1:${port}`, close };
 }
 
-function install({ name, nest, ioredis, bullmq, esm }, tarball) {
+function install({ name, nest, graphql, ioredis, bullmq, esm }, tarball) {
   const home = join(dir, name);
   mkdirSync(home);
   cpSync(join(import.meta.dirname, 'app'), join(home, 'src'), { recursive: true });
+  for (const path of TRANSPORTS) cpSync(join(root, path), join(home, 'transports', path));
+  cpSync(
+    join(import.meta.dirname, 'transports.spec.ts'),
+    join(home, 'transports/test/nest/transports.spec.ts'),
+  );
   const manifest = {
     name,
     private: true,
     ...(esm ? { type: 'module' } : {}),
     dependencies: {
+      '@nestjs/apollo': graphql,
       '@nestjs/bullmq': nest,
       '@nestjs/common': nest,
       '@nestjs/core': nest,
+      '@nestjs/graphql': graphql,
       '@nestjs/microservices': nest,
       '@nestjs/platform-express': nest,
+      '@nestjs/platform-fastify': nest,
+      '@nestjs/platform-socket.io': nest,
+      '@nestjs/platform-ws': nest,
       '@nestjs/swagger': nest,
       '@nestjs/testing': nest,
+      '@nestjs/websockets': nest,
       bullmq,
       esbuild: '^0.25.0',
       ioredis,
+      'nest-commander': '^3.21.0',
       'nestjs-distributed-lock': `file:${tarball}`,
       'reflect-metadata': '^0.2.0',
       rxjs: '^7.8.0',
       // The versions that this repository is tested with.
       ...Object.fromEntries(
-        ['@types/jest', '@types/node', 'jest', 'typescript'].map((one) => [one, local[one]]),
+        [
+          '@apollo/server',
+          '@as-integrations/express5',
+          '@types/jest',
+          '@types/node',
+          '@types/ws',
+          'graphql',
+          'jest',
+          'socket.io-client',
+          'typescript',
+          'ws',
+        ].map((one) => [one, local[one]]),
       ),
     },
     jest: { testEnvironment: 'node', rootDir: 'dist' },
@@ -95,6 +143,16 @@ function install({ name, nest, ioredis, bullmq, esm }, tarball) {
     join(home, 'tsconfig.json'),
     JSON.stringify({ compilerOptions, include: ['src/*.ts'] }, null, 2),
   );
+  // What other packages declare is not ours to check.
+  const transports = { skipLibCheck: true, rootDir: 'transports', outDir: 'dist/transports' };
+  writeFileSync(
+    join(home, 'tsconfig.transports.json'),
+    JSON.stringify(
+      { extends: './tsconfig.json', compilerOptions: transports, include: ['transports'] },
+      null,
+      2,
+    ),
+  );
   run(home, 'npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error']);
   return home;
 }
@@ -118,7 +176,9 @@ try {
     step('the packed tarball type-checks and compiles', process.execPath, [
       'node_modules/typescript/bin/tsc',
     ]);
+    run(home, process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.transports.json']);
     step('the packed tarball boots and locks in memory', process.execPath, ['dist/main.js']);
+    step('a command of nest-commander is locked', process.execPath, ['src/command-app.cjs']);
     if (redis) {
       const env = { REDIS_URL: redis.url, NAMESPACE: `consumer-${randomUUID()}` };
       step('the packed tarball boots and locks on Redis', process.execPath, ['dist/main.js'], env);
@@ -151,11 +211,13 @@ try {
     }
     step('the packed tarball gives require and import one class', process.execPath, ['src/same-class.cjs']);
     const vm = consumer.esm ? ['--experimental-vm-modules', '--no-warnings'] : [];
-    // @MessagePattern and @ApiOperation are real here.
-    step("the packed tarball passes a user's jest", process.execPath, [
-      ...vm,
-      'node_modules/jest/bin/jest.js',
-    ]);
+    // @MessagePattern and @ApiOperation are real here, and so is every transport.
+    step(
+      "the packed tarball passes a user's jest",
+      process.execPath,
+      [...vm, 'node_modules/jest/bin/jest.js'],
+      redis ? { REDIS_URL: redis.url } : {},
+    );
   }
   console.log('consumers: all passed');
 } catch (error) {

@@ -20,13 +20,14 @@ import {
   LockBusyError,
   LockError,
   Locked,
+  LockExceptionFilter,
   LockLostError,
   LockService,
   LockStoreError,
   LockUsageError,
   toHttpException,
 } from '../../lib/index.js';
-import { BusyLog, LockExceptionFilter } from '../../lib/nest/lock-exception-filter.js';
+import { BusyLog } from '../../lib/nest/lock-error-answers.js';
 import { errorOf } from '../support/door.js';
 
 const SECRET = 'customer:4711 is held by db-host-9:1234';
@@ -98,7 +99,11 @@ const write =
 const logger: LoggerService = { log: write('log'), warn: write('warn'), error: write('error') };
 
 let app: INestApplication;
-async function start(options: Parameters<typeof DistributedLockModule.forRoot>[0], providers: object[] = []) {
+async function start(
+  options: Parameters<typeof DistributedLockModule.forRoot>[0],
+  providers: object[] = [],
+  filters: ExceptionFilter[] = [],
+) {
   const module = await Test.createTestingModule({
     imports: [DistributedLockModule.forRoot(options)],
     controllers: [ErrorController],
@@ -107,6 +112,7 @@ async function start(options: Parameters<typeof DistributedLockModule.forRoot>[0
     .setLogger(logger)
     .compile();
   app = module.createNestApplication({ logger });
+  app.useGlobalFilters(...filters);
   await app.init();
   lines.length = 0;
 }
@@ -158,12 +164,16 @@ describe('a lock error that leaves an HTTP handler', () => {
     await get('/locked').expect(200, 'fine');
   });
 
-  it('is answered with the status that the option chooses', async () => {
-    await start({ filter: { busyStatus: 409 } });
-    const { body } = await get('/throws/held').expect(409);
-    expect(body).toMatchObject({ statusCode: 409, retryAfter: 3 });
-    await get('/throws/store').expect(503);
-  });
+  it.each([423, 409, 429, 503])(
+    'is answered with the status that the option chooses: %i',
+    async (busyStatus) => {
+      await start({ filter: { busyStatus } });
+      const { body, headers } = await get('/throws/held').expect(busyStatus);
+      expect(body).toMatchObject({ statusCode: busyStatus, code: 'LOCK_BUSY', retryAfter: 3 });
+      expect(headers['retry-after']).toBe('3');
+      await get('/throws/store').expect(503);
+    },
+  );
 
   it('ends an answer that has begun', async () => {
     await start({});
@@ -185,17 +195,33 @@ describe('a lock error that leaves an HTTP handler', () => {
   });
 });
 
+describe('beside filters of the application that catch everything', () => {
+  const mapped = { statusCode: 409, code: 'LOCK_BUSY' };
+
+  it('an APP_FILTER of the module that imports ours gets all errors but ours', async () => {
+    await start({}, [{ provide: APP_FILTER, useClass: CatchAll }]);
+    const { body } = await get('/throws/held').expect(423);
+    expect(body).toMatchObject({ statusCode: 423, code: 'LOCK_BUSY' });
+    await get('/throws/own').expect(500, { mapped: '?' });
+  });
+
+  it('a filter of useGlobalFilters comes first', async () => {
+    await start({}, [], [new CatchAll()]);
+    const { body } = await get('/throws/held').expect(409);
+    expect(body.mapped).toMatchObject(mapped);
+  });
+});
+
 describe('the filter', () => {
   it('lets the own HttpException of a locked method pass untouched', async () => {
     await start({});
     await get('/own').expect(403, { statusCode: 403, message: 'mine', error: 'Forbidden' });
   });
 
-  it('leaves other transports to Nest', async () => {
+  it('leaves transports that it does not know to Nest', async () => {
     await start({});
     const filter = new LockExceptionFilter(app.get(HttpAdapterHost));
-    for (const type of ['rpc', 'ws', 'graphql'])
-      expect(filter.catch(busy('held'), { getType: () => type } as never)).toBeUndefined();
+    expect(filter.catch(busy('held'), { getType: () => 'telegraph' } as never)).toBeUndefined();
     expect(lines).toEqual([]);
   });
 });

@@ -1,21 +1,34 @@
 import {
+  type CallHandler,
   type CanActivate,
+  type ExecutionContext,
   Controller,
   Get,
+  Header,
   HttpCode,
   type INestApplication,
   Injectable,
   Param,
+  type NestInterceptor,
   SetMetadata,
+  Sse,
+  UseFilters,
   UseGuards,
+  UseInterceptors,
+  UsePipes,
+  ValidationPipe,
 } from '@nestjs/common';
+import { OnQueueEvent, OnWorkerEvent } from '@nestjs/bullmq';
 import { MetadataScanner } from '@nestjs/core';
 import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
-import { CronExpression, Cron, ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
+import { Mutation, Query, ResolveField, Subscription } from '@nestjs/graphql';
+import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { CronExpression, Cron, Interval, ScheduleModule, Timeout, SchedulerRegistry } from '@nestjs/schedule';
 import { Test } from '@nestjs/testing';
+import { SubscribeMessage } from '@nestjs/websockets';
 import request from 'supertest';
-import { Locked, LockService } from '../../lib/index.js';
-import { DistributedLockTestingModule, withLocks } from '../../lib/testing/index.js';
+import { Locked, LockExceptionFilter, LockService } from '../../lib/index.js';
+import { DistributedLockTestingModule } from '../../lib/testing/index.js';
 import { sleep } from '../support/door.js';
 
 let guarded = 0;
@@ -27,17 +40,17 @@ class CountingGuard implements CanActivate {
   }
 }
 
-// Written as @nestjs/microservices and @nestjs/swagger write it; test/consumers has the decorators themselves.
-const MessagePattern =
-  (pattern: string): MethodDecorator =>
-  (_target, _property, { value }) => {
-    Reflect.defineMetadata('microservices:pattern', [pattern], value as object);
-    Reflect.defineMetadata('microservices:handler_type', 1, value as object);
-  };
+// Written as @nestjs/swagger writes it; test/consumers has the decorator itself.
 const ApiOperation =
   (summary: string): MethodDecorator =>
   (_target, _property, { value }) =>
     Reflect.defineMetadata('swagger/apiOperation', { summary }, value as object);
+
+class CacheLike implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): ReturnType<CallHandler['handle']> {
+    return next.handle();
+  }
+}
 
 @Controller()
 class BothWays {
@@ -119,35 +132,63 @@ describe('@Locked among other decorators', () => {
     expect(heard).toContain(`cron ${place} jobs`);
   });
 
-  it.each(['above', 'below'] as const)('works %s @MessagePattern and @ApiOperation', async (place) => {
+  // Each has a method of its own, since some decorators of one package exclude each other.
+  const DECORATORS: Record<string, MethodDecorator> = {
+    '@Get': Get('/'),
+    '@HttpCode': HttpCode(202),
+    '@Header': Header('x', 'y'),
+    '@Sse': Sse('/'),
+    '@UseGuards': UseGuards(CountingGuard),
+    '@UsePipes': UsePipes(ValidationPipe),
+    '@UseInterceptors': UseInterceptors(CacheLike),
+    '@UseFilters': UseFilters(LockExceptionFilter),
+    '@SetMetadata': SetMetadata('roles', ['admin']),
+    '@ApiOperation': ApiOperation('sum'),
+    '@Query': Query(() => String),
+    '@Mutation': Mutation(() => String),
+    '@Subscription': Subscription(() => String),
+    '@ResolveField': ResolveField(() => String),
+    '@MessagePattern': MessagePattern('sum'),
+    '@EventPattern': EventPattern('summed') as MethodDecorator,
+    '@SubscribeMessage': SubscribeMessage('sum'),
+    '@Cron': Cron(CronExpression.EVERY_YEAR),
+    '@Interval': Interval('sum', 1_000),
+    '@Timeout': Timeout('sum', 1_000),
+    '@OnEvent': OnEvent('sum'),
+    '@OnWorkerEvent': OnWorkerEvent('completed'),
+    '@OnQueueEvent': OnQueueEvent('completed'),
+  };
+  const LOCKED = Symbol.for('nestjs-distributed-lock:locked');
+  const metadataOf = (method: object): [unknown, unknown][] =>
+    (Reflect.getMetadataKeys(method) as unknown[])
+      .filter((key) => key !== LOCKED)
+      .map((key) => [key, Reflect.getMetadata(key, method) as unknown]);
+  const classWith = (...decorators: MethodDecorator[]): (() => Promise<string>) => {
     class Sums {
-      @Locked('sums')
-      @MessagePattern('above')
-      @ApiOperation('above')
-      async above(): Promise<unknown> {
-        return 'above';
-      }
-
-      @MessagePattern('below')
-      @ApiOperation('below')
-      @Locked('sums')
-      async below(): Promise<unknown> {
-        return 'below';
+      async sum(): Promise<string> {
+        return 'sum';
       }
     }
+    const descriptor = Object.getOwnPropertyDescriptor(Sums.prototype, 'sum')!;
+    for (const each of decorators.reverse()) each(Sums.prototype, 'sum', descriptor);
+    Object.defineProperty(Sums.prototype, 'sum', descriptor);
     // As the scanners of those packages find it: by the name of the method, on the prototype of the instance.
-    const sums = withLocks(new Sums(), app.get(LockService));
-    expect(new MetadataScanner().getAllMethodNames(Sums.prototype)).toContain(place);
-    const found = (Object.getPrototypeOf(sums) as Sums)[place];
-    expect(Reflect.getMetadata('microservices:pattern', found)).toEqual([place]);
-    expect(Reflect.getMetadata('microservices:handler_type', found)).toBe(1);
-    expect(Reflect.getMetadata('swagger/apiOperation', found)).toEqual({ summary: place });
-    const held = await app.get(LockService).acquire('sums');
-    const called = found.call(sums);
-    expect(await Promise.race([called, sleep(10)])).toBeUndefined(); // it waits for the lock
-    await held.release();
-    expect(await called).toBe(place);
-  });
+    expect(new MetadataScanner().getAllMethodNames(Sums.prototype)).toEqual(['sum']);
+    return Sums.prototype.sum;
+  };
+
+  it.each(Object.entries(DECORATORS))(
+    'keeps all metadata of %s above and below',
+    async (_name, decorator) => {
+      const locked = Locked('sums') as unknown as MethodDecorator;
+      const plain = metadataOf(classWith(decorator));
+      expect(plain.length).toBeGreaterThan(0);
+      for (const method of [classWith(locked, decorator), classWith(decorator, locked)]) {
+        expect(metadataOf(method)).toEqual(expect.arrayContaining(plain));
+        expect(metadataOf(method)).toHaveLength(plain.length);
+      }
+    },
+  );
 
   it('keeps metadata, name, length, kind and properties of the method', () => {
     const pattern = Symbol('pattern');

@@ -1,0 +1,162 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, Injectable, UseFilters } from '@nestjs/common';
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { GraphQLModule, Query, Resolver } from '@nestjs/graphql';
+import { Ack, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { IoAdapter } from '@nestjs/platform-socket.io';
+import { Test } from '@nestjs/testing';
+import type { AddressInfo } from 'node:net';
+import { io } from 'socket.io-client';
+import {
+  DistributedLockModule,
+  type DistributedLockOptions,
+  LockError,
+  LockExceptionFilter,
+  lockErrorBody,
+  LockService,
+} from '../../lib/index.js';
+
+@Catch()
+class Everything implements ExceptionFilter {
+  catch(error: unknown, host: ArgumentsHost): void {
+    const body = LockError.is(error) ? lockErrorBody(error) : undefined;
+    host.getArgByIndex<(answer: unknown) => void>(2)({ own: body?.code });
+  }
+}
+
+@WebSocketGateway()
+class Plain {
+  constructor(readonly locks: LockService) {}
+
+  @SubscribeMessage('plain')
+  async plain(): Promise<void> {
+    await this.locks.acquire('busy', { wait: 0 });
+  }
+
+  @SubscribeMessage('method')
+  @UseFilters(Everything)
+  async method(): Promise<void> {
+    await this.locks.acquire('busy', { wait: 0 });
+  }
+
+  /** Acknowledges itself before it fails. */
+  @SubscribeMessage('early')
+  async early(@Ack() acknowledge: (answer: unknown) => void): Promise<void> {
+    acknowledge('early');
+    await this.locks.acquire('busy', { wait: 0 });
+  }
+}
+
+@WebSocketGateway()
+@UseFilters(Everything)
+class Own {
+  constructor(readonly locks: LockService) {}
+
+  @SubscribeMessage('class')
+  async work(): Promise<void> {
+    await this.locks.acquire('busy', { wait: 0 });
+  }
+}
+
+@WebSocketGateway()
+@UseFilters(LockExceptionFilter)
+class Bound {
+  constructor(readonly locks: LockService) {}
+
+  @SubscribeMessage('bound')
+  async work(): Promise<void> {
+    await this.locks.acquire('busy', { wait: 0 });
+  }
+}
+
+async function openGateways(options: DistributedLockOptions) {
+  const module = await Test.createTestingModule({
+    imports: [DistributedLockModule.forRoot({ redis: 'memory', ...options })],
+    providers: [Plain, Own, Bound],
+  }).compile();
+  const app = module.createNestApplication({ logger: false });
+  app.useWebSocketAdapter(new IoAdapter(app));
+  await app.listen(0, '127.0.0.1');
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  const socket = io(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });
+  const lease = await app.get(LockService).acquire('busy');
+  return {
+    ask: (event: string): Promise<unknown> => socket.timeout(2_000).emitWithAck(event, {}),
+    async [Symbol.asyncDispose]() {
+      socket.close();
+      await lease.release();
+      await app.close();
+    },
+  };
+}
+
+describe('a gateway', () => {
+  it('answers a busy lock by its own filters if it has any, and otherwise by ours', async () => {
+    await using gateways = await openGateways({});
+    expect(await gateways.ask('plain')).toMatchObject({ status: 'error', code: 'LOCK_BUSY' });
+    expect(await gateways.ask('method')).toEqual({ own: 'LOCK_BUSY' });
+    expect(await gateways.ask('class')).toEqual({ own: 'LOCK_BUSY' });
+    expect(await gateways.ask('bound')).toMatchObject({ status: 'error', code: 'LOCK_BUSY' });
+    expect(await gateways.ask('early')).toBe('early');
+  });
+
+  it('has our filter with the status of the options, in each of several applications', async () => {
+    await using first = await openGateways({ filter: { busyStatus: 429 } });
+    await using second = await openGateways({ filter: { busyStatus: 409 } });
+    expect(await first.ask('plain')).toMatchObject({ statusCode: 429 });
+    expect(await second.ask('plain')).toMatchObject({ statusCode: 409 });
+    expect(await second.ask('bound')).toMatchObject({ statusCode: 409 });
+  });
+});
+
+@Resolver()
+@Injectable()
+class Books {
+  constructor(readonly locks: LockService) {}
+
+  @Query(() => String)
+  async book(): Promise<string> {
+    await this.locks.acquire('secret', { wait: 0 });
+    return 'book';
+  }
+}
+
+describe('GraphQL', () => {
+  const told: string[] = [];
+  const formatError: NonNullable<ApolloDriverConfig['formatError']> = (formatted) => {
+    told.push(JSON.stringify(formatted));
+    return { ...formatted, message: `formatted: ${formatted.message}` };
+  };
+
+  it.each([true, false])('tells no name to clients or formatError, with filter: %s', async (filter) => {
+    const graphql = GraphQLModule.forRoot<ApolloDriverConfig>({
+      driver: ApolloDriver,
+      autoSchemaFile: true,
+      graphiql: false,
+      includeStacktraceInErrorResponses: true,
+      formatError,
+    });
+    const module = await Test.createTestingModule({
+      imports: [graphql, DistributedLockModule.forRoot({ redis: 'memory', filter })],
+      providers: [Books],
+    }).compile();
+    const app = module.createNestApplication({ logger: false });
+    await app.listen(0, '127.0.0.1');
+    const { port } = app.getHttpServer().address() as AddressInfo;
+    const lease = await app.get(LockService).acquire('secret');
+    const answer = await fetch(`http://127.0.0.1:${port}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', connection: 'close' },
+      body: JSON.stringify({ query: '{ book }' }),
+    });
+    const { errors } = (await answer.json()) as { errors: { message: string; extensions: object }[] };
+    expect(errors).toEqual([
+      expect.objectContaining({
+        message: 'formatted: The resource is locked, try again later',
+        extensions: expect.objectContaining({ code: 'LOCK_BUSY', retryAfter: 1 }),
+      }),
+    ]);
+    expect([JSON.stringify(errors), ...told].join()).not.toMatch(new RegExp(`secret|${process.pid}`));
+    await lease.release(); // otherwise the shutdown waits for it
+    await app.close();
+  });
+});
