@@ -56,7 +56,7 @@ describeWithRealRedis('a name whose slot is on its way to another node', () => {
     };
   }
   const holders = async (): Promise<number[]> =>
-    (await other.inspect(name)).holders.map(({ fences }) => fences[0]!);
+    (await other.inspect(name)).holders.map(({ fences }) => fences[0]);
   const fencesOf = (...leases: Lease[]): number[] => leases.map(({ fence }) => fence);
 
   it('keeps its first holder when a second one comes', async () => {
