@@ -48,7 +48,7 @@ async function testOn(name: (typeof SERVERS)[number]): Promise<Count> {
   const work = mkdtempSync(join(tmpdir(), 'lock-servers-'));
   const env: NodeJS.ProcessEnv = { ...process.env, REDIS_SERVER_BINARY: binary, REQUIRE_REAL_REDIS: '1' };
   delete env['REDIS_URL'];
-  if (quick) env['HISTORIES'] = '0.4';
+  env['HISTORIES'] = quick ? '0.4' : '1';
   else env['WHOLE_CONTRACTS'] = '1';
   try {
     const report = join(work, 'jest.json');
