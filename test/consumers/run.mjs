@@ -210,6 +210,7 @@ try {
       console.log(`${consumer.name}: no Redis here, locked in memory only`);
     }
     step('the packed tarball gives require and import one class', process.execPath, ['src/same-class.cjs']);
+    step('streams hold their lock over Express and Fastify', process.execPath, ['src/return-kinds.cjs']);
     const vm = consumer.esm ? ['--experimental-vm-modules', '--no-warnings'] : [];
     // @MessagePattern and @ApiOperation are real here, and so is every transport.
     step(
