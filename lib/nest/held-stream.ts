@@ -158,7 +158,8 @@ class HeldSubscription {
     this.watching = true;
     const { lease, held } = this;
     const { signal } = lease;
-    const lost = (): void => this.lost(signal.reason as LockLostError);
+    // Of several names the first one, as `using` finds it.
+    const lost = (): void => this.lost(lossOf(lease) ?? (signal.reason as LockLostError));
     if (signal.aborted) return lost();
     signal.addEventListener('abort', lost, { once: true });
     this.watches.add(() => signal.removeEventListener('abort', lost));

@@ -166,7 +166,6 @@ describe('@LockedStream', () => {
       expect(await failureOf(lastValueFrom(source))).toMatchObject({
         code: 'LOCK_LOST',
         reason: 'max-hold',
-        completed: false,
       });
       expect(subject.observed).toBe(false);
     }
