@@ -58,12 +58,9 @@ export function runScript(
   unknown: () => void,
   answered: (reply: unknown) => void,
   failed: (error: Error) => void,
-  asking = false,
 ): void {
-  if (asking) client.asking().catch(nothing); // it is for the next command only
   client.evalsha(SHA[name], keys.length, ...keys, ...args).then(answered, (error: Error) => {
     if (!error.message.startsWith('NOSCRIPT')) return failed(error);
-    if (asking) client.asking().catch(nothing);
     client.eval(SCRIPTS[name], keys.length, ...keys, ...args).then(answered, failed);
     unknown();
   });
@@ -79,8 +76,8 @@ export function runForOne(
   call: ScriptCall,
   host: ScriptHost,
 ): void {
-  const { key, args, alone, asking } = call;
-  const answered = (reply: unknown): void => settle(call, Array.isArray(reply) && !alone ? reply[0] : reply);
+  const { key, args, asking } = call;
+  const answered = (reply: unknown): void => settleOnly(call, reply);
   const failed = (error: Error): void => {
     if (!error.message.startsWith('NOSCRIPT')) return host.failed(name, [call], error);
     if (asking) client.asking().catch(nothing);
@@ -88,7 +85,7 @@ export function runForOne(
     again.then(answered, (second: Error) => host.failed(name, [call], second));
     host.unknown();
   };
-  if (asking) client.asking().catch(nothing);
+  if (asking) client.asking().catch(nothing); // it is for the next command only
   sendScript(client, [SHA[name], 1, key, terms, ...args], answered, failed);
 }
 
@@ -103,10 +100,8 @@ export function runForMany(
   const failed = (error: Error): void => host.failed(name, calls, error);
   const [only] = calls;
   if (only && calls.length === 1) {
-    const { key, args, alone, asking } = only;
-    const answered = (reply: unknown): void =>
-      settle(only, Array.isArray(reply) && !alone ? reply[0] : reply);
-    return runScript(client, name, [key], [terms, ...args], host.unknown, answered, failed, asking);
+    const answered = (reply: unknown): void => settleOnly(only, reply);
+    return runScript(client, name, [only.key], [terms, ...only.args], host.unknown, answered, failed);
   }
   const keys: string[] = [];
   const args: (string | number)[] = [terms];
@@ -119,6 +114,11 @@ export function runForMany(
       settle(calls[index] as ScriptCall, Array.isArray(replies) ? replies[index] : replies);
   };
   runScript(client, name, keys, args, host.unknown, answered, failed);
+}
+
+/** The reply to a call that went alone: a script for many names replies with a list of one. */
+function settleOnly(call: ScriptCall, reply: unknown): void {
+  settle(call, Array.isArray(reply) && !call.alone ? reply[0] : reply);
 }
 
 function settle({ command }: ScriptCall, reply: unknown): void {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import { runScript } from '../../../../lib/store/redis/run-script.js';
+import type { PendingCommand } from '../../../../lib/store/redis/pending-command.js';
+import { runForOne } from '../../../../lib/store/redis/run-script.js';
 
 describe('a script for a key that is on its way to the server', () => {
   it.each([
@@ -9,9 +10,9 @@ describe('a script for a key that is on its way to the server', () => {
     const sent: string[] = [];
     const client = {
       asking: () => Promise.resolve(void sent.push('asking')),
-      evalsha: () => {
-        sent.push('evalsha');
-        return Promise.reject(new Error('NOSCRIPT No matching script.'));
+      sendCommand: ({ name, reject }: { name: string; reject(error: Error): void }) => {
+        sent.push(name);
+        reject(new Error('NOSCRIPT No matching script.'));
       },
       eval: () => {
         sent.push('eval');
@@ -19,9 +20,12 @@ describe('a script for a key that is on its way to the server', () => {
       },
     } as unknown as Redis;
     const unknown = (): void => void sent.push('unknown');
-    const answer = await new Promise((resolve, reject) =>
-      runScript(client, 'acquire', ['key'], [], unknown, resolve, reject, asking),
-    );
+    const answer = await new Promise((resolve, reject) => {
+      const command = { resolve, reject } as unknown as PendingCommand<unknown>;
+      const call = { key: 'key', args: [], command, tellsFirst: false, asking };
+      const failed = (_name: unknown, _calls: unknown, error: Error): void => reject(error);
+      runForOne(client, 'acquire', 'terms', call, { unknown, failed });
+    });
     expect(answer).toBe('answer');
     expect(sent).toEqual(expected);
   });
