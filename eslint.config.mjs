@@ -7,6 +7,9 @@ export default tseslint.config(
       'node_modules/',
       'coverage/',
       'test/consumers/',
+      'examples/', // these compile where test/examples has installed their packages
+      'docs/recipes/typeorm.ts', // these two compile where test/consumers has installed their packages
+      'docs/recipes/prisma.ts',
       '.tmp/',
       '**/*.gen.ts',
       '**/*.mjs',

@@ -12,7 +12,7 @@ import { BenchFixture } from './fixture/bench-fixture.js';
 
 const options = optionsIn(process.argv.slice(2));
 if (options.before !== undefined) compareWith(options.before);
-const scenarios = chosen(options.only);
+const scenarios = chosen(options.only, options.rivals);
 const fixture = await BenchFixture.open(options);
 const tables: Table[] = [];
 let redis = '';

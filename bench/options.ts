@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** The folder of a built clone of before; then it takes the place of all others. */
   readonly before: string | undefined;
+  /** Measure the locks of other ecosystems, too, where their toolchains are present. */
+  readonly rivals: boolean;
 }
 
 /** @throws for an option that does not exist or makes no sense. */
@@ -26,11 +28,12 @@ export function optionsIn(args: readonly string[]): BenchOptions {
       rtt: { type: 'string', default: '0' },
       rounds: { type: 'string' },
       before: { type: 'string' },
+      rivals: { type: 'boolean', default: false },
     },
   });
-  const { quick, check, only, before } = values;
+  const { quick, check, only, before, rivals } = values;
   const rtt = Number.parseFloat(values.rtt.replace(/ms$/, ''));
   const rounds = Number.parseInt(values.rounds ?? (before === undefined ? (quick ? '4' : '5') : '10'), 10);
   if (!(rtt >= 0) || !(rounds >= 1)) throw new Error('--rtt takes milliseconds, --rounds a number from 1.');
-  return { quick, check, only, rtt, rounds, before };
+  return { quick, check, only, rtt, rounds, before, rivals };
 }

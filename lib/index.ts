@@ -21,6 +21,7 @@ export {
   type LockedDecorator,
   type LockedStreamDecorator,
   type LockKey,
+  type LockLabel,
   type LockNames,
   type LockSignal,
   type OnBusy,
@@ -28,4 +29,14 @@ export {
 export { Locked } from './nest/locked.js';
 export { LockedLease, type LeaseParameterDecorator } from './nest/locked-lease.js';
 export { LockedStream } from './nest/locked-stream.js';
-export { type LockedOptions, type LockInterceptorOptions, type LockProfile } from './nest/locked-options.js';
+export { LockDefaults } from './nest/lock-defaults.js';
+export { type LockFeatureOptions } from './nest/lock-feature.js';
+export { lockedMethods, type LockedMethod } from './nest/locked-methods.js';
+export {
+  type LockDefaultsOptions,
+  type LockedOptions,
+  type LockInterceptorOptions,
+  type LockProfile,
+} from './nest/locked-options.js';
+export { runOncePerFire, type FireOptions } from './nest/fire-run.js';
+export { type Fire, type FirePlan } from './nest/fire-plan.js';

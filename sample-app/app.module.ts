@@ -9,15 +9,19 @@ export interface AppSettings {
   /** None: the locks of one process only. */
   readonly redis?: LockServiceOptions['redis'];
   readonly namespace?: string | undefined;
+  /** As for the lock module. */
+  readonly ttl?: LockServiceOptions['ttl'] | undefined;
+  /** As for the lock module. */
+  readonly wait?: LockServiceOptions['wait'] | undefined;
 }
 
 @Module({})
 export class AppModule {
-  static forRoot({ databaseUrl, redis, namespace }: AppSettings): DynamicModule {
+  static forRoot({ databaseUrl, redis, namespace, ttl, wait }: AppSettings): DynamicModule {
     return {
       module: AppModule,
       imports: [
-        DistributedLockModule.forRoot({ redis, namespace }),
+        DistributedLockModule.forRoot({ redis, namespace, ttl, wait }),
         DatabaseModule.forRoot(databaseUrl),
         FlashSaleModule,
       ],

@@ -1,5 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { AppModule } from './app.module.js';
+import { localRequests } from './local-requests.js';
 import { redisSettings } from './redis-settings.js';
 
 /**
@@ -16,6 +17,8 @@ async function main(): Promise<void> {
       databaseUrl,
       redis,
       namespace: process.env.LOCK_NAMESPACE,
+      ttl: milliseconds(process.env.LOCK_TTL),
+      wait: milliseconds(process.env.LOCK_WAIT),
     }),
     // Without forceCloseConnections a client that keeps asking on one connection keeps the process alive.
     {
@@ -24,6 +27,7 @@ async function main(): Promise<void> {
       logger: forked ? ['warn', 'error', 'fatal'] : ['log', 'warn', 'error', 'fatal'],
     },
   );
+  app.use(localRequests);
   app.enableShutdownHooks();
   await app.listen(Number(process.env.PORT ?? 0), '127.0.0.1');
   const url = await app.getUrl();
@@ -41,6 +45,10 @@ The flash sale is open${redis ? '' : ', with locks of this process only: REDIS_U
   curl -X POST '${url}/flash-sale/sneaker/orders?lock=off' -H 'content-type: application/json' -d '{"buyer":"bob"}'
   curl -X POST ${url}/flash-sale/sneaker/restock -H 'content-type: application/json' -d '{"quantity":100}'
 `);
+}
+
+function milliseconds(text: string | undefined): number | undefined {
+  return text === undefined || text === '' ? undefined : Number(text);
 }
 
 main().catch((error: Error) => {

@@ -1,6 +1,6 @@
 // Builds lib/ twice: dist/esm for `module-sync` and `import`, dist/cjs for `require` (a Nest 11 user's jest needs it).
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -20,4 +20,5 @@ const built = await Promise.all([
   tsc('--outDir', 'dist/esm'),
   tsc('--outDir', 'dist/cjs', '--module', 'commonjs', '--moduleResolution', 'bundler'),
 ]);
+for (const kind of ['esm', 'cjs']) chmodSync(`${root}dist/${kind}/cli/main.js`, 0o755);
 process.exitCode = built.every(Boolean) ? 0 : 1;

@@ -29,4 +29,5 @@ export const BEFORE: Entrant = {
   role: 'ours',
   commands: ['evalsha', 'eval', 'ping', 'subscribe', 'script|load', 'client|setname'],
   open: async (url) => Own.open(url, (await libraryBefore()).createLockService),
+  openAtOnce: async (url) => Own.openAtOnce(url, (await libraryBefore()).createLockService),
 };

@@ -7,8 +7,11 @@ export interface Contender {
   close(): Promise<void>;
 }
 
-/** `ours` is measured, `floor` is the least that can be done, `limit` does it without a server. */
-export type Role = 'ours' | 'floor' | 'peer' | 'limit';
+/**
+ * `ours` is measured, `floor` is the least that can be done, `limit` does it without a server; a `peer` is another
+ * library for Node and Redis, a `rival` a lock of another ecosystem.
+ */
+export type Role = 'ours' | 'floor' | 'peer' | 'rival' | 'limit';
 
 /** A contender that can be opened, here or in a worker. */
 export interface Entrant {
@@ -21,6 +24,8 @@ export interface Entrant {
   /** What its clients send to acquire: scripts count as one command, whatever they call. */
   readonly commands: readonly string[];
   open(url: string): Promise<Contender>;
+  /** The same without waiting for anything, where `open` waits for the connection: the first caller does. */
+  openAtOnce?(url: string): Promise<Contender>;
 }
 
 export const TTL = 10_000;

@@ -3,6 +3,7 @@ import type { Contender, Entrant } from './contender.js';
 import { Floor } from './floor.js';
 import { InProcess } from './in-process.js';
 import { Own } from './own.js';
+import { PostgresPeer } from './postgres-peer.js';
 import { RedlockPeer } from './redlock-peer.js';
 import { SemaphorePeer } from './semaphore-peer.js';
 import { UniversalPeer } from './universal-peer.js';
@@ -14,6 +15,14 @@ export const OURS: Entrant = {
   role: 'ours',
   commands: ['evalsha', 'eval', 'ping', 'subscribe', 'script|load', 'client|setname'],
   open: (url) => Own.open(url),
+  openAtOnce: async (url) => Own.openAtOnce(url),
+};
+
+export const LINGERING: Entrant = {
+  ...OURS,
+  id: 'own-linger',
+  label: `${OURS.label}, linger 1 s`,
+  open: (url) => Own.lingering(url),
 };
 
 export const FLOOR: Entrant = {
@@ -37,6 +46,16 @@ export const IN_PROCESS: Entrant = {
   role: 'limit',
   commands: [],
   open: async () => new InProcess(),
+};
+
+/** Of another ecosystem, and with a server of its own: only beside the other rivals. */
+const POSTGRES: Entrant = {
+  id: 'postgres',
+  label: 'advisory locks of PostgreSQL',
+  role: 'peer',
+  commands: [],
+  open: (url) => PostgresPeer.open(url),
+  openAtOnce: async (url) => PostgresPeer.openAtOnce(url),
 };
 
 /** A peer in its defaults, and at the setting that was the fastest of those tried: see the README. */
@@ -123,7 +142,7 @@ export function peersFor(quick: boolean, contended = false): readonly Entrant[] 
     : PEERS.filter(({ setting }) => setting === 'best');
 }
 
-const ALL = [OURS, BEFORE, FLOOR, PIPELINED_FLOOR, IN_PROCESS, ...PEERS];
+const ALL = [OURS, LINGERING, BEFORE, FLOOR, PIPELINED_FLOOR, IN_PROCESS, POSTGRES, ...PEERS];
 
 /** For workers, which are told an id. */
 export function entrant(id: string): Entrant {

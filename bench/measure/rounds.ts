@@ -9,7 +9,7 @@ export interface Runner {
   sample(): Promise<Sample>;
 }
 
-/** How often, and how long for one peer at most: who is slower than that has fewer rounds. */
+/** How often, and how long for one peer or rival at most: who is slower than that has fewer rounds. */
 export interface RoundTerms {
   readonly rounds: number;
   readonly warmUps: number;
@@ -27,7 +27,8 @@ export async function interleaved(runners: readonly Runner[], terms: RoundTerms)
       const [runner, row] = [runners[index], rows[index]];
       if (!runner || !row) continue;
       const before = spent.get(runner) ?? 0;
-      if (runner.role === 'peer' && before > terms.patience && row.samples.length > 0) continue;
+      const others = runner.role === 'peer' || runner.role === 'rival';
+      if (others && before > terms.patience && row.samples.length > 0) continue;
       const start = performance.now();
       const sample = await runner.sample();
       spent.set(runner, before + performance.now() - start);

@@ -5,7 +5,13 @@ const WIDTH = 900;
 const LABEL = 330;
 const BAR = 14;
 const LINE = 20;
-const COLOURS = { ours: '#c2185b', floor: '#90a4ae', limit: '#90a4ae', peer: '#5c6bc0' } as const;
+const COLOURS = {
+  ours: '#c2185b',
+  floor: '#90a4ae',
+  limit: '#90a4ae',
+  peer: '#5c6bc0',
+  rival: '#00897b',
+} as const;
 
 /** A bar chart of the first column of each table, on a logarithmic scale; ours stands out. */
 export function chart(tables: readonly Table[]): string {

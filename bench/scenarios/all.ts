@@ -1,9 +1,12 @@
 import { cluster } from './cluster.js';
+import { cold } from './cold.js';
 import { costs } from './costs.js';
 import { decorator } from './decorator.js';
 import { buyers, crowd, hotName } from './hot-name.js';
+import { linger } from './linger.js';
 import { manyLeases } from './many-leases.js';
 import { processesEmpty, processesRmw } from './processes.js';
+import { rivals } from './rivals.js';
 import type { Scenario } from './scenario.js';
 import { serverCost } from './server-cost.js';
 import { parallel, uncontended, uncontendedDistant } from './uncontended.js';
@@ -24,16 +27,23 @@ export const SCENARIOS: readonly Scenario[] = [
   decorator,
   serverCost,
   waiting,
+  cold,
+  linger,
   manyLeases,
   cluster,
 ];
 
 /** Measured only when they are named: nothing is demanded of their figures. */
-const ON_DEMAND: readonly Scenario[] = [costs];
+const ON_DEMAND: readonly Scenario[] = [costs, rivals];
 
-/** Those that were named, or all. @throws for a name that does not exist */
-export function chosen(names: readonly string[]): readonly Scenario[] {
+/**
+ * Those that were named, or all; when the rivals are asked for, and nothing else is named, those where they take part.
+ *
+ * @throws for a name that does not exist
+ */
+export function chosen(names: readonly string[], withRivals = false): readonly Scenario[] {
   const all = [...SCENARIOS, ...ON_DEMAND];
+  if (withRivals && names.length === 0) return [cold, rivals];
   const unknown = names.filter((name) => !all.some(({ id }) => id === name));
   if (unknown.length > 0) {
     const known = all.map(({ id }) => id).join(', ');

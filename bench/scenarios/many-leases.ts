@@ -2,8 +2,11 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { BenchFixture } from '../fixture/bench-fixture.js';
-import type { Keeping } from '../workers/leases.js';
+import type { Crowding, Keeping } from '../workers/leases.js';
 import type { Scenario } from './scenario.js';
+
+const PROCESS = join(import.meta.dirname, '../workers/leases-process.js');
+const CALLERS = 10_000;
 
 /** One process holds a hundred thousand leases and renews them; fewer, and for a shorter time, when it is quick. */
 export const manyLeases: Scenario = {
@@ -11,6 +14,7 @@ export const manyLeases: Scenario = {
   async run(fixture) {
     const [count, seconds] = fixture.quick ? [10_000, 5] : [100_000, 60];
     const { keeping, serverCpu } = await kept(fixture, count, seconds);
+    const { waiting, idle } = await crowded(fixture);
     // Shares of one core, as they would be of a hundred thousand leases.
     const share = (cpu: number) => (cpu / keeping.seconds) * 100 * (100_000 / count);
     const { lost, bytesPerLease, acquiredPerSecond } = keeping;
@@ -20,6 +24,8 @@ export const manyLeases: Scenario = {
       server: share(serverCpu),
       bytes: bytesPerLease,
       acquired: acquiredPerSecond,
+      waiting,
+      idle: idle / 1_024,
     };
     const label = 'nestjs-distributed-lock';
     const columns = [
@@ -28,6 +34,8 @@ export const manyLeases: Scenario = {
       { id: 'server', title: 'server CPU, % of a core', better: 'less' },
       { id: 'bytes', title: 'heap per lease, bytes', better: 'less' },
       { id: 'acquired', title: 'acquired/s', better: 'more' },
+      { id: 'waiting', title: 'heap per waiting caller, bytes', better: 'less' },
+      { id: 'idle', title: `heap that ${CALLERS} used names leave, KiB`, better: 'less' },
     ] as const;
     const title = `${count} leases held and renewed by one process for ${seconds} s, ttl 10 s`;
     const note = fixture.quick ? 'Shares of a core are scaled to 100 000 leases.' : '';
@@ -36,14 +44,22 @@ export const manyLeases: Scenario = {
   },
 };
 
+/** What callers who wait and names that nobody uses take, in a process of their own. */
+async function crowded({ url }: BenchFixture): Promise<Crowding> {
+  const child = fork(PROCESS, [url, String(CALLERS)], { execArgv: ['--expose-gc'] });
+  const exited = once(child, 'exit');
+  const [crowding] = (await Promise.race([once(child, 'message'), exited])) as [Crowding];
+  await exited;
+  return crowding;
+}
+
 async function kept(
   fixture: BenchFixture,
   count: number,
   seconds: number,
 ): Promise<{ keeping: Keeping; serverCpu: number }> {
-  const path = join(import.meta.dirname, '../workers/leases-process.js');
   const args = [fixture.url, String(count), String(seconds * 1_000)];
-  const child = fork(path, args, { execArgv: ['--expose-gc'] });
+  const child = fork(PROCESS, args, { execArgv: ['--expose-gc'] });
   const exited = once(child, 'exit');
   const [started] = (await Promise.race([once(child, 'message'), exited])) as [unknown];
   if (started !== 'started') throw new Error('The process that holds the leases ended early.');

@@ -1,7 +1,11 @@
 // Arguments: url, number of leases, milliseconds to keep them. Sends 'started', then what it took. Needs --expose-gc.
-import { keepLeases } from './leases.js';
+// Without milliseconds: url, number of callers and names. Sends what they took.
+import { crowding, keepLeases } from './leases.js';
 
-const [url = '', leases, ms] = process.argv.slice(2);
-const keeping = await keepLeases(url, Number(leases), Number(ms), () => process.send?.('started'));
-process.send?.(keeping);
+const [url = '', count, ms] = process.argv.slice(2);
+const outcome =
+  ms === undefined
+    ? await crowding(url, Number(count))
+    : await keepLeases(url, Number(count), Number(ms), () => process.send?.('started'));
+process.send?.(outcome);
 process.disconnect();

@@ -12,6 +12,8 @@ export interface Keeping {
 }
 
 const AT_ONCE = 500;
+/** Milliseconds after which nothing is on its way any more. */
+const SETTLING = 300;
 
 /** Takes so many leases, and keeps them for `ms`; tells `started` when the last one is there. */
 export async function keepLeases(
@@ -40,6 +42,45 @@ export async function keepLeases(
   const lost = held.filter((lease) => !lease.held).length;
   await locks.close();
   return { lost, cpu: (used.user + used.system) / 1e6, seconds, bytesPerLease, acquiredPerSecond };
+}
+
+/** Bytes of heap. */
+export interface Crowding {
+  /** For each caller who waits for a name that this process holds. */
+  readonly waiting: number;
+  /** In all, for names that were used once: few of them are remembered. */
+  readonly idle: number;
+}
+
+/** Has so many callers wait for one name, and then uses so many names once. */
+export async function crowding(url: string, count: number): Promise<Crowding> {
+  const locks = createLockService({ redis: url, ttl: '30s', wait: '5m', shutdownGrace: 0 });
+  const using = async (callers: number): Promise<number> => {
+    const lease = await locks.acquire('hot');
+    const before = heap();
+    const calls: Promise<void>[] = [];
+    for (let caller = 0; caller < callers; caller += 1) calls.push(locks.using('hot', async () => undefined));
+    await sleep(SETTLING);
+    const bytes = heap() - before;
+    await lease.release();
+    await Promise.all(calls);
+    return bytes;
+  };
+  const names = async (prefix: string): Promise<void> => {
+    let next = 0;
+    const lane = async (): Promise<void> => {
+      while (next < count) await locks.using(`${prefix}:${next++}`, async () => undefined);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  };
+  await using(AT_ONCE); // what is compiled meanwhile is not counted
+  const waiting = (await using(count)) / count;
+  await names('warm-up');
+  const before = heap();
+  await names('idle');
+  const idle = heap() - before;
+  await locks.close();
+  return { waiting, idle };
 }
 
 function heap(): number {

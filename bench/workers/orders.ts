@@ -1,5 +1,6 @@
 import type { Cycles } from './cycles.js';
 import type { Callee } from './decorated.js';
+import type { Again, Wanted } from './lingering.js';
 import type { Sessions } from './sessions.js';
 
 /** What a worker may be told. */
@@ -17,6 +18,13 @@ export type Order =
   | { readonly do: 'heard' }
   | { readonly do: 'cycles'; readonly cycles: Cycles }
   | { readonly do: 'call'; readonly callee: Callee; readonly count: number }
+  | { readonly do: 'again'; readonly again: Again }
+  | { readonly do: 'grant'; readonly wanted: Wanted; readonly rmw: boolean }
+  | { readonly do: 'answer'; readonly url: string; readonly channel: string }
+  | { readonly do: 'there-and-back'; readonly url: string; readonly channel: string }
+  | { readonly do: 'try'; readonly wanted: Wanted }
+  | { readonly do: 'try-for'; readonly wanted: Wanted; readonly every: number; readonly ms: number }
+  | { readonly do: 'late' }
   | { readonly do: 'close' };
 
 /** Callers of one process who want one name. */

@@ -3,6 +3,7 @@ import { closeAll } from './clients.js';
 import { bare, contend, handOffs } from './contention.js';
 import { cycles } from './cycles.js';
 import { calls, closeCallee } from './decorated.js';
+import { again, answerIn, grant, lateSince, thereAndBack, tryFor, tryOnce } from './lingering.js';
 import type { Order } from './orders.js';
 import { sessions } from './sessions.js';
 import { giveBack, grantedAt, heardAt, hold, listen, publish, stand } from './signals.js';
@@ -35,6 +36,20 @@ function carriedOut(order: Order): Promise<unknown> {
       return cycles(order.cycles);
     case 'call':
       return calls(order.callee, order.count);
+    case 'again':
+      return again(order.again);
+    case 'grant':
+      return grant(order.wanted, order.rmw);
+    case 'answer':
+      return answerIn(order.url, order.channel);
+    case 'there-and-back':
+      return thereAndBack(order.url, order.channel);
+    case 'try':
+      return tryOnce(order.wanted);
+    case 'try-for':
+      return tryFor(order.wanted, order.every, order.ms);
+    case 'late':
+      return Promise.resolve(lateSince());
     case 'close':
       return Promise.all([closeAll(), closeCallee()]);
   }

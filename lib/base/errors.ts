@@ -15,6 +15,12 @@ const CODES: ReadonlySet<unknown> = new Set<LockErrorCode>([
   'LOCK_USAGE',
 ]);
 
+/** Where a failure is explained. The page is in the package, so that it fits the version, and needs no host. */
+function sectionOn(code: LockErrorCode, reason?: LockBusyReason | LockLostReason): string {
+  const section = reason === undefined ? code : `${code}-${reason}`;
+  return `nestjs-distributed-lock/docs/troubleshooting.md#${section.toLowerCase()}`;
+}
+
 /**
  * The base of every error this library throws on purpose.
  *
@@ -23,6 +29,11 @@ const CODES: ReadonlySet<unknown> = new Set<LockErrorCode>([
 export abstract class LockError extends Error {
   /** What kind of failure it is; the same in every copy of this package. */
   abstract readonly code: LockErrorCode;
+  /**
+   * The section of docs/troubleshooting.md in this package that says what the error means and what to do. It is no part of the
+   * message, since messages are joined and compared; `console.log` and structured loggers show it.
+   */
+  abstract readonly help: string;
 
   constructor(
     message: string,
@@ -42,11 +53,26 @@ export abstract class LockError extends Error {
 
 /**
  * Why the lock was not granted: `held` with wait 0, `timeout` after `wait`, `aborted` by the
- * caller's signal, `closed` at shutdown, `full` when `maxWaiters` callers stand in line.
+ * caller's signal, `closed` at shutdown, `full` when `maxWaiters` callers stand in line, `deadlock` when the call was part
+ * of a deadlock and its option `deadlock` was `fail`.
  *
  * @publicApi
  */
-export type LockBusyReason = 'held' | 'timeout' | 'aborted' | 'closed' | 'full';
+export type LockBusyReason = 'held' | 'timeout' | 'aborted' | 'closed' | 'full' | 'deadlock';
+
+/**
+ * One of those who wait for each other: it holds `name`, and gives it back only after it was granted `waitsFor`.
+ *
+ * @publicApi
+ */
+export interface DeadlockMember {
+  readonly name: string;
+  /** The fence of its lease on `name`. */
+  readonly fence: number;
+  readonly holder?: LockHolder;
+  /** The name that the next of them holds, and the last one the name of the first. */
+  readonly waitsFor: string;
+}
 
 /**
  * Who held the lock when it was refused, as far as the store knows.
@@ -77,6 +103,9 @@ export class LockBusyError extends LockError {
    * held locks, of the same label when there is one. Undefined before its first release, and when it does not matter.
    */
   readonly retryIn?: number;
+  /** Who waits for whom, when the call was found to be part of a deadlock: for logs, and never for clients. */
+  readonly deadlock?: readonly DeadlockMember[];
+  readonly help: string;
 
   constructor(
     message: string,
@@ -87,6 +116,7 @@ export class LockBusyError extends LockError {
       holder?: LockHolder | undefined;
       retryAfter?: number | undefined;
       retryIn?: number | undefined;
+      deadlock?: readonly DeadlockMember[] | undefined;
       cause?: unknown;
     },
   ) {
@@ -96,22 +126,28 @@ export class LockBusyError extends LockError {
     if (details.holder) this.holder = details.holder;
     if (details.retryAfter !== undefined) this.retryAfter = details.retryAfter;
     if (details.retryIn !== undefined) this.retryIn = details.retryIn;
+    if (details.deadlock) this.deadlock = details.deadlock;
+    this.help = sectionOn(this.code, details.reason);
   }
 
   /** The same error for a call that waited for several locks one after another, `waited` ms in all. */
   amongOthers(waited: number): LockBusyError {
-    const { reason, holder, retryAfter, retryIn, cause, lockName = '' } = this;
-    return new LockBusyError(
-      `${this.message} The call asked for several locks and waited for ${waited} ms in all.`,
-      lockName,
-      { reason: reason === 'held' ? 'timeout' : reason, waited, holder, retryAfter, retryIn, cause },
+    const reason = this.reason === 'held' ? 'timeout' : this.reason;
+    return this.saying(
+      `The call asked for several locks and waited for ${waited} ms in all.`,
+      reason,
+      waited,
     );
   }
 
   /** The same error, with more about its cause. */
   explained(more: string): LockBusyError {
-    const { reason, waited, holder, retryAfter, retryIn, cause, lockName = '' } = this;
-    const details = { reason, waited, holder, retryAfter, retryIn, cause };
+    return this.saying(more, this.reason, this.waited);
+  }
+
+  private saying(more: string, reason: LockBusyReason, waited: number): LockBusyError {
+    const { holder, retryAfter, retryIn, deadlock, cause, lockName = '' } = this;
+    const details = { reason, waited, holder, retryAfter, retryIn, deadlock, cause };
     return new LockBusyError(`${this.message} ${more}`, lockName, details);
   }
 
@@ -151,6 +187,7 @@ export class LockLostError extends LockError {
   readonly completed: boolean;
   /** What the work returned, when it completed without an error. */
   readonly result?: unknown;
+  readonly help: string;
 
   constructor(
     message: string,
@@ -172,6 +209,7 @@ export class LockLostError extends LockError {
     this.heldFor = details.heldFor;
     this.completed = details.completed ?? false;
     if ('result' in details) this.result = details.result;
+    this.help = sectionOn(this.code, details.reason);
   }
 
   /** The same loss with the outcome of the work attached, so that neither masks the other. */
@@ -197,6 +235,7 @@ export class LockLostError extends LockError {
  */
 export class LockStoreError extends LockError {
   readonly code = 'LOCK_STORE';
+  readonly help = sectionOn(this.code);
   /**
    * Whether the store refused definitely (no permission, out of memory, a foreign value), so that nothing was changed and
    * trying again at once is pointless. Otherwise the outcome is unknown, and the store may work again in a moment.
@@ -253,4 +292,5 @@ export class LockStoreError extends LockError {
  */
 export class LockUsageError extends LockError {
   readonly code = 'LOCK_USAGE';
+  readonly help = sectionOn(this.code);
 }

@@ -54,19 +54,25 @@ export function checkName(name: unknown): string {
  */
 export function lockName(...parts: readonly (string | number | bigint | boolean)[]): string {
   if (parts.length === 0) throw new LockUsageError('lockName takes at least one part; it was given none.');
-  return checkName(parts.map(segment).join(':'));
+  return checkName(parts.map(partOf).join(':'));
 }
 
-function segment(part: unknown, index: number): string {
+function partOf(part: unknown, index: number): string {
+  const segment = segmentOf(part);
+  if (segment !== undefined) return segment;
+  throw new LockUsageError(
+    `lockName takes non-empty strings, numbers, bigints and booleans; part ${index + 1} was ${shown(part)}.`,
+  );
+}
+
+/** A value as a segment of a name, escaped; undefined for what cannot be one. */
+export function segmentOf(part: unknown): string | undefined {
   const usable =
     typeof part === 'string' ||
     typeof part === 'bigint' ||
     typeof part === 'boolean' ||
     (typeof part === 'number' && !Number.isNaN(part));
-  if (!usable || part === '')
-    throw new LockUsageError(
-      `lockName takes non-empty strings, numbers, bigints and booleans; part ${index + 1} was ${shown(part)}.`,
-    );
+  if (!usable || part === '') return undefined;
   const text = String(part).replace(/[%:]/g, (mark) => (mark === '%' ? '%25' : '%3A'));
   // In lockName such a word is meant. Escaped, it is not taken for a missing value, and no other part gives the same text.
   return ALSO_WORDS.has(text) ? `%${text.charCodeAt(0).toString(16).toUpperCase()}${text.slice(1)}` : text;

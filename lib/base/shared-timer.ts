@@ -111,7 +111,8 @@ export class Deadlines extends SharedTimer {
 export interface Renewable extends Link<Renewable> {
   /** Where the scheduler keeps it; 0 for nowhere. */
   renewalSlot: number;
-  renew(): void;
+  /** `due` is the local time for which it was scheduled. */
+  renew(due: number): void;
 }
 
 // Renewals that fall into the same slot go out in one tick, so that a connection can carry them together.
@@ -120,6 +121,8 @@ const SLOT = 5;
 const MOST_SLOTS = 2_000;
 // Renewals are spread over the last tenth, so that leases taken together do not renew together for ever.
 const JITTER = 0.1;
+// A renewal that is later than that was held up by the process or by the machine.
+const LATE = 250;
 
 /** The one timer behind all renewals of a store. */
 export class RenewalScheduler extends SharedTimer {
@@ -129,6 +132,8 @@ export class RenewalScheduler extends SharedTimer {
   constructor(
     clock: Clock,
     private readonly random: () => number = Math.random,
+    /** Told of renewals that come so many milliseconds too late, before they are made. */
+    private readonly onLate?: (due: readonly Renewable[], late: number) => void,
   ) {
     super(clock);
   }
@@ -162,20 +167,26 @@ export class RenewalScheduler extends SharedTimer {
 
   protected fire(now: number): void {
     let next = Infinity;
+    let earliest = Infinity;
     const due: Renewable[] = [];
+    const times: number[] = [];
     for (const [slot, items] of this.slots) {
       if (slot * SLOT > now && items.size > 0) {
         next = Math.min(next, slot);
         continue;
       }
       this.slots.delete(slot);
+      if (items.size > 0) earliest = Math.min(earliest, slot);
       for (let item = items.first; item; item = items.first) {
         items.remove(item);
         item.renewalSlot = 0;
         due.push(item);
+        times.push(slot * SLOT);
       }
     }
     if (next < Infinity) this.setBy(next * SLOT, now);
-    for (const item of due) item.renew();
+    const late = now - earliest * SLOT;
+    if (late >= LATE) this.onLate?.(due, late);
+    for (const [index, item] of due.entries()) item.renew(times[index] as number);
   }
 }

@@ -1,11 +1,12 @@
 /** How an attempt asks the store, and what it knows about commands that were not answered. */
 import { LockStoreError } from '../base/errors.js';
-import type { AcquireOperation } from '../store/lock-operation.js';
+import type { AcquireOperation, StuckHold } from '../store/lock-operation.js';
 import { CLAIM_WINDOW, SIGN_OF_LIFE } from '../store/lock-machine.js';
 import type { Answered } from '../store/lock-store.js';
 import { newSeal } from '../store/session-id.js';
 import { commandEnd, commandTimeout, micros, type ServerSample } from '../store/server-clock.js';
 import type { LineSetup } from './line-setup.js';
+import { publishStoreError } from './lock-channels.js';
 import type { Terms } from './request.js';
 
 // Without an answer for this long, nobody can say whether the lock is busy.
@@ -33,6 +34,8 @@ export class AcquireCommand {
     private readonly name: string,
     private readonly id: string,
     private readonly terms: Terms,
+    /** What waits behind the attempt and holds something meanwhile. */
+    private readonly waiting: { readonly holding?: readonly StuckHold[] | undefined },
   ) {}
 
   /** Server time until which an acquire without an answer may still be read and have an effect; 0 for none. */
@@ -121,7 +124,8 @@ export class AcquireCommand {
       seal,
       identity,
     } as const;
-    return store.execute(this.name, operation, timeout);
+    const { holding } = this.waiting;
+    return store.execute(this.name, holding ? { ...operation, holding } : operation, timeout);
   }
 
   private answered(answer: Answered<AcquireOperation>): Answered<AcquireOperation> {
@@ -133,6 +137,7 @@ export class AcquireCommand {
   }
 
   private failed(error: LockStoreError, timeout: number): LockStoreError {
+    publishStoreError(this.name, 'acquire', error);
     if (!error.refused) this.unanswered = this.doubt;
     this.settle();
     // A command with so little time says nothing about the store.

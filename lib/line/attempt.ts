@@ -1,14 +1,15 @@
 /** How a request becomes a hold: one place in the store's queue, until it is granted or given up. */
 import type { CancelTimer } from '../base/clock.js';
-import { LockStoreError, type LockLostReason } from '../base/errors.js';
-import type { AcquireAnswer, AcquireOperation, LockNotice } from '../store/lock-operation.js';
+import { LockStoreError } from '../base/errors.js';
+import type { AcquireAnswer, AcquireOperation, LockNotice, StuckHold } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-machine.js';
 import type { Answered } from '../store/lock-store.js';
 import { newAttemptId } from '../store/session-id.js';
-import { claimDeadline, leaseDeadline } from '../store/server-clock.js';
+import { claimDeadline, commandTimeout, leaseDeadline } from '../store/server-clock.js';
 import { AcquireCommand } from './acquire-command.js';
-import { Hold } from './hold.js';
+import { Hold, type HoldOwner } from './hold.js';
 import type { LineSetup } from './line-setup.js';
+import { publishStoreError } from './lock-channels.js';
 import type { Terms } from './request.js';
 
 const RETRY = 20;
@@ -16,19 +17,27 @@ const SLOWEST_RETRY = 500;
 // A command that the server read too late is sent again, even for a caller who asks once.
 const RESENDS_WHEN_LATE = 2;
 
+// How long whoever asks once waits for a hold that lingers, and when it asks again at first.
+const ROUSED = 50;
+const FIRST_AGAIN = 2;
+
 const SOONEST = 5;
 const UNHEARD = 100;
 const SIGN_OF_LIFE_EVERY = 5_000;
+// Whoever looks for a deadlock trusts only what was said since it looked before, a second ago.
+const HOLDING_TOLD_EVERY = 500;
 // How many attempts at the head of the store's queue give signs of life more often, because they are next.
 const NEXT_IN_QUEUE = 4;
 
 /** For whom an attempt works: the line of its name. */
-export interface AttemptOwner {
+export interface AttemptOwner extends HoldOwner {
   /** For how many more milliseconds somebody waits; 0 asks once. */
   waitLeft(attempt: Attempt): number;
+  /** What waits behind its attempts and holds something meanwhile; undefined while they need not say so. */
+  readonly holding?: readonly StuckHold[] | undefined;
+  /** Whether they say so. */
+  readonly tellsHolding?: boolean | undefined;
   granted(attempt: Attempt, hold: Hold, now: number): void;
-  /** The hold that it became has ended, and not by a release. */
-  lost(hold: Hold, reason: LockLostReason): void;
   /** It asked once. `identity` has the lock, for `retryAfter` more milliseconds unless it renews. */
   busy(attempt: Attempt, identity: string, retryAfter: number): void;
   /** The name is in use as a lock of another capacity. */
@@ -47,6 +56,8 @@ export class Attempt {
   private command: AcquireCommand;
   /** The last grant that was given back because too few replicas had it. Declared only: most attempts have none. */
   declare private shortage?: { readonly error: LockStoreError; readonly at: number };
+  /** Since when it waits for a hold that lingers. Declared only: few attempts do. */
+  declare private rousedAt?: number;
   private phase: 'waiting' | 'held' | 'over' = 'waiting';
   private hold: Hold | undefined;
   private early: Map<LockNotice['kind'], LockNotice> | undefined;
@@ -60,8 +71,8 @@ export class Attempt {
     readonly terms: Terms,
     private readonly owner: AttemptOwner,
   ) {
-    this.id = newAttemptId(setup.store.session);
-    this.command = new AcquireCommand(setup, name, this.id, terms);
+    this.id = newAttemptId(setup.store.session, terms.lingers);
+    this.command = new AcquireCommand(setup, name, this.id, terms, owner);
   }
 
   /** Server time until which an acquire without an answer may still be read; 0 for none. */
@@ -134,6 +145,7 @@ export class Attempt {
 
   private decide(answer: Answered<AcquireOperation>): void {
     if (answer.outcome !== 'late' && answer.outcome !== 'unacknowledged') this.failures = 0;
+    if ('roused' in answer && answer.roused && this.awaitRelease(answer)) return;
     switch (answer.outcome) {
       case 'granted': {
         const deadline = leaseDeadline(answer.sentAt, this.terms.ttl);
@@ -170,20 +182,37 @@ export class Attempt {
       return this.send();
     }
     const heard = store.subscribed && answer.heard;
-    this.later(askAgainIn(dueIn, answer.place, heard, this.terms.ttl, random()));
+    const most = this.owner.tellsHolding ? HOLDING_TOLD_EVERY : SIGN_OF_LIFE_EVERY;
+    this.later(askAgainIn(dueIn, answer.place, heard, this.terms.ttl, random(), most));
+  }
+
+  /**
+   * A holder that may linger was told that its name is wanted, and gives it back if nobody uses it: the store is asked
+   * again, a few times. Returns false when that took long enough.
+   */
+  private awaitRelease({ sentAt, receivedAt }: Answered<AcquireOperation>): boolean {
+    const now = this.setup.clock.now();
+    const since = (this.rousedAt ??= now);
+    const left = Math.min(ROUSED, commandTimeout(this.terms.ttl)) - (now - since);
+    if (left <= 0) return false;
+    // The first time after two round trips: one for the notice and the release, one for whatever else takes time.
+    const pause = Math.max(FIRST_AGAIN, 2 * (receivedAt - sentAt), now - since);
+    this.later(Math.min(pause, left));
+    return true;
   }
 
   /** Too few replicas have the grant: it is given back, and asked for again under a new id. */
   private unacknowledged(error: LockStoreError): void {
+    publishStoreError(this.name, 'acquire', error);
     this.releaseAtStore();
     if (error.refused || this.terms.once) {
       this.phase = 'over';
       return this.owner.failed(this, error);
     }
-    const { setup, name, terms } = this;
+    const { setup, name, terms, owner } = this;
     this.shortage = { error, at: setup.clock.now() };
-    this.id = newAttemptId(setup.store.session); // the store knows the old one as released
-    this.command = new AcquireCommand(setup, name, this.id, terms);
+    this.id = newAttemptId(setup.store.session, terms.lingers); // the store knows the old one as released
+    this.command = new AcquireCommand(setup, name, this.id, terms, owner);
     this.early = undefined;
     this.failures += 1;
     this.later(pauseAfter(this.failures));
@@ -261,10 +290,17 @@ function pauseAfter(failures: number): number {
 
 /**
  * After how many milliseconds a waiting attempt asks the store again: when the next hold ends (`dueIn`), in time for its
- * next sign of life, and soon if no notice would be `heard`. `random` is at least 0 and less than 1.
+ * next sign of life (`most`, about), and soon if no notice would be `heard`. `random` is at least 0 and less than 1.
  */
-function askAgainIn(dueIn: number, place: number, heard: boolean, ttl: number, random: number): number {
-  const alive = place < NEXT_IN_QUEUE ? Math.min(CLAIM_WINDOW / 1_000, ttl) / 2 : SIGN_OF_LIFE_EVERY;
-  const jittered = Math.min(alive, heard ? Infinity : UNHEARD) * (0.9 + random * 0.2);
+function askAgainIn(
+  dueIn: number,
+  place: number,
+  heard: boolean,
+  ttl: number,
+  random: number,
+  most: number,
+): number {
+  const alive = place < NEXT_IN_QUEUE ? Math.min(CLAIM_WINDOW / 1_000, ttl) / 2 : Infinity;
+  const jittered = Math.min(alive, most, heard ? Infinity : UNHEARD) * (0.9 + random * 0.2);
   return Math.max(SOONEST, Math.min(dueIn + 1, jittered));
 }

@@ -10,15 +10,17 @@ const MOST = 16;
 // Most names have no attempt most of the time. They share this list, which nobody changes.
 const NONE: readonly Attempt[] = [];
 
+/** The line that the attempts are for. */
+export interface AttemptLine extends AttemptOwner {
+  readonly name: string;
+  readonly setup: LineSetup;
+}
+
 /** The places of this process in the store's queue for one name. */
 export class Attempts {
   private waiting = NONE;
 
-  constructor(
-    private readonly name: string,
-    private readonly setup: LineSetup,
-    private readonly owner: AttemptOwner,
-  ) {}
+  constructor(private readonly line: AttemptLine) {}
 
   get none(): boolean {
     return this.waiting.length === 0;
@@ -76,13 +78,19 @@ export class Attempts {
     return { identity: attempt?.holderIdentity ?? '', left: attempt?.retryAfter };
   }
 
+  /** Lets the store know at once what has changed about those who wait. */
+  tell(): void {
+    this.waiting[0]?.ask();
+  }
+
   remove(attempt: Attempt): void {
     const others = this.waiting.filter((each) => each !== attempt);
     this.waiting = others.length > 0 ? others : NONE;
   }
 
   private start(terms: Terms): void {
-    const attempt = new Attempt(this.setup, this.name, terms, this.owner);
+    const { line } = this;
+    const attempt = new Attempt(line.setup, line.name, terms, line);
     attempt.ask();
     this.waiting = [...this.waiting, attempt]; // a push would make room for sixteen more
   }

@@ -3,6 +3,7 @@ import type { Chain } from '../base/chain.js';
 import type { Clock } from '../base/clock.js';
 import { Link } from '../base/chain.js';
 import {
+  type DeadlockMember,
   LockBusyError,
   type LockBusyReason,
   type LockError,
@@ -12,7 +13,8 @@ import {
 import { WHOLE } from '../store/lock-machine.js';
 import { commandTimeout } from '../store/server-clock.js';
 import type { LineLease } from './line-lease.js';
-import { exclusive, sameUnits, type Request, type Terms } from './request.js';
+import { publishBusy } from './lock-channels.js';
+import { exclusive, holderOf, identityOf, sameUnits, type Request, type Terms } from './request.js';
 import { Wait, type Waiting } from './wait.js';
 
 // A caller who asks once waits for a sample of the server's clock and for the answer, and no longer.
@@ -31,6 +33,10 @@ export interface InTheWay {
 /** One caller of this process who stands in line. */
 export class Caller extends Link<Caller> {
   readonly since: number;
+  /** Which of those who hold something it is, in the order in which that was told. Declared only: few callers do. */
+  declare turn?: number;
+  /** Who waits for whom, if it was found to be part of a deadlock. Declared only. */
+  declare deadlock?: readonly DeadlockMember[] | undefined;
   private until: Wait | undefined;
 
   constructor(
@@ -76,6 +82,7 @@ export class Caller extends Link<Caller> {
    */
   refuse(why: LockBusyReason, inTheWay?: InTheWay, retryIn?: number): void {
     const { name, signal, wait, hurried } = this.request;
+    const deadlock = why === 'timeout' || why === 'deadlock' ? this.deadlock : undefined;
     const reason = why === 'held' && hurried === true ? 'closed' : why;
     // Fake timers may have advanced by the wait in no time.
     const waited = Math.round(reason === 'timeout' ? Math.max(this.waited, wait) : this.waited);
@@ -86,23 +93,26 @@ export class Caller extends Link<Caller> {
       late >= LATE
         ? ` The event loop of this process was ${Math.round(late)} ms late, which is part of that time.`
         : '';
+    const cycle = deadlock ? ` ${deadlockText(deadlock)}` : '';
     const what = {
       held: `The lock '${name}' is busy.${text}`,
-      timeout: `The lock '${name}' was not granted within ${waited} ms.${lateness}${text} ${advice}`,
+      timeout: `The lock '${name}' was not granted within ${waited} ms.${lateness}${text} ${advice}${cycle}`,
+      deadlock: `The wait for the lock '${name}' was given up after ${waited} ms, so that others can go on.${cycle}`,
       aborted: `Waiting for the lock '${name}' was aborted after ${waited} ms.`,
       closed: `The lock '${name}' was not granted: this process is shutting down.`,
       full: `The lock '${name}' has as many waiting callers as maxWaiters allows: ${this.request.maxWaiters}.`,
     }[reason];
-    this.fail(
-      new LockBusyError(what, name, {
-        reason,
-        waited,
-        holder: holderOf(inTheWay?.identity ?? ''),
-        retryAfter: inTheWay?.left,
-        retryIn,
-        ...(reason === 'aborted' ? { cause: signal?.reason as unknown } : {}),
-      }),
-    );
+    const error = new LockBusyError(what, name, {
+      reason,
+      waited,
+      holder: holderOf(inTheWay?.identity ?? ''),
+      retryAfter: inTheWay?.left,
+      retryIn,
+      deadlock,
+      ...(reason === 'aborted' ? { cause: signal?.reason as unknown } : {}),
+    });
+    publishBusy(this.request, error);
+    this.fail(error);
   }
 
   /** Who holds the lock and for how long, and what to do about it. */
@@ -141,6 +151,15 @@ export class Caller extends Link<Caller> {
   }
 }
 
+/** Who waits for whom, as a sentence. */
+export function deadlockText(members: readonly DeadlockMember[]): string {
+  const each = members.map(({ name, fence, holder, waitsFor }) => {
+    const who = holder ? identityOf(holder) : 'somebody';
+    return `${who} holds '${name}' (fence ${fence}) and waits for '${waitsFor}'`;
+  });
+  return `There is a deadlock: ${each.join('; ')}.`;
+}
+
 /** The first caller who wants `wanted`; with `onlyOnce`, the first of them who asks once. */
 export function firstFor(callers: Chain<Caller>, wanted: Terms, onlyOnce = false): Caller | undefined {
   for (let caller = callers.first; caller; caller = caller.after)
@@ -159,13 +178,6 @@ export function waitLeftFor(callers: Chain<Caller>, wanted: Terms): number {
   for (let caller = callers.first; caller; caller = caller.after)
     if (sameUnits(caller.request.terms, wanted)) most = Math.max(most, caller.waitLeft);
   return most;
-}
-
-/** The parts of `host:pid label`. */
-export function holderOf(identity: string): { host: string; pid: number; label?: string } | undefined {
-  const [, host, pid, label] = /^(.*?):(\d+)(?: ([^]*))?$/.exec(identity) ?? [];
-  if (host === undefined) return undefined;
-  return { host, pid: Number(pid), ...(label ? { label } : {}) };
 }
 
 function kindOf(capacity: number): string {

@@ -2,13 +2,30 @@
 import { Link } from '../base/chain.js';
 import { type LockLostReason, LockStoreError } from '../base/errors.js';
 import type { Renewable } from '../base/shared-timer.js';
-import type { LockNotice, RenewOperation } from '../store/lock-operation.js';
-import { CLAIM_WINDOW } from '../store/lock-machine.js';
+import type { Granted, LockNotice, RenewOperation } from '../store/lock-operation.js';
+import { CLAIM_WINDOW, mayLinger } from '../store/lock-machine.js';
 import type { Answered } from '../store/lock-store.js';
 import { commandEnd, commandTimeout, leaseDeadline, micros } from '../store/server-clock.js';
 import type { LineSetup } from './line-setup.js';
+import { publishRenewed, publishStoreError, renewedChannel } from './lock-channels.js';
 import type { PendingRelease } from './pending-releases.js';
-import type { Terms } from './request.js';
+import { exclusive, type Terms } from './request.js';
+import { TakeOver } from './take-over.js';
+
+// A renewal because of a change of the record comes as often as this at most: the sign of life of each waiter is one.
+const CHANGED_EVERY = 250;
+// The scheduler is up to a tenth early.
+const EARLY = 0.9;
+
+/** Who hears what becomes of a hold: the line of its name. */
+export interface HoldOwner {
+  /** It has ended, and not by a release. */
+  lost(hold: Hold, reason: LockLostReason): void;
+  /** Half of the time that it was proven for is over, and no renewal was answered. Told once until one is. */
+  atRisk(hold: Hold): void;
+  /** Others ask for what it has: it is given back if nobody uses it. */
+  wanted(hold: Hold): void;
+}
 
 /** What the store granted to this process: until when it may be believed, and the fences it may use. */
 export class Hold extends Link<Renewable> implements Renewable {
@@ -17,22 +34,28 @@ export class Hold extends Link<Renewable> implements Renewable {
   deadline: number;
   /** Whether other attempts wait at the store. */
   contended: boolean;
-  lossReason: LockLostReason | undefined;
-  /** The operator's reason, if it was revoked; '' when the text is not known. */
-  revokeReason: string | undefined;
-  /** Whether the name is marked: its work was done (run once). */
-  readonly workDone: boolean;
+  /** Declared only, as are others here: few holds have one, and a process may have many holds. */
+  declare lossReason?: LockLostReason;
+  /** The operator's reason, if it was revoked; '' when the text is not known. Declared only. */
+  declare revokeReason?: string | undefined;
+  /** Whether the name is marked: its work was done (run once). Declared only. */
+  declare readonly workDone?: boolean;
   readonly id: string;
   readonly name: string;
   /** How many replicas had the grant. Declared only: without `durability` a hold has no room for it. */
   declare readonly replicas?: number;
+  /** What a holder before left as its note, or this process since. Declared only, as few names have one. */
+  declare note?: string;
+  declare private notes?: { turn: number; written: Promise<unknown> };
+  /** Whether the store may know it under another id already. Declared only. */
+  declare private handingOver?: boolean;
   /** The release that gave it back. */
   pendingRelease: PendingRelease | undefined;
   terms: Terms;
-  /** Whether the lease that it serves renews itself; when that lease ends in spite of renewals, and for what reason. */
+  /** Whether the lease that it serves renews itself. */
   renews = true;
-  endsAt = Infinity;
-  endReason: LockLostReason = 'expired';
+  /** When that lease ends in spite of renewals, and for what reason. Declared only. */
+  declare private end?: { readonly at: number; readonly reason: LockLostReason } | undefined;
   private over = false;
   private used = 0; // the last fence used
   private readonly first: number;
@@ -44,34 +67,40 @@ export class Hold extends Link<Renewable> implements Renewable {
    * claim window only: it is unconfirmed until a first renewal is sent.
    */
   private renewal:
-    'unconfirmed' | 'idle' | { readonly outcome: Promise<'renewed' | 'lost'>; again: boolean | undefined };
-  /** How many renewals in a row had an unknown outcome. */
-  private failures = 0;
-  private heardReason: string | undefined; // from a notice, which anybody may publish
+    | 'unconfirmed'
+    | 'idle'
+    | { readonly outcome: Promise<'renewed' | 'lost'>; readonly riskAt: number; again: boolean | undefined };
+  /** Whether the store was told to say when somebody else changes the record. Declared only: short holds have none. */
+  declare private tracked?: boolean;
+  /** When it was asked because of such a change, and whether it still has to be. Declared only. */
+  declare private change?: { askedAt: number; unasked: boolean };
+  /** How many renewals in a row had an unknown outcome. Declared only, as most have none. */
+  declare private failures?: number;
+  /** The operator's reason in a notice, which anybody may publish. Declared only. */
+  declare private heardReason?: string | undefined;
+  /** Whether the owner was told that it is at risk, and no renewal was answered since. Declared only. */
+  declare toldRisk?: boolean;
+  /** Local time from which an unconfirmed renewal has been due. Declared only: it is set while somebody listens. */
+  declare private dueAt?: number | undefined;
 
   constructor(
     private readonly setup: LineSetup,
     /** `doubt` is the server time until which an acquire without an answer may still be read; 0 for none. */
     attempt: { readonly id: string; readonly name: string; readonly terms: Terms; readonly doubt: number },
     /** What the store said: the fences that may be used, whether others wait, and whether the work was done before. */
-    grant: {
-      readonly first: number;
-      readonly last: number;
-      readonly contended: boolean;
-      readonly done: boolean;
-      readonly replicas?: number;
-    },
+    grant: Omit<Granted, 'outcome'>,
     /** Local time until which the grant may be believed. */
     deadline: number,
     /** Whether it was pushed. */
     claimed: boolean,
-    /** Hears that the hold has ended, and not by a release: the line of its name. */
-    private readonly owner: { lost(hold: Hold, reason: LockLostReason): void },
+    private readonly owner: HoldOwner,
   ) {
     super();
     ({ id: this.id, name: this.name, terms: this.terms, doubt: this.doubt } = attempt);
-    ({ first: this.first, last: this.last, contended: this.contended, done: this.workDone } = grant);
+    ({ first: this.first, last: this.last, contended: this.contended } = grant);
+    if (grant.done) this.workDone = true;
     if (grant.replicas !== undefined) this.replicas = grant.replicas;
+    if (grant.note !== undefined) this.note = grant.note;
     this.deadline = deadline;
     this.renewal = claimed ? 'unconfirmed' : 'idle';
   }
@@ -81,9 +110,28 @@ export class Hold extends Link<Renewable> implements Renewable {
     return this.used < this.last && this.deadline - now >= Math.min(1_000, this.terms.ttl / 3);
   }
 
+  /** Local time at which the lease that it serves ends in spite of renewals. */
+  get endsAt(): number {
+    return this.end === undefined ? Infinity : this.end.at;
+  }
+
+  get endReason(): LockLostReason {
+    return this.end === undefined ? 'expired' : this.end.reason;
+  }
+
+  /** Whether it can be kept while nobody uses it: others know that, and have it given back. */
+  get mayLinger(): boolean {
+    return mayLinger(this.id);
+  }
+
   /** Whether it has not ended, and its deadline has not passed. */
   liveAt(now: number): boolean {
     return !this.over && this.deadline > now;
+  }
+
+  /** Whether half of its ttl, or of the shorter time that it was proven for, is over without an answered renewal. */
+  atRiskAt(now: number): boolean {
+    return this.renews && (this.toldRisk === true || now >= this.riskAt);
   }
 
   nextFence(): number {
@@ -99,8 +147,8 @@ export class Hold extends Link<Renewable> implements Renewable {
     const rescheduled = !handedOff || longer || !renews || !this.renews || endsAt !== this.endsAt;
     if (ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl };
     this.renews = renews;
-    this.endsAt = endsAt;
-    this.endReason = endReason;
+    if (endsAt < Infinity) this.end = { at: endsAt, reason: endReason };
+    else if (this.end) this.end = undefined;
     if (rescheduled && this.renewal !== 'unconfirmed') this.scheduleNext();
     if (handedOff && (longer || (!renews && this.deadline < endsAt))) this.confirm();
   }
@@ -117,28 +165,52 @@ export class Hold extends Link<Renewable> implements Renewable {
   /** The answer to an acquire confirms the hold for `ttl`, the ttl of that acquire; the server may still read other copies. */
   confirmed(answer: { sentAt: number; last: number }, ttl: number, doubt: number): void {
     this.doubt = doubt;
+    if (this.handingOver) return; // the id that follows may have less time
     if (this.liveAt(this.setup.clock.now())) this.prove(answer, ttl); // a hold that has ended never comes back
   }
 
   notice(notice: LockNotice): void {
     if (notice.kind === 'contended') this.contended = true;
+    if (notice.kind === 'contended' || notice.kind === 'wanted') return this.owner.wanted(this);
     if (notice.kind !== 'revoked') return;
     this.heardReason = notice.reason;
     // Anybody may publish, so only the store's answer counts. A lease that does not renew itself is not prolonged by it.
     this.confirm(this.renews);
   }
 
+  /**
+   * Somebody else may have changed the record, or removed it: it is renewed at once, which says whether it is still held,
+   * but not more often than every CHANGED_EVERY ms.
+   */
+  changed(): void {
+    if (this.over || !this.tracked) return;
+    const now = this.setup.clock.now();
+    const change = (this.change ??= { askedAt: -Infinity, unasked: false });
+    change.unasked = true;
+    if (now - change.askedAt >= CHANGED_EVERY) this.confirm(this.renews);
+    else if (this.renewal === 'idle' && !this.failures) this.scheduleNext();
+  }
+
   /** The scheduler's call. */
-  renew(): void {
+  renew(due: number): void {
     const now = this.setup.clock.now();
     if (now >= this.endsAt) return this.lose(this.endReason);
     if (!this.liveAt(now)) return this.lose('expired');
-    if (this.renews && typeof this.renewal !== 'object') this.confirm();
-    else this.schedule(Infinity);
+    if (!this.toldRisk && this.atRiskAt(now)) {
+      this.toldRisk = true;
+      this.owner.atRisk(this);
+      if (this.over) return; // a listener has released it
+    }
+    if ((this.renews || this.change?.unasked) && typeof this.renewal !== 'object') {
+      if (renewedChannel.hasSubscribers && this.renews) this.dueAt ??= due;
+      this.track();
+      this.confirm(this.renews);
+    } else this.schedule(this.untilRisk(now), now);
   }
 
   /** Renews for `ttl`; rejects with LockStoreError when the outcome is unknown, which changes nothing. */
   async renewNow(ttl = this.terms.ttl): Promise<'renewed' | 'lost'> {
+    this.track();
     if (ttl !== this.terms.ttl) {
       this.terms = { ...this.terms, ttl };
       // A renewal in flight was sent with the old ttl.
@@ -147,9 +219,16 @@ export class Hold extends Link<Renewable> implements Renewable {
     return this.send(ttl);
   }
 
+  /** From now on each renewal asks the store to say when somebody else changes the record. */
+  private track(): void {
+    // Only where nobody else holds: the renewals of others are changes, too, and would call for each other for ever.
+    if (!this.tracked && exclusive(this.terms)) this.tracked = true;
+  }
+
   /** Gives units back. It stops being exclusive now; resolves when the store has answered, or could not. */
   downgrade(units: number): Promise<void> {
     this.terms = { ...this.terms, units };
+    if (this.tracked) this.tracked = false;
     const { id, name, used, terms } = this;
     const operation = { kind: 'downgrade', id, units, used } as const;
     return this.setup.pendingReleases.downgrade(name, operation, terms.ttl, {
@@ -168,6 +247,86 @@ export class Hold extends Link<Renewable> implements Renewable {
     return answer;
   }
 
+  /**
+   * Lets the hold go on under another id, which somebody else may resume for `ttl` ms. Then it has ended here, without a
+   * release. Resolves with the server time until which the store keeps it; undefined when the hold was lost. Rejects with
+   * LockStoreError when the store refused: the hold then goes on as before.
+   */
+  async handOver(id: string, ttl: number): Promise<number | undefined> {
+    // What is in flight for the present id would find that it has ended.
+    await this.notes?.written;
+    while (typeof this.renewal === 'object') await this.renewal.outcome.catch(() => undefined);
+    if (this.over) return undefined;
+    const { setup, name, terms, used } = this;
+    const takeOver = new TakeOver(setup, name, { ...terms, ttl }, id, { id: this.id, used });
+    const until = this.handOverBy(takeOver, ttl).finally(() => this.settled());
+    // As a renewal in flight, whose outcome others share; there is none beside it.
+    const outcome = until.then((kept) => (kept === undefined ? ('lost' as const) : ('renewed' as const)));
+    outcome.catch(() => undefined);
+    this.renewal = { outcome, riskAt: Infinity, again: undefined };
+    return until;
+  }
+
+  /** Leaves a note for those who hold the name later. Rejects with LockStoreError; then it may have been written. */
+  async writeNote(text: string): Promise<void> {
+    const notes = (this.notes ??= { turn: 0, written: Promise.resolve() });
+    const { id, name, terms } = this;
+    const turn = (notes.turn += 1);
+    const timeout = commandTimeout(terms.ttl);
+    const written = this.setup.store
+      .execute(name, { kind: 'note', id, text, turn, ...(this.tracked && TRACKED) }, timeout)
+      .catch(lostIfForeign);
+    notes.written = written.catch(() => undefined);
+    const answer = await written;
+    if (answer.outcome === 'noted') {
+      if (turn === notes.turn) this.note = text;
+    } else if (!this.over)
+      this.loseAtStore(
+        answer.outcome === 'revoked' ? answer.reason : undefined,
+        this.liveAt(this.setup.clock.now()),
+      );
+  }
+
+  private async handOverBy(takeOver: TakeOver, ttl: number): Promise<number | undefined> {
+    const { clock, pendingReleases } = this.setup;
+    const { deadline } = this;
+    try {
+      this.handingOver = true;
+      // The new id may have the hold as soon as this is sent, and for so long only.
+      this.deadline = Math.min(deadline, leaseDeadline(clock.now(), ttl));
+      this.schedule(Infinity); // looks again at the deadline, which may pass before the answer comes
+      const { terms, id, name, used, doubt } = this;
+      const answer = await takeOver.ask(Math.min(this.deadline, this.endsAt));
+      const live = this.liveAt(clock.now()); // after the deadline nobody was promised anything
+      if (answer.outcome !== 'granted') {
+        if (!this.over) this.loseAtStore(answer.outcome === 'revoked' ? answer.reason : undefined, live);
+        return undefined;
+      }
+      if (!live || clock.now() >= this.endsAt) {
+        this.lose(live ? this.endReason : 'expired');
+        takeOver.giveUp();
+        return undefined;
+      }
+      this.finish();
+      // A copy of its acquire that is read later must not take the lock for nobody.
+      const end = clock.now() + terms.ttl + terms.guard;
+      if (doubt > answer.now)
+        void pendingReleases.send({ name, id, used, keep: 0, done: 0, ttl: terms.ttl, end, doubt });
+      return answer.now;
+    } catch (error) {
+      if (!takeOver.doubtful && !this.over) {
+        this.handingOver = false;
+        this.deadline = deadline;
+        this.scheduleNext();
+        throw error;
+      }
+      // The name may be with the new id. It is given back only after the hold has ended here.
+      this.lose('expired');
+      takeOver.giveUp();
+      return undefined;
+    }
+  }
+
   /** For how many more milliseconds it is proven, but at least 1. */
   private get left(): number {
     return Math.max(1, this.deadline - this.setup.clock.now());
@@ -176,16 +335,39 @@ export class Hold extends Link<Renewable> implements Renewable {
   /** Asks a server that may not know the hold; a lease that does not renew itself is not prolonged. Rejects as `renewNow`. */
   ask(): Promise<'renewed' | 'lost'> {
     const send = (): Promise<'renewed' | 'lost'> =>
-      this.over ? Promise.resolve('lost') : this.send(this.renews ? this.terms.ttl : this.left);
+      this.over
+        ? Promise.resolve(this.lossReason ? 'lost' : 'renewed')
+        : this.send(this.renews ? this.terms.ttl : this.left);
     // The server before may have read a renewal that is in flight.
     return typeof this.renewal === 'object' ? this.renewal.outcome.then(send, send) : send();
   }
 
   private send(ttl: number): Promise<'renewed' | 'lost'> {
     if (typeof this.renewal === 'object') return this.renewal.outcome;
-    const outcome = this.sendRenewal(ttl).finally(() => this.settled());
-    this.renewal = { outcome, again: undefined };
+    const now = this.setup.clock.now();
+    const half = this.halfTime;
+    // A claim, and a hold whose ttl has just become longer, are proven for less than half of it to begin with.
+    const riskAt = now < half || this.failures ? half : now + (this.deadline - now) / 2;
+    const outcome = this.sendRenewal(ttl, riskAt, now).finally(() => this.settled());
+    this.renewal = { outcome, riskAt, again: undefined };
     return outcome;
+  }
+
+  /** Local time from which it is at risk. */
+  private get riskAt(): number {
+    if (typeof this.renewal === 'object') return this.renewal.riskAt;
+    return this.renewal === 'idle' ? this.halfTime : Infinity; // a claim is renewed as soon as somebody has it
+  }
+
+  /** Local time at which half of its ttl is over, counted from when the last answered command was sent. */
+  private get halfTime(): number {
+    const { ttl } = this.terms;
+    return this.deadline - leaseDeadline(0, ttl) + ttl / 2;
+  }
+
+  /** In how many milliseconds the owner is to be told that it is at risk. */
+  private untilRisk(now: number): number {
+    return this.renews && !this.toldRisk ? this.riskAt - now : Infinity;
   }
 
   private settled(): void {
@@ -194,27 +376,36 @@ export class Hold extends Link<Renewable> implements Renewable {
     if (again !== undefined) this.confirm(again);
   }
 
-  private async sendRenewal(ttl: number): Promise<'renewed' | 'lost'> {
+  private async sendRenewal(ttl: number, riskAt: number, sentAt: number): Promise<'renewed' | 'lost'> {
     try {
-      this.schedule(Infinity); // looks again at the deadline, which may pass before the answer comes
+      const { change } = this;
+      if (change?.unasked) Object.assign(change, { askedAt: sentAt, unasked: false });
+      // Looks again when it is at risk and at the deadline, both of which may pass before the answer comes.
+      this.schedule(this.renews && !this.toldRisk ? riskAt - sentAt : Infinity, sentAt);
       const answer = await this.askToRenew(ttl);
       if (this.over) return this.lossReason ? 'lost' : 'renewed'; // a hold that was released was not lost
       const live = this.liveAt(this.setup.clock.now()); // after the deadline no answer brings a hold back
       if (answer.outcome === 'renewed' && live) {
-        this.failures = 0;
-        this.heardReason = undefined;
+        if (this.failures) this.failures = 0;
+        if (this.heardReason !== undefined) this.heardReason = undefined;
         this.contended ||= answer.contended; // a notice may be younger than the answer
+        const { dueAt } = this;
         this.prove(answer, ttl);
+        if (renewedChannel.hasSubscribers) this.tellRenewal(answer, dueAt);
         this.scheduleNext();
+        if (answer.contended) this.owner.wanted(this);
         return 'renewed';
       }
       if (answer.outcome === 'renewed') this.lose('expired');
       else this.loseAtStore(answer.outcome === 'revoked' ? answer.reason : undefined, live);
       return 'lost';
     } catch (error) {
-      this.failures += 1;
+      const failures = (this.failures = (this.failures ?? 0) + 1);
+      publishStoreError(this.name, 'renew', error as LockStoreError);
       // Unknown is neither a loss nor a success: it is tried again until the deadline decides.
-      if (!this.over) this.schedule(Math.min((ttl / 30) * this.failures, ttl / 6, 1_000));
+      const now = this.setup.clock.now();
+      if (!this.over)
+        this.schedule(Math.min((ttl / 30) * failures, ttl / 6, 1_000, this.untilRisk(now)), now);
       throw error;
     }
   }
@@ -228,22 +419,37 @@ export class Hold extends Link<Renewable> implements Renewable {
     const notAfter = commandEnd(sample, clock.now(), timeout);
     const times = { ttl: micros(ttl), guard: micros(terms.guard), block: micros(ttl) };
     const answer = await store
-      .execute(name, { kind: 'renew', id, ...times, used, notAfter }, timeout)
+      .execute(name, { kind: 'renew', id, ...times, used, notAfter, ...(this.tracked && TRACKED) }, timeout)
       .catch(lostIfForeign);
     // A renewal that was read too late changed nothing, so the outcome is unknown and nothing is lost.
     if (answer.outcome === 'late') throw new LockStoreError('The server read the renewal too late.', name);
     return answer;
   }
 
+  private tellRenewal(
+    { sentAt, receivedAt }: { sentAt: number; receivedAt: number },
+    dueAt: number | undefined,
+  ): void {
+    const { used: fence, deadline, endsAt } = this;
+    const remaining = Math.max(0, Math.min(deadline, endsAt) - receivedAt);
+    const lag = dueAt === undefined ? 0 : Math.max(0, receivedAt - dueAt);
+    publishRenewed({ hold: this, fence, identity: this.terms.identity }, lag, receivedAt - sentAt, remaining);
+  }
+
   private prove({ sentAt, last }: { sentAt: number; last: number }, ttl: number): void {
+    if (this.dueAt !== undefined) this.dueAt = undefined;
+    if (this.toldRisk) this.toldRisk = false;
     this.deadline = Math.max(this.deadline, leaseDeadline(sentAt, ttl));
     this.last = Math.max(this.last, last);
   }
 
-  /** Renews when a third of the ttl is over; without renewal, looks again at the deadline. */
+  /** Renews when a third of the ttl is over, or when a change calls for it; without renewal, looks again at the deadline. */
   private scheduleNext(): void {
     const now = this.setup.clock.now();
-    this.schedule(this.deadline - now - (this.renews ? (this.terms.ttl * 2) / 3 : 0), now);
+    const usual = this.deadline - now - (this.renews ? (this.terms.ttl * 2) / 3 : 0);
+    const { change } = this;
+    const asks = change?.unasked ? (change.askedAt + CHANGED_EVERY - now) / EARLY : Infinity;
+    this.schedule(Math.min(usual, asks), now);
   }
 
   private schedule(ms: number, now = this.setup.clock.now()): void {
@@ -260,7 +466,8 @@ export class Hold extends Link<Renewable> implements Renewable {
     this.lose(this.revokeReason !== undefined ? 'revoked' : live ? 'taken' : 'expired');
   }
 
-  private lose(reason: LockLostReason): void {
+  /** It has ended, and not by a release. */
+  lose(reason: LockLostReason): void {
     if (this.over) return;
     this.finish();
     this.lossReason = reason;
@@ -272,6 +479,8 @@ export class Hold extends Link<Renewable> implements Renewable {
     this.setup.scheduler.delete(this);
   }
 }
+
+const TRACKED = { tracked: true };
 
 /** When the key holds somebody else's value, our hold is gone. */
 function lostIfForeign(error: LockStoreError): { readonly outcome: 'lost' } {

@@ -6,6 +6,7 @@ import type { LockNotice } from '../store/lock-operation.js';
 import { newAttemptId } from '../store/session-id.js';
 import { commandTimeout } from '../store/server-clock.js';
 import type { LineSetup } from './line-setup.js';
+import { publishStoreError } from './lock-channels.js';
 import { Wait } from './wait.js';
 
 const SIGN_OF_LIFE_EVERY = 5_000;
@@ -86,6 +87,7 @@ export class LatchWait {
       if (store.subscribed) pause = SIGN_OF_LIFE_EVERY * (0.9 + random() * 0.2);
     } catch (error) {
       this.lastError = error as LockStoreError;
+      publishStoreError(this.name, 'await-latch', this.lastError);
       if (this.lastError.refused) return this.end(this.lastError);
     } finally {
       this.asking = false;

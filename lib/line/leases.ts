@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.js';
 import type { InTheWay } from './caller.js';
 import type { Hold } from './hold.js';
 import type { LineLease } from './line-lease.js';
+import type { Lingering } from './lingering.js';
 import { exclusive, type Terms } from './request.js';
 
 // When other processes wait, they get the lock after so many milliseconds or so many hand-offs, in order of arrival.
@@ -10,8 +11,15 @@ const LONGEST_WHILE_CONTENDED = 10;
 const MOST_HAND_OFFS = 64;
 // The event loop turns at least this often while the lock goes from caller to caller.
 const BREATH = 1;
-// Names without a lease share this list, to which nothing is ever added.
-const NONE: LineLease[] = [];
+
+/** The hand-offs since the store granted the lock. */
+class HandOffs {
+  count = 0;
+  /** When the first of them was made while other processes waited. */
+  contendedSince: number | undefined;
+  /** When the event loop turned last in between. */
+  breathedAt = -Infinity;
+}
 
 /**
  * The leases of one name in this process. An exclusive hold is handed off from caller to caller without the store, until
@@ -20,62 +28,79 @@ const NONE: LineLease[] = [];
 export class Leases {
   /** A hold between two callers: no caller has it until the event loop has turned. */
   passing: Hold | undefined;
-  // There are few of them, and every grant makes a new one: see Chain for why this is no Map.
-  private leases: LineLease[] = NONE;
-  private contendedSince: number | undefined;
-  private handOffs = 0;
-  private breathedAt = -Infinity;
+  /** What nobody here uses, and is kept for the next caller. Declared only: most names keep nothing. */
+  declare lingering?: Lingering;
+  /** Most names have one lease, and the others of a name follow it: a list would be larger than all else of a name. */
+  private first: LineLease | undefined;
+  /** Undefined until the first hand-off: most holds have one caller. */
+  private handOffs: HandOffs | undefined;
 
   constructor(private readonly clock: Clock) {}
 
-  get all(): readonly LineLease[] {
-    return this.leases;
+  get all(): LineLease[] {
+    const all: LineLease[] = [];
+    for (let lease = this.first; lease; lease = lease.next) all.push(lease);
+    return all;
   }
 
   /** Whether this process holds nothing of the name. */
   get none(): boolean {
-    return this.leases.length === 0 && this.passing === undefined;
+    return this.first === undefined && this.passing === undefined && this.idle === undefined;
+  }
+
+  /** The hold that nobody here uses. */
+  get idle(): Hold | undefined {
+    return this.lingering?.hold;
   }
 
   get(hold: Hold): LineLease | undefined {
-    return this.leases[this.placeOf(hold)];
+    let lease = this.first;
+    while (lease && lease.hold !== hold) lease = lease.next;
+    return lease;
   }
 
   withId(id: string): Hold | undefined {
     if (this.passing?.id === id) return this.passing;
-    return this.leases.find(({ hold }) => hold.id === id)?.hold;
+    if (this.idle?.id === id) return this.idle;
+    return this.find(({ hold }) => hold.id === id)?.hold;
   }
 
   /** Takes the place of the lease that had the same hold. */
   set(lease: LineLease): void {
-    const place = this.placeOf(lease.hold);
-    if (place >= 0) this.leases[place] = lease;
-    else if (this.leases.length > 0) this.leases.push(lease);
-    else this.leases = [lease]; // a push would make room for sixteen more, and most names have one
+    const { hold } = lease;
+    let before: LineLease | undefined;
+    let place = this.first;
+    for (; place && place.hold !== hold; place = place.next) before = place;
+    if (before) before.next = lease;
+    else this.first = lease;
+    if (place) passOn(place, lease);
   }
 
   delete(hold: Hold): void {
-    const place = this.placeOf(hold);
-    if (place < 0) return;
-    if (this.leases.length > 1) this.leases.splice(place, 1);
-    else this.leases = NONE;
+    let before: LineLease | undefined;
+    let place = this.first;
+    for (; place && place.hold !== hold; place = place.next) before = place;
+    if (!place) return;
+    if (before) before.next = place.next;
+    else this.first = place.next;
+    passOn(place);
   }
 
   /** A connection is back, or notices can be heard now: exclusive holds check whether other processes wait. */
   checkContended(): void {
     this.passing?.confirm();
-    for (const { hold } of this.leases) if (exclusive(hold.terms)) hold.confirm();
+    for (const { hold } of this.all) if (exclusive(hold.terms)) hold.confirm();
   }
 
   /** Whether an exclusive hold will be handed off to the next caller here. */
   willHandOffAt(now: number): boolean {
     if (this.passing) return true;
-    return this.leases.some(({ hold }) => exclusive(hold.terms) && hold.liveAt(now));
+    return this.find(({ hold }) => exclusive(hold.terms) && hold.liveAt(now)) !== undefined;
   }
 
   /** Who of this process is in the way, if anybody. */
   holderAt(now: number): InTheWay | undefined {
-    const lease = this.leases.find(({ hold }) => hold.liveAt(now));
+    const lease = this.find(({ hold }) => hold.liveAt(now));
     if (!lease) return undefined;
     const { identity, by, since, remaining } = lease;
     return { identity, left: remaining, acquiredAt: by === 'acquire' ? since : undefined };
@@ -83,33 +108,38 @@ export class Leases {
 
   /** The capacity that is in use here, if it differs. */
   otherThan(capacity: number, now: number): number | undefined {
-    const inUse = this.leases.find(({ hold }) => hold.liveAt(now))?.hold.terms.capacity;
+    const inUse = this.find(({ hold }) => hold.liveAt(now))?.hold.terms.capacity;
     return inUse === capacity ? undefined : inUse;
   }
 
   /** Whether one of the leases excludes `wanted` now. */
   excludes(wanted: Terms, now: number): boolean {
-    return this.leases.some(({ hold }) => (exclusive(hold.terms) || exclusive(wanted)) && hold.liveAt(now));
+    const excluding = ({ hold }: LineLease): boolean =>
+      (exclusive(hold.terms) || exclusive(wanted)) && hold.liveAt(now);
+    return this.find(excluding) !== undefined;
   }
 
   /** The store granted the lock: hand-offs are counted anew. */
   beginHandOffs(): void {
-    this.contendedSince = undefined;
-    this.handOffs = 0;
+    if (!this.handOffs) return;
+    this.handOffs.count = 0;
+    this.handOffs.contendedSince = undefined;
   }
 
   /** Whether a hold may be handed off here: proven for long enough, with a fence left, and not contended for too long. */
   mayGoOn(hold: Hold, now: number): boolean {
     if (hold.lossReason || !hold.suffices(now)) return false;
     if (!hold.contended) return true;
-    this.contendedSince ??= now;
-    return now - this.contendedSince < LONGEST_WHILE_CONTENDED && this.handOffs < MOST_HAND_OFFS;
+    const handOffs = (this.handOffs ??= new HandOffs());
+    handOffs.contendedSince ??= now;
+    return now - handOffs.contendedSince < LONGEST_WHILE_CONTENDED && handOffs.count < MOST_HAND_OFFS;
   }
 
   /** Counts a hand-off. Returns false when the event loop has to turn first: then call `breathe`. */
   countHandOff(now: number): boolean {
-    this.handOffs += 1;
-    return now - this.breathedAt < BREATH;
+    const handOffs = (this.handOffs ??= new HandOffs());
+    handOffs.count += 1;
+    return now - handOffs.breathedAt < BREATH;
   }
 
   /** Keeps the hold between two callers, and calls `next` once the event loop has turned. */
@@ -118,14 +148,21 @@ export class Leases {
     this.passing = hold;
     this.clock.breathe(() => {
       this.passing = undefined;
-      this.breathedAt = this.clock.now();
+      (this.handOffs ??= new HandOffs()).breathedAt = this.clock.now();
       next();
     });
   }
 
-  private placeOf(hold: Hold): number {
-    let place = this.leases.length - 1;
-    while (place >= 0 && this.leases[place]?.hold !== hold) place -= 1;
-    return place;
+  private find(meets: (lease: LineLease) => boolean): LineLease | undefined {
+    let lease = this.first;
+    while (lease && !meets(lease)) lease = lease.next;
+    return lease;
   }
+}
+
+/** Whoever keeps a lease that is over must not keep those after it; these follow `heir` now, if there is one. */
+function passOn(over: LineLease, heir?: LineLease): void {
+  if (!over.next) return;
+  if (heir) heir.next = over.next;
+  over.next = undefined;
 }

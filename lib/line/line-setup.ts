@@ -2,7 +2,9 @@
 import type { Clock } from '../base/clock.js';
 import type { RenewalScheduler } from '../base/shared-timer.js';
 import type { LockStore } from '../store/lock-store.js';
+import type { DeadlockWatch } from './deadlock-watch.js';
 import type { PendingReleases } from './pending-releases.js';
+import { labelOf } from './request.js';
 import type { Waiting } from './wait.js';
 
 export interface LineSetup {
@@ -11,10 +13,14 @@ export interface LineSetup {
   readonly scheduler: RenewalScheduler;
   readonly pendingReleases: PendingReleases;
   readonly waiting: Waiting;
+  /** Finds out who waits for each other. */
+  readonly deadlocks: DeadlockWatch;
   /** For how long this process held locks lately. */
   readonly holdTimes: HoldTimes;
   /** At least 0 and less than 1; spreads polls and renewals. */
   readonly random: () => number;
+  /** Whether holds may linger: until the process shuts down. */
+  mayLinger: boolean;
 }
 
 // The median of hold times is that of the last KEPT holds; at most MOST_LABELS labels are told apart.
@@ -89,10 +95,4 @@ export class HoldTimes {
     this.byLabel.set(label, (ring ??= new Ring()));
     return ring;
   }
-}
-
-/** The label of `host:pid label`; '' for none. */
-function labelOf(identity: string): string {
-  const space = identity.indexOf(' ');
-  return space < 0 ? '' : identity.slice(space + 1);
 }

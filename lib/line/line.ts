@@ -2,15 +2,19 @@
 import { Chain } from '../base/chain.js';
 import type { Clock } from '../base/clock.js';
 import type { LockBusyReason, LockLostReason, LockStoreError } from '../base/errors.js';
-import type { LockNotice } from '../store/lock-operation.js';
-import type { Attempt, AttemptOwner } from './attempt.js';
-import { Attempts } from './attempts.js';
+import type { LockNotice, StuckHold } from '../store/lock-operation.js';
+import type { Attempt } from './attempt.js';
+import { Attempts, type AttemptLine } from './attempts.js';
 import { firstFor, successorOf, waitLeftFor, type Caller, type InTheWay } from './caller.js';
-import type { Hold } from './hold.js';
+import type { WatchedLine } from './deadlock-watch.js';
+import type { Hold, HoldOwner } from './hold.js';
 import { leaseOf, type LineLease, type LeaseOwner } from './line-lease.js';
 import { Leases } from './leases.js';
 import type { LineSetup } from './line-setup.js';
+import { Lingering } from './lingering.js';
+import { grantedChannel, lingeringChannel, publishGranted, publishLingering } from './lock-channels.js';
 import type { PendingRelease } from './pending-releases.js';
+import type { Request } from './request.js';
 
 const RELEASED = Promise.resolve('released' as const);
 
@@ -19,24 +23,26 @@ const RELEASED = Promise.resolve('released' as const);
  * for them at the store. An exclusive hold is handed off from caller to caller without the store, as long as
  * {@link Leases.mayGoOn} allows it.
  */
-export class Line implements AttemptOwner, LeaseOwner {
+export class Line implements AttemptLine, LeaseOwner, WatchedLine {
   /** Whether it has neither callers nor anything at the store; {@link Lines} keeps this. */
   idle = true;
   /** The last release; another server may not have read it. */
   lastRelease: PendingRelease | undefined;
+  /** Whether its attempts say what their callers hold. Declared only: in most lines nobody holds anything for long. */
+  declare tellsHolding?: boolean;
   private readonly callers = new Chain<Caller>();
   private readonly attempts: Attempts;
   private readonly leases: Leases;
 
   constructor(
     readonly name: string,
-    private readonly setup: LineSetup,
+    readonly setup: LineSetup,
     /** Told when it has neither callers nor anything at the store. */
     private readonly onIdle: (line: Line) => void,
     private readonly onLost: (lease: LineLease, reason: LockLostReason) => void,
   ) {
     this.leases = new Leases(setup.clock);
-    this.attempts = new Attempts(name, setup, this);
+    this.attempts = new Attempts(this);
   }
 
   get clock(): Clock {
@@ -51,13 +57,16 @@ export class Line implements AttemptOwner, LeaseOwner {
     const busy = this.leases.excludes(terms, now) || this.attempts.precede(this.callers, terms);
     const otherKind = this.leases.otherThan(terms.capacity, now);
     // A holder that does not hear that others wait would never let them in.
-    if (busy || size > 0) this.setup.store.subscribe();
+    const { store } = this.setup;
+    if (caller.request.linger && store.attend) store.attend();
+    else if (busy || size > 0 || caller.request.linger) store.subscribe();
     if (otherKind !== undefined) caller.refuseKind(otherKind);
     else if (wait === 0 && busy) this.turnAway(caller, 'held');
     else if (size >= maxWaiters)
       caller.refuse('full', undefined, this.setup.holdTimes.typical(terms.identity));
     else {
       this.callers.add(caller);
+      if (this.leases.idle) this.useIdle(now);
       this.pump(now);
       if (!caller.linked) return;
       caller.stand(this.setup.waiting, (reason) => this.leave(caller, reason));
@@ -80,18 +89,64 @@ export class Line implements AttemptOwner, LeaseOwner {
   /** Adds what it holds at the store. */
   addHolds(holds: Hold[]): void {
     for (const { hold } of this.leases.all) holds.push(hold);
-    if (this.leases.passing) holds.push(this.leases.passing);
+    const { passing, idle } = this.leases;
+    if (passing) holds.push(passing);
+    if (idle) holds.push(idle);
+  }
+
+  /** Ends what it holds at the store, for tests. */
+  lose(reason: 'expired' | 'taken'): void {
+    const holds: Hold[] = [];
+    this.addHolds(holds);
+    for (const hold of holds) hold.lose(reason);
+  }
+
+  /** Somebody else may have changed the record. */
+  changed(): void {
+    const holds: Hold[] = [];
+    this.addHolds(holds);
+    for (const hold of holds) hold.changed();
   }
 
   /** A connection is back, or notices can be heard now: attempts ask again, and exclusive holds check whether others wait. */
   wake(): void {
+    this.endLinger(); // others may have asked for it meanwhile
     this.attempts.wake();
     if (this.callers.first) this.leases.checkContended();
+  }
+
+  /** Gives back what nobody here uses. */
+  endLinger(): void {
+    const hold = this.leases.lingering?.end();
+    if (hold) void this.giveBack(hold);
   }
 
   /** Whether callers stand in line. */
   get waitedFor(): boolean {
     return this.callers.first !== undefined;
+  }
+
+  get holders(): Caller[] {
+    const found: Caller[] = [];
+    for (let caller = this.callers.first; caller; caller = caller.after)
+      if (caller.request.holding) found.push(caller);
+    return found;
+  }
+
+  get holding(): readonly StuckHold[] | undefined {
+    return this.tellsHolding ? this.setup.deadlocks.stuckBehind(this) : undefined;
+  }
+
+  tellHolding(tells: boolean): void {
+    if (tells === (this.tellsHolding ?? false)) return;
+    this.tellsHolding = tells;
+    if (tells) this.attempts.tell();
+  }
+
+  giveWay(caller: Caller): void {
+    if (!this.callers.remove(caller)) return;
+    this.turnAway(caller, 'deadlock');
+    this.pump();
   }
 
   /** Sends waiting callers away: all, or only those that leave when the servers are about to close. */
@@ -107,7 +162,7 @@ export class Line implements AttemptOwner, LeaseOwner {
 
   /** Takes the lock away from callers who still work under it. */
   closeLeases(): void {
-    for (const lease of [...this.leases.all]) {
+    for (const lease of this.leases.all) {
       lease.lose('closed');
       void this.giveBack(lease.hold);
     }
@@ -148,11 +203,21 @@ export class Line implements AttemptOwner, LeaseOwner {
   }
 
   lost(hold: Hold, reason: LockLostReason): void {
+    const idle = hold === this.leases.idle;
+    if (idle) this.leases.lingering?.end();
     this.leases.get(hold)?.lose(reason);
     this.leases.delete(hold);
     // A revoked hold stays taken until the work gives it back, or until its deadline.
-    if (reason !== 'revoked' && reason !== 'taken') void hold.release();
+    if (idle || (reason !== 'revoked' && reason !== 'taken')) void hold.release();
     this.pump();
+  }
+
+  atRisk(hold: Hold): void {
+    this.leases.get(hold)?.tellRisk();
+  }
+
+  wanted(hold: Hold): void {
+    if (hold === this.leases.idle) this.endLinger();
   }
 
   /** A caller is done: the next caller of this process gets the lock at once, or it goes back to the store. */
@@ -160,10 +225,11 @@ export class Line implements AttemptOwner, LeaseOwner {
     const { hold } = lease;
     if (this.leases.get(hold) !== lease) return hold.release(keep, done, now);
     this.setup.holdTimes.add(lease.identity, now - lease.since);
-    const next = keep > 0 || done > 0 ? undefined : this.nextFor(hold, now);
-    if (!next) return this.giveBack(hold, keep, done, now);
-    if (this.leases.countHandOff(now)) this.give(hold, next, now, true);
-    else this.leases.breathe(hold, () => this.handOff(hold));
+    const kept = keep > 0 || done > 0;
+    const next = kept ? undefined : this.nextFor(hold, now);
+    if (next) this.pass(hold, next, now);
+    else if (kept || !lease.linger || !this.linger(lease, lease.linger, now))
+      return this.giveBack(hold, keep, done, now);
     return RELEASED;
   }
 
@@ -174,6 +240,60 @@ export class Line implements AttemptOwner, LeaseOwner {
   downgraded(lease: LineLease): void {
     this.leases.set(lease);
     this.pump();
+  }
+
+  handedOver(lease: LineLease, now: number): void {
+    this.setup.holdTimes.add(lease.identity, now - lease.since);
+    this.leases.delete(lease.hold);
+    this.pump(now);
+  }
+
+  /** A hold of another process goes on here, for whoever resumed it. @throws what `hold` throws */
+  resume(holdFor: (owner: HoldOwner) => Hold, request: Request): LineLease {
+    const now = this.clock.now();
+    try {
+      const hold = holdFor(this);
+      this.leases.beginHandOffs();
+      const lease = leaseOf(hold, request, now, false, this);
+      this.leases.set(lease);
+      return lease;
+    } finally {
+      this.pump(now); // callers who waited get the lock from here; without any, the line is idle again after a failure
+    }
+  }
+
+  /** Keeps the hold for the next caller of this process; returns false where it has to go back to the store. */
+  private linger(lease: LineLease, ms: number, now: number): boolean {
+    const { hold } = lease;
+    const { store, waiting, clock } = this.setup;
+    const may =
+      this.setup.mayLinger &&
+      hold.mayLinger && // else nobody elsewhere could have it given back
+      store.subscribed && // else nobody would say that others ask for it
+      !hold.contended &&
+      this.callers.first === undefined &&
+      hold.liveAt(now) &&
+      this.leases.mayGoOn(hold, now);
+    if (!may) return false;
+    this.leases.delete(hold);
+    const lingering = (this.leases.lingering ??= new Lingering(clock, waiting, () => this.endLinger()));
+    lingering.begin(hold, ms, now);
+    if (lingeringChannel.hasSubscribers) publishLingering(lease, ms);
+    return true;
+  }
+
+  /** A caller has come while nobody used the hold: it has the hold, or the hold goes back before the caller's attempt. */
+  private useIdle(now: number): void {
+    const hold = this.leases.lingering?.use();
+    const next = hold && this.nextFor(hold, now);
+    if (next) this.pass(hold, next, now);
+    else if (hold) void this.giveBack(hold);
+  }
+
+  /** From one caller to the next, perhaps after the event loop has turned. */
+  private pass(hold: Hold, next: Caller, now: number): void {
+    if (this.leases.countHandOff(now)) this.give(hold, next, now, true);
+    else this.leases.breathe(hold, () => this.handOff(hold));
   }
 
   /** Goes on after the event loop has turned: the next caller may have left by then, and the hold may be lost. */
@@ -189,6 +309,7 @@ export class Line implements AttemptOwner, LeaseOwner {
     this.callers.remove(caller);
     const lease = leaseOf(hold, caller.request, now, handedOff, this);
     this.leases.set(lease);
+    if (grantedChannel.hasSubscribers) publishGranted(lease, caller.request, now - caller.since, handedOff);
     caller.serve(lease);
   }
 

@@ -1,20 +1,23 @@
 /** Everything that this process holds or waits for at one store: the lines of all names, and the waits for latches. */
 import type { Clock } from '../base/clock.js';
 import type { Explanation, LockLostReason } from '../base/errors.js';
-import { RenewalScheduler } from '../base/shared-timer.js';
+import { type Renewable, RenewalScheduler } from '../base/shared-timer.js';
 import type { LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-machine.js';
 import type { Concerns, LockStore } from '../store/lock-store.js';
 import { commandTimeout } from '../store/server-clock.js';
 import { Caller } from './caller.js';
+import { DeadlockWatch, type Deadlock } from './deadlock-watch.js';
 import type { Hold } from './hold.js';
 import { LatchWait } from './latch-wait.js';
 import type { LineLease } from './line-lease.js';
 import { type LineSetup, HoldTimes } from './line-setup.js';
 import { Line } from './line.js';
+import { acquireChannel, traced } from './lock-channels.js';
 import { settleAtOther } from './other-server.js';
 import { PendingReleases } from './pending-releases.js';
 import type { Request } from './request.js';
+import { type NotTakenOver, Resumption } from './resumption.js';
 import { Waiting } from './wait.js';
 
 // How many lines of idle names are kept in addition to those in use.
@@ -29,6 +32,7 @@ export class Lines {
   /** How many lines have something to do. */
   private busy = 0;
   private readonly latchWaits = new Map<string, LatchWait>();
+  private readonly resumptions = new Map<string, Resumption>();
   private hurried = false;
   private closing = false;
   private readonly onDrained = new Set<() => void>();
@@ -41,26 +45,40 @@ export class Lines {
     private readonly onLost: (lease: LineLease, reason: LockLostReason) => void = () => undefined,
     /** Called with one sentence about what became of the leases when another server took the place of ours. */
     private readonly onMoved: (message: string) => void = () => undefined,
+    /** Called when renewals come so many milliseconds too late, with the holds that they are for. */
+    onLate?: (holds: readonly Hold[], late: number) => void,
+    /** Called once for each deadlock, in one of the processes that are part of it. */
+    onDeadlock?: (deadlock: Deadlock) => void,
   ) {
     this.setup = {
       store,
       clock,
-      scheduler: new RenewalScheduler(clock, random),
+      scheduler: new RenewalScheduler(
+        clock,
+        random,
+        onLate as (due: readonly Renewable[], late: number) => void,
+      ),
       pendingReleases: new PendingReleases(store, clock),
       waiting: new Waiting(clock),
+      deadlocks: new DeadlockWatch(store, clock, (name) => this.lines.get(name), onDeadlock),
       holdTimes: new HoldTimes(),
       random,
+      mayLinger: true,
     };
     store.listen({
       notice: (name, notice) => this.hear(name, notice),
       wake: (concerns) => this.wake(concerns),
       moved: (what, concerns) => void this.settleAtOther(what, concerns),
+      changed: (name) => this.changed(name),
+      deaf: () => this.endLingers(),
       ignored: () => (this.ignoredNotices += 1),
     });
   }
 
   /** Waits in line; resolves with what `leaseOn` makes of the grant. Rejects with LockBusyError, LockStoreError or LockUsageError. */
   acquire<L>(request: Request, leaseOn: (lease: LineLease) => L, explained?: Explanation): Promise<L> {
+    if (acquireChannel.hasSubscribers && !request.trace)
+      return traced(request, (withTrace) => this.acquire(withTrace, leaseOn, explained));
     // There is no other promise between the grant and the caller: each costs about as much as a hand-off.
     return new Promise((resolve, reject) => {
       const refuse = explained ? (error: Error): void => reject(explained(error)) : reject;
@@ -72,18 +90,46 @@ export class Lines {
   private admit(caller: Caller): void {
     const { signal, name } = caller.request;
     if (this.closing || signal?.aborted) return caller.refuse(this.closing ? 'closed' : 'aborted');
+    const line = this.lineOf(name);
+    line.admit(caller);
+    if (caller.request.holding && caller.linked) this.setup.deadlocks.watch(line);
+  }
+
+  /** The line of a name, which is in use from now on. */
+  private lineOf(name: string): Line {
     let line = this.lines.get(name);
     if (!line) this.lines.set(name, (line = new Line(name, this.setup, this.onIdle, this.onLost)));
     if (line.idle) {
       line.idle = false;
       this.busy += 1;
     }
-    line.admit(caller);
+    return line;
+  }
+
+  /**
+   * Goes on with a hold that another process has handed over under the id `from`. Resolves with the lease, or with what the
+   * store says instead. Rejects with LockBusyError (aborted, closed) or LockStoreError.
+   */
+  async resume(request: Request, from: string): Promise<LineLease | NotTakenOver> {
+    const one = new Resumption(this.setup, request, from);
+    if (request.signal?.aborted) throw one.abandon('aborted');
+    this.resumptions.set(one.id, one);
+    try {
+      const answer = this.closing ? undefined : await one.answer();
+      if (!answer || this.closing) throw one.abandon('closed');
+      if (answer.outcome !== 'granted') return answer;
+      const line = this.lineOf(request.name);
+      const lease = line.resume((owner) => one.holdOf(answer, owner), request);
+      one.passOnTo(lease.hold);
+      return lease;
+    } finally {
+      this.resumptions.delete(one.id);
+    }
   }
 
   /** Whether somebody waits for a lock or for a latch. */
   get awaited(): boolean {
-    if (this.latchWaits.size > 0) return true;
+    if (this.latchWaits.size + this.resumptions.size > 0) return true;
     for (const line of this.lines.values()) if (line.waitedFor) return true;
     return false;
   }
@@ -91,6 +137,7 @@ export class Lines {
   /** The servers are about to close: callers that leave then are sent away, and later ones ask once. */
   hurry(): void {
     this.hurried = true;
+    this.stopLingering();
     for (const line of [...this.lines.values()]) line.sendAway(false);
   }
 
@@ -99,8 +146,9 @@ export class Lines {
     return this.busy > 0;
   }
 
-  /** Resolves when nobody holds or waits, or after `grace` ms; grants go on meanwhile. */
+  /** Resolves when nobody holds or waits, or after `grace` ms; grants go on meanwhile, but nothing lingers any more. */
   async drain(grace: number): Promise<void> {
+    this.stopLingering();
     const end = this.clock.now() + grace;
     while (this.busy > 0 && this.clock.now() < end) {
       await this.drained(end - this.clock.now());
@@ -113,13 +161,19 @@ export class Lines {
   async close(grace: number): Promise<void> {
     if (this.closing) return;
     this.closing = true;
+    // Whoever closes may have nothing else to do, and no timer of ours keeps a process alive.
+    this.setup.waiting.enter();
+    this.setup.waiting.keep();
+    this.stopLingering();
     for (const line of [...this.lines.values()]) line.sendAway();
     for (const wait of [...this.latchWaits.values()]) wait.close();
+    for (const one of [...this.resumptions.values()]) one.close();
     if (this.busy > 0) await this.drained(grace);
     for (const line of [...this.lines.values()]) line.closeLeases();
     await this.within(commandTimeout(Infinity), this.setup.pendingReleases.settled());
     this.setup.pendingReleases.close();
     this.setup.scheduler.close();
+    this.setup.deadlocks.close();
     this.setup.waiting.close();
   }
 
@@ -133,6 +187,11 @@ export class Lines {
     if (this.closing) one.close();
     else one.begin();
     return one.opened;
+  }
+
+  /** Ends what this process holds of a name, for tests. */
+  lose(name: string, reason: 'expired' | 'taken'): void {
+    this.lines.get(name)?.lose(reason);
   }
 
   private readonly onIdle = (line: Line): void => {
@@ -154,13 +213,25 @@ export class Lines {
     const holds: Hold[] = [];
     const releases = this.setup.pendingReleases.lastOfEach();
     for (const name of releases.keys()) if (!concerns(name)) releases.delete(name);
-    for (const line of this.lines.values()) {
+    for (const line of [...this.lines.values()]) {
       if (!concerns(line.name)) continue;
-      line.addHolds(holds);
       if (line.lastRelease) releases.set(line.name, line.lastRelease);
+      line.endLinger(); // the new server is sent that release now
+      line.addHolds(holds);
     }
-    const isAlive = (name: string, id: string): boolean => this.lines.get(name)?.withId(id) !== undefined;
+    const isAlive = (name: string, id: string): boolean =>
+      this.resumptions.has(id) || this.lines.get(name)?.withId(id) !== undefined;
     this.onMoved(`${what}: ${await settleAtOther(this.setup, holds, [...releases.values()], isAlive)}`);
+  }
+
+  /** Gives back what nobody here uses. */
+  private endLingers(): void {
+    for (const line of [...this.lines.values()]) line.endLinger();
+  }
+
+  private stopLingering(): void {
+    this.setup.mayLinger = false;
+    this.endLingers();
   }
 
   private drained(grace: number): Promise<void> {
@@ -177,10 +248,17 @@ export class Lines {
     for (const line of this.lines.values()) if (concerns(line.name)) line.wake();
   }
 
+  private changed(name: string | undefined): void {
+    if (name !== undefined) this.lines.get(name)?.changed();
+    else for (const line of [...this.lines.values()]) line.changed();
+  }
+
   private hear(name: string, notice: LockNotice): void {
     if (this.lines.get(name)?.notice(notice)) return;
     const latchWait = this.latchWaits.get(notice.id);
     if (latchWait) return latchWait.notice(notice);
+    const resumption = this.resumptions.get(notice.id);
+    if (resumption) return resumption.notice(notice);
     this.ignoredNotices += 1;
     if (notice.kind !== 'granted') return;
     // A grant for an attempt that nobody needs any more is given back; for a forged one this changes nothing.

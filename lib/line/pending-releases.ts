@@ -4,6 +4,7 @@ import type { LockStoreError } from '../base/errors.js';
 import type { DowngradeOperation, ReleaseOperation } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
 import { commandTimeout } from '../store/server-clock.js';
+import { publishStoreError } from './lock-channels.js';
 
 /** An id that the store has to give up, whatever was sent for it before. */
 export interface PendingRelease {
@@ -76,7 +77,9 @@ export class PendingReleases {
             else if (answer.outcome === 'revoked') hold.lost(answer.reason);
             answered();
           },
-          ({ foreign, refused }: LockStoreError) => {
+          (error: LockStoreError) => {
+            publishStoreError(name, 'downgrade', error);
+            const { foreign, refused } = error;
             if (foreign) hold.lost();
             answered(); // unknown counts as given back: if the server keeps the units for longer, that harms nobody
             if (refused) refusals += 1;
@@ -130,16 +133,20 @@ export class PendingReleases {
       this.clock.after(ms, () => this.ask(release, operation, answered, true, refused));
     this.store.execute(name, operation, commandTimeout(ttl)).then(
       ({ outcome, now }) => {
-        // When a repeat finds nothing, the first copy did the work, and only its answer was lost.
-        answered(outcome === 'released' || (outcome === 'gone' && repeat) ? 'released' : 'expired');
-        const { doubt } = release;
+        // When a repeat finds nothing, the first copy did the work, and only its answer was lost. That is no proof of a mark:
+        // the hold may have been over before either copy was read.
+        const { doubt, done } = release;
+        const found = outcome === 'released' || (outcome === 'gone' && repeat && done === 0);
+        answered(found ? 'released' : 'expired');
         if (now > doubt || this.closed) return this.over();
         const left = end - this.clock.now();
         if (left <= 0) return this.over();
         // Either clock may have jumped, so it never waits for longer than the lease lasts.
         again(Math.min((doubt - now) / 1_000 + 2, left + 1)); // timers may fire a millisecond early
       },
-      ({ foreign, refused }: LockStoreError) => {
+      (error: LockStoreError) => {
+        publishStoreError(name, 'release', error);
+        const { foreign, refused } = error;
         if (foreign) answered('expired');
         const futile = foreign && release.doubt === 0; // with doubt, an acquire may still be read once that value is gone
         if (futile || this.closed || this.clock.now() >= end) {

@@ -16,6 +16,7 @@ export class Waiting {
   private count = 0;
   private anchor: Anchor | undefined;
   private anchored = false;
+  private closed = false;
   /**
    * One listener for each signal, however many wait for it: a signal with more than ten listeners makes Node warn of a
    * leak, and a hundred callers may well share the signal of one request.
@@ -40,7 +41,7 @@ export class Waiting {
 
   /** Keeps the process alive until all waits have ended; without it the event loop might run out of work. */
   keep(): void {
-    if (this.anchored || this.count === 0) return;
+    if (this.anchored || this.closed || this.count === 0) return;
     this.anchored = true;
     (this.anchor ??= this.clock.anchor()).ref();
   }
@@ -65,6 +66,7 @@ export class Waiting {
 
   /** Nobody waits any more. */
   close(): void {
+    this.closed = true;
     this.deadlines.close();
     this.anchor?.close();
     this.anchor = undefined;

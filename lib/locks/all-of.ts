@@ -2,7 +2,7 @@ import { shown } from '../base/duration.js';
 import { type Explanation, LockBusyError, LockUsageError } from '../base/errors.js';
 import type { Request } from '../line/request.js';
 import { BaseLock } from './base-lock.js';
-import { ORIGIN, type WithOrigin } from './hidden-options.js';
+import { HELD, holdingToo, ORIGIN, type WithHeld, type WithOrigin } from './hidden-options.js';
 import {
   LeaseBundle,
   beginEntries,
@@ -14,6 +14,7 @@ import {
 } from './lease-handle.js';
 import type { AcquireOptions, UsingOptions, Lease } from './lock.js';
 import { NameLock } from './name-lock.js';
+import { LockByCall, type Naming } from './named-by-call.js';
 
 /**
  * Several locks at once, all or none. First it asks for all of them together, which takes one round trip when they are
@@ -100,7 +101,7 @@ export class AllOf extends BaseLock<LeaseBundle> {
     };
     if (missing.length === 0) return enterWith(undefined);
     try {
-      const rest = { ...options, wait, within: undefined, reentrant: false };
+      const rest = { ...options, ...holdingToo(entered), wait, within: undefined, reentrant: false };
       return await new AllOf(missing, setup).using(enterWith, rest);
     } finally {
       for (const each of entered) each.end();
@@ -132,17 +133,20 @@ export class AllOf extends BaseLock<LeaseBundle> {
 
   /** Takes one after another, and keeps alive what it has taken so far. */
   private async takeInOrder(
-    options: AcquireOptions,
+    options: AcquireOptions & WithHeld<NamedLease>,
     left: () => number,
     by: Request['by'] | undefined,
   ): Promise<NamedLease[]> {
     const taken: NamedLease[] = [];
+    const { [HELD]: held = [] } = options;
     const { clock } = this.setup;
     const began = clock.now();
     const stop = options.renew === false ? this.keepAlive(taken, options) : undefined;
     try {
-      for (const lock of this.locks)
-        taken.push((await lock.take({ ...options, wait: left() }, 0, undefined, by)) as NamedLease);
+      for (const lock of this.locks) {
+        const asked = { ...options, ...holdingToo([...held, ...taken]), wait: left() };
+        taken.push((await lock.take(asked, 0, undefined, by)) as NamedLease);
+      }
       if (stop) await renewAll(taken);
       for (const lease of taken) lease.assertHeld();
       return taken;
@@ -177,12 +181,17 @@ function rollBack(leases: readonly Lease[]): void {
 }
 
 /** The locks that a user asks for together; a name stands for its mutex. @throws LockUsageError */
-export function locksIn(locks: unknown, mutexOf: (name: string) => BaseLock): BaseLock[] {
+export function locksIn(
+  locks: unknown,
+  mutexOf: (name: string) => BaseLock,
+  naming: Naming = (name) => name,
+): BaseLock[] {
   if (!Array.isArray(locks))
     throw new LockUsageError(`allOf takes a list of names or locks; it was ${shown(locks)}.`);
   return (locks as readonly unknown[]).map((lock) => {
     if (lock instanceof BaseLock) return lock as BaseLock;
-    if (typeof lock === 'string') return mutexOf(lock);
+    if (lock instanceof LockByCall) return lock.make(naming) as BaseLock;
+    if (typeof lock === 'string') return mutexOf(naming(lock));
     throw new LockUsageError(`allOf takes names, or locks of this library; one was ${shown(lock)}.`);
   });
 }

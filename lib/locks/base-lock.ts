@@ -141,7 +141,9 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
   private asked(options: AcquireOptions & X, wait: number | undefined): Promise<L> {
     return orRejected(() => {
       checkOptions(options, this.firstName, this.optionsOf('acquire'));
-      const taking = this.take(options, wait, this.explanation());
+      const { unreleased } = this.setup;
+      const asked = this.take(options, wait, this.explanation());
+      const taking = unreleased ? unreleased.watched(asked) : asked;
       const stopHint = this.hint(options as WithOrigin); // after what throws for a bad option
       return stopHint ? taking.finally(stopHint) : taking;
     });
@@ -176,9 +178,10 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     const holding = [...new Set(contextLeases.all().map(({ lease }) => lease.name))];
     return (error) => {
       if (!(error instanceof LockBusyError)) return error;
-      if (error.reason !== 'timeout' && error.reason !== 'held') return error;
+      const { reason } = error;
+      if (reason !== 'timeout' && reason !== 'held' && reason !== 'deadlock') return error;
       if (own) return error.explained(selfWait(own.name, own.mode));
-      return error.reason === 'timeout' && holding.length > 0 ? error.whileHolding(holding) : error;
+      return reason !== 'held' && holding.length > 0 ? error.whileHolding(holding) : error;
     };
   }
 }

@@ -65,9 +65,7 @@ export class ContextLeases<L extends TrackedLease<L>> {
 
   /** All leases that are not over, from the innermost outwards. */
   all(): ContextLease<L>[] {
-    const found: ContextLease<L>[] = [];
-    for (let { frame } = this; frame?.running; frame = outward(frame)) found.push(frame.running);
-    return found;
+    return leasesFrom(this.frame);
   }
 
   /** The lease on `name`; without a name, the lease that was given to the innermost work. */
@@ -113,6 +111,15 @@ function beginLazy<W, T>(work: (lease: W) => T, lease: W): T {
   return new Promise((resolve, reject) => {
     Reflect.apply(then, result, [resolve, reject]);
   }) as T;
+}
+
+/** The leases of a frame and those around it that are not over now, from the innermost outwards. */
+export function leasesFrom<L extends TrackedLease<L>>(
+  innermost: ContextFrame<L> | undefined,
+): ContextLease<L>[] {
+  const found: ContextLease<L>[] = [];
+  for (let frame = live(innermost); frame?.running; frame = outward(frame)) found.push(frame.running);
+  return found;
 }
 
 function outward<L extends TrackedLease<L>>(frame: ContextFrame<L>): ContextFrame<L> | undefined {

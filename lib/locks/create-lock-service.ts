@@ -5,11 +5,14 @@ import { MemoryServer } from '../store/memory/memory-server.js';
 import { MemoryStore } from '../store/memory/memory-store.js';
 import { ClientRecipe } from '../store/redis/client-recipe.js';
 import { ClusterRecipe, isClusterSource } from '../store/redis/cluster-recipe.js';
+import { leastRightsRule } from '../store/redis/least-rights.js';
 import { RedisStore } from '../store/redis/redis-store.js';
 import { newSession } from '../store/session-id.js';
-import { type LockLog, type LockOptionsWithLog, inform, type LockServiceOptions } from './lock-options.js';
+import { inform, type LockLog, warn } from './lock-log.js';
+import type { LockOptionsWithLog, LockServiceOptions } from './lock-options.js';
 import { LockService } from './lock-service.js';
 import { LockSettings } from './lock-settings.js';
+import { rehearse } from './rehearsal.js';
 
 /**
  * Locks without Nest, for scripts and tools. Call `close()` at the end.
@@ -21,7 +24,42 @@ export function createLockService(options: LockOptionsWithLog = {}): LockService
   const settings = new LockSettings(options);
   const clock = new SystemClock();
   const log: LockLog = options.log ?? { warn: (message: string) => process.emitWarning(message) };
-  return LockService.over(openStore(options, settings, clock, log), settings, clock, log);
+  const store = openStore(options, settings, clock, log);
+  if (store instanceof MemoryStore) return LockService.over(store, settings, clock, log);
+  return LockService.over(store, settings, clock, log, () => void rehearse(clock, () => rehearsal(clock)));
+}
+
+/** Locks in memory that nobody hears of. */
+function rehearsal(clock: Clock): LockService {
+  const store = new MemoryStore(new MemoryServer(clock, 0), newSession(), clock);
+  return LockService.over(store, new LockSettings({}), clock, { warn: () => undefined });
+}
+
+/**
+ * The command of Redis that gives a user the least rights with which these locks work, for the namespace, the prefix of
+ * keys, the database and the kind of servers that the options name. It connects to nothing, and the password in it is
+ * `<password>`.
+ *
+ * @throws LockUsageError for locks in memory, and for options that lead to no Redis
+ * @publicApi
+ */
+export function leastRights(options: LockServiceOptions): string {
+  const { namespace, clientTracking } = new LockSettings(options);
+  const { redis } = options;
+  if (redis === undefined || redis === '' || redis === 'memory')
+    throw new LockUsageError('Locks in memory need no rights. Set the option redis.');
+  if (isClusterSource(redis)) {
+    const { keyPrefix } = new ClusterRecipe(redis);
+    return leastRightsRule({
+      namespace,
+      keyPrefix,
+      cluster: true,
+      otherDatabase: false,
+      clientTracking: false,
+    });
+  }
+  const { keyPrefix, db } = new ClientRecipe(redis);
+  return leastRightsRule({ namespace, keyPrefix, cluster: false, otherDatabase: db !== 0, clientTracking });
 }
 
 /** Opens the store that the options ask for; the only place that knows all stores. @throws LockUsageError */
@@ -40,6 +78,11 @@ export function openStore(
       'The option durability takes one server, by itself or behind Sentinel: for clusters it is not a part of this ' +
         'version. Leave it out here.',
     );
+  if (inCluster && settings.clientTracking)
+    throw new LockUsageError(
+      'The option clientTracking takes one server, by itself or behind Sentinel: each node of a cluster tells of its own ' +
+        'keys only, and notices come over connections to two nodes. Leave it out here.',
+    );
   const recipe = inCluster ? new ClusterRecipe(redis) : new ClientRecipe(redis);
   const [which, until] = inCluster
     ? ['none of its names', 'it is back or another node has taken its place']
@@ -48,11 +91,17 @@ export function openStore(
     ...settings,
     clock,
     lost: (address, why) =>
-      log.warn(
+      warn(
+        log,
+        'store-lost',
         `Redis at ${address} is gone (${why}): ${which} can be taken until ${until}, and leases end at their ` +
           `deadlines unless ${until} by then.`,
+        { address },
       ),
-    back: (address, after) => inform(log, `Redis at ${address} is back after ${Math.round(after)} ms.`),
+    back: (address, after) => {
+      const duration = Math.round(after);
+      inform(log, 'store-back', `Redis at ${address} is back after ${duration} ms.`, { address, duration });
+    },
   });
 }
 
@@ -80,9 +129,11 @@ function inMemory(
           `other processes. ${remedy}.`,
       );
     warnings.push(`${what}: locks live in memory and serialise this process only. ${remedy}.`);
-    log.warn(warnings[0] as string);
+    warn(log, 'memory', warnings[0] as string);
   } else if (options.redis === undefined)
-    log.warn(
+    warn(
+      log,
+      'memory',
       'No Redis is configured: locks live in memory and serialise this process only. ' +
         "Set the option redis, for example 'redis://localhost:6379', before you run a second process.",
     );

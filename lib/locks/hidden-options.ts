@@ -29,6 +29,19 @@ export function isSuperCall(inner: CallOrigin, outer: CallOrigin | undefined): b
   );
 }
 
+/** The key of what a call holds besides the leases of its async context: entries, and locks that it took just before. */
+export const HELD = Symbol('what a call holds');
+
+/** What a call holds besides the leases of its async context, the latest last. */
+export interface WithHeld<L> {
+  readonly [HELD]?: readonly L[];
+}
+
+/** The option of a call that holds these leases, too; none when there are none. */
+export function holdingToo<L>(leases: readonly L[]): WithHeld<L> {
+  return leases.length > 0 ? { [HELD]: leases } : {};
+}
+
 /** The key of an option that callers do not write: the decorator or interceptor sets it. */
 export const LEAVES_AT_SHUTDOWN = Symbol('leaves at shutdown');
 

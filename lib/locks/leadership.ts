@@ -1,9 +1,10 @@
-import { LockBusyError, LockLostError, type LockLostReason } from '../base/errors.js';
+import { LockBusyError, LockLostError, type LockLostReason, LockStoreError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import { LeaseHandle, type LockSetup } from './lease-handle.js';
 import { refuseUnknown } from './checks.js';
 import { namesFor } from './option-table.js';
 import type { AcquireOptions, Lease } from './lock.js';
+import { type LockLog, warn } from './lock-log.js';
 
 /**
  * Why a process is no longer the leader: its lease was lost, it was stopped, or its own work failed.
@@ -52,6 +53,8 @@ export class Leadership implements Leader {
   /** Resolves when the campaign is over and the lead was given back. */
   readonly ended: Promise<void>;
   private lease: LeaseHandle | undefined;
+  /** Whether the last try failed because of the store. */
+  private storeFailed = false;
   /** Resolves when `onRevoked` was called for the present lease or the last one. */
   private revoked = new Promise<void>(() => undefined);
 
@@ -60,7 +63,7 @@ export class Leadership implements Leader {
     private readonly handlers: LeaderHandlers,
     private readonly options: LeadOptions,
     private readonly setup: LockSetup,
-    private readonly warn: (message: string) => void,
+    private readonly log: LockLog,
   ) {
     checkName(name);
     refuseUnknown(options, LEAD_OPTIONS, name);
@@ -87,13 +90,24 @@ export class Leadership implements Leader {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        await this.lead((this.lease = await this.take(signal)));
+        this.lease = await this.take(signal);
+        this.storeFailed = false;
+        await this.lead(this.lease);
       } catch (error) {
         if (signal.aborted || (error instanceof LockBusyError && error.reason === 'closed')) return;
-        this.warn(`The campaign for '${this.name}' failed and goes on: ${(error as Error).message}`);
+        this.failed(error as Error);
         await this.pause(PAUSE);
       }
     }
+  }
+
+  /** One line for an outage, and not one for each try; one for each election whose work failed. */
+  private failed(error: Error): void {
+    const known = this.storeFailed && error instanceof LockStoreError;
+    this.storeFailed = error instanceof LockStoreError;
+    if (known) return;
+    const message = `The campaign for '${this.name}' failed and goes on: ${error.message}`;
+    warn(this.log, 'campaign', message, { lock: this.name });
   }
 
   /** Nobody awaits a campaign: a process that has nothing else to do ends while another one leads. */
@@ -101,7 +115,11 @@ export class Leadership implements Leader {
     const { lines, settings } = this.setup;
     const request = settings.request(this.name, { ...this.options, wait: Infinity, signal }, 0);
     const unattended = { ...request, by: 'using', unattended: true } as const;
-    return lines.acquire(unattended, (lineLease) => new LeaseHandle(lineLease, this.setup));
+    return lines.acquire(unattended, (lineLease) => {
+      const lease = new LeaseHandle(lineLease, this.setup);
+      lease.staysWith = 'lead';
+      return lease;
+    });
   }
 
   private async lead(lease: LeaseHandle): Promise<void> {
@@ -129,7 +147,8 @@ export class Leadership implements Leader {
       await ended;
     } catch (error) {
       revoked();
-      this.warn(`onRevoked of the leader of '${this.name}' failed: ${(error as Error).message}`);
+      const message = `onRevoked of the leader of '${this.name}' failed: ${(error as Error).message}`;
+      warn(this.log, 'campaign', message, { lock: this.name });
     }
     // After a loss, entries that still work hold up the next election, but not a stop.
     const back = lease.release();

@@ -3,14 +3,17 @@ import type { Clock, CancelTimer } from '../base/clock.js';
 import { shown } from '../base/duration.js';
 import { LockLostError, LockUsageError, type LockStoreError } from '../base/errors.js';
 import type { LineLease } from '../line/line-lease.js';
+import type { HeldLease } from '../line/request.js';
 import type { Lines } from '../line/lines.js';
 import { checkOptions } from './checks.js';
-import type { ContextLeases, LockMode, TrackedLease } from './context-leases.js';
-import type { CallOrigin } from './hidden-options.js';
-import type { EntryOptions, Lease, WriteLease } from './lock.js';
+import { type ContextLeases, leasesFrom, type LockMode, type TrackedLease } from './context-leases.js';
+import { type CallOrigin, HELD, type WithHeld } from './hidden-options.js';
+import { textOf } from './handed-over-lease.js';
+import type { AcquireOptions, EntryOptions, HandOverOptions, Lease, WriteLease } from './lock.js';
 import type { LockSettings } from './lock-settings.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { UnlockedRuns } from './unlocked-runs.js';
+import type { UnreleasedLeases } from './unreleased-leases.js';
 import type { WaitHints } from './wait-hints.js';
 import { EntryMutex, type EntryTimeout } from './entry-mutex.js';
 
@@ -28,9 +31,13 @@ export interface LockSetup {
   readonly clock: Clock;
   readonly hints: WaitHints;
   readonly unlockedRuns: UnlockedRuns;
+  /** Undefined unless `leakDetectionThreshold` was given. */
+  readonly unreleased: UnreleasedLeases | undefined;
 }
 
 const ENTRY_OPTIONS = namesFor('entry');
+const HAND_OVER_OPTIONS = namesFor('handOver');
+const LONGEST_NOTE = 1_024;
 
 /** The entries that were begun through one lease and have not ended. */
 class Entries {
@@ -58,8 +65,8 @@ export interface TakenLease extends Lease {
 
 /** A lease on one name that more work can enter: the one that was taken, or an entry of it. */
 export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease> {
-  /** Undefined before the first entry, since few leases ever have one. */
-  entries: Entries | undefined;
+  /** Declared only: few leases are ever entered. */
+  declare entries?: Entries | undefined;
   /** The lease that was taken. */
   abstract readonly root: LeaseHandle;
   abstract readonly setup: LockSetup;
@@ -70,11 +77,13 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
   abstract readonly signal: AbortSignal;
   abstract readonly held: boolean;
   abstract readonly remaining: number;
+  abstract readonly atRisk: boolean;
 
   abstract assertHeld(): void;
   abstract renew(ttl?: number): Promise<void>;
   abstract release(terms?: ReleaseOptions): Promise<'released' | 'expired'>;
   abstract downgrade(): Promise<Lease>;
+  abstract handOver(options?: HandOverOptions): Promise<string>;
 
   get name(): string {
     return this.root.lineLease.name;
@@ -92,14 +101,54 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
     return this.root.lineLease.hold.replicas ?? 0;
   }
 
+  get previous(): string | undefined {
+    return this.root.lineLease.previous;
+  }
+
+  async note(text: string): Promise<void> {
+    if (typeof text !== 'string' || Buffer.byteLength(text) > LONGEST_NOTE)
+      throw new LockUsageError(
+        `A note is a text of 0 to ${LONGEST_NOTE} bytes; it was ${
+          typeof text === 'string' ? `one of ${Buffer.byteLength(text)} bytes` : shown(text)
+        }.`,
+        this.name,
+      );
+    if (this.now.mode !== 'write')
+      throw new LockUsageError(
+        `The lease of '${this.name}' may be held by several at a time, and a name has one note: only a mutex or a ` +
+          'writer leaves one.',
+        this.name,
+      );
+    this.assertHeld();
+    const { lineLease } = this.root;
+    if (lineLease.handingOver)
+      throw new LockUsageError(`'${this.name}' is being handed over: leave the note before that.`, this.name);
+    await lineLease.note(text);
+    this.assertHeld();
+  }
+
   fenceOf(name: string): number {
-    if (name === this.name) return this.fence;
+    if (this.partOn(name) ?? this.partOn(this.setup.settings.nameNow(name))) return this.fence;
     throw new LockUsageError(`This lease is on '${this.name}', not on '${name}'.`, name);
   }
 
   /** The lease on one of its names. */
   partOn(name: string): NamedLease | undefined {
     return name === this.name ? this : undefined;
+  }
+
+  /** Whether listeners were told that it is at risk, and it still is. */
+  get toldRisk(): boolean {
+    return this.root.now.lineLease.toldRisk;
+  }
+
+  onAtRisk(listener: () => void): () => void {
+    return listenForRisk(this, listener, (told) => this.whenAtRisk(told));
+  }
+
+  /** Calls `told` whenever it becomes at risk. */
+  whenAtRisk(told: () => void): () => void {
+    return this.root.now.lineLease.onAtRisk(told);
   }
 
   loseAtShutdown(): void {
@@ -126,12 +175,16 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
 
 /** The lease of one name that a user holds, with all units of it. */
 export class LeaseHandle extends NamedLease {
+  // Declared only, all of them, since few leases have one, and a process may hold many leases.
   /** The lease that replaced this one. */
-  private downgraded: ReadLease | undefined;
-  private controller: AbortController | undefined;
-  private abort: (() => void) | undefined;
-  private cancelTimer: CancelTimer | undefined;
-  private releasing: Promise<'released' | 'expired'> | undefined;
+  declare private downgraded?: ReadLease;
+  declare private controller?: AbortController;
+  declare private abort?: () => void;
+  declare private cancelTimer?: CancelTimer;
+  /** A release that waits for the entries. */
+  declare private releasing?: Promise<'released' | 'expired'> | undefined;
+  /** The call that ends the lease itself, so that nobody else may go on with it. */
+  declare staysWith?: 'once' | 'lead';
 
   constructor(
     readonly lineLease: LineLease,
@@ -153,8 +206,8 @@ export class LeaseHandle extends NamedLease {
   }
 
   get released(): boolean {
-    const { now } = this;
-    return now.releasing !== undefined || now.lineLease.over === 'released';
+    const { releasing, lineLease } = this.now;
+    return releasing !== undefined || lineLease.handingOver || lineLease.over === 'released';
   }
 
   get held(): boolean {
@@ -163,6 +216,10 @@ export class LeaseHandle extends NamedLease {
 
   get remaining(): number {
     return this.lineLease.remaining;
+  }
+
+  get atRisk(): boolean {
+    return this.lineLease.atRisk;
   }
 
   get signal(): AbortSignal {
@@ -190,7 +247,7 @@ export class LeaseHandle extends NamedLease {
 
   /** Whether the work of this name was done before (run once). */
   get workDone(): boolean {
-    return this.lineLease.hold.workDone;
+    return this.lineLease.hold.workDone === true;
   }
 
   /** Gives it back at once, or when the last entry that was begun through it has ended. */
@@ -220,14 +277,37 @@ export class LeaseHandle extends NamedLease {
         `The lease of '${this.name}' is not a writer's: there is nothing to downgrade.`,
       );
     this.assertHeld();
+    if (this.lineLease.handingOver)
+      throw this.noHandOver('it is being handed over, so it cannot be downgraded');
     const { lease: lineLease, done } = this.lineLease.downgrade(1);
     this.downgraded = new ReadLease(lineLease, this.setup);
-    this.downgraded.entries = this.entries; // present entries go on as readers
-    this.downgraded.releasing = this.releasing; // and when they have ended, a pending release takes place
+    if (this.entries) this.downgraded.entries = this.entries; // present entries go on as readers
+    if (this.releasing) this.downgraded.releasing = this.releasing; // and when they have ended, a pending release takes place
     if (this.abort) lineLease.onLoss(this.abort); // listeners of the old signal hear of a loss, too
     await done;
     this.downgraded.assertHeld();
     return this.downgraded;
+  }
+
+  async handOver(options: HandOverOptions = {}): Promise<string> {
+    const { name, setup, lineLease, staysWith } = this;
+    checkOptions(options, name, HAND_OVER_OPTIONS);
+    const ttl = options.ttl === undefined ? undefined : OPTIONS.ttl.check(options.ttl, name);
+    if (staysWith) throw this.noHandOver(`it is the lease of ${staysWith}(), which gives it back itself`);
+    if (this.downgraded)
+      throw this.noHandOver('it was downgraded; hand over the lease that downgrade() gave');
+    if (lineLease.handingOver && this.held) throw this.noHandOver('that was asked for before');
+    this.assertHeld();
+    if (this.entries && this.entries.open > 0)
+      throw this.noHandOver('work that has entered it is not done, and would lose the lock');
+    if (this.releasing) throw lineLease.lostError('released');
+    const given = await lineLease.handOver(ttl);
+    this.cancelTimer?.();
+    return textOf({ ...given, name, prefix: setup.lines.setup.store.prefix });
+  }
+
+  private noHandOver(why: string): LockUsageError {
+    return new LockUsageError(`The lease of '${this.name}' cannot be handed over: ${why}.`, this.name);
   }
 
   private giveBack(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
@@ -314,6 +394,14 @@ export class EnteredLease extends NamedLease {
     return this.over ? 0 : this.root.now.remaining;
   }
 
+  get atRisk(): boolean {
+    return !this.over && this.root.now.atRisk;
+  }
+
+  override whenAtRisk(told: () => void): () => void {
+    return super.whenAtRisk(() => this.over || told());
+  }
+
   get signal(): AbortSignal {
     return this.root.now.signal;
   }
@@ -337,6 +425,17 @@ export class EnteredLease extends NamedLease {
     this.assertHeld();
     await this.root.downgrade();
     return this;
+  }
+
+  /** The lease outlives this entry, and others may enter it. */
+  handOver(): Promise<string> {
+    return Promise.reject(
+      new LockUsageError(
+        `This lease of '${this.name}' is an entry of another one and ends with its work: hand over the lease that was ` +
+          'taken, when nobody has entered it.',
+        this.name,
+      ),
+    );
   }
 
   /** Waits until no other entry works. @throws LockBusyError */
@@ -369,6 +468,24 @@ export class EnteredLease extends NamedLease {
     this.unlock?.();
     this.counted.end();
   }
+}
+
+/**
+ * What a call holds while it waits: the leases of its async context, and those that its options tell. It is looked up at
+ * each call, since work ends and leases are given back meanwhile. Undefined when it holds nothing.
+ */
+export function heldBy(
+  { contextLeases }: LockSetup,
+  options: AcquireOptions,
+): (() => readonly HeldLease[]) | undefined {
+  const { [HELD]: more } = options as WithHeld<NamedLease>;
+  const { frame } = contextLeases;
+  if (!frame && !more) return undefined;
+  return () => {
+    const latest = (more ?? []).filter(({ released }) => !released).reverse();
+    const around = leasesFrom(frame).map(({ lease }) => lease);
+    return [...latest, ...around].map(({ root }) => root.now.lineLease);
+  };
 }
 
 /** A lease to be entered, and how. */
@@ -517,8 +634,29 @@ export class LeaseBundle implements Lease {
     return Math.min(...this.parts.map(({ replicas }) => replicas));
   }
 
+  get previous(): string | undefined {
+    return this.only('previous').previous;
+  }
+
+  async note(text: string): Promise<void> {
+    await this.only('note').note(text);
+  }
+
+  async handOver(options?: HandOverOptions): Promise<string> {
+    return this.only('handOver').handOver(options);
+  }
+
+  /** Its only part. @throws LockUsageError when it has several */
+  private only(member: string): NamedLease {
+    const [only] = this.parts;
+    if (only && this.parts.length === 1) return only;
+    throw new LockUsageError(
+      `This lease has the names '${this.names.join("', '")}', and ${member} is for a lease of one name: take it by itself.`,
+    );
+  }
+
   fenceOf(name: string): number {
-    const part = this.partOn(name);
+    const part = this.partOn(name) ?? this.partOn(this.setup.settings.nameNow(name));
     if (part) return part.fence;
     throw new LockUsageError(`This lease is on '${this.names.join("', '")}', not on '${name}'.`, name);
   }
@@ -538,6 +676,24 @@ export class LeaseBundle implements Lease {
 
   get remaining(): number {
     return Math.min(...this.parts.map(({ remaining }) => remaining));
+  }
+
+  get atRisk(): boolean {
+    return this.held && this.parts.some(({ atRisk }) => atRisk);
+  }
+
+  get toldRisk(): boolean {
+    return this.parts.some(({ toldRisk }) => toldRisk);
+  }
+
+  onAtRisk(listener: () => void): () => void {
+    return listenForRisk(this, listener, (told) => {
+      const taken = this.parts.map((part) =>
+        // One silence of all: it begins with the first of them.
+        part.whenAtRisk(() => this.parts.some((other) => other !== part && other.toldRisk) || told()),
+      );
+      return () => taken.forEach((takeBack) => takeBack());
+    });
   }
 
   assertHeld(): void {
@@ -571,12 +727,46 @@ export class LeaseBundle implements Lease {
 }
 
 /**
+ * Has `listener` called in the context of whoever gave it, whenever `register` tells: soon, if that was told before.
+ *
+ * @throws LockUsageError when the listener is no function
+ */
+function listenForRisk(
+  lease: { readonly names: readonly string[]; readonly toldRisk: boolean },
+  listener: unknown,
+  register: (told: () => void) => () => void,
+): () => void {
+  if (typeof listener !== 'function')
+    throw new LockUsageError(`onAtRisk takes a function; it was ${shown(listener)}.`, lease.names[0]);
+  let over = false;
+  const told = AsyncResource.bind((): void => {
+    if (over) return;
+    try {
+      Reflect.apply(listener, undefined, []);
+    } catch (error) {
+      // As for the listeners of a signal: whoever renews leases goes on.
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  });
+  const takeBack = register(told);
+  if (lease.toldRisk) void Promise.resolve().then(told);
+  return () => {
+    over = true;
+    takeBack();
+  };
+}
+
+/**
  * The lease of work that runs without the lock (`onStoreError: 'run'`): it is not held, and says so.
  */
 export class UnprotectedLease implements Lease {
   readonly held = false;
   readonly remaining = 0;
+  readonly atRisk = false;
   readonly replicas = 0;
+  readonly previous = undefined;
   /** Never aborts: nothing can be lost, and work that passes the signal on should run. */
   readonly signal: AbortSignal = new AbortController().signal;
 
@@ -601,11 +791,24 @@ export class UnprotectedLease implements Lease {
     return undefined;
   }
 
+  /** Nothing can be lost, so nothing is at risk. */
+  onAtRisk(): () => void {
+    return () => undefined;
+  }
+
   assertHeld(): void {
     throw this.reason;
   }
 
   renew(): Promise<void> {
+    return Promise.reject(this.reason);
+  }
+
+  handOver(): Promise<string> {
+    return Promise.reject(this.reason);
+  }
+
+  note(): Promise<void> {
     return Promise.reject(this.reason);
   }
 

@@ -1,24 +1,7 @@
 import type { ClusterNode, ClusterOptions, RedisOptions } from 'ioredis';
 import type { Duration } from '../base/duration.js';
 import type { ClientLike } from '../store/redis/redis-source.js';
-
-/**
- * Where the locks report what an operator should know. The `Logger` of Nest fits.
- *
- * @publicApi
- */
-export interface LockLog {
-  /** What an operator should look at. */
-  warn(message: string): void;
-  /** What is good to know, for example that Redis is back. @default `warn` */
-  log?(message: string): void;
-}
-
-/** Logs a message that is not a warning, with `log` if there is one. */
-export function inform(log: LockLog, message: string): void {
-  if (log.log) log.log(message);
-  else log.warn(message);
-}
+import type { LockLog } from './lock-log.js';
 
 /**
  * Which grants count: those that so many replicas have.
@@ -36,6 +19,16 @@ export interface DurabilityOptions {
    * is a part of it. 10 ms … 1 s. @default 500 ms
    */
   readonly timeout?: Duration | undefined;
+}
+
+/**
+ * How acquisitions are recorded.
+ *
+ * @publicApi
+ */
+export interface RecorderOptions {
+  /** The signal of the process at which the recording is logged. `'SIGUSR2'`, `'SIGHUP'`. @default none */
+  readonly signal?: 'SIGUSR2' | 'SIGHUP' | undefined;
 }
 
 /**
@@ -83,6 +76,12 @@ export interface LockServiceOptions {
    */
   readonly reentrant?: boolean | undefined;
   /**
+   * What happens when calls that hold locks wait for each other: `warn` logs it once and lets their waits end by
+   * themselves, `fail` also ends one of the waits at once, with reason `deadlock`. `deadlock` of `acquire` says more.
+   * @default 'warn'
+   */
+  readonly deadlock?: 'warn' | 'fail' | undefined;
+  /**
    * What happens when Redis cannot be reached at the start: fail within 5 s (`require`), or start and let calls fail until
    * it can be reached (`warn`). @default 'require'
    */
@@ -96,6 +95,39 @@ export interface LockServiceOptions {
    * @default none
    */
   readonly durability?: DurabilityOptions | undefined;
+  /**
+   * Whether Redis says at once when somebody else has changed or removed the record of a held lock (`CLIENT TRACKING`), so
+   * that a DEL, a FLUSHALL, an eviction or a hand on the key is noticed within a round trip or two instead of at the next
+   * renewal. It begins with the first renewal of a lease, so shorter holds cost nothing; each renewal has a read of the key
+   * with it then. What is said is a reason to renew, at most every 250 ms for each lease, and never a loss by itself. It is
+   * for mutexes and writers; leases of readers and permits are not tracked. One server, by
+   * itself or behind Sentinel; refused for a cluster, and without effect for locks in memory. It needs the rights
+   * `+client|tracking +client|caching +client|id`; a start-up warning says when they are missing.
+   * @default false
+   */
+  readonly clientTracking?: boolean | undefined;
+  /**
+   * For development: warns once of each lease of `acquire` or `tryAcquire` that is still held after this time, with the
+   * stack that took it. A lease that nobody releases renews itself for as long as its process lives. It costs a stack
+   * trace for each lease, and nothing when it is not given. 100 ms … 24 h. @default none
+   */
+  readonly leakDetectionThreshold?: Duration | undefined;
+  /**
+   * Whether the last 256 acquisitions are recorded, a black box: what was asked for, granted, refused, renewed, released and
+   * lost, and when. What happened to a name is logged with each lost lease of it; `recording()` returns all of it, and an
+   * object with a `signal` has it logged at that signal of the process.
+   * @default false
+   */
+  readonly recorder?: boolean | RecorderOptions | undefined;
+  /**
+   * A function that makes the name that is locked of the name that a caller gives, for example with the tenant of the
+   * request in front: names of different tenants are then different locks. It is called synchronously, in the caller's
+   * async context, once for each name of a call of a decorated method, an interceptor, the service or a lock of any kind,
+   * `inspect`, `revoke` and `current` included. It must give the same name for the same caller each time. An error that it
+   * throws is the call's, and no work runs. Leases, errors, logs and reports have the name that is locked.
+   * @default none: names are locked as they are given
+   */
+  readonly nameOf?: ((name: string) => string) | undefined;
 }
 
 /**

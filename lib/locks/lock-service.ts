@@ -1,21 +1,31 @@
 import type { CancelTimer, Clock } from '../base/clock.js';
+import type { Deadlock } from '../line/deadlock-watch.js';
 import { Lines } from '../line/lines.js';
 import type { LockStore, StoreFindings } from '../store/lock-store.js';
 import { AllOf, locksIn } from './all-of.js';
+import { BlockedLoop } from './blocked-loop.js';
 import { orRejected } from './checks.js';
 import { type CountDownLatch, type LatchOptions, StoreLatch } from './countdown-latch.js';
 import { ContextLeases } from './context-leases.js';
+import { logDeadlock } from './deadlock-log.js';
 import { Inspector, type LockReport } from './inspector.js';
 import { Leadership, type LeadOptions, type Leader, type LeaderHandlers } from './leadership.js';
-import type { LockSetup } from './lease-handle.js';
-import type { LockLog } from './lock-options.js';
+import type { LeaseHandle, LockSetup } from './lease-handle.js';
+import { inform, type LockLog, warn } from './lock-log.js';
+import type { LockHistoryEvent } from './lock-history.js';
 import type { LockSettings } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions, Lease, WriteLease } from './lock.js';
 import { LossLog } from './loss-log.js';
+import { assertLocked } from './lock-assertion.js';
 import { NameLock } from './name-lock.js';
+import { LockRecorder } from './recorder.js';
+import { resumedLease, type ResumeOptions } from './resumed-lease.js';
+import { LatchByCall, LockByCall, SemaphoreByCall } from './named-by-call.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
 import { SemaphoreLock, type Semaphore } from './semaphore.js';
+import { StoreHealthCheck, type StoreHealth } from './store-health.js';
 import { UnlockedRuns } from './unlocked-runs.js';
+import { UnreleasedLeases } from './unreleased-leases.js';
 import { WaitHints } from './wait-hints.js';
 
 const START_TIMEOUT = 4_500;
@@ -30,6 +40,9 @@ export class LockService {
   private readonly inspector: Inspector;
   private readonly losses: LossLog;
   private readonly unlockedRuns: UnlockedRuns;
+  private readonly unreleased: UnreleasedLeases | undefined;
+  private readonly recorder: LockRecorder | undefined;
+  private readonly healthCheck: StoreHealthCheck;
   private readonly leaders = new Set<Leadership>();
   /** What ends the streams that hold up a server's close. */
   private readonly streams = new Set<() => void>();
@@ -44,26 +57,52 @@ export class LockService {
     private readonly store: LockStore,
     private readonly settings: LockSettings,
     private readonly clock: Clock,
-    private readonly log: LockLog,
+    /** Where this registration reports. @internal */
+    readonly log: LockLog,
+    /** Called when the server has been asked whether it is ready, and has not answered yet. */
+    private readonly whileStarting?: () => void,
   ) {
-    this.losses = new LossLog(store, clock, log);
-    const moved = (message: string): void => log.warn(message);
-    const lines = new Lines(store, clock, Math.random, this.losses.lost, moved);
-    const hints = new WaitHints(clock, (message) => log.warn(message));
+    const { recorder: recorded } = settings;
+    this.recorder = recorded && new LockRecorder(store.session, settings.process);
+    if (recorded?.signal) process.on(recorded.signal, this.tellRecording);
+    this.losses = new LossLog(store, clock, log, this.recorder);
+    const moved = (message: string): void => warn(log, 'store-moved', message, { address: store.address });
+    const { late } = new BlockedLoop(clock, log);
+    const deadlock = (found: Deadlock): void => logDeadlock(log, found);
+    const lines = new Lines(store, clock, Math.random, this.losses.lost, moved, late, deadlock);
+    const hints = new WaitHints(clock, log);
     this.unlockedRuns = new UnlockedRuns(clock, log);
     const { unlockedRuns } = this;
-    this.setup = { lines, settings, contextLeases: new ContextLeases(), clock, hints, unlockedRuns };
+    const { leakDetectionThreshold: threshold } = settings;
+    this.unreleased = threshold === undefined ? undefined : new UnreleasedLeases(clock, log, threshold);
+    const { unreleased } = this;
+    this.setup = {
+      lines,
+      settings,
+      contextLeases: new ContextLeases(),
+      clock,
+      hints,
+      unlockedRuns,
+      unreleased,
+    };
     this.inspector = new Inspector(store, log);
+    this.healthCheck = new StoreHealthCheck(store, clock);
   }
 
   /** Makes the locks of one registration over an open store. @internal */
-  static over(store: LockStore, settings: LockSettings, clock: Clock, log: LockLog): LockService {
-    return new LockService(store, settings, clock, log);
+  static over(
+    store: LockStore,
+    settings: LockSettings,
+    clock: Clock,
+    log: LockLog,
+    whileStarting?: () => void,
+  ): LockService {
+    return new LockService(store, settings, clock, log, whileStarting);
   }
 
   /** Mutual exclusion on one name; the same as the writer of a read-write lock of that name. */
   mutex(name: string): Lock {
-    return this.nameLock(name, 'write');
+    return this.lockOn(name, 'write');
   }
 
   /**
@@ -72,19 +111,27 @@ export class LockService {
    */
   readWrite(name: string): { readonly read: Lock; readonly write: Lock<WriteLease> } {
     return {
-      read: this.nameLock(name, 'read'),
-      write: this.nameLock(name, 'write'),
+      read: this.lockOn(name, 'read'),
+      write: this.lockOn(name, 'write'),
     };
   }
 
   /** So many permits under one name. 1 … 2³⁰. @throws LockUsageError */
   semaphore(name: string, permits: number): Semaphore {
-    return new SemaphoreLock(name, permits, this.setup, this.store);
+    const { setup, store } = this;
+    const { nameOf } = this.settings;
+    if (nameOf === undefined) return new SemaphoreLock(name, permits, setup, store);
+    return new SemaphoreByCall(
+      (naming) => new SemaphoreLock(naming(name), permits, setup, store),
+      this.nameNow,
+    );
   }
 
   /** A gate that opens when it has been counted down to zero; with a `round`, again and again. @throws LockUsageError */
   latch(name: string, options?: LatchOptions): CountDownLatch {
-    return new StoreLatch(name, this.setup, options);
+    return this.settings.nameOf === undefined
+      ? new StoreLatch(name, this.setup, options)
+      : new LatchByCall(name, this.nameNow, this.setup, options);
   }
 
   /**
@@ -93,10 +140,11 @@ export class LockService {
    * @throws LockUsageError for an empty list, or one name in two ways
    */
   allOf(locks: readonly (string | Lock<Lease, never>)[]): Lock {
-    return new AllOf(
-      locksIn(locks, (name) => this.nameLock(name, 'write')),
-      this.setup,
-    );
+    const { setup } = this;
+    const mutexOf = (name: string): NameLock => new NameLock(name, 'write', setup);
+    return this.settings.nameOf === undefined
+      ? new AllOf(locksIn(locks, mutexOf), setup)
+      : new LockByCall((naming) => new AllOf(locksIn(locks, mutexOf, naming), setup), this.nameNow);
   }
 
   /**
@@ -142,7 +190,7 @@ export class LockService {
     work: (lease: Lease) => T | PromiseLike<T>,
     options: OnceOptions,
   ): Promise<OnceOutcome<T>> {
-    return orRejected(() => new OnceLock(name, this.setup, options).run(work));
+    return orRejected(() => new OnceLock(this.settings.nameNow(name), this.setup, options).run(work));
   }
 
   /**
@@ -152,7 +200,8 @@ export class LockService {
    * @throws LockUsageError
    */
   lead(name: string, handlers: LeaderHandlers, options: LeadOptions = {}): Leader {
-    const leader = new Leadership(name, handlers, options, this.setup, (message) => this.log.warn(message));
+    const locked = this.settings.nameNow(name);
+    const leader = new Leadership(locked, handlers, options, this.setup, this.log);
     this.leaders.add(leader);
     const forget = (): unknown => this.leaders.delete(leader);
     leader.ended.then(forget, forget);
@@ -161,17 +210,45 @@ export class LockService {
   }
 
   /**
+   * Goes on with a lease that another process has handed over (`lease.handOver()`), without letting anybody in between:
+   * with a larger fence, the full ttl, and `previous` as its last holder has left it. A text is resumed once, also when a
+   * queue delivers it twice; it needs a LockService with the same Redis, keyPrefix and namespace.
+   *
+   * @throws LockLostError with the reason `taken` when somebody has resumed it already (or the store forgot it), `expired`
+   * when its ttl was over, `revoked` by an operator
+   * @throws LockBusyError when the signal aborts, or this process shuts down
+   * @throws LockStoreError when the store failed, or did not answer within `wait`; what it has done is then undone
+   * @throws LockUsageError for anything that is no such text, and for the text of other locks. It does not show the text
+   */
+  resume(text: string, options: ResumeOptions = {}): Promise<Lease> {
+    return resumedLease(this.setup, this.store.prefix, text, options);
+  }
+
+  /**
    * The lease of the `using` or `@Locked` method that is running, or the one on `name`, by the *async context*: code
    * that a queue, a batcher or an emitter runs in the context of a holder sees that holder's lease. Where that matters,
    * pass on the lease that was given to the work.
    */
   current(name?: string): Lease | undefined {
-    return this.setup.contextLeases.leaseOf(name);
+    return this.setup.contextLeases.leaseOf(name === undefined ? name : this.settings.nameNow(name));
+  }
+
+  /**
+   * For code that must run under a lock: throws unless `name` is held now, by the lease that is given, or without one by
+   * the *async context* (see `current`). A lease of a reader counts as well as that of a writer; ask for its fence where a
+   * stale writer would do harm.
+   *
+   * @throws LockUsageError when nobody has taken the lock for this code, and for a lease of another name or LockService
+   * @throws LockLostError when the lease is lost or released
+   * @throws LockStoreError when the lease is one of work that runs without its lock (`onStoreError: 'run'`)
+   */
+  assertLocked(name: string, lease?: Lease): void {
+    assertLocked(this.setup, name, lease);
   }
 
   /** Who holds the name and who waits for it, by process. Reads only. @throws LockStoreError */
   inspect(name: string): Promise<LockReport> {
-    return this.inspector.inspect(name);
+    return orRejected(() => this.inspector.inspect(this.settings.nameNow(name)));
   }
 
   /**
@@ -197,12 +274,35 @@ export class LockService {
    * @throws LockStoreError | LockUsageError
    */
   revoke(name: string, options: { reason: string; force?: boolean | undefined }): Promise<boolean> {
-    return this.inspector.revoke(name, options);
+    return orRejected(() => this.inspector.revoke(this.settings.nameNow(name), options));
+  }
+
+  /**
+   * What happened to the locks of this registration lately, in order: the last 256 acquisitions with their grants, refusals,
+   * last renewals, releases and losses. Empty without the option `recorder`.
+   */
+  recording(): readonly LockHistoryEvent[] {
+    return this.recorder?.recording() ?? [];
   }
 
   /** Probes the store and reports what it is; with `startup: 'warn'` it never rejects. @throws LockStoreError */
   ready(): Promise<StoreFindings | undefined> {
-    return meetStore(this.store, this.settings.startup, this.log);
+    const { store, log } = this;
+    // Beside the other connection: the first callers who wait find it up.
+    if (store.address !== 'memory') store.subscribe();
+    const met = meetStore(store, this.settings.startup, log);
+    this.whileStarting?.();
+    return met;
+  }
+
+  /**
+   * Probes the store for a health check. It logs nothing, and resolves within `timeout` (1 s), whatever the store does.
+   *
+   * @throws LockUsageError
+   * @internal
+   */
+  health(options?: { readonly timeout?: unknown; readonly slow?: unknown }): Promise<StoreHealth> {
+    return this.healthCheck.check(options);
   }
 
   /**
@@ -273,6 +373,17 @@ export class LockService {
     return this.close();
   }
 
+  /** Ends the leases on a name as if that had happened to them: for tests. @internal */
+  lose(name: string, reason: 'expired' | 'taken'): void {
+    this.setup.lines.lose(name, reason);
+  }
+
+  private readonly tellRecording = (): void => {
+    const recording = this.recorder?.text() ?? '';
+    const count = this.recording().length;
+    inform(this.log, 'recording', `The recording of the locks has ${count} events.`, { count, recording });
+  };
+
   private get graceLeft(): number {
     const { shutdownGrace } = this.settings;
     return this.graceEnd === undefined ? shutdownGrace : Math.max(0, this.graceEnd - this.clock.now());
@@ -289,14 +400,31 @@ export class LockService {
     await this.setup.lines.close(this.graceLeft);
     this.cancelStreamsEnd?.();
     this.losses.close();
+    this.recorder?.close();
+    if (this.settings.recorder?.signal) process.off(this.settings.recorder.signal, this.tellRecording);
     this.unlockedRuns.close();
+    this.unreleased?.close();
     await this.store.close();
     this.setup.contextLeases.end();
   }
 
+  /** The lock that a call of this moment means. */
   private nameLock(name: string, mode: 'read' | 'write'): NameLock {
-    return new NameLock(name, mode, this.setup);
+    return new NameLock(this.settings.nameNow(name), mode, this.setup);
   }
+
+  /** A lock that its owner may keep: with `nameOf` each of its calls asks for the name anew. */
+  private lockOn(
+    name: string,
+    mode: 'read' | 'write',
+  ): NameLock | LockByCall<LeaseHandle, unknown, NameLock> {
+    const { setup } = this;
+    return this.settings.nameOf === undefined
+      ? new NameLock(name, mode, setup)
+      : new LockByCall((naming) => new NameLock(naming(name), mode, setup), this.nameNow);
+  }
+
+  private readonly nameNow = (name: string): string => this.settings.nameNow(name);
 }
 
 /** Probes the store and says what it found; with 'warn' it never rejects. @throws LockStoreError */
@@ -308,11 +436,14 @@ async function meetStore(
   try {
     const findings = await store.ready(START_TIMEOUT);
     // The warnings about memory were logged when it was opened.
-    if (findings.address !== 'memory') for (const warning of findings.warnings) log.warn(warning);
+    if (findings.address !== 'memory')
+      for (const warning of findings.warnings)
+        warn(log, 'store-warning', warning, { address: findings.address });
     return findings;
   } catch (error) {
     if (startup === 'require') throw error;
-    log.warn(`${(error as Error).message} Locks fail until it can be reached (startup: 'warn').`);
+    const message = `${(error as Error).message} Locks fail until it can be reached (startup: 'warn').`;
+    warn(log, 'store-warning', message, { address: store.address });
     return undefined;
   }
 }

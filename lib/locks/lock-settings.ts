@@ -1,11 +1,12 @@
 import { hostname } from 'node:os';
-import { shown } from '../base/duration.js';
-import { LockUsageError } from '../base/errors.js';
-import type { Request, Terms } from '../line/request.js';
+import { shown, spelled } from '../base/duration.js';
+import { LockError, LockUsageError } from '../base/errors.js';
+import { checkName } from '../base/name.js';
+import type { HeldLease, Request, Terms } from '../line/request.js';
 import { WHOLE } from '../store/lock-machine.js';
 import type { Durability } from '../store/lock-store.js';
 import type { UsingOptions } from './lock.js';
-import type { LockServiceOptions } from './lock-options.js';
+import type { LockServiceOptions, RecorderOptions } from './lock-options.js';
 import { LEAVES_AT_SHUTDOWN, type LeavesAtShutdown } from './hidden-options.js';
 import { OPTIONS } from './option-table.js';
 
@@ -23,7 +24,15 @@ export class LockSettings {
   readonly shutdownGrace: number;
   readonly startup: 'require' | 'warn';
   readonly reentrant: boolean;
+  readonly deadlock: 'warn' | 'fail';
   readonly durability: Durability | undefined;
+  readonly clientTracking: boolean;
+  /** How acquisitions are recorded; undefined when they are not. */
+  readonly recorder: RecorderOptions | undefined;
+  /** After how many milliseconds a held lease is reported; undefined for never. */
+  readonly leakDetectionThreshold: number | undefined;
+  /** Makes the name that is locked of the one that a caller gives. */
+  readonly nameOf: LockServiceOptions['nameOf'];
   /** `host:pid` of this process. */
   readonly process = `${hostname()}:${process.pid}`;
   private readonly guard: number | undefined;
@@ -38,7 +47,17 @@ export class LockSettings {
       );
     // Defaults are for undefined only; null is a mistake and is refused.
     const { ttl = 10_000, wait, guard, fenceMemory = 60_000, shutdownGrace = 10_000 } = options;
-    const { namespace = 'lock', startup = 'require', reentrant, durability } = options;
+    const {
+      namespace = 'lock',
+      startup = 'require',
+      reentrant,
+      deadlock,
+      durability,
+      clientTracking = false,
+      recorder = false,
+      nameOf,
+      leakDetectionThreshold,
+    } = options;
     this.ttl = OPTIONS.ttl.check(ttl, '');
     this.wait = wait === undefined ? undefined : OPTIONS.wait.check(wait, '');
     this.guard = guard === undefined ? undefined : OPTIONS.guard.check(guard, '');
@@ -47,7 +66,21 @@ export class LockSettings {
     this.namespace = OPTIONS.namespace.check(namespace, '');
     this.startup = OPTIONS.startup.check(startup, '');
     this.reentrant = reentrant === undefined ? false : OPTIONS.reentrant.check(reentrant, '');
+    this.deadlock = deadlock === undefined ? 'warn' : OPTIONS.deadlock.check(deadlock, '');
     this.durability = durability === undefined ? undefined : OPTIONS.durability.check(durability, '');
+    this.recorder = OPTIONS.recorder.check(recorder, '');
+    this.clientTracking = OPTIONS.clientTracking.check(clientTracking, '');
+    this.leakDetectionThreshold =
+      leakDetectionThreshold === undefined
+        ? undefined
+        : OPTIONS.leakDetectionThreshold.check(leakDetectionThreshold, '');
+    this.nameOf = nameOf === undefined ? undefined : OPTIONS.nameOf.check(nameOf, '');
+  }
+
+  /** The name that a call locks when its caller says `name`. @throws LockUsageError, and what `nameOf` throws */
+  nameNow(name: string): string {
+    const { nameOf } = this;
+    return nameOf === undefined ? name : madeName(nameOf, name);
   }
 
   /**
@@ -75,25 +108,31 @@ export class LockSettings {
     otherwise = this.wait,
     share = { units: WHOLE, capacity: WHOLE },
     by: Request['by'] = 'acquire',
+    held?: () => readonly HeldLease[],
   ): Request {
     const ttl = options.ttl === undefined ? this.ttl : OPTIONS.ttl.check(options.ttl, name);
     const { signal, label, maxWaiters = Infinity } = options;
     if (maxWaiters !== Infinity) OPTIONS.maxWaiters.check(maxWaiters, name);
     if (signal !== undefined) OPTIONS.signal.check(signal, name);
+    const deadlock =
+      options.deadlock === undefined ? this.deadlock : OPTIONS.deadlock.check(options.deadlock, name);
     const wait =
       options.wait === undefined
         ? (otherwise ?? this.defaultWait(ttl))
         : OPTIONS.wait.check(options.wait, name);
     const identity =
       label === undefined ? this.process : `${this.process} ${OPTIONS.label.check(label, name)}`;
+    const linger = options.linger === undefined ? 0 : this.lingerOf(options.linger, ttl, share, name);
     return {
       name,
-      terms: this.termsFor(ttl, wait === 0, share, identity),
+      terms: this.termsFor(ttl, wait === 0, share, identity, linger > 0),
       wait,
+      linger,
       renews: options.renew === undefined || OPTIONS.renew.check(options.renew, name),
       maxHold: options.maxHold === undefined ? Infinity : OPTIONS.maxHold.check(options.maxHold, name),
       maxWaiters,
       signal,
+      holding: held && { leases: held, yields: deadlock === 'fail' },
       by,
       unattended: false,
       leavesAtShutdown: (options as LeavesAtShutdown)[LEAVES_AT_SHUTDOWN] === true,
@@ -105,6 +144,7 @@ export class LockSettings {
     once: boolean,
     { units, capacity }: Pick<Terms, 'units' | 'capacity'>,
     identity: string,
+    lingers: boolean,
   ): Terms {
     const last = this.lastTerms;
     const same =
@@ -112,9 +152,51 @@ export class LockSettings {
       last.once === once &&
       last.units === units &&
       last.capacity === capacity &&
-      last.identity === identity;
+      last.identity === identity &&
+      last.lingers === lingers;
     return same
       ? last
-      : (this.lastTerms = { once, units, capacity, ttl, guard: this.guardOf(ttl), identity });
+      : (this.lastTerms = { once, units, capacity, ttl, guard: this.guardOf(ttl), identity, lingers });
+  }
+
+  /** @throws LockUsageError where nothing may linger, or not for so long */
+  private lingerOf(
+    given: unknown,
+    ttl: number,
+    { units, capacity }: Pick<Terms, 'units' | 'capacity'>,
+    name: string,
+  ): number {
+    const linger = OPTIONS.linger.check(given, name);
+    if (linger === 0) return 0;
+    if (units !== capacity)
+      throw new LockUsageError(
+        `The option linger is for locks that exclude every other, not for readers and permits; it was ${shown(given)}.`,
+        name,
+      );
+    if (this.durability)
+      throw new LockUsageError(
+        `The option linger cannot be given where the registration has durability: no replica acknowledges what is granted ` +
+          `without the store. It was ${shown(given)}.`,
+        name,
+      );
+    if (linger > ttl)
+      throw new LockUsageError(
+        `The option linger takes at most the ttl of the call (${spelled(ttl)}); it was ${shown(given)}.`,
+        name,
+      );
+    return linger;
+  }
+}
+
+function madeName(nameOf: (name: string) => string, name: string): string {
+  const made = nameOf(checkName(name)); // so that a missing value is found before a prefix hides it
+  try {
+    return checkName(made);
+  } catch (error) {
+    if (!LockError.is(error)) throw error;
+    throw new LockUsageError(
+      `The function given as option nameOf was called for '${name}': ${error.message}`,
+      name,
+    );
   }
 }

@@ -13,6 +13,19 @@ export interface EntryOptions {
 }
 
 /**
+ * How a lease is handed over.
+ *
+ * @publicApi
+ */
+export interface HandOverOptions {
+  /**
+   * For how long the lock stays taken for whoever resumes it: 100 ms … 24 h. Make it longer than the work may lie in a
+   * queue. If nobody resumes it, others wait for so long. @default the ttl of the lease (the registration's unless its call gave one)
+   */
+  readonly ttl?: Duration | undefined;
+}
+
+/**
  * A hold of a lock that is limited in time.
  *
  * While `held` is true, no other lease on the name is held, as long as clocks drift less than 1 % and the store keeps its
@@ -21,7 +34,7 @@ export interface EntryOptions {
  * @publicApi
  */
 export interface Lease extends AsyncDisposable {
-  /** The locked names. */
+  /** The locked names; with `nameOf` as that made them. */
   readonly names: readonly string[];
   /**
    * The fencing token: larger than every fence granted before on this name, a safe integer of 16 digits
@@ -30,7 +43,7 @@ export interface Lease extends AsyncDisposable {
    * @throws LockUsageError for a lease of several names: use `fenceOf`
    */
   readonly fence: number;
-  /** The fence of one of the names. */
+  /** The fence of one of the names, as it is locked or as the caller gave it (see `nameOf`). */
   fenceOf(name: string): number;
   /**
    * How many replicas of Redis had acknowledged the grant before it was given out, with `durability` at least as many as
@@ -47,6 +60,20 @@ export interface Lease extends AsyncDisposable {
   readonly held: boolean;
   /** For how many more milliseconds the lease is proven unless it is renewed. Computed from clocks at each read. */
   readonly remaining: number;
+  /**
+   * Whether half of the ttl has gone by without an answered renewal, while the lease is still proven: a sign that it may be
+   * lost soon, for example because Redis is away. Computed from clocks at each read. Of several names, whether that is so for
+   * one of them. Always false with `renew: false`.
+   */
+  readonly atRisk: boolean;
+  /**
+   * Calls `listener` when the lease becomes at risk: once for each silence, which ends when a renewal is answered. If it
+   * is at risk already, the listener is called soon. It runs in the async context of the code that gave it; what it throws
+   * is an uncaught exception. It is no longer called when the lease is over. Returns a function that takes it back.
+   *
+   * @throws LockUsageError when the listener is no function
+   */
+  onAtRisk(listener: () => void): () => void;
   /** @throws LockLostError when the lease is lost or released. */
   assertHeld(): void;
   /**
@@ -56,6 +83,33 @@ export interface Lease extends AsyncDisposable {
    * @throws LockStoreError when the outcome is unknown; the lease keeps its old deadline
    */
   renew(ttl?: number): Promise<void>;
+  /**
+   * Hands the lease over to another process, and ends it here without a loss: resolves with a text with which
+   * `locks.resume(text)` goes on with it, once. The lock stays taken in between, and nobody renews it: it has to be resumed
+   * within `ttl`. Whoever has the text has the lock, so treat it as a secret. Work that goes on here after it has no lock.
+   *
+   * @throws LockLostError when the lease is lost or released, and when the store did not answer before its end
+   * @throws LockStoreError when the store refused; the lease then goes on
+   * @throws LockUsageError for a lease of several names, of `once` or `lead`, for an entry, and while an entry works
+   */
+  handOver(options?: HandOverOptions): Promise<string>;
+  /**
+   * Leaves a text for whoever holds the name later, who reads it as `previous`: where the work stands, for example. It
+   * replaces the note before, and stays however this lease ends, until the store forgets the name (`fenceMemory` after its
+   * last use). 0 … 1024 bytes; an empty text takes the note back.
+   *
+   * @throws LockLostError when the lease is lost or released
+   * @throws LockStoreError when the outcome is unknown: the store may have the note or the one before
+   * @throws LockUsageError for a lease that others may hold at the same time (a reader's, permits), or of several names
+   */
+  note(text: string): Promise<void>;
+  /**
+   * The last note that a holder of this name had left when this lease was granted; undefined when there is none. It never
+   * changes, also not by a note of this lease.
+   *
+   * @throws LockUsageError for a lease of several names
+   */
+  readonly previous: string | undefined;
   /**
    * Gives the lock back; `expired` when it was lost before. Idempotent. It waits for entries that were begun with `using`;
    * new entries are refused from now on.
@@ -120,10 +174,27 @@ export interface AcquireOptions {
   /** For how long a lease may be held; after that it is lost with reason `max-hold`. 100 ms … 24 h. @default none */
   readonly maxHold?: Duration | undefined;
   /**
+   * For how long this process keeps the lock after its last use, while nobody asks for it: the next caller here is granted
+   * it at once, with a fence and a time of its own, without a message to the store. It is given back as soon as another
+   * process asks. 0 … 24 h, and at most the ttl of the call; only for locks that exclude every other, and not with
+   * `durability`. A process that dies or stands still meanwhile keeps others out for ttl + guard, as any holder does: leave
+   * it out for names that others need soon, or give a short ttl. @default 0
+   */
+  readonly linger?: Duration | undefined;
+  /**
    * How many callers of this process may stand in line for the name; any further caller is refused with reason `full`.
    * 1 … 2³⁰. @default none
    */
   readonly maxWaiters?: number | undefined;
+  /**
+   * What happens when this call waits in a deadlock: calls that hold locks wait for each other, each for a lock of the next.
+   * It is found after two to three seconds. With `warn` it is logged once, and stands in the error of each call when its
+   * `wait` is over. With `fail` one of them, the one among those with `fail` that was granted its lock last, ends at once
+   * with reason `deadlock`, so that the others go on. A call is taken to hold what its async context holds, and what it is
+   * given as `within`; leases of `acquire` only count inside `lease.using`. docs/guarantees.md says what is not seen.
+   * @default the registration's `deadlock` ('warn')
+   */
+  readonly deadlock?: 'warn' | 'fail' | undefined;
 }
 
 /**

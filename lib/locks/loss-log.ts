@@ -2,6 +2,8 @@ import { wallTime, type CancelTimer, type Clock } from '../base/clock.js';
 import type { LockLostReason } from '../base/errors.js';
 import type { LineLease } from '../line/line-lease.js';
 import type { LockStore } from '../store/lock-store.js';
+import { type LockLog, warn } from './lock-log.js';
+import type { LockRecorder } from './recorder.js';
 
 // A failover may lose a thousand leases at once, and the log is for people.
 const MOST = 10;
@@ -18,7 +20,8 @@ export class LossLog {
   constructor(
     private readonly store: LockStore,
     private readonly clock: Clock,
-    private readonly log: { warn(message: string): void },
+    private readonly log: LockLog,
+    private readonly recorder?: LockRecorder,
   ) {}
 
   /** Called by the line when a lease was lost. It never throws, whatever the log does. */
@@ -45,7 +48,13 @@ export class LossLog {
   private async say(lease: LineLease, reason: LockLostReason): Promise<void> {
     const since = new Date(wallTime() - lease.age).toISOString();
     const text = `${lease.lossText(reason)} It was held by ${lease.identity} since ${since}.`;
-    this.log.warn(`${text}${await this.epilogue(lease, reason)}`);
+    const { name: lock, fence, identity: holder, heldFor } = lease;
+    const { revokeReason } = lease.hold;
+    const why = revokeReason ? `${reason}: ${revokeReason}` : reason;
+    const recording = this.recorder?.text(lock); // before what follows from the loss
+    const message = `${text}${await this.epilogue(lease, reason)}`;
+    const fields = { lock, fence, reason: why, holder, heldFor };
+    warn(this.log, 'lost', message, recording === undefined ? fields : { ...fields, recording });
   }
 
   /** What follows from the loss, or who has the lock now, as far as the store knows. */
@@ -70,7 +79,8 @@ export class LossLog {
     const count = [...this.unsaid.values()].reduce((sum, each) => sum + each, 0);
     this.unsaid.clear();
     try {
-      this.log.warn(`${count} more leases were lost within a second: ${reasons.join(', ')}.`);
+      const message = `${count} more leases were lost within a second: ${reasons.join(', ')}.`;
+      warn(this.log, 'losses', message, { count });
     } catch {
       // The log is the user's own: its failure is not a failure of the locks.
     }

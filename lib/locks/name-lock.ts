@@ -6,6 +6,7 @@ import { BaseLock, leaseWithin } from './base-lock.js';
 import { isSuperCall, ORIGIN, type WithOrigin } from './hidden-options.js';
 import type { LockMode } from './context-leases.js';
 import {
+  heldBy,
   LeaseHandle,
   ReadLease,
   upgrade,
@@ -39,7 +40,7 @@ export class NameLock extends BaseLock<LeaseHandle> {
   ): Promise<LeaseHandle> {
     const { setup, mode } = this;
     const share = { units: mode === 'write' ? WHOLE : 1, capacity: WHOLE };
-    const request = setup.settings.request(this.name, options, wait, share, by);
+    const request = setup.settings.request(this.name, options, wait, share, by, heldBy(setup, options));
     const Handle = mode === 'write' ? LeaseHandle : ReadLease;
     return setup.lines.acquire(request, (lineLease) => new Handle(lineLease, setup), explained);
   }

@@ -1,4 +1,5 @@
 import type { Duration } from '../base/duration.js';
+import { LockStoreError } from '../base/errors.js';
 import type { LeaseHandle, LockSetup } from './lease-handle.js';
 import { refuseUnknown } from './checks.js';
 import { namesFor, OPTIONS } from './option-table.js';
@@ -10,9 +11,18 @@ import { NameLock } from './name-lock.js';
  *
  * @publicApi
  */
-export interface OnceOptions extends Omit<UsingOptions, 'onStoreError' | 'reentrant' | 'within' | 'minHold'> {
+export interface OnceOptions extends Omit<
+  UsingOptions,
+  'linger' | 'onStoreError' | 'reentrant' | 'within' | 'minHold'
+> {
   /** For how long the work counts as done, so that nobody runs it again: 100 ms … 24 h. */
   readonly doneTtl: Duration;
+  /**
+   * When the work is marked as done. `end`: after it has succeeded, so that it runs at least once: when its process dies,
+   * the next caller runs it. `start`: before it begins, so that it runs at most once, whatever becomes of it.
+   * @default 'end'
+   */
+  readonly mark?: 'start' | 'end' | undefined;
 }
 
 const ONCE_OPTIONS = namesFor('once');
@@ -29,6 +39,7 @@ export type OnceOutcome<T> = { readonly ran: true; readonly value: T } | { reado
 /** A lock whose work is done once: the release by the caller that ran it leaves a mark for the others. */
 export class OnceLock extends NameLock {
   private readonly done: number;
+  private readonly marksFirst: boolean;
 
   constructor(
     name: string,
@@ -38,13 +49,47 @@ export class OnceLock extends NameLock {
     super(name, 'write', setup);
     refuseUnknown(options, ONCE_OPTIONS, name);
     this.done = Math.ceil(OPTIONS.doneTtl.check(options.doneTtl, name));
+    this.marksFirst = options.mark !== undefined && OPTIONS.mark.check(options.mark, name) === 'start';
   }
 
   run<T>(work: (lease: LeaseHandle) => T | PromiseLike<T>): Promise<OnceOutcome<T>> {
+    return this.marksFirst ? this.markedThenRun(work) : this.runThenMarked(work);
+  }
+
+  private runThenMarked<T>(work: (lease: LeaseHandle) => T | PromiseLike<T>): Promise<OnceOutcome<T>> {
+    return this.using<OnceOutcome<T>>(async (lease) => {
+      if (lease.workDone) return { ran: false };
+      lease.staysWith = 'once'; // whoever resumed it would not mark the work as done
+      return { ran: true, value: await work(lease) };
+    }, this.terms());
+  }
+
+  /**
+   * Two holds: the first leaves the mark, and the work has the second. Only the answer to the release tells that the mark is
+   * ours: a hold that was over before the release arrived left none, and somebody else may have begun since.
+   */
+  private async markedThenRun<T>(work: (lease: LeaseHandle) => T | PromiseLike<T>): Promise<OnceOutcome<T>> {
+    for (;;) {
+      const lease = await this.acquire(this.terms());
+      const { workDone } = lease;
+      const left = await lease.release({ keep: 0, done: workDone ? 0 : this.done });
+      if (workDone) return { ran: false };
+      if (left === 'released') break;
+    }
     return this.using<OnceOutcome<T>>(
-      async (lease) => (lease.workDone ? { ran: false } : { ran: true, value: await work(lease) }),
-      { ...this.options, within: undefined, reentrant: false, minHold: 0 },
+      async (lease) => {
+        if (!lease.workDone) throw unmarked(this.name);
+        lease.staysWith = 'once';
+        return { ran: true, value: await work(lease) };
+      },
+      // Callers who only find the mark hold the name for a moment, so that a wait of 0 would be too short here.
+      { ...this.terms(), wait: undefined },
     );
+  }
+
+  private terms(): UsingOptions {
+    const { doneTtl: _, mark: __, ...options } = this.options;
+    return { ...options, within: undefined, reentrant: false, minHold: 0 };
   }
 
   protected override optionsOf(): ReadonlySet<string> {
@@ -55,7 +100,15 @@ export class OnceLock extends NameLock {
     lease: LeaseHandle,
     outcome: { result: OnceOutcome<unknown> } | { cause: unknown },
   ): void {
-    const succeeded = 'result' in outcome && outcome.result.ran;
+    // A second mark would last longer than the first.
+    const succeeded = 'result' in outcome && outcome.result.ran && !lease.workDone;
     void lease.release({ keep: 0, done: succeeded ? this.done : 0 });
   }
+}
+
+function unmarked(name: string): LockStoreError {
+  return new LockStoreError(
+    `The mark that '${name}' was begun is gone from the store, so that somebody else may run it, too. It was not run here.`,
+    name,
+  );
 }

@@ -3,17 +3,18 @@ import { LockUsageError } from '../base/errors.js';
 import { WHOLE } from '../store/lock-machine.js';
 import type { Durability } from '../store/lock-store.js';
 import { abortSignal, refuseUnknown, truth, wholeNumber } from './checks.js';
-import type { LockServiceOptions } from './lock-options.js';
+import type { LockServiceOptions, RecorderOptions } from './lock-options.js';
 import type { UsingOptions } from './lock.js';
 
 /** Where an option can be given. `permits` stands for the calls of a semaphore, and `entry` for `lease.using`. */
-export type OptionPlace = 'registration' | 'acquire' | 'using' | 'once' | 'lead' | 'entry' | 'permits';
+export type OptionPlace =
+  'registration' | 'acquire' | 'using' | 'once' | 'lead' | 'entry' | 'permits' | 'handOver' | 'resume';
 
 /** Everything about one option. */
 export interface OptionRow<T = unknown> {
-  /** The values that it takes, as the README and the docstrings say. */
+  /** The values that it takes, as docs/configuration.md and the docstrings say. */
   readonly takes: string;
-  /** Its default, as the README and the docstrings say. */
+  /** Its default, as docs/configuration.md and the docstrings say. */
   readonly otherwise: string;
   readonly places: readonly OptionPlace[];
   /** Returns the checked value of an option that was given. @throws LockUsageError with the option, range and value */
@@ -24,13 +25,15 @@ const DAY = 24 * 3_600_000;
 const MOST_REPLICAS = 100;
 const REPLICA_PATIENCE = 500;
 const DURABILITY: ReadonlySet<string> = new Set(['replicas', 'timeout']);
+const RECORDER: ReadonlySet<string> = new Set(['signal']);
 const LONGEST_LABEL = 128;
 /** Every way to ask for a lease. */
 const CALLS = ['acquire', 'using', 'once'] as const;
 
 /**
  * Every option of this library below Nest. The service, the decorator, profiles and modules take from here which options
- * exist and which values they take; a test compares the interfaces, their docstrings and the README with it.
+ * exist and which values they take; a test compares the interfaces and their docstrings with it, and docs/configuration.md is
+ * made of it.
  */
 export const OPTIONS = {
   redis: row('a URL, options or a client of ioredis, `memory`', 'none', ['registration'], unchecked),
@@ -38,24 +41,44 @@ export const OPTIONS = {
   wait: duration(
     { option: 'wait', min: 0, max: DAY, infinite: true },
     'min(max(10 s, ttl + guard + 1 s), 30 s)',
-    ['registration', ...CALLS, 'entry'],
+    ['registration', ...CALLS, 'entry', 'resume'],
   ),
-  ttl: duration({ option: 'ttl', min: 100, max: DAY }, '10 s', ['registration', ...CALLS, 'lead']),
+  ttl: duration({ option: 'ttl', min: 100, max: DAY }, '10 s', [
+    'registration',
+    ...CALLS,
+    'lead',
+    'handOver',
+    'resume',
+  ]),
   guard: duration({ option: 'guard', min: 0, max: DAY }, 'min(500 ms, ttl/4)', ['registration']),
   fenceMemory: duration({ option: 'fenceMemory', min: 0, max: DAY }, '60 s', ['registration']),
   shutdownGrace: duration({ option: 'shutdownGrace', min: 0, max: DAY }, '10 s', ['registration']),
   startup: word('startup', ['require', 'warn'], ['registration']),
-  maxHold: duration({ option: 'maxHold', min: 100, max: DAY }, 'none', [...CALLS, 'lead']),
+  maxHold: duration({ option: 'maxHold', min: 100, max: DAY }, 'none', [...CALLS, 'lead', 'resume']),
+  linger: duration({ option: 'linger', min: 0, max: DAY }, '0', ['acquire', 'using']),
   minHold: duration({ option: 'minHold', min: 0, max: DAY }, 'none', ['using']),
   maxWaiters: whole('maxWaiters', 'none', CALLS),
-  renew: flag('renew', 'true', [...CALLS, 'lead']),
-  label: row('a text of 1 to 128 bytes', 'none', [...CALLS, 'lead'], labelOf),
-  signal: row('an AbortSignal', 'none', [...CALLS, 'entry'], abortSignal),
+  renew: flag('renew', 'true', [...CALLS, 'lead', 'resume']),
+  deadlock: word('deadlock', ['warn', 'fail'], ['registration', ...CALLS]),
+  label: row('a text of 1 to 128 bytes', 'none', [...CALLS, 'lead', 'resume'], labelOf),
+  signal: row('an AbortSignal', 'none', [...CALLS, 'entry', 'resume'], abortSignal),
   reentrant: flag('reentrant', 'false', ['registration', 'using']),
+  nameOf: row('a function', 'none', ['registration'], nameFunction),
   durability: row('replicas 1 … 100, timeout 10 ms … 1 s', 'none', ['registration'], durabilityOf),
+  clientTracking: flag('clientTracking', 'false', ['registration']),
+  recorder: row(
+    "true, false, `{ signal: 'SIGUSR2' }`, `{ signal: 'SIGHUP' }`",
+    'false',
+    ['registration'],
+    recorderOf,
+  ),
+  leakDetectionThreshold: duration({ option: 'leakDetectionThreshold', min: 100, max: DAY }, 'none', [
+    'registration',
+  ]),
   within: row('a lease', 'none', ['using'], unchecked),
   onStoreError: word('onStoreError', ['throw', 'run'], ['using']),
   doneTtl: duration({ option: 'doneTtl', min: 100, max: DAY }, 'none', ['once']),
+  mark: word('mark', ['start', 'end'], ['once'], 'end'),
   units: row('1 … permits', '1', ['permits'], (value, name) => wholeNumber(value, 'units', WHOLE, name)),
 } as const satisfies Record<keyof UsingOptions | keyof LockServiceOptions, OptionRow> &
   Record<string, OptionRow>;
@@ -139,6 +162,13 @@ function namespaceOf(namespace: unknown): string {
   );
 }
 
+function nameFunction(nameOf: unknown): (name: string) => string {
+  if (typeof nameOf === 'function') return nameOf as (name: string) => string;
+  throw new LockUsageError(
+    `The option nameOf takes a function that returns the name to lock; it was ${shown(nameOf)}.`,
+  );
+}
+
 // An option of the registration alone: callers of one name share places in the queue and hand holds to each other, so
 // that whoever asks for replicas could be handed a hold of somebody who does not.
 function durabilityOf(durability: unknown): Durability {
@@ -152,4 +182,19 @@ function durabilityOf(durability: unknown): Durability {
     replicas: wholeNumber(replicas, 'durability.replicas', MOST_REPLICAS, ''),
     timeout: milliseconds(timeout, { option: 'durability.timeout', min: 10, max: 1_000 }),
   };
+}
+
+/** Undefined for none. */
+function recorderOf(recorder: unknown): RecorderOptions | undefined {
+  if (typeof recorder !== 'object' || recorder === null) {
+    if (recorder === true) return {};
+    if (recorder === false) return undefined;
+    throw new LockUsageError(
+      `The option recorder takes true, false, or an object, such as { signal: 'SIGUSR2' }; it was ${shown(recorder)}.`,
+    );
+  }
+  refuseUnknown(recorder, RECORDER);
+  const { signal } = recorder as Record<string, unknown>;
+  if (signal === undefined) return {};
+  return { signal: word('recorder.signal', ['SIGUSR2', 'SIGHUP'], []).check(signal, '') };
 }

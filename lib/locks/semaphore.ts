@@ -4,7 +4,14 @@ import type { Explanation } from '../base/errors.js';
 import { WHOLE } from '../store/lock-machine.js';
 import type { LockStore } from '../store/lock-store.js';
 import { BaseLock } from './base-lock.js';
-import { noEntry, PermitLease, type EntryPlan, type NamedLease, type LockSetup } from './lease-handle.js';
+import {
+  heldBy,
+  noEntry,
+  PermitLease,
+  type EntryPlan,
+  type NamedLease,
+  type LockSetup,
+} from './lease-handle.js';
 import { namesFor } from './option-table.js';
 import type { Lock, AcquireOptions, UsingOptions, Lease } from './lock.js';
 import { wholeNumber } from './checks.js';
@@ -59,7 +66,8 @@ export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implemen
     const { lines, settings } = this.setup;
     const { units = 1 } = options;
     wholeNumber(units, 'units', this.permits, this.name);
-    const request = settings.request(this.name, options, wait, { units, capacity: this.permits }, by);
+    const share = { units, capacity: this.permits };
+    const request = settings.request(this.name, options, wait, share, by, heldBy(this.setup, options));
     return lines.acquire(request, (lineLease) => new PermitLease(lineLease, this.setup), explained);
   }
 

@@ -1,5 +1,6 @@
 import type { CancelTimer, Clock } from '../base/clock.js';
 import type { LockStoreError } from '../base/errors.js';
+import { type LockLog, type LockLogEvent, type LogFields, warn } from './lock-log.js';
 
 // An outage of the store concerns every call, and the log is for people.
 const MOST = 10;
@@ -14,7 +15,7 @@ export class UnlockedRuns {
 
   constructor(
     private readonly clock: Clock,
-    private readonly log: { warn(message: string): void },
+    private readonly log: LockLog,
   ) {}
 
   /** Work on `names` is about to run without the lock. It never throws, whatever the log does. */
@@ -26,7 +27,8 @@ export class UnlockedRuns {
     }
     if (this.said < MOST) {
       this.said += 1;
-      this.warn(`${place} runs without the lock '${names.join("', '")}' (onStoreError: 'run'): ${message}`);
+      const text = `${place} runs without the lock '${names.join("', '")}' (onStoreError: 'run'): ${message}`;
+      this.warn('unlocked-run', text, { lock: names.join(', '), place });
       return;
     }
     this.unsaid += 1;
@@ -43,12 +45,13 @@ export class UnlockedRuns {
     this.cancelSummary = undefined;
     const { unsaid } = this;
     this.unsaid = 0;
-    this.warn(`${unsaid} more calls ran without their locks within a second (onStoreError: 'run').`);
+    const text = `${unsaid} more calls ran without their locks within a second (onStoreError: 'run').`;
+    this.warn('unlocked-runs', text, { count: unsaid });
   }
 
-  private warn(message: string): void {
+  private warn(event: LockLogEvent, message: string, fields: LogFields): void {
     try {
-      this.log.warn(message);
+      warn(this.log, event, message, fields);
     } catch {
       // The log is the user's own: its failure is not a failure of the locks.
     }

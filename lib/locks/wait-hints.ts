@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { CancelTimer, Clock } from '../base/clock.js';
 import type { LockMode } from './context-leases.js';
+import { type LockLog, warn } from './lock-log.js';
 
 /** What a call waits for: a lock that is held in this mode, or another entry of the same lease. */
 export type SelfWait = LockMode | 'entry';
@@ -15,7 +16,7 @@ export class WaitHints {
 
   constructor(
     private readonly clock: Clock,
-    private readonly warn: (message: string) => void,
+    private readonly log: LockLog,
   ) {}
 
   /** Warns after a second, once per decorator (`place`) or name, unless it is cancelled before. */
@@ -26,9 +27,8 @@ export class WaitHints {
     const tell = AsyncResource.bind(() => {
       if (this.told.has(key)) return; // another call was faster
       this.told.add(key);
-      this.warn(
-        `${place ?? 'A call'} has waited for the lock '${name}' for a second. ${selfWait(name, mode)}`,
-      );
+      const message = `${place ?? 'A call'} has waited for the lock '${name}' for a second. ${selfWait(name, mode)}`;
+      warn(this.log, 'self-wait', message, { lock: name, ...(place !== undefined && { place }) });
     });
     return this.clock.after(AFTER, tell);
   }

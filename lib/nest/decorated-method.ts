@@ -2,7 +2,17 @@ import { orRejected } from '../locks/checks.js';
 import type { Lease } from '../locks/lock.js';
 import type { LockService } from '../locks/lock-service.js';
 import { type StreamWait, whenAborted } from './held-stream.js';
-import { type LockKey, type LockNames, type LockSignal, namesOf, type OnBusy } from './lock-key.js';
+import { shown } from '../base/duration.js';
+import { LockUsageError } from '../base/errors.js';
+import { lockDefaultsOf } from './lock-defaults.js';
+import {
+  type LockKey,
+  type LockLabel,
+  type LockNames,
+  type LockSignal,
+  type OnBusy,
+  parsedKey,
+} from './lock-key.js';
 import { openSlot, readSlot } from './lock-slot.js';
 import { leaseParameterOf } from './locked-lease.js';
 import { type CallDetails, lockedCall } from './locked-call.js';
@@ -16,6 +26,7 @@ import {
   refuseStranger,
   takePlaceOf,
 } from './locked-method.js';
+import type { LockedMark } from './locked-mark.js';
 import { type LockedOptions, checkLockedOptions } from './locked-options.js';
 
 /** A method that a decorator locks, with everything that is known when its class is defined. */
@@ -23,12 +34,13 @@ export class DecoratedMethod {
   /** Where the decorator stands, for people: `@Locked on StockService.reserve`. */
   readonly where: string;
   readonly method: Method;
-  private readonly settings: LockedOptions;
+  private readonly mark: LockedMark;
   private readonly names: (self: unknown, args: unknown[]) => LockNames;
   private readonly slot: symbol;
   private readonly kinship: Kinship;
   private readonly run: ReturnType<typeof lockedCall>;
   private readonly signalOf: LockSignal | undefined;
+  private readonly labelOf: Exclude<LockLabel, string> | undefined;
   /** Which parameter gets the lease. */
   private readonly leaseAt: number | undefined;
   private replacement: Method | undefined;
@@ -37,38 +49,48 @@ export class DecoratedMethod {
 
   /** @throws LockUsageError for a place, a key or options that cannot work */
   constructor(
-    decorator: string,
+    decorator: '@Locked' | '@LockedStream',
     target: object,
     property: string | symbol,
     private readonly descriptor: object,
     {
       key,
       options,
-    }: { key: LockKey; options: LockedOptions<LockSignal | undefined, OnBusy | undefined> | undefined },
+    }: {
+      key: LockKey;
+      options: LockedOptions<LockSignal | undefined, OnBusy | undefined, LockLabel | undefined> | undefined;
+    },
     checkResult: (method: Method, where: string) => ((value: unknown) => void) | undefined,
   ) {
     const where = (this.where = `${decorator} on ${placeOf(target, property)}`);
     this.method = methodOf(target, property, descriptor, where);
-    this.settings = checkLockedOptions(options ?? {}, where);
-    this.names = namesOf(key, where);
-    this.slot = openSlot(target, this.settings.locks);
+    const settings = checkLockedOptions(options ?? {}, where);
+    const { namesOf, texts, label } = parsedKey<unknown[]>(key, where);
+    this.mark = { decorator, target, where, texts, label, options: settings };
+    this.names = namesOf;
+    this.slot = openSlot(target, settings.locks);
     this.kinship = kinshipOf(target, property);
     this.leaseAt = leaseParameterOf(target, property);
-    this.signalOf = this.settings.signal;
+    this.signalOf = settings.signal;
+    this.labelOf = typeof settings.label === 'function' ? settings.label : undefined;
     const origin = { place: where, target, property, checkResult: checkResult(this.method, where) };
-    this.run = lockedCall(this.settings, origin);
+    this.run = lockedCall(settings as LockedOptions, {
+      origin,
+      label,
+      defaults: () => lockDefaultsOf(target),
+    });
   }
 
   /** Puts the replacement where the method stands. */
   replaceBy(replacement: Method): void {
     this.replacement = replacement;
-    takePlaceOf(this.method, replacement, this.settings);
+    takePlaceOf(this.method, replacement, this.mark);
     (this.descriptor as PropertyDescriptor).value = replacement;
   }
 
   /** The LockService of an instance. @throws LockUsageError when it has none */
   locksOf(self: unknown): LockService {
-    return readSlot(self, this.slot) ?? refuseStranger(self, this.where, this.settings.locks);
+    return readSlot(self, this.slot) ?? refuseStranger(self, this.where, this.mark.options.locks);
   }
 
   /** Calls the method under a lease. */
@@ -98,14 +120,26 @@ export class DecoratedMethod {
   }
 
   private detailsOf(self: unknown, args: unknown[], wait: StreamWait | undefined): CallDetails | undefined {
-    const { signalOf, kinship, isHttpRoute, where } = this;
-    if (!isHttpRoute && !signalOf && !kinship.inherited && !wait) return undefined; // most methods need no details
+    const { signalOf, labelOf, kinship, isHttpRoute, where } = this;
+    const { fires } = this.mark.options;
+    // Most methods need no details.
+    if (!isHttpRoute && !signalOf && !labelOf && !kinship.inherited && !wait && !fires) return undefined;
     const given = signalOf && (Reflect.apply(signalOf, self, args) as AbortSignal | undefined);
     if (wait && given) wait.watches.add(whenAborted(given, wait.leaving, where));
     return {
       signal: wait?.leaving.signal ?? given,
+      label: labelOf && textOf(Reflect.apply(labelOf, self, args), where),
       self: kinship.inherited ? (self as object) : undefined,
       leavesAtShutdown: isHttpRoute,
+      method: fires && this.replacement,
     };
   }
+}
+
+/** What a function that is given as option `label` returned; its length is checked with all options of the call. */
+export function textOf(label: unknown, where: string): string {
+  if (typeof label === 'string') return label;
+  throw new LockUsageError(
+    `The function given as option label of ${where} must return a text of 1 to 128 bytes; it returned ${shown(label)}.`,
+  );
 }

@@ -1,5 +1,4 @@
 import {
-  Logger,
   type Type,
   ConfigurableModuleBuilder,
   type DynamicModule,
@@ -16,13 +15,17 @@ import { LockErrorAnswers } from './lock-error-answers.js';
 import { LockExceptionFilter, NoFilter } from './lock-exception-filter.js';
 import { LockRegistration, LockShutdown, LockShutdownModule } from './lock-shutdown.js';
 import { LockedInstances } from './locked-instances.js';
-import { attachProfiles, type LockProfile } from './locked-options.js';
-import { copiesOfLockService, getLocksToken } from './locks-token.js';
+import { checkFeature, FEATURE, LockFeatureModule, type LockFeatureOptions } from './lock-feature.js';
+import { attachProfiles, type FeatureProfiles, featureProfiles } from './lock-profiles.js';
+import type { LockProfile } from './locked-options.js';
+import { copiesOfLockService, getLocksToken, registrationCalled, tokensFor } from './locks-token.js';
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import type { LockServiceOptions } from '../locks/lock-options.js';
+import { type LockLog, warn } from '../locks/lock-log.js';
 import { namesFor } from '../locks/option-table.js';
 import type { HttpMappingOptions } from './http-exception.js';
+import { logFor, logOf } from './nest-log.js';
 
 /**
  * What `DistributedLockModule.forRoot` takes in addition to `name` and `isGlobal`. Each option may be left out or be
@@ -31,7 +34,11 @@ import type { HttpMappingOptions } from './http-exception.js';
  * @publicApi
  */
 export interface DistributedLockOptions extends LockServiceOptions {
-  /** Named sets of options for `@Locked(key, { profile })`; a missing profile fails the start. @default none */
+  /**
+   * Named sets of options for `@Locked(key, { profile })`; a missing profile fails the start. A module may add its own with
+   * `forFeature`.
+   * @default none
+   */
   readonly profiles?: Readonly<Record<string, LockProfile>> | undefined;
   /**
    * Whether lock errors that leave a handler are answered: over HTTP with 423 (busy) or 503 (closed, store, lost), and on
@@ -40,6 +47,13 @@ export interface DistributedLockOptions extends LockServiceOptions {
    * @default true
    */
   readonly filter?: boolean | HttpMappingOptions | undefined;
+  /**
+   * Where the locks of this registration report what an operator should know, the lock errors that leave a handler among
+   * it: a logger of Nest, or whatever has `warn`; with `write` it is given each line with its fields. The JSON logger of
+   * Nest 12, nestjs-pino and nest-winston show the fields without any of this.
+   * @default the application's logger, with the context DistributedLock
+   */
+  readonly logger?: LockLog | undefined;
 }
 
 /**
@@ -76,7 +90,7 @@ export type DistributedLockAsyncOptions = ConfigurableModuleAsyncOptions<
 
 const OPTIONS = Symbol('the options of DistributedLockModule');
 const EXTRAS: DistributedLockExtras = { name: undefined, isGlobal: true };
-const KNOWN: ReadonlySet<string> = new Set([...namesFor('registration'), 'profiles', 'filter']);
+const KNOWN: ReadonlySet<string> = new Set([...namesFor('registration'), 'profiles', 'filter', 'logger']);
 
 /**
  * Checks that the options of a registration exist. Their values are checked where they are used.
@@ -134,6 +148,15 @@ export class DistributedLockModule extends ConfigurableModuleClass {
   static override forRootAsync(options: DistributedLockAsyncOptions): DynamicModule {
     return super.forRootAsync(options);
   }
+
+  /**
+   * Adds profiles to a registration, in the module whose methods use them. They belong to the whole registration, so a
+   * name that is given twice with different options fails the start, and so does a registration that does not exist.
+   */
+  static forFeature(options: LockFeatureOptions): DynamicModule {
+    checkFeature(options);
+    return { module: LockFeatureModule, providers: [{ provide: FEATURE, useValue: options }] };
+  }
 }
 
 function providersOf(name: string | undefined): Provider[] {
@@ -143,7 +166,7 @@ function providersOf(name: string | undefined): Provider[] {
       provide: token,
       inject: [OPTIONS, ModulesContainer],
       useFactory: (options: DistributedLockOptions, modules: ModulesContainer) => {
-        const locks = openLocks(options);
+        const locks = openLocks(options, featureProfiles(modules, name));
         new LockedInstances(modules, name).connect(locks); // before any factory that needs it is called
         return locks;
       },
@@ -159,18 +182,18 @@ function providersOf(name: string | undefined): Provider[] {
         shutdown: LockShutdown,
         answers: LockErrorAnswers,
       ) => {
-        attachProfiles(locks, profiles); // also to a service that replaced ours, as in tests
+        attachProfiles(locks, profiles, featureProfiles(modules, name)); // also to a service that replaced ours, as in tests
         const instances = new LockedInstances(modules, name);
         instances.connect(locks); // for a service that replaced ours; not in a hook, since other hooks may come before it
-        warnOfTwins(modules, DistributedLockModule, name);
+        warnOfTwins(modules, DistributedLockModule, name, logOf(locks));
         return new LockRegistration(locks, instances, shutdown, () => hideFromGraphql(modules, answers));
       },
     },
     {
       provide: LockErrorAnswers,
       inject: [OPTIONS],
-      useFactory: ({ filter = true }: DistributedLockOptions) =>
-        new LockErrorAnswers(typeof filter === 'object' ? filter : {}),
+      useFactory: ({ filter = true, logger }: DistributedLockOptions) =>
+        new LockErrorAnswers(typeof filter === 'object' ? filter : {}, logFor(logger)),
     },
     {
       provide: APP_FILTER,
@@ -195,11 +218,11 @@ function otherTokensOf(name: string | undefined): (typeof LockService)[] {
   return name === undefined ? copiesOfLockService().filter((other) => other !== LockService) : [];
 }
 
-function openLocks(given: DistributedLockOptions): LockService {
+function openLocks(given: DistributedLockOptions, features: FeatureProfiles): LockService {
   checkModuleOptions(given); // the options of a factory are known only now
-  const { profiles = {}, filter: _, ...options } = given;
-  const locks = createLockService({ ...options, log: new Logger('DistributedLock') });
-  attachProfiles(locks, profiles); // before it is injected anywhere
+  const { profiles = {}, filter: _, logger, ...options } = given;
+  const locks = createLockService({ ...options, log: logFor(logger) });
+  attachProfiles(locks, profiles, features); // before it is injected anywhere
   return locks;
 }
 
@@ -212,24 +235,22 @@ const warned = new WeakMap<ModulesContainer, Set<string>>();
  * Warns once for each name if an application has several registrations of it: each has its own connections and its own
  * line, and neither knows what calls hold through the other.
  */
-function warnOfTwins(modules: ModulesContainer, module: Type, name: string | undefined): void {
-  const tokens: readonly unknown[] = name === undefined ? copiesOfLockService() : [getLocksToken(name)];
+function warnOfTwins(modules: ModulesContainer, module: Type, name: string | undefined, log: LockLog): void {
+  const tokens = tokensFor(name);
   const twins = [...modules.values()].filter(
     ({ metatype, providers }) =>
       // Another copy of this package has another class of that name.
-      (metatype === module || metatype.name === module.name) &&
-      tokens.some((token) => providers.has(token as Type)),
+      (metatype === module || metatype.name === module.name) && tokens.some((token) => providers.has(token)),
   );
   const known = warned.get(modules) ?? new Set();
   if (twins.length < 2 || known.has(name ?? '')) return;
   warned.set(modules, known.add(name ?? ''));
-  const which = name === undefined ? 'the default registration' : `the registration '${name}'`;
-  new Logger('DistributedLock').warn(
-    `This application has ${twins.length} LockServices for ${which}, imported by ${importersOf(modules, twins)}. Each has ` +
-      'its own connections and its own line of callers, and decorated methods use the one of the module they are in. ' +
-      'Call DistributedLockModule.forRoot() once, and import what it returned (it is global unless isGlobal is ' +
-      'false); or give one of them a name: forRoot({ name }).',
-  );
+  const message =
+    `This application has ${twins.length} LockServices for ${registrationCalled(name)}, imported by ${importersOf(modules, twins)}. Each has ` +
+    'its own connections and its own line of callers, and decorated methods use the one of the module they are in. ' +
+    'Call DistributedLockModule.forRoot() once, and import what it returned (it is global unless isGlobal is ' +
+    'false); or give one of them a name: forRoot({ name }).';
+  warn(log, 'registrations', message, { count: twins.length });
 }
 
 function importersOf(modules: ModulesContainer, twins: readonly ModuleOfNest[]): string {

@@ -1,11 +1,14 @@
-import { Logger, type OnApplicationShutdown } from '@nestjs/common';
-import type { LockError } from '../base/errors.js';
+import type { OnApplicationShutdown } from '@nestjs/common';
+import type { LockBusyError, LockError } from '../base/errors.js';
+import { identityOf } from '../line/request.js';
+import { fail, inform, type LockLog, type LogFields } from '../locks/lock-log.js';
 import {
   checkHttpMapping,
   type HttpMappingOptions,
   type LockErrorBody,
   lockErrorBody,
 } from './http-exception.js';
+import { NestLog } from './nest-log.js';
 
 const SPAN = 1_000;
 /** How many names one line lists; the others are only counted. */
@@ -18,11 +21,14 @@ export class BusyLog {
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
-  constructor(private readonly log: (line: string) => void) {}
+  constructor(
+    private readonly log: (line: string, event: 'refused' | 'refusals', fields: LogFields) => void,
+  ) {}
 
-  refused({ message, lockName = '' }: LockError): void {
+  refused({ message, lockName = '', reason, holder }: LockBusyError): void {
     if (this.timer === undefined) {
-      this.log(message);
+      const by = holder && { holder: identityOf(holder) };
+      this.log(message, 'refused', { lock: lockName, reason, ...by });
       if (!this.closed) this.wait();
       return;
     }
@@ -56,6 +62,8 @@ export class BusyLog {
     this.log(
       `Within the last second ${count} more ${count === 1 ? 'call' : 'calls'} did not get the lock: ` +
         `${named.join(', ')}.`,
+      'refusals',
+      { count },
     );
     this.count = 0;
     this.names.clear();
@@ -65,11 +73,14 @@ export class BusyLog {
 
 /** What the clients and the log of one registration are told about its lock errors, on every transport. */
 export class LockErrorAnswers implements OnApplicationShutdown {
-  private readonly logger = new Logger('DistributedLock');
-  private readonly busy = new BusyLog((line) => this.logger.log(line));
+  private readonly busy: BusyLog;
 
-  constructor(private readonly mapping: HttpMappingOptions = {}) {
+  constructor(
+    private readonly mapping: HttpMappingOptions = {},
+    private readonly log: LockLog = new NestLog(),
+  ) {
     checkHttpMapping(mapping);
+    this.busy = new BusyLog((line, event, fields) => inform(log, event, line, fields));
   }
 
   /**
@@ -77,8 +88,8 @@ export class LockErrorAnswers implements OnApplicationShutdown {
    * `error`. Returns what a client may know.
    */
   to(error: LockError): LockErrorBody {
-    if (error.code === 'LOCK_BUSY') this.busy.refused(error);
-    else this.logger.error(error);
+    if (error.code === 'LOCK_BUSY') this.busy.refused(error as LockBusyError);
+    else fail(this.log, 'failed', error);
     return lockErrorBody(error, this.mapping);
   }
 

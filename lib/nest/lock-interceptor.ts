@@ -7,13 +7,20 @@ import {
   type Type,
 } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { LockError } from '../base/errors.js';
+import { LockError, LockUsageError } from '../base/errors.js';
 import { LockService } from '../locks/lock-service.js';
 import { heldStream, whenAborted } from './held-stream.js';
 import { toHttpException } from './http-exception.js';
 import { responseOf, whenClientIsGone } from './http-response.js';
-import { type LockNames, namesOf } from './lock-key.js';
-import { profileOf, type LockInterceptorOptions, checkInterceptorOptions } from './locked-options.js';
+import { textOf } from './decorated-method.js';
+import { KeyTemplate } from './key-template.js';
+import { type LockNames, parsedKey } from './lock-key.js';
+import { mark } from './locked-mark.js';
+import {
+  type LockInterceptorOptions,
+  checkInterceptorOptions,
+  type LockedOptions,
+} from './locked-options.js';
 import { lockedCall } from './locked-call.js';
 import { sharedLocksToken } from './locks-token.js';
 
@@ -46,16 +53,18 @@ export function LockInterceptor(
   const {
     leaveOnClose = true,
     signal: signalOf,
-    ...settings
+    label,
+    ...given
   } = checkInterceptorOptions(options ?? {}, WHERE);
-  const names = namesOf<[ExecutionContext]>(key, WHERE);
+  const labelOf = typeof label === 'function' ? label : undefined;
+  const settings: LockedOptions = typeof label === 'string' ? { ...given, label } : given;
+  refuseTemplate(key);
+  const { namesOf, texts } = parsedKey<[ExecutionContext]>(key, WHERE);
 
   const run = lockedCall(settings);
 
   class HoldingInterceptor implements NestInterceptor {
-    constructor(@Inject(sharedLocksToken(settings.locks)) private readonly locks: LockService) {
-      if (settings.profile !== undefined) profileOf(locks, settings.profile); // a missing one fails the start
-    }
+    constructor(@Inject(sharedLocksToken(settings.locks)) private readonly locks: LockService) {}
 
     intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
       const { locks } = this;
@@ -75,8 +84,12 @@ export function LockInterceptor(
           if (signal) watches.add(whenAborted(signal, leaving, WHERE));
           if (leaveOnClose && response)
             watches.add(whenClientIsGone(response, () => leaving.abort(new Error(GONE))));
-          const call = { signal: leaving.signal, leavesAtShutdown: answers };
-          return run(locks, names(undefined, [context]), work, call);
+          const call = {
+            signal: leaving.signal,
+            label: labelOf && textOf(labelOf(context), WHERE),
+            leavesAtShutdown: answers,
+          };
+          return run(locks, namesOf(undefined, [context]), work, call);
         },
         // Once events were sent, no filter can answer: Nest sends the message of an HttpException, and none of another error.
         told: (error) =>
@@ -84,7 +97,20 @@ export function LockInterceptor(
       });
     }
   }
-  return mixin(HoldingInterceptor);
+  const made = mixin(HoldingInterceptor);
+  mark(made, { decorator: 'LockInterceptor', where: WHERE, texts, label: undefined, options: settings });
+  return made;
+}
+
+/** A name with braces looks like a template, which here would be one lock for all requests. */
+function refuseTemplate(key: unknown): void {
+  const names = [key].flat().filter((name) => typeof name === 'string');
+  const template = names.find((name) => KeyTemplate.is(name));
+  if (template === undefined) return;
+  throw new LockUsageError(
+    `LockInterceptor was given '${template}', but it knows no arguments that a template could read. Make the name of the ` +
+      'request: LockInterceptor((context) => lockName(…)). Such a function may also return a name with braces.',
+  );
 }
 
 /** Whether the call is a request, without whose answer its server cannot close. A message may be worth waiting for. */

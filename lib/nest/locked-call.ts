@@ -1,4 +1,3 @@
-import { type LockBusyError, LockError } from '../base/errors.js';
 import {
   ORIGIN,
   type CallOrigin,
@@ -9,10 +8,18 @@ import {
 import type { Lock, UsingOptions, Lease } from '../locks/lock.js';
 import type { PermitOptions } from '../locks/semaphore.js';
 import type { LockService } from '../locks/lock-service.js';
+import { combinedOptions, profileNameOf } from './lock-defaults.js';
 import type { LockNames } from './lock-key.js';
-import { checkKind, type LockedKind, type LockedOptions, profileOf } from './locked-options.js';
-
-type Work = (lease: Lease) => unknown;
+import { unlessBusy, type Work } from './busy-call.js';
+import { runFire } from './fire-run.js';
+import { profileOf } from './lock-profiles.js';
+import {
+  checkFireOptions,
+  checkKind,
+  type LockDefaultsOptions,
+  type LockedKind,
+  type LockedOptions,
+} from './locked-options.js';
 
 /** The options of a decorator as its calls need them, made once. */
 interface Plan {
@@ -21,6 +28,7 @@ interface Plan {
   /** The same for a call that gives up waiting when the servers are about to close. */
   readonly leaving: Plan['settings'];
   readonly onBusy: NonNullable<LockedOptions['onBusy']>;
+  readonly fires: LockedOptions['fires'];
 }
 
 const LEAVES: LeavesAtShutdown = { [LEAVES_AT_SHUTDOWN]: true };
@@ -28,78 +36,92 @@ const LEAVES: LeavesAtShutdown = { [LEAVES_AT_SHUTDOWN]: true };
 /** What differs from call to call. */
 export interface CallDetails {
   readonly signal?: AbortSignal | undefined;
+  readonly label?: string | undefined;
   /** The instance, where it matters who calls: see {@link CallOrigin}. */
   readonly self?: object | undefined;
   /** Whether it stops waiting when the servers of a process that shuts down are about to close. */
   readonly leavesAtShutdown?: boolean | undefined;
+  /** The decorated method with its metadata, where its schedule matters. */
+  readonly method?: object | undefined;
+}
+
+/** Where the calls of a decorator or an interceptor come from. */
+export interface CallSource {
+  readonly origin?: CallOrigin | undefined;
+  /** The label of a template, which every other label overrides. */
+  readonly label?: string | undefined;
+  /** The defaults of the class, which are known when a method is called. */
+  readonly defaults?: (() => LockDefaultsOptions | undefined) | undefined;
 }
 
 /** Runs work under the lock as the options of a decorator say; resolves with its value, or that of `onBusy`. */
 export function lockedCall(
   options: LockedOptions,
-  origin?: CallOrigin,
+  { origin, label, defaults }: CallSource = {},
 ): (locks: LockService, names: LockNames, work: Work, call?: CallDetails) => Promise<unknown> {
-  const { profile } = options;
-  // A profile is known only when the method is called.
-  const fixed = profile === undefined ? planOf(options, origin) : undefined;
+  const labelled = label === undefined ? undefined : { label };
+  let fixed: Plan | undefined;
+  const planned = new WeakMap<LockService, Plan>();
+  // Profiles and the defaults of a class are known when a method is called, not when it is decorated.
+  const planFor = (locks: LockService): Plan => {
+    const known = planned.get(locks);
+    if (known) return known;
+    const common = defaults?.();
+    const name = profileNameOf(options, common);
+    const profile = name === undefined ? undefined : profileOf(locks, name);
+    const plan = planOf({ ...labelled, ...combinedOptions(options, common, profile) }, origin);
+    if (name === undefined) fixed = plan;
+    else planned.set(locks, plan);
+    return plan;
+  };
   return (locks, names, work, call) => {
-    const plan = fixed ?? planOf({ ...profileOf(locks, profile as string), ...options }, origin);
+    const plan = fixed ?? planFor(locks);
     const settings = call === undefined ? plan.settings : settingsFor(plan, call, origin);
+    if (plan.fires) {
+      const { place: where = 'A locked method' } = origin ?? {};
+      return runFire(plan.fires, { locks, names, method: call?.method ?? {}, where, settings }, work);
+    }
     const run = (held: Work): Promise<unknown> => runLocked(locks, names, held, plan.kind, settings);
-    return plan.onBusy === 'throw' ? run(work) : unlessBusy(run, work, plan.onBusy);
+    const { onBusy } = plan;
+    if (onBusy === 'throw') return run(work);
+    return unlessBusy(run, work, onBusy === 'skip' ? () => undefined : onBusy);
   };
 }
 
 function settingsFor(
   { settings, leaving }: Plan,
-  { signal, self, leavesAtShutdown }: CallDetails,
+  { signal, label, self, leavesAtShutdown }: CallDetails,
   origin: CallOrigin | undefined,
 ): Plan['settings'] {
   const shared = leavesAtShutdown ? leaving : settings;
-  if (signal === undefined && self === undefined) return shared;
+  if (signal === undefined && label === undefined && self === undefined) return shared;
   return {
     ...shared,
     ...(signal === undefined ? {} : { signal }),
+    ...(label === undefined ? {} : { label }),
     ...(self === undefined || !origin ? {} : { [ORIGIN]: { ...origin, self } }),
   };
 }
 
-async function unlessBusy(
-  run: (held: Work) => Promise<unknown>,
-  work: Work,
-  onBusy: Exclude<Plan['onBusy'], 'throw'>,
-): Promise<unknown> {
-  let entered = false;
-  try {
-    return await run((lease) => {
-      entered = true;
-      return work(lease);
-    });
-  } catch (error) {
-    // A busy error that the work itself threw is not about this lock.
-    if (entered || !isBusy(error)) throw error;
-    return onBusy === 'skip' ? undefined : onBusy(error);
-  }
-}
-
 /** @throws LockUsageError for options of different kinds */
 function planOf(options: LockedOptions, origin: CallOrigin | undefined): Plan {
-  const { locks: _, profile: __, signal: ___, onBusy = 'throw', mode, permits, units, ...given } = options;
+  const { locks: _, profile: __, signal: ___, label, onBusy = 'throw', fires, ...others } = options;
+  const { mode, permits, units, ...rest } = others;
+  // A label that is a function is asked by each call.
+  const given = typeof label === 'string' ? { ...rest, label } : rest;
   const kind = { mode, permits, units };
   checkKind(kind);
+  if (fires) {
+    checkFireOptions(options);
+    const settings = { ...given, ...(origin ? { [ORIGIN]: origin } : {}) };
+    return { kind, settings, leaving: settings, onBusy, fires };
+  }
   const settings = {
     ...given,
     ...(onBusy === 'skip' && given.wait === undefined ? { wait: 0 } : {}),
     ...(origin ? { [ORIGIN]: origin } : {}),
   };
-  return { kind, settings, leaving: { ...settings, ...LEAVES }, onBusy };
-}
-
-function isBusy(error: unknown): error is LockBusyError {
-  // Checked by its code, since the LockService may come from another copy of this package.
-  if (!LockError.is(error) || error.code !== 'LOCK_BUSY') return false;
-  const { reason } = error as LockBusyError;
-  return reason !== 'closed' && reason !== 'aborted';
+  return { kind, settings, leaving: { ...settings, ...LEAVES }, onBusy, fires };
 }
 
 /** Runs work under the kind of lock that the options choose; several names are taken all or none. */

@@ -1,9 +1,15 @@
 import type { ModulesContainer } from '@nestjs/core';
+import { LockError, LockUsageError } from '../base/errors.js';
 import type { LockService } from '../locks/lock-service.js';
-import { profileOf } from './locked-options.js';
+import { combinedOptions, lockDefaultsOf, profileNameOf } from './lock-defaults.js';
+import { profileOf } from './lock-profiles.js';
+import { checkKind, type LockedOptions } from './locked-options.js';
 import { fillSlot, lockSlot } from './lock-slot.js';
 import { checkLeaseParameters } from './locked-lease.js';
-import { lockedOptionsOf } from './locked-method.js';
+import { type LockedMark, marksOf } from './locked-mark.js';
+import { checkRegistered } from './locks-token.js';
+import { logOf } from './nest-log.js';
+import { checkSchedule } from './scheduled-method.js';
 
 type ModuleOfNest = ModulesContainer extends Map<string, infer M> ? M : never;
 type Wrapper = ModuleOfNest extends { providers: Map<unknown, infer W> } ? W : never;
@@ -43,21 +49,43 @@ export class LockedInstances {
   }
 
   /**
-   * @throws LockUsageError when a method refers to a profile that the registration does not have, and when one asks for the
-   * lease of a lock that it does not take
+   * @throws LockUsageError when a method or an interceptor refers to a profile that the registration does not have or that
+   * does not fit its options, when a method refers to a registration that the application does not have, when one asks for
+   * the lease of a lock that it does not take, and when one runs once per fire without a schedule
    */
   checkMethods(locks: LockService): void {
+    const warned = new Set<object>(); // a class may be provided in several modules
     for (const wrapper of this.wrappers()) {
-      const prototype: unknown = wrapper.isNotMetatype
-        ? wrapper.instance
-        : (wrapper.metatype as { prototype?: unknown } | null)?.prototype;
-      if (!isObject(prototype)) continue;
+      const prototype = prototypeOf(wrapper);
+      for (const mark of marksOf(wrapper.metatype ?? {})) this.checkProfile(mark, locks);
+      if (prototype === undefined) continue;
       for (const each of chainOf(prototype)) checkLeaseParameters(each);
-      if (!Reflect.has(prototype, this.slot)) continue;
       for (const method of methodsOf(prototype))
-        for (const options of lockedOptionsOf(method))
-          if (options.profile !== undefined && options.locks === this.registration)
-            profileOf(locks, options.profile);
+        for (const mark of marksOf(method)) {
+          // Nest itself finds that a class lacks a registration, unless a factory makes its instances.
+          checkRegistered(this.modules, mark.options.locks, `${mark.where} locks with`);
+          const options = this.checkProfile(mark, locks);
+          if (options) checkSchedule(prototype, method, options as LockedOptions, warned, logOf(locks));
+        }
+    }
+  }
+
+  /** The options of a method with its profile; undefined when it locks with another registration. */
+  private checkProfile(
+    { options, target, where }: LockedMark,
+    locks: LockService,
+  ): LockedMark['options'] | undefined {
+    if (options.locks !== this.registration) return undefined;
+    const defaults = target && lockDefaultsOf(target);
+    const name = profileNameOf(options, defaults);
+    if (name === undefined) return combinedOptions(options, defaults, undefined);
+    try {
+      const combined = combinedOptions(options, defaults, profileOf(locks, name));
+      checkKind(combined);
+      return combined;
+    } catch (error) {
+      if (!LockError.is(error)) throw error;
+      throw new LockUsageError(`${where} uses the profile '${name}': ${error.message}`);
     }
   }
 
@@ -83,10 +111,15 @@ export class LockedInstances {
     return fill;
   }
 
-  private *wrappers(): Generator<Wrapper> {
-    for (const module of this.modules.values())
-      for (const collection of collectionsOf(module)) yield* collection.values();
+  private wrappers(): Generator<Wrapper> {
+    return wrappersOf(this.modules);
   }
+}
+
+/** All providers, controllers and injectables of an application. */
+export function* wrappersOf(modules: ModulesContainer): Generator<Wrapper> {
+  for (const module of modules.values())
+    for (const collection of collectionsOf(module)) yield* collection.values();
 }
 
 const collectionsOf = ({ providers, controllers, injectables }: ModuleOfNest): Map<unknown, Wrapper>[] => [
@@ -123,8 +156,16 @@ function eachNowAndLater<K, V>(map: Map<K, V>, visit: (value: V) => void): void 
   });
 }
 
+/** What has the methods of a provider or controller: its prototype, or the instance that a factory made. */
+export function prototypeOf(wrapper: Wrapper): object | undefined {
+  const prototype: unknown = wrapper.isNotMetatype
+    ? wrapper.instance
+    : (wrapper.metatype as { prototype?: unknown } | null)?.prototype;
+  return isObject(prototype) ? prototype : undefined;
+}
+
 /** An object and its prototypes, without that of all objects. */
-function* chainOf(object: object): Generator<object> {
+export function* chainOf(object: object): Generator<object> {
   for (
     let at: object | null = object;
     at !== null && at !== Object.prototype;

@@ -1,12 +1,12 @@
 import { LockUsageError } from '../base/errors.js';
-import type { LockedOptions } from './locked-options.js';
+import { importOf } from './locks-token.js';
+import { mark, type LockedMark, marksOf } from './locked-mark.js';
 import { discard, streamKindOf, type StreamKind } from './streamed-body.js';
 
 export type Method = (this: unknown, ...args: unknown[]) => unknown;
 
 // Properties that stay with the function itself; a generator's prototype cannot be moved.
 const ITS_OWN: ReadonlySet<string | symbol> = new Set(['prototype', 'arguments', 'caller']);
-const LOCKED = Symbol.for('nestjs-distributed-lock:locked');
 const KINSHIP = Symbol.for('nestjs-distributed-lock:kinship');
 
 /** The method that a decorator stands on; any other place is refused, and the error says what to do. */
@@ -51,19 +51,14 @@ export function isHttpRoute(method: Method): boolean {
  * Makes the replacement look like the method: kind, name, length, properties, and all the metadata that
  * decorators below have written. Decorators above write on the replacement.
  */
-export function takePlaceOf(method: Method, replacement: Method, options: LockedOptions): void {
+export function takePlaceOf(method: Method, replacement: Method, added: LockedMark): void {
   Object.setPrototypeOf(replacement, Object.getPrototypeOf(method) as object);
   for (const key of Reflect.ownKeys(method))
     if (!ITS_OWN.has(key))
       Object.defineProperty(replacement, key, Reflect.getOwnPropertyDescriptor(method, key)!);
   for (const key of Reflect.getOwnMetadataKeys(method))
     Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, method), replacement);
-  Reflect.defineMetadata(LOCKED, [options, ...lockedOptionsOf(method)], replacement);
-}
-
-/** The options of the `@Locked` decorators of a method, the outermost first. */
-export function lockedOptionsOf(method: object): readonly LockedOptions[] {
-  return (Reflect.getOwnMetadata(LOCKED, method) as LockedOptions[] | undefined) ?? [];
+  mark(replacement, added, marksOf(method));
 }
 
 /** Whether a locked method overrides another locked method, or is overridden by one; known when classes are defined. */
@@ -106,7 +101,7 @@ export function promised(result: unknown, where: string): PromiseLike<unknown> {
 /** Refuses a call on an instance without a LockService: the method never runs without its lock. */
 export function refuseStranger(self: unknown, where: string, registration?: string): never {
   const name = (self as object | null | undefined)?.constructor?.name || 'Service';
-  const module = `DistributedLockModule.forRoot(${registration === undefined ? '' : `{ name: '${registration}' }`})`;
+  const module = importOf(registration);
   throw new LockUsageError(
     self === undefined || self === null
       ? `${where} was called without its instance; call it on the instance, or bind it.`
@@ -115,6 +110,13 @@ export function refuseStranger(self: unknown, where: string, registration?: stri
           `withLocks(new ${name}(…)) from nestjs-distributed-lock/testing. If a factory of a module made it, it is ` +
           'used before the LockService exists: inject LockService into that factory, too. If Nest provides it, there ' +
           'are two copies of NestJS or two versions of this package: npm ls @nestjs/core nestjs-distributed-lock.',
+  );
+}
+
+/** A schedule calls a method and waits for its promise; nobody reads a stream there. */
+export function noFires(where: string): LockUsageError {
+  return new LockUsageError(
+    `${where} runs once per fire of a schedule, and nobody would read its stream: return a promise.`,
   );
 }
 

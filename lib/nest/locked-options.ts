@@ -1,12 +1,12 @@
 import type { ExecutionContext } from '@nestjs/common';
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
-import type { LockService } from '../locks/lock-service.js';
 import { wholeNumber } from '../locks/checks.js';
 import { flag, namesFor, OPTIONS, type OptionRow, row, whole, word } from '../locks/option-table.js';
 import { WHOLE } from '../store/lock-machine.js';
 import type { UsingOptions } from '../locks/lock.js';
-import type { LockSignal, OnBusy } from './lock-key.js';
+import { checkFirePlan, type FirePlan } from './fire-plan.js';
+import type { LockLabel, LockSignal, OnBusy } from './lock-key.js';
 
 /**
  * How a `@Locked` method or a LockInterceptor behaves. Each option may be left out or be undefined.
@@ -16,7 +16,8 @@ import type { LockSignal, OnBusy } from './lock-key.js';
 export interface LockedOptions<
   S extends LockSignal | undefined = undefined,
   B extends OnBusy | undefined = OnBusy,
-> extends Omit<UsingOptions, 'signal' | 'within'> {
+  L extends LockLabel | undefined = string,
+> extends Omit<UsingOptions, 'signal' | 'within' | 'label'> {
   /**
    * A function that returns the AbortSignal of a call, or undefined for none. Its abort ends the waiting at once, with
    * reason `aborted`; it does not end a lease. The function gets the method's arguments, which are checked at compile time,
@@ -24,6 +25,13 @@ export interface LockedOptions<
    * @default none
    */
   readonly signal?: S | undefined;
+  /**
+   * A text for operators in `inspect` and for telemetry, 1 to 128 bytes, or a function that returns it for a call: it gets the
+   * method's arguments, which are checked at compile time, and the instance as `this`. Calls of one label are expected to
+   * hold their locks for about the same time (see `retryIn`), so give few different labels and no ids.
+   * @default the fixed segments of the key when it is a template, otherwise that of the profile, otherwise none
+   */
+  readonly label?: L | undefined;
   /**
    * `read` shares the name with other readers; a call that reads and asks to write is refused.
    * @default 'write': alone
@@ -48,6 +56,12 @@ export interface LockedOptions<
    * @default 'throw'
    */
   readonly onBusy?: B | undefined;
+  /**
+   * Runs the method once per fire of its schedule over all processes: made by `oncePerFire` of
+   * `nestjs-distributed-lock/schedule`, or by you for another scheduler.
+   * @default none
+   */
+  readonly fires?: FirePlan | undefined;
 }
 
 /**
@@ -55,13 +69,18 @@ export interface LockedOptions<
  *
  * @publicApi
  */
-export interface LockInterceptorOptions extends Omit<LockedOptions, 'signal'> {
+export interface LockInterceptorOptions extends Omit<LockedOptions, 'signal' | 'label' | 'fires'> {
   /**
    * A function that returns the AbortSignal of a request, or undefined for none. Its abort ends the waiting at once, with
    * reason `aborted`; it does not end a lease.
    * @default none
    */
   readonly signal?: ((context: ExecutionContext) => AbortSignal | undefined) | undefined;
+  /**
+   * A text for operators in `inspect` and for telemetry, 1 to 128 bytes, or a function that returns it for a request.
+   * @default that of the profile, otherwise none
+   */
+  readonly label?: string | ((context: ExecutionContext) => string) | undefined;
   /**
    * Whether an HTTP request that waits for the lock gives up when its connection closes, over Express and Fastify. With
    * `false` it keeps its place, and its handler runs for a client that is gone.
@@ -75,7 +94,17 @@ export interface LockInterceptorOptions extends Omit<LockedOptions, 'signal'> {
  *
  * @publicApi
  */
-export type LockProfile = Omit<LockedOptions, 'locks' | 'profile' | 'signal'>;
+export interface LockProfile extends Omit<LockedOptions, 'locks' | 'profile' | 'signal' | 'label' | 'fires'> {
+  /** A text for operators in `inspect` and for telemetry, 1 to 128 bytes. @default none */
+  readonly label?: string | undefined;
+}
+
+/**
+ * What the locked methods of a class have in common: see `@LockDefaults`.
+ *
+ * @publicApi
+ */
+export type LockDefaultsOptions = Pick<LockedOptions, 'profile' | 'ttl' | 'wait'>;
 
 const USING = new Set([...namesFor('using')].filter((name) => name !== 'within' && name !== 'signal'));
 
@@ -92,6 +121,10 @@ const OF_DECORATORS = {
   }),
   locks: row('a non-empty string', 'the default registration', [], (value) => wordOf(value, 'locks')),
   profile: row('a non-empty string', 'none', [], (value) => wordOf(value, 'profile')),
+  label: row('a text of 1 to 128 bytes or a function', 'none', [], (value) =>
+    typeof value === 'function' ? value : OPTIONS.label.check(value, ''),
+  ),
+  fires: row('a plan of fires', 'none', [], checkFirePlan),
   signal: row('a function', 'none', [], (value) => {
     if (typeof value === 'function') return value;
     throw new LockUsageError(
@@ -118,10 +151,10 @@ function wordOf(value: unknown, option: string): string {
  * @throws LockUsageError that names the option, the range and the value
  */
 export function checkLockedOptions(
-  options: LockedOptions<LockSignal | undefined, OnBusy | undefined>,
+  options: LockedOptions<LockSignal | undefined, OnBusy | undefined, LockLabel | undefined>,
   where: string,
-): LockedOptions {
-  const given: LockedOptions = Object.fromEntries(
+): LockedOptions<LockSignal | undefined> {
+  const given: LockedOptions<LockSignal | undefined> = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   );
   try {
@@ -146,16 +179,7 @@ export function checkInterceptorOptions(
   return leaveOnClose === undefined ? given : { ...given, leaveOnClose };
 }
 
-/** Checks one profile: the options of `@Locked` without those that choose a registration or a profile. */
-export function checkProfile(name: string, profile: LockProfile): void {
-  const where = `The profile '${name}'`;
-  const { locks, profile: other, signal } = profile as LockedOptions;
-  if (locks !== undefined || other !== undefined || signal !== undefined)
-    throw new LockUsageError(`${where} cannot choose a registration, a profile or a signal; @Locked does.`);
-  checkLockedOptions(profile, where);
-}
-
-function checkGiven(given: LockedOptions): void {
+function checkGiven(given: LockedOptions<LockSignal | undefined>): void {
   for (const [option, value] of Object.entries(given)) {
     const found = LOCKED_OPTIONS.get(option);
     if (!found)
@@ -167,40 +191,21 @@ function checkGiven(given: LockedOptions): void {
   }
   // A profile is known only when the method is called.
   if (given.profile === undefined || given.permits !== undefined) checkKind(given);
+  if (given.fires) checkFireOptions(given);
 }
 
-// A LockService knows no profiles; they belong to the registration that made it and go when it goes.
-const profilesOf = new WeakMap<LockService, Readonly<Record<string, LockProfile>>>();
+// Runs of one fire exclude each other by a mark, and a run that goes without its lock could not be marked.
+const NOT_WITH_FIRES = ['mode', 'permits', 'units', 'minHold', 'onStoreError', 'reentrant'] as const;
 
-/**
- * Attaches the profiles of a registration to its LockService.
- *
- * @throws LockUsageError for an option that a profile cannot have
- */
-export function attachProfiles(locks: LockService, profiles: Readonly<Record<string, LockProfile>>): void {
-  for (const [name, profile] of Object.entries(profiles)) checkProfile(name, profile);
-  profilesOf.set(locks, profiles);
-}
-
-/**
- * The options of a profile.
- *
- * @throws LockUsageError that lists the profiles there are
- */
-export function profileOf(locks: LockService, name: string): LockProfile {
-  const profiles = profilesOf.get(locks);
-  // A LockService that no module made, as in a unit test, has no profiles at all.
-  if (profiles === undefined) return {};
-  const profile = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
-  if (profile !== undefined) return profile;
-  const known = Object.keys(profiles);
-  throw new LockUsageError(
-    `There is no lock profile '${name}'; ` +
-      (known.length > 0
-        ? `the profiles are ${known.map((each) => `'${each}'`).join(', ')}.`
-        : 'there are no profiles.') +
-      ` Add it: DistributedLockModule.forRoot({ profiles: { '${name}': { … } } }).`,
-  );
+/** @throws LockUsageError for options that do not go together with `fires` */
+export function checkFireOptions(options: LockedOptions<LockSignal | undefined>): void {
+  const other = NOT_WITH_FIRES.find((option) => options[option] !== undefined);
+  if (other !== undefined)
+    throw new LockUsageError(`The options fires and ${other} exclude each other: one run per fire, alone.`);
+  if (options.onBusy !== 'skip')
+    throw new LockUsageError(
+      `The option fires needs onBusy: 'skip', since all other processes skip the fire; it was ${shown(options.onBusy)}.`,
+    );
 }
 
 /** The options that choose the kind of lock. */

@@ -2,8 +2,17 @@ import { isObservable, type Observable } from 'rxjs';
 import { type LockBusyError, LockUsageError } from '../base/errors.js';
 import { DecoratedMethod } from './decorated-method.js';
 import { heldStream } from './held-stream.js';
-import type { LockedStreamDecorator, LockKey, LockSignal, OnBusy } from './lock-key.js';
-import type { Method } from './locked-method.js';
+import type {
+  Exactly,
+  LockedStreamDecorator,
+  LockKey,
+  LockLabel,
+  LockSignal,
+  OnBusy,
+  Streaming,
+  Taking,
+} from './lock-key.js';
+import { type Method, noFires } from './locked-method.js';
 import type { LockedOptions } from './locked-options.js';
 
 /**
@@ -19,16 +28,29 @@ import type { LockedOptions } from './locked-options.js';
  * @throws LockBusyError, LockStoreError to the subscriber, when the lock was not granted
  * @publicApi
  */
-export function LockedStream<const K extends LockKey, V, S extends LockSignal | undefined = undefined>(
+export function LockedStream<
+  const K extends LockKey,
+  V,
+  S extends LockSignal | undefined = undefined,
+  L extends LockLabel | undefined = undefined,
+  B = (error: LockBusyError) => V,
+>(
   key: K,
-  options: LockedOptions<S, (error: LockBusyError) => V>,
-): LockedStreamDecorator<K, S, (error: LockBusyError) => V>;
+  options: LockedOptions<S, (error: LockBusyError) => V, L>,
+): LockedStreamDecorator<Taking<K | S | L, Streaming<B>>, Exactly<Taking<K | S | L, Streaming<B>>>, B>;
 export function LockedStream<
   const K extends LockKey,
   const B extends OnBusy | undefined = undefined,
   S extends LockSignal | undefined = undefined,
->(key: K, options?: LockedOptions<S, B>): LockedStreamDecorator<K, S, B>;
-export function LockedStream(key: LockKey, options?: LockedOptions<LockSignal | undefined>): MethodDecorator {
+  L extends LockLabel | undefined = undefined,
+>(
+  key: K,
+  options?: LockedOptions<S, B, L>,
+): LockedStreamDecorator<Taking<K | S | L, Streaming<B>>, Exactly<Taking<K | S | L, Streaming<B>>>, B>;
+export function LockedStream(
+  key: LockKey,
+  options?: LockedOptions<LockSignal | undefined, OnBusy | undefined, LockLabel | undefined>,
+): MethodDecorator {
   return (target, property, descriptor) => {
     const decorated = new DecoratedMethod(
       '@LockedStream',
@@ -39,6 +61,7 @@ export function LockedStream(key: LockKey, options?: LockedOptions<LockSignal | 
       () => undefined,
     );
     const { method, where } = decorated;
+    if (options?.fires) throw noFires(where);
     refuseAsync(method, where);
     decorated.replaceBy(function (...args) {
       return heldStream({

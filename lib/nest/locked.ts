@@ -3,16 +3,28 @@ import { DecoratedMethod } from './decorated-method.js';
 import type { Lease } from '../locks/lock.js';
 import { keepStream } from './held-stream.js';
 import { LockedGenerator } from './locked-generator.js';
-import type { LockedDecorator, LockKey, LockSignal, OnBusy } from './lock-key.js';
-import { isAsyncGeneratorFunction, promised, refuseStream } from './locked-method.js';
+import type {
+  Exactly,
+  LockedDecorator,
+  LockKey,
+  LockLabel,
+  LockNames,
+  LockSignal,
+  OnBusy,
+  Promised,
+  Taking,
+  TakingExactly,
+} from './lock-key.js';
+import { isAsyncGeneratorFunction, noFires, promised, refuseStream } from './locked-method.js';
 import type { LockedOptions } from './locked-options.js';
 import { isQueueJob, requeuedAtShutdown } from './queue-job.js';
 
 /**
  * Runs the method under a lock: across all processes, at most one call at a time has the name.
  *
- * The key is a name, several names (all or none), or a function of the method's parameters, which is checked
- * against them at compile time and called with the instance as `this`. A call that holds the name already
+ * The key is a name, a template such as `order:{0.id}`, several of them (all or none), or a function of the method's
+ * parameters, which is called with the instance as `this`; templates and functions are checked against the parameters at
+ * compile time, see `LockKey`. A call that holds the name already
  * waits in line like any other, unless `reentrant: true` is given; a method that overrides a locked method enters with
  * `super.method()`. It works on controllers and providers, above or below decorators that write metadata. When several
  * decorators wrap a method, the topmost is the outermost, so put it above `@Transactional`. For an async generator the lock
@@ -25,16 +37,49 @@ import { isQueueJob, requeuedAtShutdown } from './queue-job.js';
  * @throws LockStoreError from the call, when the store failed or its outcome is unknown
  * @publicApi
  */
-export function Locked<const K extends LockKey, V, S extends LockSignal | undefined = undefined>(
+export function Locked<P extends readonly unknown[]>(
+  key: (...args: P) => LockNames,
+  options?: LockedOptions<undefined, 'throw', string>,
+): LockedDecorator<(...args: P) => never, TakingExactly<P, never>>;
+export function Locked<P extends readonly unknown[]>(
+  key: (...args: P) => LockNames,
+  options: LockedOptions<undefined, 'skip', string>,
+): LockedDecorator<(...args: P) => Promise<undefined>, TakingExactly<P, Promise<undefined>>, 'skip'>;
+export function Locked<const N extends LockNames>(
+  key: N,
+  options?: LockedOptions<undefined, 'throw', string>,
+): LockedDecorator<Taking<N, never>, Exactly<Taking<N, never>>>;
+export function Locked<
+  const K extends LockKey,
+  S extends LockSignal | undefined = undefined,
+  L extends LockLabel | undefined = undefined,
+>(
   key: K,
-  options: LockedOptions<S, (error: LockBusyError) => V>,
-): LockedDecorator<K, S, (error: LockBusyError) => V>;
+  options?: LockedOptions<S, 'throw', L>,
+): LockedDecorator<Taking<K | S | L, never>, Exactly<Taking<K | S | L, never>>>;
+export function Locked<
+  const K extends LockKey,
+  V,
+  S extends LockSignal | undefined = undefined,
+  L extends LockLabel | undefined = undefined,
+  B = (error: LockBusyError) => V,
+>(
+  key: K,
+  options: LockedOptions<S, (error: LockBusyError) => V, L>,
+): LockedDecorator<Taking<K | S | L, Promised<B>>, Exactly<Taking<K | S | L, Promised<B>>>, B>;
 export function Locked<
   const K extends LockKey,
   const B extends OnBusy | undefined = undefined,
   S extends LockSignal | undefined = undefined,
->(key: K, options?: LockedOptions<S, B>): LockedDecorator<K, S, B>;
-export function Locked(key: LockKey, options?: LockedOptions<LockSignal | undefined>): MethodDecorator {
+  L extends LockLabel | undefined = undefined,
+>(
+  key: K,
+  options?: LockedOptions<S, B, L>,
+): LockedDecorator<Taking<K | S | L, Promised<B>>, Exactly<Taking<K | S | L, Promised<B>>>, B>;
+export function Locked(
+  key: LockKey,
+  options?: LockedOptions<LockSignal | undefined, OnBusy | undefined, LockLabel | undefined>,
+): MethodDecorator {
   return (target, property, descriptor) => {
     const decorated = new DecoratedMethod(
       '@Locked',
@@ -46,6 +91,7 @@ export function Locked(key: LockKey, options?: LockedOptions<LockSignal | undefi
         isAsyncGeneratorFunction(method) ? undefined : (value) => refuseStream(value, where),
     );
     const { method, where } = decorated;
+    if (options?.fires && isAsyncGeneratorFunction(method)) throw noFires(where);
     decorated.replaceBy(
       isAsyncGeneratorFunction(method)
         ? function (...args) {

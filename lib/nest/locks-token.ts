@@ -41,6 +41,35 @@ export function sharedLocksToken(name?: string): typeof LockService | string {
   return name === undefined ? (copiesOfLockService()[0] ?? LockService) : getLocksToken(name);
 }
 
+/** Whether a module of an application has the LockService of a registration. */
+export function isRegistered(modules: ModulesContainer, name: string | undefined): boolean {
+  const tokens = tokensFor(name);
+  return [...modules.values()].some(({ providers }) => tokens.some((token) => providers.has(token)));
+}
+
+/** Every token that the LockService of a registration has in a module. */
+export function tokensFor(name: string | undefined): readonly (typeof LockService | string)[] {
+  return name === undefined ? copiesOfLockService() : [getLocksToken(name)];
+}
+
+/** What messages call a registration. */
+export function registrationCalled(name: string | undefined): string {
+  return name === undefined ? 'the default registration' : `the registration '${name}'`;
+}
+
+/** The import that makes a registration, for messages. */
+export function importOf(name: string | undefined): string {
+  return `DistributedLockModule.forRoot(${name === undefined ? '' : `{ name: '${name}' }`})`;
+}
+
+/** @throws LockUsageError, which begins with `what`, when an application does not have a registration */
+export function checkRegistered(modules: ModulesContainer, name: string | undefined, what: string): void {
+  if (isRegistered(modules, name)) return;
+  throw new LockUsageError(
+    `${what} ${registrationCalled(name)}, which this application does not have. Import ${importOf(name)}.`,
+  );
+}
+
 copiesOfLockService(); // so that a module that is registered later knows this copy
 
 /**

@@ -1,5 +1,6 @@
 import { LockBusyError } from '../base/errors.js';
 import type { Lease } from '../locks/lock.js';
+import { workOrElse } from './busy-call.js';
 
 // A worker that still runs would take the job again at once, and do nothing else.
 const COMES_BACK_IN = 1_000;
@@ -22,20 +23,14 @@ export function isQueueJob(value: unknown): value is QueueJob {
  * Runs the work of a job under a lock, with `run`. A job that is refused because the process shuts down was not begun, so
  * it goes back to its queue. Otherwise BullMQ would count a failed attempt, or give the job up.
  */
-export async function requeuedAtShutdown(
+export function requeuedAtShutdown(
   job: QueueJob,
   token: unknown,
   work: (lease: Lease) => PromiseLike<unknown>,
   run: (work: (lease: Lease) => PromiseLike<unknown>) => Promise<unknown>,
 ): Promise<unknown> {
-  let begun = false;
-  try {
-    return await run((lease) => {
-      begun = true;
-      return work(lease);
-    });
-  } catch (error) {
-    if (begun || !(error instanceof LockBusyError) || error.reason !== 'closed') throw error;
+  return workOrElse(run, work, async (error) => {
+    if (!(error instanceof LockBusyError) || error.reason !== 'closed') throw error;
     try {
       await job.moveToDelayed(Date.now() + COMES_BACK_IN, typeof token === 'string' ? token : job.token);
       // By this name BullMQ knows that the processor has moved the job itself, and leaves the job alone.
@@ -44,5 +39,5 @@ export async function requeuedAtShutdown(
       // Its Redis is gone: BullMQ gets the refusal, and cannot do more than that either.
     }
     throw error;
-  }
+  });
 }

@@ -3,6 +3,8 @@ import { SIGN_OF_LIFE } from './lock-machine.js';
 /**
  * What can be done to a countdown latch. Spans and points of time are the server's microseconds. `round` is the round that
  * is meant; '' means the current one.
+ *
+ * @publicApi
  */
 export type LatchOperation =
   /**
@@ -17,6 +19,11 @@ export type LatchOperation =
   | { readonly kind: 'unwatch'; readonly round: string; readonly id: string }
   | { readonly kind: 'read'; readonly round: string };
 
+/**
+ * What a store answers about a countdown latch.
+ *
+ * @publicApi
+ */
 export interface LatchAnswer {
   /** `over`: the round that was meant was replaced before it had opened, or the operation would change it. */
   readonly outcome: 'set' | 'exists' | 'counting' | 'open' | 'missing' | 'over';

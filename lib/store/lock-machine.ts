@@ -7,12 +7,17 @@ import type {
   LockAnswer,
   LockNotice,
   LockOperation,
+  NoteAnswer,
+  NoteOperation,
   ReleaseAnswer,
   ReleaseOperation,
   RenewAnswer,
   RenewOperation,
   RevokeAnswer,
   RevokeOperation,
+  StuckHold,
+  TakeOverAnswer,
+  TakeOverOperation,
 } from './lock-operation.js';
 
 /*
@@ -46,6 +51,8 @@ import type {
  *   holds up the others for that long, not for its ttl.
  * - SEAL. The notice of a grant repeats a secret that only the last acquire told the store. A client that can publish but
  *   not read the records cannot forge a grant, so the holder may begin before it has confirmed.
+ * - HOLDING. A waiter may say what its process holds while it waits, so that others see when they wait for each other. Each
+ *   acquire says it anew, and it changes nothing about who is granted.
  * - DOUBT, RELEASE TWICE. The state remembers the id that was released last: a repeated release is still `released`, and a
  *   copy of its acquire that is read later is `gone`. It remembers one id only. An attempt that has an acquire without
  *   an answer is in doubt until the server's clock has passed `notAfter`, and then releases its id again.
@@ -54,6 +61,15 @@ import type {
  *   are refused with the reason. A revocation by force takes the units at once. The state remembers the id and the reason
  *   until the lease would have ended, so that its holder learns why, and no repeat brings it back.
  * - DONE. A release may mark the name: its work (run once) is done, and grants say so until the mark's time is over.
+ * - TAKE-OVER. A hold goes on under another id, which whoever knows the present one may bring. The units never become
+ *   free in between. The old id has ended: none of its commands, however late, finds the hold, and a second id that is
+ *   brought for the same hold finds it gone. The new id has fences of its own, behind all that the old one used.
+ * - LINGER. An id may say by its end that its process keeps the hold for a while after its last use, so that the next
+ *   caller there asks nobody. Who queues behind it is told of as behind any other, and it is given back then. Who asks once
+ *   does not queue: the holder is told that the name is wanted, gives it back if nobody uses it, and whoever asked asks again
+ *   a little later. A holder that works ignores that. The mark is a part of the id, so that every form of the record keeps
+ *   it, and every version of the library leaves it as it is.
+ * - NOTE. A holder may leave a text, of which all later grants tell. It outlives the hold, however that ends.
  */
 
 // The state.
@@ -101,6 +117,8 @@ export interface Waiter {
   seal: string;
   readonly since: number;
   readonly identity: string;
+  /** What its process holds meanwhile, as the last acquire said. Absent where that said nothing. */
+  holding?: readonly StuckHold[];
 }
 
 /** A hold that a revocation by force ended. The store remembers it, so that its holder can learn why. */
@@ -112,7 +130,24 @@ export interface ForcedEnd {
   readonly until: number;
 }
 
-/** Everything a store knows of one name. */
+/**
+ * What a holder has left for those who hold the name later.
+ *
+ * @publicApi
+ */
+export interface Note {
+  /** The id that wrote it, and its how manieth note it is. */
+  readonly by: string;
+  readonly turn: number;
+  /** Empty when it was taken back; the state remembers that while its writer holds. */
+  readonly text: string;
+}
+
+/**
+ * Everything a store knows of one name.
+ *
+ * @publicApi
+ */
 export interface LockState {
   capacity: number;
   /** In the order of their grants. */
@@ -130,6 +165,8 @@ export interface LockState {
   done: number;
   /** The holds that were ended by force, the latest {@link MOST_FORCED} of them, the oldest first. */
   readonly forced: ForcedEnd[];
+  /** The last note of a holder, if there is one. */
+  note: Note | undefined;
 }
 
 /** How many holds that were ended by force a name remembers. */
@@ -144,10 +181,18 @@ export const CLAIM_WINDOW = 2_000_000;
 /** The units of a mutex or a writer: all there are. */
 export const WHOLE = 2 ** 30;
 
+/** How the id of a hold ends that may linger. */
+export const LINGERS = '+';
+
+/** Whether the hold of this id may linger. */
+export function mayLinger(id: string): boolean {
+  return id.endsWith(LINGERS);
+}
+
 /** The state of a name that nobody used. */
 export function emptyState(): LockState {
   const none = { holders: [], queue: [], forced: [] };
-  return { capacity: 0, ...none, next: 1, alive: 0, fence: 0, released: '', done: 0 };
+  return { capacity: 0, ...none, next: 1, alive: 0, fence: 0, released: '', done: 0, note: undefined };
 }
 
 /**
@@ -197,13 +242,18 @@ function answer(state: LockState, operation: LockOperation, now: number, push: P
       return downgrade(state, operation, now, push);
     case 'revoke':
       return revoke(state, operation, now, push);
+    case 'takeOver':
+      return takeOver(state, operation, now, push);
+    case 'note':
+      return note(state, operation, now, push);
   }
 }
 
-/** An idle name has no capacity, and a mark whose time has passed is gone. */
+/** An idle name has no capacity, a mark whose time has passed is gone, and so is a note that was taken back. */
 function tidy(state: LockState, now: number): void {
   if (state.holders.length + state.queue.length === 0) state.capacity = 0;
   if (state.done <= now) state.done = 0;
+  if (state.note?.text === '' && !find(state, state.note.by)) state.note = undefined;
 }
 
 // Lease, revocation: what ends by time.
@@ -278,7 +328,20 @@ function isAlive({ until, alive }: Waiter, now: number): boolean {
 function enqueue(state: LockState, op: AcquireOperation, now: number): void {
   const { id, units, ttl, guard, block, subscribed, seal, identity } = op;
   const times = { until: now + op.wait, alive: now + SIGN_OF_LIFE, since: now };
-  state.queue.push({ id, seq: state.next, units, ttl, guard, block, ...times, subscribed, seal, identity });
+  const waiter: Waiter = {
+    id,
+    seq: state.next,
+    units,
+    ttl,
+    guard,
+    block,
+    ...times,
+    subscribed,
+    seal,
+    identity,
+  };
+  if (op.holding) waiter.holding = op.holding;
+  state.queue.push(waiter);
   state.next += 1;
   state.alive = Math.max(state.alive, times.alive);
 }
@@ -301,7 +364,9 @@ function grantByNotice(state: LockState, head: Waiter, now: number, push: Push):
   if (!head.subscribed) return; // it learns of the grant by asking
   const { seal } = head;
   const done = state.done > now;
-  if (push({ kind: 'granted', id, first, last, until: now + span, span, contended, done, seal })) return;
+  const said = noted(state);
+  if (push({ kind: 'granted', id, first, last, until: now + span, span, contended, done, seal, ...said }))
+    return;
   state.holders.pop(); // nobody heard: its process is gone
   state.fence = before;
 }
@@ -340,9 +405,30 @@ function keepForced(state: LockState, kept: (end: ForcedEnd) => boolean): void {
 }
 
 /** The answer about a hold that does not exist: it was ended by force, or it is not known. */
-function ended(state: LockState, id: string, now: number): RenewAnswer & DowngradeAnswer {
+function ended(state: LockState, id: string, now: number): RenewAnswer & DowngradeAnswer & NoteAnswer {
   const reason = forcedEnd(state, id)?.reason;
   return reason === undefined ? { outcome: 'lost', now } : { outcome: 'revoked', reason, now };
+}
+
+/** Whether its id may still change something: it has neither given the hold back nor had it revoked. */
+function usable(holder: Holder | undefined): holder is Holder {
+  return holder !== undefined && !holder.kept && holder.revocation === undefined;
+}
+
+/** The answer about a hold that its id may not change any more, or that does not exist. */
+function over(state: LockState, id: string, now: number): RenewAnswer & DowngradeAnswer & NoteAnswer {
+  const holder = find(state, id);
+  const reason = holder?.kept === false ? holder.revocation : undefined;
+  return reason === undefined ? ended(state, id, now) : { outcome: 'revoked', reason, now };
+}
+
+// Note.
+
+const NOTHING: { readonly note?: string } = {};
+
+/** What a grant says of the note, if there is one. */
+function noted({ note: left }: LockState): { readonly note?: string } {
+  return left === undefined || left.text === '' ? NOTHING : { note: left.text };
 }
 
 // The commands.
@@ -354,6 +440,8 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
     waiter.alive = state.alive = Math.max(state.alive, now + SIGN_OF_LIFE);
     waiter.until = Math.max(waiter.until, now + op.wait);
     ({ subscribed: waiter.subscribed, seal: waiter.seal } = op);
+    if (op.holding) waiter.holding = op.holding;
+    else delete waiter.holding;
   }
   expire(state, now);
   grantHeads(state, now, push, op.id);
@@ -365,11 +453,12 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
 
   const idle = state.holders.length === 0 && state.queue.length === 0;
   if (idle) state.capacity = op.capacity;
-  else if (state.capacity !== op.capacity) return { outcome: 'mismatch', capacity: state.capacity, now };
+  else if (state.capacity !== op.capacity)
+    return { outcome: 'mismatch', capacity: state.capacity, roused: rouse(state, push), now };
 
   if (state.queue.length === 0 && unitsInUse(state) + op.units <= state.capacity)
     return granted(state, grant(state, op, now, op.ttl), now);
-  if (op.wait === 0) return { outcome: 'busy', ...next(state), now };
+  if (op.wait === 0) return { outcome: 'busy', ...next(state), roused: rouse(state, push), now };
   enqueue(state, op, now);
   const exclusive = state.holders.find((each) => each.units === state.capacity && !each.contended);
   if (exclusive) {
@@ -379,6 +468,14 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
   return queued(state, op, now, push);
 }
 
+/** Tells a holder that may linger, and knows of nobody who waits, that the name is wanted; false if nobody was told. */
+function rouse(state: LockState, push: Push): boolean {
+  const idle = state.holders.find(
+    (each) => mayLinger(each.id) && each.units === state.capacity && !each.contended && usable(each),
+  );
+  return idle !== undefined && push({ kind: 'wanted', id: idle.id });
+}
+
 /** The attempt asks again: it has the same grant, whose deadline counts from this answer. */
 function repeated(state: LockState, holder: Holder, op: AcquireOperation, now: number): AcquireAnswer {
   if (holder.kept || holder.revocation !== undefined) return { outcome: 'gone', now };
@@ -386,10 +483,11 @@ function repeated(state: LockState, holder: Holder, op: AcquireOperation, now: n
   return granted(state, holder, now);
 }
 
-function granted(state: LockState, holder: Holder, now: number): AcquireAnswer {
+function granted(state: LockState, holder: Holder, now: number): AcquireAnswer & TakeOverAnswer {
   holder.contended = state.queue.length > 0;
   const { first, last, contended } = holder;
-  return { outcome: 'granted', first, last, contended, done: state.done > now, now };
+  const answered = { outcome: 'granted', first, last, contended, done: state.done > now, now } as const;
+  return state.note === undefined ? answered : { ...answered, ...noted(state) };
 }
 
 function queued(state: LockState, op: AcquireOperation, now: number, push: Push): AcquireAnswer {
@@ -475,4 +573,33 @@ function revoke(state: LockState, op: RevokeOperation, now: number, push: Push):
   grantHeads(state, now, push);
   const holder = revoked[0]?.identity ?? '';
   return { outcome: op.force ? 'freed' : 'marked', count: revoked.length, holder, now };
+}
+
+function takeOver(state: LockState, op: TakeOverOperation, now: number, push: Push): TakeOverAnswer {
+  if (op.notAfter !== undefined && now > op.notAfter) return { outcome: 'late', now };
+  expire(state, now);
+  const own = find(state, op.id);
+  const before = own ? undefined : find(state, op.from);
+  if (usable(own))
+    extend(own, op.ttl + op.guard, now); // a repeat: the hold is ours already
+  else if (usable(before)) {
+    giveBack(state, before, op.used);
+    state.holders.splice(state.holders.indexOf(before), 1);
+    state.released = before.id;
+    grant(state, { ...op, units: Math.min(op.units, before.units) }, now, op.ttl);
+  }
+  grantHeads(state, now, push);
+  const holder = find(state, op.id);
+  if (usable(holder)) return granted(state, holder, now);
+  return over(state, holder || forcedEnd(state, op.id) ? op.id : op.from, now);
+}
+
+function note(state: LockState, op: NoteOperation, now: number, push: Push): NoteAnswer {
+  expire(state, now);
+  const holder = find(state, op.id);
+  const { note: last } = state;
+  if (usable(holder) && (last?.by !== op.id || last.turn < op.turn))
+    state.note = { by: op.id, turn: op.turn, text: op.text };
+  grantHeads(state, now, push);
+  return usable(holder) ? { outcome: 'noted', now } : over(state, op.id, now);
 }

@@ -1,5 +1,12 @@
 import type { LockStoreError } from '../base/errors.js';
-import type { AcquireOperation, AnswerTo, Grant, LockNotice, LockOperation } from './lock-operation.js';
+import type {
+  AcquireOperation,
+  AnswerTo,
+  Grant,
+  LockNotice,
+  LockOperation,
+  TakeOverOperation,
+} from './lock-operation.js';
 import type { LatchAnswer, LatchOperation } from './latch-machine.js';
 import type { LockState } from './lock-machine.js';
 import type { ServerSample } from './server-clock.js';
@@ -22,6 +29,13 @@ export interface StoreFindings {
   readonly maxmemoryPolicy?: string;
   /** Whether waiters can be notified of their grants (PUBLISH and SUBSCRIBE are allowed); otherwise they ask. */
   readonly publish: boolean;
+  /** How long the server took for one command, in milliseconds. Of several servers the longest. */
+  readonly roundTrip?: number;
+  /**
+   * How far the server's clock is ahead of this machine's, in milliseconds, give or take half of the round trip. Leases do
+   * not depend on it. Of several servers the largest.
+   */
+  readonly clockOffset?: number;
   /** What an operator should fix, one line each with the remedy; empty when all is well. */
   readonly warnings: readonly string[];
 }
@@ -40,16 +54,24 @@ export interface Unacknowledged {
   readonly error: LockStoreError;
 }
 
-/** An answer with the local points of time that bracket it (milliseconds of the injected clock). */
+/**
+ * An answer with the local points of time that bracket it (milliseconds of the injected clock).
+ *
+ * @publicApi
+ */
 export type Answered<O extends LockOperation> = (
-  AnswerTo<O> | (O extends AcquireOperation ? Unacknowledged : never)
+  AnswerTo<O> | (O extends AcquireOperation | TakeOverOperation ? Unacknowledged : never)
 ) & {
   /** Taken before the command entered the client. */
   readonly sentAt: number;
   readonly receivedAt: number;
 };
 
-/** What the store knew about a name when it answered; `now` is the server's clock. */
+/**
+ * What the store knew about a name when it answered; `now` is the server's clock.
+ *
+ * @publicApi
+ */
 export interface LockReading {
   readonly name: string;
   readonly key: string;
@@ -60,7 +82,11 @@ export interface LockReading {
 /** Whether something is about a name. */
 export type Concerns = (name: string) => boolean;
 
-/** What a store reports without being asked. */
+/**
+ * What a store reports without being asked.
+ *
+ * @publicApi
+ */
 export interface LockStoreListener {
   /** A notice for an attempt of this session. `name` is what the user locks. */
   notice(name: string, notice: LockNotice): void;
@@ -75,6 +101,13 @@ export interface LockStoreListener {
    * `wake`.
    */
   moved?(what: string, concerns?: Concerns): void;
+  /**
+   * Somebody else may have changed the record of a name whose holder asked for tracking: of that name, or of any when none
+   * is given. It is a reason to renew, and says nothing about the hold.
+   */
+  changed?(name?: string): void;
+  /** Notices cannot be heard any more, until the next `wake`. */
+  deaf?(): void;
   /** A message came over the session's channel that is no notice for this session: anybody may publish. */
   ignored?(): void;
 }
@@ -82,10 +115,14 @@ export interface LockStoreListener {
 /**
  * Where locks live. A store executes the operations of the machine, each atomically, and pushes notices to
  * its session. It knows names and attempts, not callers.
+ *
+ * @publicApi
  */
 export interface LockStore {
   /** How messages name it: `redis://host:6379/0`, never with credentials. */
   readonly address: string;
+  /** What the keys of its names begin with: two stores that have it in common, and the server, have the same locks. */
+  readonly prefix: string;
   /** This process's presence; every attempt id of this process begins with it. */
   readonly session: string;
   /** Whether the session's channel is being listened to now. */
@@ -108,6 +145,11 @@ export interface LockStore {
   list(timeout: number): AsyncIterable<readonly LockReading[]>;
   /** Starts to listen to the session's channel, once; calls `wake` when it hears notices. */
   subscribe(): void;
+  /**
+   * As `subscribe`; and from now on it is noticed within five seconds that notices cannot be heard any more, of which `deaf`
+   * tells. A store without it is one that always hears.
+   */
+  attend?(): void;
   /** What the server's clock shows, by the last answer on the present command connection. */
   sample(name: string): ServerSample | undefined;
   /** A new sample, once the store can be reached; rejects with LockStoreError after `timeout` ms. */

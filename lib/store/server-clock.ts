@@ -5,7 +5,11 @@
  */
 import type { Grant } from './lock-operation.js';
 
-/** What one answer says about the server's clock: it showed `time` at some moment between `sentAt` and `receivedAt`. */
+/**
+ * What one answer says about the server's clock: it showed `time` at some moment between `sentAt` and `receivedAt`.
+ *
+ * @publicApi
+ */
 export interface ServerSample {
   /** Local milliseconds before the command entered the client. */
   readonly sentAt: number;

@@ -1,4 +1,4 @@
-import type { DynamicModule } from '@nestjs/common';
+import type { BeforeApplicationShutdown, DynamicModule } from '@nestjs/common';
 import {
   DistributedLockModule,
   type DistributedLockExtras,
@@ -6,33 +6,57 @@ import {
   getLocksToken,
   type LockProfile,
   withLocks as connect,
-  createLockService,
   type LockService,
-  type LockServiceOptions,
 } from '../index.js';
+import { getLockTestKitToken, LockTestKit, type LockTestKitOptions } from './lock-test-kit.js';
 
 /**
  * What `DistributedLockTestingModule.forRoot` takes: the options of `DistributedLockModule`, except where the
- * locks live.
+ * locks live, and where they take their time from.
  *
  * @publicApi
  */
 export type DistributedLockTestingOptions = Omit<DistributedLockOptions, 'redis' | 'startup' | 'durability'> &
-  DistributedLockExtras;
+  DistributedLockExtras &
+  Pick<LockTestKitOptions, 'clock'>;
 
 /**
  * Replaces `DistributedLockModule` in tests: real locks in memory, without Redis and without the warning about that.
- * Every profile that is not given here exists and is empty.
+ * Every profile that is not given here exists and is empty. Beside the `LockService` there is its {@link LockTestKit}:
+ * `module.get(LockTestKit)`, or `getLockTestKitToken(name)` for a registration with a name.
  *
  * @publicApi
  */
 export class DistributedLockTestingModule {
   static forRoot(options: DistributedLockTestingOptions = {}): DynamicModule {
-    const { name, isGlobal: _, filter: __, profiles, ...service } = options;
+    const { clock, ...registration } = options;
+    const { name, isGlobal: _, filter: __, profiles, ...service } = registration;
     // Its LockService is replaced below; the options are passed so that they are checked.
-    const module = DistributedLockModule.forRoot({ ...options, profiles: anyProfile(profiles) });
-    const locks = { provide: getLocksToken(name), useFactory: () => locksInMemory(service) };
-    return { ...module, providers: [...(module.providers ?? []), locks] };
+    const module = DistributedLockModule.forRoot({ ...registration, profiles: anyProfile(profiles) });
+    const token = getLockTestKitToken(name);
+    const providers = [
+      { provide: token, useFactory: () => new LockTestKit({ ...service, clock }) },
+      { provide: getLocksToken(name), inject: [token], useFactory: ({ locks }: LockTestKit) => locks },
+      {
+        provide: KitOfApplication,
+        inject: [token],
+        useFactory: (kit: LockTestKit) => new KitOfApplication(kit),
+      },
+    ];
+    return {
+      ...module,
+      providers: [...(module.providers ?? []), ...providers],
+      exports: [...(module.exports ?? []), token],
+    };
+  }
+}
+
+/** Ends what a kit does to an application before that waits for its locks, so that no shutdown waits for the kit. */
+class KitOfApplication implements BeforeApplicationShutdown {
+  constructor(private readonly kit: LockTestKit) {}
+
+  beforeApplicationShutdown(): Promise<void> {
+    return this.kit.letGo();
   }
 }
 
@@ -48,23 +72,12 @@ function anyProfile(
 }
 
 /**
- * In-memory locks for tests, without the warning that they serialise this process only. Nobody waits for a holder of
- * another process that died, so `wait` is 10 s unless given, a round number for fake timers to advance by.
- */
-export function locksInMemory(
-  options: Omit<LockServiceOptions, 'redis' | 'startup' | 'durability'> = {},
-): LockService {
-  const log = { warn: () => undefined };
-  return createLockService({ ...options, redis: 'memory', wait: options.wait ?? '10s', log });
-}
-
-/**
  * Makes the `@Locked` methods of an instance that was made with `new` work, on `locks` or on in-memory locks of its own.
- * Returns the instance: `const stock = withLocks(new StockService())`.
+ * Returns the instance: `const stock = withLocks(new StockService())`. With a kit: `withLocks(new StockService(), kit.locks)`.
  *
  * @throws LockUsageError when the class of the instance has no `@Locked` method
  * @publicApi
  */
-export function withLocks<T extends object>(instance: T, locks: LockService = locksInMemory()): T {
+export function withLocks<T extends object>(instance: T, locks: LockService = new LockTestKit().locks): T {
   return connect(instance, locks);
 }

@@ -19,6 +19,7 @@ export const SCHEMA = [
      fence bigint,
      served_by text not null
    )`,
-  `insert into flash_sale.items (sku, offered, stock) values ('last-ticket', 1, 1), ('sneaker', 100, 100)
+  `insert into flash_sale.items (sku, offered, stock) values
+     ('last-ticket', 1, 1), ('sneaker', 100, 100), ('live-locked', 0, 0), ('live-unlocked', 0, 0)
      on conflict (sku) do nothing`,
 ];

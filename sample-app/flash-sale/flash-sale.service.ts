@@ -5,6 +5,7 @@ import { Database } from '../database/database.js';
 import { INSTANCE } from './instance.js';
 import type { OrderRequest } from './order-request.js';
 import type { Order } from './order.js';
+import { SaleReporter } from './sale-reporter.js';
 import type { Sale } from './sale.js';
 
 @Injectable()
@@ -12,6 +13,7 @@ export class FlashSaleService {
   constructor(
     private readonly database: Database,
     private readonly locks: LockService,
+    private readonly reporter: SaleReporter,
     @Inject(INSTANCE) private readonly instance: string,
   ) {}
 
@@ -23,7 +25,7 @@ export class FlashSaleService {
 
   /** The same code without the lock, to see what it is good for. */
   orderWithoutLock(sku: string, request: OrderRequest): Promise<Order> {
-    return this.sell(sku, request);
+    return this.reporter.withoutLock(sku, () => this.sell(sku, request));
   }
 
   private async sell(sku: string, { buyer, quantity }: OrderRequest): Promise<Order> {
@@ -39,20 +41,33 @@ export class FlashSaleService {
     const left = (item?.stock ?? 0) - quantity;
     if (left < 0) throw new ConflictException(`'${sku}' is sold out.`);
 
-    // … write. Fences only grow, so a writer that lost its lease and woke up late changes nothing.
-    const written = await this.database.rows(
-      `update flash_sale.items set stock = $2, fence = coalesce($3, fence)
-        where sku = $1 and ($3::bigint is null or fence < $3) returning sku`,
-      [sku, left, fence],
-    );
-    if (written.length === 0) throw new ConflictException(`A later order for '${sku}' was written first.`);
+    this.reporter.betweenDecideAndWrite(fence);
 
+    // … write, the stock and the order in one statement: a process that dies leaves both or neither. Fences only
+    // grow, so a writer that lost its lease and woke up late changes nothing.
     const order: Order = { id: randomUUID(), sku, buyer, quantity, fence, servedBy: this.instance };
-    await this.database.rows(
-      'insert into flash_sale.orders (id, sku, buyer, quantity, fence, served_by) values ($1, $2, $3, $4, $5, $6)',
-      [order.id, sku, buyer, quantity, fence, order.servedBy],
+    const written = await this.database.rows(
+      `with item as (
+         update flash_sale.items set stock = $2, fence = coalesce($3, fence)
+          where sku = $1 and ($3::bigint is null or fence < $3) returning sku
+       )
+       insert into flash_sale.orders (id, sku, buyer, quantity, fence, served_by)
+         select $4::uuid, sku, $5::text, $6::integer, $3, $7::text from item returning number`,
+      [sku, left, fence, order.id, buyer, quantity, order.servedBy],
     );
+    if (written.length === 0) {
+      this.reporter.refused(sku, fence, await this.fenceOf(sku));
+      throw new ConflictException(`A later order for '${sku}' was written first.`);
+    }
     return order;
+  }
+
+  private async fenceOf(sku: string): Promise<number> {
+    const [item] = await this.database.rows<{ fence: string }>(
+      'select fence from flash_sale.items where sku = $1',
+      [sku],
+    );
+    return Number(item?.fence ?? 0);
   }
 
   async sale(sku: string): Promise<Sale> {

@@ -18,9 +18,9 @@ export function freePort() {
   });
 }
 
-/** A program of the consumer; `says` waits for its words, `ended` for its end. */
-function start(home, script, argument, env) {
-  const child = spawn(process.execPath, [join('src', script), argument], {
+/** A program of the consumer, run by `command`; `says` waits for its words, `ended` for its end. */
+function start(home, command, script, argument, env) {
+  const child = spawn(command[0], [...command.slice(1), join('src', script), argument], {
     cwd: home,
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
@@ -60,7 +60,7 @@ async function isFree(home, env, name) {
 }
 
 /** SIGTERM, and hooks that throw, over all kinds of applications. */
-export async function checkShutdowns(home, url) {
+export async function checkShutdowns(home, url, command) {
   const environment = async (more) => ({
     REDIS_URL: url,
     NAMESPACE: `shutdown-${randomUUID()}`,
@@ -69,7 +69,7 @@ export async function checkShutdowns(home, url) {
   });
   for (const kind of ['http', 'standalone', 'microservice', 'hybrid']) {
     const env = await environment({});
-    const app = start(home, 'shutdown-app.cjs', kind, env);
+    const app = start(home, command, 'shutdown-app.cjs', kind, env);
     await app.says('ready');
     const begun = performance.now();
     app.kill();
@@ -82,7 +82,7 @@ export async function checkShutdowns(home, url) {
   }
   for (const hook of ['onModuleDestroy', 'beforeApplicationShutdown', 'onApplicationShutdown']) {
     const env = await environment({ THROWS: hook });
-    const app = start(home, 'shutdown-app.cjs', 'standalone', env);
+    const app = start(home, command, 'shutdown-app.cjs', 'standalone', env);
     assert.equal(await app.ended, 0, `${hook} throws: ${app.said}`);
     assert.match(app.said, /closed|close failed: broken/, hook);
     assert.ok(await isFree(home, env, 'never-released'), hook);
@@ -90,7 +90,7 @@ export async function checkShutdowns(home, url) {
 }
 
 /** SIGTERM with a full queue: what was not begun is left for the next process. */
-export async function checkQueues(home, url) {
+export async function checkQueues(home, url, command) {
   const { Queue } = createRequire(join(home, 'package.json'))('bullmq');
   const { hostname: host, port } = new URL(url);
   for (const layout of ['before', 'after', 'global', 'by-hand']) {
@@ -101,15 +101,17 @@ export async function checkQueues(home, url) {
     try {
       const ms = (n) => (n === 0 && layout !== 'by-hand' ? 2_000 : 20);
       await queue.addBulk(Array.from({ length: JOBS }, (_, n) => ({ name: `c${n}`, data: { ms: ms(n) } })));
-      const first = start(home, 'queue-app.cjs', layout, env);
+      const first = start(home, command, 'queue-app.cjs', layout, env);
       if (layout === 'by-hand') {
         await first.ended;
-        const { completed, failed, delayed } = await counts();
+        const { completed, failed, waiting, active, delayed } = await counts();
+        // What was refused comes back after a moment, perhaps before it is counted here.
         assert.deepEqual(
-          { failed, rest: delayed > 0 && completed < JOBS },
-          { failed: 0, rest: true },
-          first.said,
+          { failed, active, all: completed + waiting + delayed },
+          { failed: 0, active: 0, all: JOBS },
+          layout,
         );
+        assert.ok(completed < JOBS, 'the queue was empty before the shutdown');
         continue;
       }
       await first.says('ready');
@@ -123,7 +125,7 @@ export async function checkQueues(home, url) {
         layout,
       );
       assert.ok(waiting > 0, 'the queue was empty before the shutdown');
-      const next = start(home, 'queue-app.cjs', layout, env);
+      const next = start(home, command, 'queue-app.cjs', layout, env);
       for (let now = await counts(); now.completed < JOBS && now.failed === 0; now = await counts())
         await new Promise((resolve) => setTimeout(resolve, 20));
       next.kill();

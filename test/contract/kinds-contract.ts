@@ -1,8 +1,11 @@
 import { describeParts } from './contract-parts.js';
 import { Fixture, type OpenLocks } from './locks/fixture.js';
 import { allOfContract } from './kinds/all-of.js';
+import { handOverContract } from './kinds/hand-over.js';
 import { leadContract } from './kinds/lead.js';
 import { latchContract } from './kinds/latch.js';
+import { lingerContract } from './kinds/linger.js';
+import { noteContract } from './kinds/note.js';
 import { onceContract } from './kinds/once.js';
 import { readWriteContract } from './kinds/read-write.js';
 import { reentryEdgesContract } from './kinds/re-entry-edges.js';
@@ -20,6 +23,9 @@ const PARTS = {
   'work that is done once': onceContract,
   'a leader': leadContract,
   'the terms of holding': termsContract,
+  'a lease that goes on elsewhere': handOverContract,
+  'a note for the next holder': noteContract,
+  'a hold that lingers': lingerContract,
 };
 
 /**

@@ -54,7 +54,11 @@ describe('the table of imports', () => {
       'create-lock-service only',
     ],
     ['nest/module.ts', "import type { C } from '../store/redis/redis-source.js'", 'create-lock-service only'],
-    ['testing/kit.ts', "import { L } from '../locks/lock.js'", 'an annex imports index only'],
+    ['cli/doctor.ts', "import { L } from '../index.js'", 'an annex imports plain only'],
+    ['cli/doctor.ts', "import { Injectable } from '@nestjs/common'", 'cli does not know @nestjs/common'],
+    ['testing/kit.ts', "import { L } from '../line/line.js'", 'an annex imports entries only'],
+    ['testing/kit.ts', "import { R } from '../store/redis/redis-store.js'", 'an annex imports entries only'],
+    ['cli/main.ts', "import { L } from '../locks/lock.js'", 'an annex imports plain only'],
     ['index.ts', "export { Kit } from './testing/kit.js'", 'nothing imports an annex'],
     ['plain.ts', "export { Locked } from './nest/locked.js'", 'imports go down only'],
     ['plain.ts', "import { Injectable } from '@nestjs/common'", 'plain does not know @nestjs/common'],
@@ -79,6 +83,9 @@ describe('the table of imports', () => {
       "import { Inject } from '@nestjs/common/decorators/index.js'; import { map } from 'rxjs'",
     ],
     ['testing/kit.ts', "import { LockService } from '../index.js'; import { x } from './fault.js'"],
+    ['cli/doctor.ts', "import { LockService } from '../plain.js'; import { parseArgs } from 'node:util'"],
+    ['opentelemetry/index.ts', "import type { LockEvents } from '../plain.js'"],
+    ['testing/kit.ts', "import { MemoryStore } from '../store/memory/memory-store.js'"],
   ])('allows in %s: %s', (from, code) => {
     expect(wrong(from, code)).toEqual([]);
   });

@@ -10,7 +10,7 @@ export interface Import {
 /** Imports go down only: a floor may import those after it in this list. */
 const FLOORS = ['index', 'nest', 'plain', 'locks', 'line', 'store', 'base'];
 const WINGS = ['memory', 'redis', 'quorum', 'redisson'];
-const ANNEXES = ['testing', 'cli', 'opentelemetry', 'terminus'];
+const ANNEXES = ['testing', 'schedule', 'swagger', 'cli', 'opentelemetry', 'terminus'];
 
 /** What of Node's own modules base/ may import; the other places may import all of them. */
 const NODE_IN_BASE = ['node:async_hooks'];
@@ -23,9 +23,14 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   quorum: ['ioredis'],
   redisson: ['ioredis'],
   testing: ['@nestjs/common', '@nestjs/core', '@nestjs/testing'],
+  swagger: ['@nestjs/common', '@nestjs/swagger'],
+  schedule: ['cron'],
   terminus: ['@nestjs/common', '@nestjs/terminus'],
-  opentelemetry: ['@nestjs/common', '@opentelemetry/api'],
+  opentelemetry: ['@opentelemetry/api'],
 };
+
+/** Beside the index, testing/ imports what it puts a stand-in in place of: clocks and stores, and who is given them. */
+const STAND_INS = ['locks', 'store', 'memory', 'base'];
 
 /** Where a file of lib/ belongs: a floor, a wing or an annex. */
 export function placeOf(file: string): string {
@@ -58,8 +63,13 @@ export function wrongImport({ from, to, typeOnly }: Import): string | undefined 
   const there = placeOf(to);
   if (here === there) return undefined;
   if (isAnnex(there)) return 'nothing imports an annex';
+  if (here === 'testing' && STAND_INS.includes(there)) return undefined;
+  if (isAnnex(here)) {
+    // The command has to work where Nest is not installed.
+    if (here === 'cli') return there === 'plain' ? undefined : 'an annex imports plain only';
+    return there === 'index' || there === 'plain' ? undefined : 'an annex imports entries only';
+  }
   if (there === 'plain') return here === 'index' ? undefined : 'only index imports an entry';
-  if (isAnnex(here)) return there === 'index' ? undefined : 'an annex imports index only';
   if (isWing(here))
     return there === 'store' || there === 'base' ? undefined : 'a wing imports the port and base only';
   if (isWing(there)) {

@@ -7,7 +7,7 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { Socket } from 'node:net';
-import { Readable } from 'node:stream';
+import { Duplex, Readable, Transform } from 'node:stream';
 import { type Observable, of, Subject } from 'rxjs';
 import {
   type Lease,
@@ -298,6 +298,21 @@ export class BusyAccepted {
     return new Socket();
   }
 
+  @Locked('tunnel')
+  async aDuplex(): Promise<Duplex> {
+    return new Duplex();
+  }
+
+  @Locked('order')
+  async aStreamOrNone(): Promise<Readable | undefined> {
+    return undefined;
+  }
+
+  @Locked('order')
+  async aGenericMethodOfObjects<T extends object>(value: T): Promise<T> {
+    return value;
+  }
+
   @LockedStream('feed', { onBusy: 'skip' })
   aStream(): Observable<Order> {
     return of(ORDER);
@@ -312,6 +327,16 @@ export class BusyAccepted {
   aGenericStream<T>(value: T): Observable<T> {
     return of(value);
   }
+}
+
+/** What packages declare that leave much open. */
+interface LooseStream {
+  /* eslint-disable @typescript-eslint/no-explicit-any -- packages have it */
+  readable: any;
+  readableFlowing: any;
+  read(): any;
+  pipe: any;
+  /* eslint-enable @typescript-eslint/no-explicit-any */
 }
 
 export class BusyRejected {
@@ -380,6 +405,30 @@ export class BusyRejected {
     return new ReadableStream();
   }
 
+  // @ts-expect-error a transformation goes on after the method has returned
+  @Locked('order')
+  async aTransform(): Promise<Transform> {
+    return new Transform();
+  }
+
+  // @ts-expect-error a stream goes on, whatever the types say of it
+  @Locked('order')
+  async aLooseStream(): Promise<LooseStream> {
+    return Readable.from([]);
+  }
+
+  // @ts-expect-error a stream goes on, whatever promises it
+  @Locked('order')
+  aThenableStream(): PromiseLike<Readable> {
+    return Promise.resolve(Readable.from([]));
+  }
+
+  // @ts-expect-error the chunks go on after the method has returned
+  @Locked('order')
+  async aGenericStream<T>(chunk: T): Promise<ReadableStream<T>> {
+    return new ReadableStream({ start: (controller) => controller.enqueue(chunk) });
+  }
+
   // @ts-expect-error its work begins after the method has returned
   @Locked('order')
   async aPromisedObservable(): Promise<Observable<number>> {
@@ -444,4 +493,112 @@ export class Leases {
 export class NoMethod {
   // @ts-expect-error a constructor is not locked
   constructor(@LockedLease() _lease: Lease) {}
+}
+
+interface Cart {
+  readonly id: number;
+  readonly owner: { readonly name: string };
+  readonly note?: string;
+}
+
+export class TemplatesAccepted {
+  @Locked('cart:{0}')
+  async aPosition(_id: string): Promise<void> {}
+
+  @Locked('cart:{0.id}:{0.owner.name}:{1}')
+  async properties(_cart: Cart, _flag: boolean): Promise<void> {}
+
+  @Locked(['account:{0}', 'account:{1}'], { label: (from: string) => from.slice(0, 1) })
+  async several(_from: string, _to: bigint): Promise<void> {}
+
+  @Locked('cart:{1}', { onBusy: 'skip' })
+  async anotherPosition(_first: unknown, _id: 'a' | 'b'): Promise<void> {}
+
+  @LockedStream('feed:{0}')
+  aStream(_id: string): Observable<Order> {
+    return of(ORDER);
+  }
+}
+
+export abstract class TemplateOfAGenericClass<T extends { id: string }> {
+  @Locked('entity:{0.id}')
+  async save(entity: T): Promise<T> {
+    return entity;
+  }
+
+  // @ts-expect-error T need not have a version
+  @Locked('entity:{0.version}')
+  async wrong(entity: T): Promise<T> {
+    return entity;
+  }
+}
+
+export class TemplatesRejected {
+  // @ts-expect-error a parameter's name is unknown at run time
+  @Locked('cart:{id}')
+  async aName(_id: string): Promise<void> {}
+
+  // @ts-expect-error a placeholder is a whole segment
+  @Locked('cart-{0}')
+  async aPartOfASegment(_id: string): Promise<void> {}
+
+  // @ts-expect-error there is no second parameter
+  @Locked('cart:{1}')
+  async noSuchPosition(_id: string): Promise<void> {}
+
+  // @ts-expect-error there is no parameter at all
+  @Locked('cart:{0}')
+  async noParameter(): Promise<void> {}
+
+  // @ts-expect-error an object is no part of a name
+  @Locked('cart:{0}')
+  async anObject(_cart: Cart): Promise<void> {}
+
+  // @ts-expect-error the property may be missing
+  @Locked('cart:{0.note}')
+  async anOptionalProperty(_cart: Cart): Promise<void> {}
+
+  // @ts-expect-error the parameter may be missing
+  @Locked('cart:{0}')
+  async anOptionalParameter(_id?: string): Promise<void> {}
+
+  // @ts-expect-error nobody knows what it is
+  @Locked('cart:{0}')
+  async unknownValue(_id: unknown): Promise<void> {}
+
+  // @ts-expect-error one of several does not fit
+  @Locked(['account:{0}', 'account:{1}'])
+  async oneOfSeveral(_from: string, _to: Date): Promise<void> {}
+
+  // @ts-expect-error the key reads a text, the method takes anything
+  @Locked((id: string) => id)
+  async aWiderMethod(_id: unknown): Promise<void> {}
+
+  // @ts-expect-error nor is anything a list of texts
+  @Locked((...ids: string[]) => ids)
+  async aWiderMethodOfARest(_id: unknown): Promise<void> {}
+
+  // @ts-expect-error nor is it in a call that may be skipped
+  @Locked((id: string) => id, { onBusy: 'skip' })
+  async aWiderSkippedMethod(_id: unknown): Promise<void> {}
+
+  // @ts-expect-error nor in a generator
+  @Locked((id: string) => id)
+  async *aWiderGenerator(id: unknown): AsyncGenerator<unknown> {
+    yield id;
+  }
+
+  // @ts-expect-error the key wants a parameter that the method does not have
+  @Locked((id: string) => id)
+  async aMethodWithoutParameters(): Promise<void> {}
+
+  // @ts-expect-error the label reads a number, the method has a string
+  @Locked('cart:{0}', { label: (id: number) => id.toFixed() })
+  async anotherLabel(_id: string): Promise<void> {}
+
+  // @ts-expect-error of a stream as well
+  @LockedStream('feed:{1}')
+  aStream(_id: string): Observable<Order> {
+    return of(ORDER);
+  }
 }

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -25,7 +25,10 @@ function build(dir: string): void {
   const [esm, cjs] = [join(dir, 'esm'), join(dir, 'cjs')];
   const options = optionsWith('tsconfig.lib.json', { outDir: esm, noCheck: true, sourceMap: false });
   const { emittedFiles = [] } = ts
-    .createProgram([join(root, 'lib/plain.ts')], { ...options, listEmittedFiles: true })
+    .createProgram([join(root, 'lib/plain.ts'), join(root, 'lib/cli/main.ts')], {
+      ...options,
+      listEmittedFiles: true,
+    })
     .emit();
   const compilerOptions = { ...options, module: ts.ModuleKind.CommonJS, sourceMap: false };
   for (const emitted of emittedFiles.filter((file) => file.endsWith('.js'))) {
@@ -81,6 +84,28 @@ describe('the entry without Nest', () => {
     expect(run('use.cjs', `${entry} (async () => { ${USE}\n${loaded} })();`)).toBe('function true\n');
   });
 
+  // The command of package.json, as both kinds of modules: where nothing of Nest is installed it cannot load any.
+  it.each(['esm', 'cjs'])('has a command that runs there as well (%s)', (kind) => {
+    const command = (...args: string[]) =>
+      spawnSync(process.execPath, [join(dir, kind, 'cli/main.js'), ...args], { encoding: 'utf8', env: {} });
+    expect(command('--help')).toMatchObject({ status: 0, stdout: expect.stringMatching(/^Usage: /) });
+    expect(command('ls')).toMatchObject({ status: 2, stderr: expect.stringContaining('set REDIS_URL') });
+    const config = join(dir, 'locks.config.mjs');
+    writeFileSync(config, "export default { redis: 'redis://127.0.0.1:1', namespace: 'shop' };");
+    expect(command('show', 'x', '--config', config)).toMatchObject({
+      status: 3,
+      stdout: '',
+      stderr: expect.stringContaining('redis://127.0.0.1:1'),
+    });
+    const [first] = readFileSync(join(dir, kind, 'cli/main.js'), 'utf8').split('\n');
+    expect(first).toBe('#!/usr/bin/env node');
+  });
+
+  it('has that command in package.json', () => {
+    const { bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { bin: object };
+    expect(bin).toEqual({ 'nestjs-distributed-lock': 'dist/esm/cli/main.js' });
+  });
+
   it('emits nothing of the Nest floor, also no types', () => {
     expect(existsSync(join(dir, 'esm', 'plain.d.ts'))).toBe(true);
     expect(existsSync(join(dir, 'esm', 'nest'))).toBe(false);
@@ -100,7 +125,7 @@ describe('the entry without Nest', () => {
   it('does not tell how the library makes a LockService, or shuts one down', () => {
     const text = readFileSync(join(dir, 'esm/locks/lock-service.d.ts'), 'utf8');
     expect(text).toContain('private constructor();');
-    expect(text).not.toMatch(/\b(over|beginShutdown|hurry|drain|closeNow)\(/);
+    expect(text).not.toMatch(/\b(over|beginShutdown|hurry|drain|closeNow|lose)\(/);
   });
 
   it('is where package.json says that it is, for each condition', async () => {
@@ -109,7 +134,7 @@ describe('the entry without Nest', () => {
     };
     const esm = { types: './dist/esm/plain.d.ts', default: './dist/esm/plain.js' };
     const cjs = { types: './dist/cjs/plain.d.ts', default: './dist/cjs/plain.js' };
-    expect(manifest.exports['./plain']).toEqual({ 'module-sync': esm, import: esm, require: cjs });
+    expect(manifest.exports['./plain']).toEqual({ 'module-sync': esm, bun: esm, import: esm, require: cjs });
     expect(manifest.typesVersions['*']?.['plain']).toEqual(['./dist/cjs/plain.d.ts']);
   });
 });

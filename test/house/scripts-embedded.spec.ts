@@ -11,7 +11,7 @@ const { embedLua } = (await import(join(root, 'tools/embed-lua.mjs'))) as { embe
 
 describe('the embedded scripts', () => {
   it('are the machine, the latch and what asks for rights, and no more', () => {
-    const machine = ['acquire', 'downgrade', 'inspect', 'release', 'renew', 'revoke'];
+    const machine = ['acquire', 'downgrade', 'inspect', 'note', 'release', 'renew', 'revoke', 'takeOver'];
     expect(Object.keys(SCRIPTS).sort()).toEqual([...machine, 'latch', 'rights'].sort());
   });
 

@@ -32,8 +32,8 @@ export function snippetsOf(path: string): Snippet[] {
 /** Names that a reader knows: imported into a snippet that uses but neither imports nor declares them. */
 export type Known = ReadonlyMap<string, { readonly module: string; readonly type: boolean }>;
 
-/** The snippet as a module. Everything is added on its first line: line numbers stay those of the snippet. */
-function asModule({ code }: Snippet, known: Known): string {
+/** The names that a snippet uses, and neither imports nor declares at its top. */
+export function namesNotGiven({ code }: Snippet): Set<string> {
   const source = ts.createSourceFile('snippet.ts', code, ts.ScriptTarget.Latest, true);
   const used = new Set<string>();
   const own = new Set<string>();
@@ -49,13 +49,18 @@ function asModule({ code }: Snippet, known: Known): string {
       for (const { name } of statement.declarationList.declarations) own.add(name.getText());
     }
   }
-  const imports = [...used]
-    .filter((name) => known.has(name) && !own.has(name))
+  return new Set([...used].filter((name) => !own.has(name)));
+}
+
+/** The snippet as a module. Everything is added on its first line: line numbers stay those of the snippet. */
+function asModule(snippet: Snippet, known: Known): string {
+  const imports = [...namesNotGiven(snippet)]
+    .filter((name) => known.has(name))
     .map(
       (name) =>
         `import { ${known.get(name)!.type ? 'type ' : ''}${name} } from '${known.get(name)!.module}';`,
     );
-  return `export {}; ${imports.join(' ')} ${code}`;
+  return `export {}; ${imports.join(' ')} ${snippet.code}`;
 }
 
 /** Checks the snippets with the options of the repository; what is wrong, by place. */

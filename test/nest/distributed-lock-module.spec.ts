@@ -248,6 +248,22 @@ describe('two registrations of one name', () => {
     },
   );
 
+  it('are one when Nest identifies modules by their content', async () => {
+    @Module({ imports: [DistributedLockModule.forRoot()] })
+    class OneModule {}
+    const count = async (options: object) => {
+      const metadata = { imports: [OneModule, DistributedLockModule.forRoot()] };
+      const module = await Test.createTestingModule(metadata, options).setLogger(new Logs()).compile();
+      const { length } = [...module.get(ModulesContainer).values()].filter(({ providers }) =>
+        providers.has(LockService),
+      );
+      await module.close();
+      return length;
+    };
+    expect(await count({ moduleIdGeneratorAlgorithm: 'reference' })).toBe(2);
+    expect(await count({ moduleIdGeneratorAlgorithm: 'deep-hash' })).toBe(1);
+  });
+
   it('are told of by their name, and not when the names differ or the module object is the same', async () => {
     const once = DistributedLockModule.forRoot();
     @Module({ imports: [once] })

@@ -21,6 +21,7 @@ import {
   LockError,
   Locked,
   LockExceptionFilter,
+  type LockLogEntry,
   LockLostError,
   LockService,
   LockStoreError,
@@ -44,6 +45,18 @@ const ERRORS: Record<string, Error> = {
   timeout: busy('timeout'),
   full: busy('full', 10),
   closed: busy('closed'),
+  deadlock: new LockBusyError(SECRET, 'customer:4711', {
+    reason: 'deadlock',
+    waited: 5,
+    deadlock: [
+      {
+        name: 'customer:4711',
+        fence: 1,
+        holder: { host: 'db-host-9', pid: 1234 },
+        waitsFor: 'customer:4712',
+      },
+    ],
+  }),
   lost: new LockLostError(SECRET, 'customer:4711', { reason: 'expired', fence: 1, heldFor: 2 }),
   store: new LockStoreError(SECRET, 'customer:4711'),
   usage: new LockUsageError(SECRET, 'customer:4711'),
@@ -125,6 +138,7 @@ describe('a lock error that leaves an HTTP handler', () => {
     ['held', 423, 3],
     ['timeout', 423, 1],
     ['full', 423, 1],
+    ['deadlock', 423, 1],
   ])('is answered %s with %i and Retry-After %i', async (which, status, retryAfter) => {
     await start({});
     const { body, headers } = await get(`/throws/${which}`).expect(status);
@@ -154,6 +168,33 @@ describe('a lock error that leaves an HTTP handler', () => {
     const { text } = await get(`/throws/${which}`);
     expect(text).not.toMatch(/4711|db-host|1234/);
     expect(lines).toEqual([expect.stringContaining(SECRET)]);
+  });
+
+  it('is told with its fields to the logger of the registration, and to no other', async () => {
+    const entries: LockLogEntry[] = [];
+    const warn = (): void => undefined;
+    await start({ logger: { warn, write: (entry) => void entries.push(entry) } });
+    entries.length = 0;
+    for (const which of ['held', 'held', 'held', 'store']) await get(`/throws/${which}`);
+    expect(lines).toEqual([]);
+    const about = { lock: 'customer:4711', message: SECRET };
+    expect(entries.splice(0)).toEqual([
+      { level: 'log', event: 'refused', reason: 'held', holder: 'db-host-9:1234', ...about },
+      { level: 'error', event: 'failed', error: ERRORS.store, ...about },
+    ]);
+    await app.close();
+    expect(entries.find(({ event }) => event === 'refusals')).toMatchObject({ level: 'log', count: 2 });
+  });
+
+  it.each([
+    ['error', { log: write('log'), warn: write('warn'), error: write('error') }],
+    ['warn', { warn: write('warn') }],
+  ])('is one text, as %s, for a logger of the registration that takes only texts', async (level, own) => {
+    await start({ logger: own });
+    app.useLogger(false);
+    await get('/throws/store');
+    await get('/throws/held');
+    expect(lines).toEqual([`${level} ${SECRET}`, `${level === 'warn' ? 'warn' : 'log'} ${SECRET}`]);
   });
 
   it('comes from a real busy lock', async () => {

@@ -1,7 +1,13 @@
 import { Global, Inject, Injectable, Module, type OnModuleInit, Scope } from '@nestjs/common';
 import { ContextIdFactory, LazyModuleLoader, NestFactory } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { createLockService, DistributedLockModule, Locked, LockService } from '../../lib/index.js';
+import {
+  createLockService,
+  DistributedLockModule,
+  InjectLocks,
+  Locked,
+  LockService,
+} from '../../lib/index.js';
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
 import { errorOf } from '../support/door.js';
 
@@ -120,6 +126,28 @@ describe('an instance', () => {
     for (const token of [Stock, 'made', 'value', 'promised'])
       expect(await (await module.get<Stock | Promise<Stock>>(token)).reserve()).toBe('reserved');
     expect(await (await module.resolve<Stock>('transient')).reserve()).toBe('reserved');
+  });
+
+  it('of a class without types, as esbuild leaves it, has its locks', async () => {
+    @Injectable()
+    class Untyped {
+      constructor(@InjectLocks() readonly locks: LockService) {}
+
+      @Locked('stock')
+      async names(): Promise<readonly string[] | undefined> {
+        return this.locks.current()?.names;
+      }
+    }
+    for (const key of ['design:paramtypes', 'design:type', 'design:returntype'])
+      for (const property of [undefined, 'names'])
+        if (property) Reflect.deleteMetadata(key, Untyped.prototype, property);
+        else Reflect.deleteMetadata(key, Untyped);
+    const module = await Test.createTestingModule({
+      imports: [DistributedLockTestingModule.forRoot()],
+      providers: [Untyped],
+    }).compile();
+    open.push(module);
+    expect(await module.get(Untyped).names()).toEqual(['stock']);
   });
 
   it('that a factory makes for each request has its locks', async () => {

@@ -221,29 +221,36 @@ describe('@Locked refuses', () => {
     expect((await errorOf(() => LockInterceptor('name', options))).message).toMatch(message);
   });
 
-  it('permits of a profile and a mode of the method together at the call', async () => {
+  it('options of a profile and of the method that exclude each other, at the start', async () => {
     @Injectable()
     class Mixed {
       @Locked('mixed', { profile: 'narrow', mode: 'read' })
       async work(): Promise<number> {
         return 1;
       }
+    }
 
+    @Injectable()
+    class Heavy {
       @Locked('mixed', { profile: 'narrow', units: 5 })
       async heavy(): Promise<number> {
         return 1;
       }
     }
-    const other = await Test.createTestingModule({
-      imports: [DistributedLockModule.forRoot({ profiles: { narrow: { permits: 4 } } })],
-      providers: [Mixed],
-    })
-      .setLogger(false as never)
-      .compile();
-    await other.init();
-    const mixed = other.get(Mixed);
-    expect((await errorOf(mixed.work())).message).toMatch(/exclude each other/);
-    expect((await errorOf(mixed.heavy())).message).toMatch(/from 1 to 4; it was 5/);
-    await other.close();
+    const failureOf = async (provider: typeof Mixed | typeof Heavy): Promise<string> => {
+      const other = await Test.createTestingModule({
+        imports: [DistributedLockModule.forRoot({ profiles: { narrow: { permits: 4 } } })],
+        providers: [provider],
+      })
+        .setLogger(false as never)
+        .compile();
+      return (await errorOf(other.init())).message;
+    };
+    expect(await failureOf(Mixed)).toMatch(
+      /@Locked on Mixed\.work uses the profile 'narrow': .*exclude each other/,
+    );
+    expect(await failureOf(Heavy)).toMatch(
+      /@Locked on Heavy\.heavy uses the profile 'narrow': .*from 1 to 4; it was 5/,
+    );
   });
 });

@@ -61,6 +61,18 @@ class Orders {
     return [id, seenBy(lease)];
   }
 
+  @Locked((id: string) => `order:${id}`, { minHold: 5 })
+  async handOver(id: string, @LockedLease() lease?: Lease): Promise<unknown> {
+    const text = await lease?.handOver();
+    return [text, lease?.held, this.locks.current()];
+  }
+
+  @Locked('given')
+  async *handsOver(@LockedLease() lease?: Lease): AsyncGenerator<unknown> {
+    yield lease?.handOver();
+    yield lease?.held;
+  }
+
   @Locked('batch')
   async batch(): Promise<unknown> {
     const inner = await this.pay('inner');
@@ -176,6 +188,19 @@ describe('@LockedLease', () => {
     // A queue that runs one caller's work in the context of another.
     const queue = await orders.locks.using('queue', async () => AsyncLocalStorage.snapshot());
     expect(await queue(() => orders.pay('8'))).toEqual(['8', ['order:8', true], true]);
+  });
+
+  it('can be handed over by the method: its end frees nothing, and is no loss', async () => {
+    const { locks } = orders;
+    const [text, held, current] = (await orders.handOver('given')) as [string, boolean, unknown];
+    expect([held, current]).toEqual([false, undefined]);
+    expect(await locks.tryAcquire('order:given')).toBeUndefined();
+    await (await locks.resume(text)).release();
+    await (await locks.acquire('order:given', { wait: 100 })).release();
+    const steps: unknown[] = [];
+    for await (const step of orders.handsOver()) steps.push(step);
+    expect(steps).toEqual([expect.any(String), false]);
+    await (await locks.resume(steps[0] as string)).release();
   });
 
   it('gives an async generator and an Observable theirs', async () => {

@@ -1,6 +1,11 @@
 import {
+  type ArgumentsHost,
+  BadRequestException,
+  Body,
   type CallHandler,
   type CanActivate,
+  Catch,
+  type ExceptionFilter,
   type ExecutionContext,
   Controller,
   Get,
@@ -9,6 +14,8 @@ import {
   type INestApplication,
   Injectable,
   Param,
+  type PipeTransform,
+  Post,
   type NestInterceptor,
   SetMetadata,
   Sse,
@@ -26,10 +33,13 @@ import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { CronExpression, Cron, Interval, ScheduleModule, Timeout, SchedulerRegistry } from '@nestjs/schedule';
 import { Test } from '@nestjs/testing';
 import { SubscribeMessage } from '@nestjs/websockets';
+import { IsInt } from 'class-validator';
+import type { ServerResponse } from 'node:http';
 import request from 'supertest';
 import { Locked, LockExceptionFilter, LockService } from '../../lib/index.js';
-import { DistributedLockTestingModule } from '../../lib/testing/index.js';
+import { DistributedLockTestingModule, withLocks } from '../../lib/testing/index.js';
 import { sleep } from '../support/door.js';
+import { until } from '../support/eventually.js';
 
 let guarded = 0;
 const heard: string[] = [];
@@ -38,6 +48,37 @@ class CountingGuard implements CanActivate {
   canActivate(): boolean {
     return ++guarded > 0;
   }
+}
+
+/** Which enhancers a request went through, in their order. */
+const passed: string[] = [];
+
+class CountingInterceptor implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): ReturnType<CallHandler['handle']> {
+    passed.push('interceptor');
+    return next.handle();
+  }
+}
+
+class CountingPipe implements PipeTransform {
+  transform(value: unknown): unknown {
+    passed.push('pipe');
+    return value;
+  }
+}
+
+@Catch(BadRequestException)
+class CountingFilter implements ExceptionFilter {
+  catch(error: BadRequestException, host: ArgumentsHost): void {
+    passed.push('filter');
+    const response = host.switchToHttp().getResponse<ServerResponse>();
+    response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify(error.message));
+  }
+}
+
+class Order {
+  @IsInt()
+  quantity!: number;
 }
 
 // Written as @nestjs/swagger writes it; test/consumers has the decorator itself.
@@ -73,6 +114,37 @@ class BothWays {
   }
 }
 
+@Controller('orders')
+class OrderController {
+  constructor(readonly locks: LockService) {}
+
+  @Locked('orders')
+  @Post('above')
+  @UseGuards(CountingGuard)
+  @UseInterceptors(CountingInterceptor)
+  @UsePipes(CountingPipe, ValidationPipe)
+  @UseFilters(CountingFilter)
+  async above(@Body() { quantity }: Order): Promise<unknown> {
+    return this.take(quantity);
+  }
+
+  @Post('below')
+  @UseGuards(CountingGuard)
+  @UseInterceptors(CountingInterceptor)
+  @UsePipes(CountingPipe, ValidationPipe)
+  @UseFilters(CountingFilter)
+  @Locked('orders')
+  async below(@Body() { quantity }: Order): Promise<unknown> {
+    return this.take(quantity);
+  }
+
+  private take(quantity: number): unknown {
+    passed.push(`method under ${this.locks.current()?.names.join()}`);
+    if (quantity < 0) throw new BadRequestException('too few');
+    return { quantity };
+  }
+}
+
 @Injectable()
 class Jobs {
   constructor(readonly locks: LockService) {}
@@ -87,6 +159,18 @@ class Jobs {
   @Locked('events')
   async below(): Promise<void> {
     heard.push(`below ${this.locks.current()?.names.join()}`);
+  }
+
+  @Locked('timeouts')
+  @Timeout(1)
+  async timeoutAbove(): Promise<void> {
+    heard.push(`timeout above ${this.locks.current()?.names.join()}`);
+  }
+
+  @Timeout(1)
+  @Locked('timeouts')
+  async timeoutBelow(): Promise<void> {
+    heard.push(`timeout below ${this.locks.current()?.names.join()}`);
   }
 
   @Locked('jobs')
@@ -106,7 +190,7 @@ let app: INestApplication;
 beforeAll(async () => {
   const module = await Test.createTestingModule({
     imports: [DistributedLockTestingModule.forRoot(), EventEmitterModule.forRoot(), ScheduleModule.forRoot()],
-    controllers: [BothWays],
+    controllers: [BothWays, OrderController],
     providers: [Jobs],
   }).compile();
   app = module.createNestApplication({ logger: false });
@@ -119,6 +203,27 @@ describe('@Locked among other decorators', () => {
     const before = guarded;
     await request(app.getHttpServer()).get(`/${place}/7`).expect(202, ['order:7']);
     expect(guarded).toBe(before + 1);
+  });
+
+  it.each(['above', 'below'])(
+    'works %s pipes, interceptors and filters, and what they know of a parameter',
+    async (place) => {
+      const post = (quantity: unknown) =>
+        request(app.getHttpServer()).post(`/orders/${place}`).send({ quantity });
+      const before = guarded;
+      passed.length = 0;
+      await post(2).expect(201, { quantity: 2 });
+      expect(passed.splice(0)).toEqual(['interceptor', 'pipe', 'method under orders']);
+      await post('two').expect(400); // the validation knows the class of the parameter
+      expect(passed.splice(0)).toEqual(['interceptor', 'pipe', 'filter']);
+      await post(-1).expect(400, '"too few"');
+      expect(passed.splice(0)).toEqual(['interceptor', 'pipe', 'method under orders', 'filter']);
+      expect(guarded).toBe(before + 3);
+    },
+  );
+
+  it.each(['above', 'below'])('works %s @Timeout', async (place) => {
+    await until('it has run', () => heard.includes(`timeout ${place} timeouts`));
   });
 
   it.each(['above', 'below'])('works %s @OnEvent', async (place) => {
@@ -158,7 +263,7 @@ describe('@Locked among other decorators', () => {
     '@OnWorkerEvent': OnWorkerEvent('completed'),
     '@OnQueueEvent': OnQueueEvent('completed'),
   };
-  const LOCKED = Symbol.for('nestjs-distributed-lock:locked');
+  const LOCKED = Symbol.for('nestjs-distributed-lock:marks');
   const metadataOf = (method: object): [unknown, unknown][] =>
     (Reflect.getMetadataKeys(method) as unknown[])
       .filter((key) => key !== LOCKED)
@@ -254,5 +359,37 @@ describe('@Locked among other decorators', () => {
     await module.get(Service).wrong();
     expect(order).toEqual(['begin locked', 'commit locked', 'begin unlocked', 'commit unlocked']);
     await module.close();
+  });
+
+  it('above a transactional decorator loses no update, and below it may lose one', async () => {
+    let committed = 0;
+    // A transaction reads what was committed when it began, and writes at its end.
+    const Transactional = (): MethodDecorator => (_target, _property, descriptor: PropertyDescriptor) => {
+      const inner = descriptor.value as (this: unknown, balance: number) => Promise<number>;
+      descriptor.value = async function () {
+        const written = await inner.call(this, committed);
+        await sleep(2); // COMMIT
+        committed = written;
+      };
+    };
+    @Injectable()
+    class Account {
+      @Locked('account')
+      @Transactional()
+      async right(balance?: number): Promise<number> {
+        return balance! + 1;
+      }
+
+      @Transactional()
+      @Locked('account')
+      async wrong(balance?: number): Promise<number> {
+        return balance! + 1;
+      }
+    }
+    const account = withLocks(new Account());
+    await Promise.all([account.right(), account.right(), account.right()]);
+    expect(committed).toBe(3);
+    await Promise.all([account.wrong(), account.wrong(), account.wrong()]);
+    expect(committed).toBe(4);
   });
 });

@@ -9,8 +9,9 @@ import {
   type LockProfile,
   LockService,
 } from '../../lib/index.js';
-import { withLocks } from '../../lib/testing/index.js';
+import { DistributedLockTestingModule, LockTestKit, withLocks } from '../../lib/testing/index.js';
 import { Door, errorOf } from '../support/door.js';
+import { until } from '../support/eventually.js';
 
 const door = new Door();
 const inner = new LockBusyError('another lock is busy', 'other', { reason: 'held', waited: 0 });
@@ -105,6 +106,75 @@ describe('onBusy', () => {
   });
 });
 
+describe("deadlock: 'fail'", () => {
+  const account = (id: string): string => `account:${id}`;
+
+  @Injectable()
+  class Transfers {
+    /** Both transfers hold their first account before one of them asks for the other. */
+    readonly begun = new Map<string, () => void>();
+
+    @Locked(account)
+    async transfer(from: string, to: string, how: 'credit' | 'creditByProfile' | 'creditInstead') {
+      await new Promise<void>((resolve) => this.begun.set(from, resolve));
+      return this[how](to);
+    }
+
+    @Locked(account, { wait: '20s', deadlock: 'fail' })
+    async credit(_to: string): Promise<string> {
+      return 'credited';
+    }
+
+    @Locked(account, { profile: 'yielding' })
+    async creditByProfile(_to: string): Promise<string> {
+      return 'credited';
+    }
+
+    @Locked(account, { wait: '20s', deadlock: 'fail', onBusy: ({ reason }) => `instead: ${reason}` })
+    async creditInstead(_to: string): Promise<string> {
+      return 'credited';
+    }
+  }
+
+  it.each(['credit', 'creditByProfile', 'creditInstead'] as const)(
+    'of a method: one of two that wait for each other in %s gives way, and the other goes on',
+    async (how) => {
+      const profiles = { yielding: { wait: '20s', deadlock: 'fail' } } as const;
+      const started = await Test.createTestingModule({
+        imports: [DistributedLockTestingModule.forRoot({ clock: 'manual', profiles })],
+        providers: [Transfers],
+      })
+        .setLogger(false as never)
+        .compile();
+      await started.init();
+      const [transfers, kit] = [started.get(Transfers), started.get(LockTestKit)];
+      const ends: unknown[] = [];
+      for (const [from, to] of [
+        ['a', 'b'],
+        ['b', 'a'],
+      ] as const) {
+        void transfers.transfer(from, to, how).then(
+          (value) => ends.push(value),
+          (error: unknown) => ends.push(error),
+        );
+        await until('it holds its first account', () => transfers.begun.has(from));
+        await kit.advance(1);
+      }
+      for (const begin of transfers.begun.values()) begin();
+      await kit.advance('3s');
+      const gaveWay = how === 'creditInstead' ? 'instead: deadlock' : expect.any(LockBusyError);
+      expect(ends).toEqual([gaveWay, 'credited']);
+      if (how !== 'creditInstead')
+        expect(ends[0]).toMatchObject({
+          reason: 'deadlock',
+          lockName: 'account:a', // the later holder, by its fence, gives way
+          deadlock: [{ waitsFor: expect.any(String) }, { waitsFor: expect.any(String) }],
+        });
+      await started.close();
+    },
+  );
+});
+
 describe('a profile', () => {
   it('gives a method its options', async () => {
     expect(await whileHeld(() => jobs.patient())).toBe('profile: timeout');
@@ -157,7 +227,7 @@ describe('a profile', () => {
     );
     const nested = { profile: 'other' } as LockProfile;
     expect((await errorOf(start({ patient: nested }))).message).toMatch(
-      /cannot choose a registration, a profile or a signal/,
+      /cannot choose a registration, a profile, a signal or fires/,
     );
   });
 });

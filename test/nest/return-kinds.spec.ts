@@ -2,10 +2,13 @@ import {
   Controller,
   Get,
   type INestApplication,
+  Injectable,
   type MessageEvent,
   Res,
+  Scope,
   Sse,
   StreamableFile,
+  type Type,
   UseInterceptors,
   type CallHandler,
   type ExecutionContext,
@@ -18,7 +21,7 @@ import { once } from 'node:events';
 import { get as httpGet, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
-import { from, map, Observable, Subject, timeout } from 'rxjs';
+import { from, map, Observable, reduce, Subject, timeout } from 'rxjs';
 import { Locked, LockedStream, LockInterceptor, LockService } from '../../lib/index.js';
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
 import { pass, until } from '../support/eventually.js';
@@ -60,142 +63,230 @@ class BriefInterceptor implements NestInterceptor {
 
 const source = new Subject<MessageEvent>();
 
-@Controller()
-class ExportController {
-  constructor(readonly locks: LockService) {}
+/** The handlers of one scope; those of the scope request are under /request. */
+function exportController(scope: Scope.DEFAULT | Scope.REQUEST): Type {
+  @Controller({ path: scope === Scope.DEFAULT ? '' : 'request', scope })
+  class ExportController {
+    constructor(readonly locks: LockService) {}
 
-  @Get('value')
-  @Under('export')
+    @Get('value')
+    @Under('export')
+    async value(): Promise<string> {
+      let text = '';
+      for await (const row of rows()) text += row;
+      return text;
+    }
+
+    @Get('file')
+    @Under('export')
+    file(): StreamableFile {
+      return new StreamableFile(Readable.from(rows()));
+    }
+
+    @Get('generator')
+    @Under('export')
+    generator(): AsyncGenerator<string> {
+      return rows();
+    }
+
+    @Get('async-generator')
+    @Under('export')
+    async *asyncGenerator(): AsyncGenerator<string> {
+      yield* rows();
+    }
+
+    @Get('web-stream')
+    @Under('export')
+    webStream(): ReadableStream {
+      return ReadableStream.from(rows());
+    }
+
+    @Get('response')
+    @Under('export')
+    async response(): Promise<Response> {
+      return new Response(ReadableStream.from(rows()).pipeThrough(new TextEncoderStream()));
+    }
+
+    @Get('node-stream')
+    @Under('export')
+    nodeStream(): Readable {
+      return Readable.from(rows());
+    }
+
+    @Get('observable')
+    @Under('export')
+    observable(): Observable<string> {
+      return new Observable<string>((subscriber) => from(this.value()).subscribe(subscriber));
+    }
+
+    @Get('raw')
+    @Under('export')
+    raw(@Res() reply: ServerResponse & { raw?: ServerResponse; hijack?: () => void }): void {
+      reply.hijack?.();
+      pipeline(Readable.from(rows()), reply.raw ?? reply, () => undefined);
+    }
+
+    @Get('locked-generator')
+    @Locked('export')
+    async *lockedGenerator(): AsyncGenerator<string> {
+      yield* rows();
+    }
+
+    @Get('locked-observable')
+    @LockedStream('export')
+    lockedObservable(): Observable<string> {
+      return this.observable();
+    }
+
+    @Sse('events')
+    @Under('export')
+    events(): Observable<MessageEvent> {
+      return from(rows()).pipe(map((data) => ({ data })));
+    }
+
+    @Sse('locked-events')
+    @LockedStream('export')
+    lockedEvents(): Observable<MessageEvent> {
+      return from(rows()).pipe(map((data) => ({ data })));
+    }
+
+    @Sse('quiet')
+    @Under('export', { wait: 50 })
+    quiet(): Observable<MessageEvent> {
+      return source;
+    }
+
+    @Get('context')
+    @Under('export')
+    async *context(): AsyncGenerator<string> {
+      yield `${this.locks.current()?.names.join()} `;
+      await pass(2);
+      yield `${this.locks.current()?.names.join()}`;
+    }
+
+    @Get('silent')
+    @Under('export')
+    async *silent(): AsyncGenerator<string> {
+      inside += 1;
+      await new Promise<void>((resolve) => resume.push(resolve));
+      inside -= 1;
+      yield 'late';
+    }
+
+    @Get('slow')
+    async slow(): Promise<void> {
+      await new Promise<void>((resolve) => resume.push(resolve));
+    }
+
+    @Get('given-up')
+    @UseInterceptors(BriefInterceptor, LockInterceptor('export'))
+    async givenUp(): Promise<string> {
+      inside += 1;
+      await new Promise<void>((resolve) => resume.push(resolve));
+      inside -= 1;
+      return 'late';
+    }
+  }
+  return ExportController;
+}
+
+/** A new one for everybody who injects it. */
+@Injectable({ scope: Scope.TRANSIENT })
+class Exports {
+  @Locked('export')
   async value(): Promise<string> {
     let text = '';
     for await (const row of rows()) text += row;
     return text;
   }
 
-  @Get('file')
-  @Under('export')
-  file(): StreamableFile {
-    return new StreamableFile(Readable.from(rows()));
-  }
-
-  @Get('generator')
-  @Under('export')
-  generator(): AsyncGenerator<string> {
-    return rows();
-  }
-
-  @Get('async-generator')
-  @Under('export')
-  async *asyncGenerator(): AsyncGenerator<string> {
-    yield* rows();
-  }
-
-  @Get('web-stream')
-  @Under('export')
-  webStream(): ReadableStream {
-    return ReadableStream.from(rows());
-  }
-
-  @Get('response')
-  @Under('export')
-  async response(): Promise<Response> {
-    return new Response(ReadableStream.from(rows()).pipeThrough(new TextEncoderStream()));
-  }
-
-  @Get('node-stream')
-  @Under('export')
-  nodeStream(): Readable {
-    return Readable.from(rows());
-  }
-
-  @Get('observable')
-  @Under('export')
-  observable(): Observable<string> {
-    return new Observable<string>((subscriber) => from(this.value()).subscribe(subscriber));
-  }
-
-  @Get('raw')
-  @Under('export')
-  raw(@Res() reply: ServerResponse & { raw?: ServerResponse; hijack?: () => void }): void {
-    reply.hijack?.();
-    pipeline(Readable.from(rows()), reply.raw ?? reply, () => undefined);
-  }
-
-  @Get('locked-generator')
   @Locked('export')
-  async *lockedGenerator(): AsyncGenerator<string> {
+  async *generator(): AsyncGenerator<string> {
     yield* rows();
   }
 
-  @Get('locked-observable')
   @LockedStream('export')
-  lockedObservable(): Observable<string> {
-    return this.observable();
+  observable(): Observable<string> {
+    return from(rows()).pipe(reduce((text, row) => text + row));
   }
 
-  @Sse('events')
-  @Under('export')
+  @LockedStream('export')
   events(): Observable<MessageEvent> {
     return from(rows()).pipe(map((data) => ({ data })));
   }
+}
+
+/** Handlers that return what two transient providers make. */
+@Controller('transient')
+class TransientController {
+  private next = 0;
+  private readonly exports: readonly Exports[];
+
+  constructor(one: Exports, two: Exports) {
+    this.exports = [one, two];
+  }
+
+  @Get('value')
+  value() {
+    return this.provider.value();
+  }
+
+  @Get('locked-generator')
+  generator() {
+    return this.provider.generator();
+  }
+
+  @Get('locked-observable')
+  observable() {
+    return this.provider.observable();
+  }
 
   @Sse('locked-events')
-  @LockedStream('export')
-  lockedEvents(): Observable<MessageEvent> {
-    return from(rows()).pipe(map((data) => ({ data })));
+  events() {
+    return this.provider.events();
   }
 
-  @Sse('quiet')
-  @Under('export', { wait: 50 })
-  quiet(): Observable<MessageEvent> {
-    return source;
-  }
-
-  @Get('context')
-  @Under('export')
-  async *context(): AsyncGenerator<string> {
-    yield `${this.locks.current()?.names.join()} `;
-    await pass(2);
-    yield `${this.locks.current()?.names.join()}`;
-  }
-
-  @Get('silent')
-  @Under('export')
-  async *silent(): AsyncGenerator<string> {
-    inside += 1;
-    await new Promise<void>((resolve) => resume.push(resolve));
-    inside -= 1;
-    yield 'late';
-  }
-
-  @Get('slow')
-  async slow(): Promise<void> {
-    await new Promise<void>((resolve) => resume.push(resolve));
-  }
-
-  @Get('given-up')
-  @UseInterceptors(BriefInterceptor, LockInterceptor('export'))
-  async givenUp(): Promise<string> {
-    inside += 1;
-    await new Promise<void>((resolve) => resume.push(resolve));
-    inside -= 1;
-    return 'late';
+  private get provider(): Exports {
+    return this.exports[(this.next += 1) % 2]!;
   }
 }
 
 const ADAPTERS = { Express: () => new ExpressAdapter(), Fastify: () => new FastifyAdapter() };
 
-const STREAMS = [
-  'file',
-  'generator',
-  'async-generator',
-  'web-stream',
-  'response',
-  'node-stream',
-  'raw',
-  'locked-generator',
-];
-const EVENTS = ['events', 'locked-events'];
+/** What a handler returns, as docs/transports.md calls it. */
+const KINDS = {
+  value: 'a promise of a value',
+  file: 'a `StreamableFile`',
+  generator: 'an async generator that it got',
+  'async-generator': 'an async generator, by `async *rows()`',
+  'web-stream': 'a `ReadableStream`',
+  response: 'a web `Response`',
+  'node-stream': 'a stream of Node',
+  raw: 'nothing: it writes to `@Res()` itself',
+  observable: 'an Observable',
+  events: 'an Observable, with `@Sse()`',
+  'locked-generator': 'an async generator under `@Locked`',
+  'locked-observable': 'an Observable under `@LockedStream`',
+  'locked-events': 'an Observable under `@LockedStream`, with `@Sse()`',
+} as const;
+type Kind = keyof typeof KINDS;
+
+const WHOLE: readonly Kind[] = ['value', 'observable', 'locked-observable'];
+const EVENTS: readonly Kind[] = ['events', 'locked-events'];
+const STREAMS = (Object.keys(KINDS) as Kind[]).filter(
+  (kind) => !WHOLE.includes(kind) && !EVENTS.includes(kind),
+);
+const isEvents = (path: string): boolean => path.endsWith('events');
+
+/** Where the handlers of each scope are, and of which kinds. */
+const SCOPED = {
+  default: ['', Object.keys(KINDS)],
+  request: ['request/', Object.keys(KINDS)],
+  transient: ['transient/', ['value', 'locked-generator', 'locked-observable', 'locked-events']],
+} as const satisfies Record<string, readonly [string, readonly string[]]>;
+const IN_SCOPES = Object.entries(SCOPED).flatMap(([scope, [prefix, kinds]]) =>
+  kinds.map((kind) => [kind, scope, `${prefix}${kind}`] as const),
+);
 
 describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('over %s', (adapter) => {
   const apps: INestApplication[] = [];
@@ -204,7 +295,8 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('over %s', (ad
   async function open(options = {}, forceCloseConnections = true): Promise<void> {
     const module = await Test.createTestingModule({
       imports: [DistributedLockTestingModule.forRoot({ shutdownGrace: 100, ...options })],
-      controllers: [ExportController],
+      controllers: [exportController(Scope.DEFAULT), exportController(Scope.REQUEST), TransientController],
+      providers: [Exports],
     }).compile();
     const app = module.createNestApplication(ADAPTERS[adapter](), {
       logger: false,
@@ -256,23 +348,18 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('over %s', (ad
   describe('the lock', () => {
     beforeAll(() => open());
 
-    it.each([...STREAMS, 'value', 'observable', 'locked-observable'])(
-      'is held until the response of kind %s was sent',
-      async (kind) => {
-        const answers = await Promise.all([ask(kind), ask(kind)]);
-        expect(answers).toEqual(Array(2).fill({ status: 200, text: TEXT }));
+    it.each(IN_SCOPES)(
+      'is held until the response of kind %s was sent, in the scope %s',
+      async (_, __, path) => {
+        const answers = await Promise.all([ask(path), ask(path)]);
+        if (isEvents(path))
+          for (const { status, text } of answers)
+            expect([status, text.match(/data: row \d/g)?.length]).toEqual([200, 3]);
+        else expect(answers).toEqual(Array(2).fill({ status: 200, text: TEXT }));
         expect([most, ends]).toEqual([1, ['done', 'done']]);
         await free();
       },
     );
-
-    it.each(EVENTS)('is held until the last of the %s was sent', async (kind) => {
-      const answers = await Promise.all([ask(kind), ask(kind)]);
-      for (const { status, text } of answers)
-        expect([status, text.match(/data: row \d/g)?.length]).toEqual([200, 3]);
-      expect([most, ends]).toEqual([1, ['done', 'done']]);
-      await free();
-    });
 
     it.each([...STREAMS, ...EVENTS])('is free when a client leaves the %s', async (kind) => {
       paused = true;
@@ -318,7 +405,7 @@ describe.each(Object.keys(ADAPTERS) as (keyof typeof ADAPTERS)[])('over %s', (ad
       await locks.revoke('export', { reason: 'operator', force: true });
       if (kind === 'locked-generator') await untilItEnds(); // nothing but a step tells it
       const how = await ended;
-      if (EVENTS.includes(kind)) {
+      if (isEvents(kind)) {
         expect(text()).toContain('event: error');
         expect(text()).not.toMatch(/export|fence/);
       } else expect(how).toBe('cut');

@@ -18,11 +18,17 @@ class Field {
   private readonly services: LockService[] = [];
 
   async open(options: LockServiceOptions = {}): Promise<LockService> {
+    const locks = this.openAtOnce(options);
+    await locks.ready();
+    return locks;
+  }
+
+  /** Asks nobody yet: the nodes are not known. */
+  openAtOnce(options: LockServiceOptions = {}): LockService {
     const log = { warn: (message: string) => void this.warnings.push(message) };
     const redis = { cluster: this.servers.addresses };
     const locks = createLockService({ redis, namespace, log, shutdownGrace: 0, ...options });
     this.services.push(locks);
-    await locks.ready();
     return locks;
   }
 
@@ -179,6 +185,21 @@ describeWithRealRedis('a cluster that changes', () => {
       if (report.name.startsWith(`listed:${names}:`)) listed.push(report.name);
     expect(listed.sort()).toEqual(all.sort());
     await Promise.all(leases.map((lease) => lease.release()));
+  });
+
+  it('is listened to at two nodes, also by who begins before the nodes are known', async () => {
+    const services = Array.from({ length: 6 }, () => field.openAtOnce());
+    await Promise.all(
+      services.map((locks, index) => locks.using(`${name}:${index}`, () => 1, { linger: '1s' })),
+    );
+    const heardAt = async (): Promise<number[]> => {
+      const channels = field.servers.nodes.map(({ admin }) => admin.pubsub('CHANNELS', `${namespace}:*`));
+      const nodes = new Map<string, number>();
+      for (const channel of (await Promise.all(channels)).flat() as string[])
+        nodes.set(channel, (nodes.get(channel) ?? 0) + 1);
+      return [...nodes.values()];
+    };
+    await until('each listens at two nodes', async () => String(await heardAt()) === '2,2,2,2,2,2');
   });
 
   it('has no listeners at a node that was taken out and lives, and names of the others change hands', async () => {

@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import type { LockBusyError } from '../../lib/base/errors.js';
 import { SystemClock } from '../../lib/base/clock.js';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
+import type { LockService } from '../../lib/locks/lock-service.js';
 import { ClusterRecipe } from '../../lib/store/redis/cluster-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { kindsContract } from '../contract/kinds-contract.js';
 import { lockContract, type OpenLocks } from '../contract/lock-contract.js';
-import { NoticeRecorder } from '../contract/notice-recorder.js';
-import { Peer } from '../contract/peer.js';
-import { storeContract } from '../contract/store-contract.js';
+import { NoticeRecorder } from '../../lib/testing/contract/notice-recorder.js';
+import { Peer } from '../../lib/testing/contract/peer.js';
+import { testStoreContract } from '../contract/store-contract.js';
+import { commandAt } from '../support/command-at.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 
 describeWithRealRedis('in a cluster of three masters', () => {
@@ -25,13 +28,57 @@ describeWithRealRedis('in a cluster of three masters', () => {
   describe('there are locks', () =>
     lockContract(open, ['taking a lock', 'fences', 'several names', 'names in use', 'closing']));
   describe('there are all kinds of locks', () =>
-    kindsContract(open, ['a read-write lock', 'a countdown latch', 'several locks']));
+    kindsContract(open, [
+      'a read-write lock',
+      'a countdown latch',
+      'several locks',
+      'a lease that goes on elsewhere',
+    ]));
+
+  it('calls that wait for each other are found, wherever their names are', async () => {
+    const lines: string[] = [];
+    const heard = {
+      warn: (line: string) => void (line.startsWith('There is a deadlock') && lines.push(line)),
+    };
+    const redis = { cluster: cluster.addresses };
+    const services = [0, 1, 2].map(() =>
+      createLockService({ redis, namespace, deadlock: 'fail', log: heard }),
+    );
+    const [one, two, three] = services as [LockService, LockService, LockService];
+    const holding: (() => void)[] = [];
+    const all = new Promise<void>((resolve) => holding.push(resolve));
+    let count = 0;
+    const nested = async (locks: LockService, own: string, other: string): Promise<string> => {
+      const work = async (): Promise<void> => {
+        if ((count += 1) === 3) holding[0]?.();
+        await all;
+        await locks.using(other, () => undefined, { wait: '1h' });
+      };
+      return locks.using(own, work).then(
+        () => 'done',
+        (error: LockBusyError) => error.reason,
+      );
+    };
+    // Each name has a slot of its own.
+    const outcomes = [nested(one, 'a', 'b'), nested(two, 'b', 'c'), nested(three, 'c', 'a')];
+    expect((await Promise.all(outcomes)).sort()).toEqual(['deadlock', 'done', 'done']);
+    expect(lines).toHaveLength(1);
+    await Promise.all(services.map((each) => each.close()));
+  });
+
+  it('there is the command', async () => {
+    const nodes = cluster.addresses.map(({ host, port }) => `${host}:${port}`).join();
+    const found = await commandAt({ cluster: cluster.addresses }, ['--cluster', nodes]);
+    expect(found).toMatchObject({ listed: ['a', 'b', 'c', 'd', 'e'], revoked: true });
+    expect(found.shown).toContain('Held by one process');
+    expect(found.doctor).toContain('+cluster|slots');
+  });
 
   describe('the store', () => {
     const [clock, namespace] = [new SystemClock(), `test-${randomUUID()}`];
     const settings = { namespace, clock, process: 'test:1' };
-    storeContract(
-      (fenceMemory) =>
+    testStoreContract(
+      ({ fenceMemory }) =>
         Promise.resolve(
           new RedisStore(new ClusterRecipe({ cluster: cluster.addresses }), { ...settings, fenceMemory }),
         ),

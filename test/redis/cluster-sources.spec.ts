@@ -7,6 +7,7 @@ import { ClusterRecipe } from '../../lib/store/redis/cluster-recipe.js';
 import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { failureOf } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
 describeWithRealRedis('a cluster is given', () => {
   let cluster: ClusterServers;
@@ -63,6 +64,25 @@ describeWithRealRedis('a cluster is given', () => {
       options: { natMap, redisOptions: { password, family: 4 } },
     });
     expect([...asked].sort()).toEqual([...inside.keys()].sort());
+  });
+
+  it('and connections to its nodes are lost before the first answer: the nodes are used all the same', async () => {
+    const proxies = await Promise.all(cluster.addresses.map(({ port }) => TcpProxy.start(port)));
+    const natMap = Object.fromEntries(
+      cluster.addresses.map(({ port }, index) => [
+        `127.0.0.1:${port}`,
+        { host: '127.0.0.1', port: proxies[index]!.port },
+      ]),
+    );
+    const options = { natMap, redisOptions: { password } };
+    try {
+      // INFO server, as the connection to a node asks for it when it is made.
+      const isGreeting = (reply: string): boolean => /redis_mode:cluster/.test(reply) && reply.length < 3_000;
+      for (const proxy of proxies) proxy.dropReply(isGreeting);
+      await takes({ cluster: cluster.addresses, options });
+    } finally {
+      await Promise.all(proxies.map((proxy) => proxy.close()));
+    }
   });
 
   it('by a name that only the user’s own look-up knows', async () => {

@@ -20,6 +20,12 @@ describeWithRealRedis('acknowledged locks in Redis', () => {
   describe('are locks', () =>
     lockContract(open, ['taking a lock', 'a lease', 'fences', 'several names', 'closing']));
   describe('are all kinds of locks', () =>
-    kindsContract(open, ['a read-write lock', 'a semaphore', 'several locks', 'the terms of holding']));
+    kindsContract(open, [
+      'a read-write lock',
+      'a semaphore',
+      'several locks',
+      'the terms of holding',
+      'a lease that goes on elsewhere',
+    ]));
   afterAll(() => servers.stop()); // after the contracts have closed their services
 });

@@ -5,6 +5,7 @@ import { Lines } from '../../lib/line/lines.js';
 import type { LineLease } from '../../lib/line/line-lease.js';
 import { WHOLE, type LockState } from '../../lib/store/lock-machine.js';
 import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
+import { runIdIn, serverIn } from '../../lib/store/redis/redis-connection.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { newAttemptId } from '../../lib/store/session-id.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
@@ -97,7 +98,7 @@ describeWithRealRedis('a forged notice', () => {
   /** A grant that would be believed, but for what it says otherwise. */
   async function grant(
     id: string,
-    more: Partial<Record<'until' | 'span' | 'first' | 'seal', number | string>>,
+    more: Partial<Record<'until' | 'span' | 'first' | 'seal' | 'server', number | string>>,
   ) {
     const { fence } = await state();
     const now = waiter.store.sample(name)?.time ?? 0;
@@ -106,11 +107,12 @@ describeWithRealRedis('a forged notice', () => {
       until: now + 2 * SECOND,
       span: 2 * SECOND,
       seal: 'AbCdEfGhIjKl',
+      server: serverIn(runIdIn(await forger.info('server'))),
       ...more,
     };
-    const { first, until, span, seal } = said;
+    const { first, until, span, seal, server } = said;
     const since = typeof until === 'string' ? until : Math.max(0, until - Number(span));
-    return `g ${id} ${since} ${first} ${span} 101 0 0 ${seal} ${namespace}:${name}`;
+    return `g ${id} ${since} ${first} ${span} 101 0 0 ${seal}@${server} ${namespace}:${name}`;
   }
 
   const kinds = (id: string, of = name) =>
@@ -184,6 +186,17 @@ describeWithRealRedis('a forged notice', () => {
       const before = await state();
       const id = before.queue[0]?.id ?? '';
       for (let times = 0; times < 3; times += 1) await forge(waiter, await grant(id, more));
+      await expectNothingChanged(before);
+    },
+  );
+
+  it.each(['another', 'no'])(
+    'of a grant with the very seal, and of %s server, is no more than that',
+    async (which) => {
+      const before = await state();
+      const { id = '', seal = '' } = before.queue[0] ?? {};
+      const message = await grant(id, { seal, server: 'f'.repeat(16) });
+      await forge(waiter, which === 'no' ? message.replace(/@\S+/, '') : message);
       await expectNothingChanged(before);
     },
   );

@@ -23,6 +23,26 @@ describe('a holder in trouble', () => {
     await lease.release();
   });
 
+  it('a server that is silent: at risk when half of the ttl is over, and no more when it answers', async () => {
+    const ttl = 3_000;
+    const { locks, proxy } = await arena.openBehindProxy({ ttl });
+    const asked = performance.now();
+    const lease = await locks.acquire('x');
+    const granted = performance.now();
+    const told: number[] = [];
+    lease.onAtRisk(() => told.push(performance.now()));
+    proxy.blackHole();
+    await until('it is at risk', () => told.length > 0);
+    expect(lease.atRisk).toBe(true);
+    expect(told[0]! - asked).toBeGreaterThanOrEqual(ttl / 2 - 1); // counted from when the acquire was sent
+    expect(told[0]! - granted).toBeLessThan(ttl / 2 + 20 + arena.lag.max);
+    proxy.pass();
+    await until('it is renewed', () => !lease.atRisk);
+    lease.assertHeld();
+    expect(told).toHaveLength(1);
+    await lease.release();
+  });
+
   it('blocked past the lease: assertHeld() throws at the first chance, before any timer has run', async () => {
     const lease = await arena.open().acquire('x', { ttl: 200 });
     const { signal } = lease;

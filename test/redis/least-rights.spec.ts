@@ -10,7 +10,7 @@ import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { kindsContract } from '../contract/kinds-contract.js';
 import { lockContract, type OpenLocks } from '../contract/lock-contract.js';
-import { storeContract } from '../contract/store-contract.js';
+import { testStoreContract } from '../contract/store-contract.js';
 import { failureOf, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { ClusterServers } from '../../tools/redis/cluster-servers.js';
@@ -56,8 +56,7 @@ describeWithRealRedis('a user with the rights that the documentation names, and 
     await admin.call('ACL', ...documentedRule().map(change), ...more);
   }
 
-  // Which commands are sent depends on the scripts, and on what is asked of them: the store's contract asks for everything
-  // but the list of names and latches.
+  // Which commands are sent depends on the scripts, and on what is asked of them: the store's contract asks for everything.
   const locks: OpenLocks = (options) =>
     createLockService({ redis: url(), namespace: 'lock', log, ...options });
   describe('has locks', () => lockContract(locks, ['several names', 'names in use']));
@@ -65,7 +64,7 @@ describeWithRealRedis('a user with the rights that the documentation names, and 
   describe('has a store', () => {
     beforeAll(() => admin.flushall()); // names that the others have used
     const settings = { namespace: 'lock', process: 'test:1', clock: new SystemClock() };
-    storeContract((fenceMemory) =>
+    testStoreContract(({ fenceMemory }) =>
       Promise.resolve(new RedisStore(new ClientRecipe(url()), { ...settings, fenceMemory })),
     );
   });

@@ -5,7 +5,7 @@ import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
-import { Peer } from '../contract/peer.js';
+import { Peer } from '../../lib/testing/contract/peer.js';
 import { failureOf } from '../support/eventually.js';
 import { storedRecord } from '../support/stored-record.js';
 

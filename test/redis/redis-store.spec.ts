@@ -5,9 +5,9 @@ import { ClientRecipe, type RedisSource } from '../../lib/store/redis/client-rec
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { itWithRealRedis } from '../support/real-redis.js';
-import { NoticeRecorder } from '../contract/notice-recorder.js';
-import { Peer } from '../contract/peer.js';
-import { storeContract } from '../contract/store-contract.js';
+import { NoticeRecorder } from '../../lib/testing/contract/notice-recorder.js';
+import { Peer } from '../../lib/testing/contract/peer.js';
+import { testStoreContract } from '../contract/store-contract.js';
 
 describe('the Redis store', () => {
   const [clock, namespace] = [new SystemClock(), `test-${randomUUID()}`];
@@ -16,7 +16,7 @@ describe('the Redis store', () => {
   const open = (fenceMemory: number, source: RedisSource = redis.url) =>
     new RedisStore(new ClientRecipe(source), { namespace, fenceMemory, process: 'test:1', clock });
 
-  storeContract((fenceMemory) => Promise.resolve(open(fenceMemory)));
+  testStoreContract(({ fenceMemory }) => Promise.resolve(open(fenceMemory)));
 
   describe('beyond the contract', () => {
     let client: Redis, store: RedisStore, recorder: NoticeRecorder;

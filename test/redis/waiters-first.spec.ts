@@ -4,8 +4,8 @@ import { SystemClock } from '../../lib/base/clock.js';
 import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore, WantedNames } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
-import { NoticeRecorder } from '../contract/notice-recorder.js';
-import { Peer } from '../contract/peer.js';
+import { NoticeRecorder } from '../../lib/testing/contract/notice-recorder.js';
+import { Peer } from '../../lib/testing/contract/peer.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { itWithRealRedis } from '../support/real-redis.js';
 

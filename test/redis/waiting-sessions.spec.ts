@@ -6,7 +6,7 @@ import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js'
 
 const SESSIONS = 200;
 // Longer than every interval of a waiter; the whole 30 s with WAITING_SECONDS=30.
-const SECONDS = Number(process.env['WAITING_SECONDS'] ?? 11);
+const SECONDS = Number(process.env['WAITING_SECONDS'] ?? 6);
 
 /** How often each command came from a client. What scripts call is not counted: one evalsha is one command. */
 async function calls(admin: Redis): Promise<number> {

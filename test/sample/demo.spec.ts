@@ -1,10 +1,12 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { stripVTControlCharacters } from 'node:util';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import pg from 'pg';
 import { createLockService } from 'nestjs-distributed-lock';
+import type { Tick } from '../../sample-app/live/stage.js';
 import { startDatabase, type RunningDatabase } from '../../tools/database/start-database.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 
@@ -14,18 +16,9 @@ let database: RunningDatabase;
 let children: ChildProcess[] = [];
 
 beforeAll(async () => {
-  mkdirSync(OUT, { recursive: true });
   // A directory of its own: somebody may be running the demo from the other one.
-  const config = { extends: '../../tsconfig.sample.json', compilerOptions: { outDir: 'out' } };
-  const include = ['../../sample-app', '../../tools'];
-  writeFileSync(`${OUT}/tsconfig.json`, JSON.stringify({ ...config, include }));
+  execFileSync(process.execPath, ['tools/build-sample.mjs', OUT]);
   [redis, database] = await Promise.all([startRedis({ given: false }), startDatabase()]);
-  execFileSync(process.execPath, [
-    'node_modules/@nestjs/cli/bin/nest.js',
-    'build',
-    '-p',
-    `${OUT}/tsconfig.json`,
-  ]);
 }, 120_000);
 
 afterEach(() => {
@@ -44,7 +37,7 @@ interface DemoRun {
 }
 
 function runDemo(env: Record<string, string>, ...args: string[]): DemoRun {
-  const child = spawn(process.execPath, [`${OUT}/out/tools/demo/main.js`, ...args], {
+  const child = spawn(process.execPath, [`${OUT}/tools/demo/main.js`, ...args], {
     env: { ...process.env, NODE_OPTIONS: '', REDIS_URL: redis.url, DATABASE_URL: database.url, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
@@ -74,7 +67,7 @@ function pressCtrlC({ child }: DemoRun): void {
 
 async function isOpen(url: string): Promise<boolean> {
   return fetch(`${url}/flash-sale/sneaker`).then(
-    () => true,
+    (response) => response.text().then(() => true),
     () => false,
   );
 }
@@ -96,10 +89,41 @@ async function locksLeftBehind(): Promise<string[]> {
   return left;
 }
 
+/** The status of a POST as a browser or a program may send it; fetch does not let one choose these headers. */
+function sendPost(url: string, body: object, headers: Record<string, string> = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const json = { 'content-type': 'application/json', ...headers };
+    const sent = request(url, { method: 'POST', headers: json }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    sent.on('error', reject);
+    sent.end(JSON.stringify(body));
+  });
+}
+
+/** What the stream of the page says when no sale runs any more. */
+async function lastTick(url: string): Promise<Tick> {
+  const aborter = new AbortController();
+  const { body } = await fetch(`${url}/live/ticks`, { signal: aborter.signal });
+  let rest = '';
+  for await (const chunk of body!.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines.filter((one) => one.startsWith('data: '))) {
+      const tick = JSON.parse(line.slice('data: '.length)) as Tick;
+      if (tick.running) continue;
+      aborter.abort();
+      return tick;
+    }
+  }
+  throw new Error('The stream has ended.');
+}
+
 describe('the demo', () => {
-  it('sells exactly what there is with the lock and more without it, by three processes, then stays open', async () => {
+  it('sells exactly what there is with the lock and more without it, by three processes, and ends where no terminal is', async () => {
     const demo = runDemo({});
-    await demo.until(/Ctrl-C ends everything/);
+    expect(await demo.exited).toEqual([0, null]);
     const rows = demo.said().match(/^ {2}[✓✗].*$/gm);
     expect(rows).toEqual([
       expect.stringMatching(/✗ without a lock +\d+\/1 .*\+\d+ .*none/),
@@ -108,13 +132,63 @@ describe('the demo', () => {
       expect.stringMatching(/✓ with the lock +100\/100 +0 +0 +100 ↑ +[1-9]\d*·[1-9]\d*·[1-9]\d* /),
     ]);
     expect(demo.said()).toContain('exactly 101 of 101');
+    expect(demo.said()).toMatch(/wait p99 +answers\/s$/m);
     expect(demo.urls()).toHaveLength(3);
-    expect(await Promise.all(demo.urls().map(isOpen))).toEqual([true, true, true]);
+    expect(await Promise.all(demo.urls().map(isOpen))).toEqual([false, false, false]);
+    expect(await locksLeftBehind()).toEqual([]);
+  }, 120_000);
+
+  it('serves a page whose stream tells what the database has, to this machine only, until Ctrl-C', async () => {
+    const demo = runDemo({}, '--page');
+    await demo.until(/Ctrl-C ends everything/);
+    const [url = ''] = demo.urls();
+    const page = await fetch(url);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(await page.text()).toContain('/page.mjs');
+    for (const path of ['/page.mjs', '/words.mjs', '/style.css', '/uplot/uPlot.esm.js'])
+      expect(
+        await fetch(url + path).then(async (one) => [one.status, (await one.text()).length > 0]),
+      ).toEqual([200, true]);
+    for (const [headers, status] of [
+      [{ origin: 'https://shop.example' }, 403],
+      [{ host: 'shop.example' }, 403],
+      [{ origin: url }, 400],
+      [{}, 400],
+    ] as const)
+      expect([headers, await sendPost(`${url}/live/sales`, { buyers: 7 }, headers)]).toEqual([
+        headers,
+        status,
+      ]);
+
+    expect(await sendPost(`${url}/live/sales`, { buyers: 50 })).toBe(204);
+    expect(await sendPost(`${url}/live/sales`, { buyers: 50 })).toBe(409); // one is running
+    expect(await sendPost(`${url}/live/redis`, { running: false })).toBe(409); // it was given
+    const { halves, processes } = await lastTick(url);
+    const sql = new pg.Client({ connectionString: database.url });
+    await sql.connect();
+    const { rows } = await sql.query<{ sku: string; sold: number }>(
+      `select sku, count(*)::integer as sold from flash_sale.orders where sku like 'live-%' group by 1 order by 1`,
+    );
+    await sql.end();
+    expect(rows).toEqual([
+      { sku: 'live-locked', sold: halves.locked.sold },
+      { sku: 'live-unlocked', sold: halves.unlocked.sold },
+    ]);
+    expect(halves.locked).toMatchObject({
+      sold: 10,
+      stock: 0,
+      bought: 10,
+      soldOut: 40,
+      failed: {},
+      increasing: true,
+    });
+    expect(halves.unlocked.sold).toBeGreaterThan(10);
 
     pressCtrlC(demo);
     expect(await demo.exited).toEqual([0, null]);
-    expect(await Promise.all(demo.urls().map(isOpen))).toEqual([false, false, false]);
-    expect(await locksLeftBehind()).toEqual([]);
+    expect(processes).toHaveLength(3);
+    for (const { pid } of processes) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    expect(await isOpen(url)).toBe(false);
   }, 120_000);
 
   it('leaves no process and no lock behind when Ctrl-C comes in the middle of a race', async () => {

@@ -1,6 +1,6 @@
 import { TestEnvironment } from 'jest-environment-node';
 
-const PATIENCE = 3_000;
+const PATIENCE = 10_000;
 const EVENTS = ['SIGTERM', 'SIGINT', 'exit', 'uncaughtException', 'unhandledRejection', 'warning'];
 
 /**
@@ -25,6 +25,8 @@ export default class CleanEnvironment extends TestEnvironment {
   }
 
   async handleTestEvent({ name }) {
+    // These are made at the first look, and libraries look at them.
+    void [process.stdin, process.stdout, process.stderr];
     if (name === 'setup') this.before = this.inventory();
     if (name !== 'run_finish') return;
     let left = this.surplus();

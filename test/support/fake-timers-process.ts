@@ -1,6 +1,7 @@
 // A process whose timers are those of @sinonjs/fake-timers, all of them: says what came of calls under a lock.
 import { createRequire } from 'node:module';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
+import { LockTestKit } from '../../lib/testing/index.js';
 
 interface FakeClock {
   tickAsync(ms: number): Promise<number>;
@@ -14,6 +15,7 @@ const fakeTimers = createRequire(import.meta.url)('@sinonjs/fake-timers') as {
 const { setTimeout: realSetTimeout } = globalThis;
 const quiet = { log: { warn: () => undefined } };
 const before = createLockService(quiet);
+const kitBefore = new LockTestKit({ clock: 'manual' });
 const sleep = (ms: number) => new Promise<string>((done) => setTimeout(done, ms, 'slept'));
 const settled = (promise: Promise<unknown>): Promise<string> =>
   Promise.race([
@@ -48,6 +50,17 @@ for (const when of ['before', 'after']) {
   await clock.tickAsync(20_000);
   console.log(when, 'holder', await settled(holder));
 
+  const kit = when === 'before' ? kitBefore : new LockTestKit({ clock: 'manual' });
+  const theirs = await kit.hold('theirs');
+  const asked = kit.locks.acquire('theirs', { wait: 0 });
+  const kitSaid = [`kit ${await settled(asked.catch(({ reason }) => String(reason)))}`];
+  const patient = kit.locks.acquire('theirs').catch(({ reason, waited }) => `${reason} ${waited}`);
+  await kit.advance('10s');
+  kitSaid.push(`kit ${await settled(patient)}`);
+  await kit.expire('theirs');
+  kitSaid.push(`kit ${theirs.held ? 'held' : 'expired'}`);
+  await kit.close();
+
   // The fake timers go while somebody waits.
   const lease = await locks.acquire('healed');
   const waits = locks.acquire('healed', { wait: 200 });
@@ -55,5 +68,6 @@ for (const when of ['before', 'after']) {
   console.log(when, 'healed', await settled(waits.catch(({ reason }) => String(reason))));
   await lease.release();
   console.log(when, 'afterwards', await settled(locks.using('healed', () => 'entered')));
+  for (const line of kitSaid) console.log(when, line);
   await locks.close();
 }

@@ -55,6 +55,7 @@ export class Command<O extends LockOperation = LockOperation> {
 /** A store that is faulty by hand: every command waits for the test, which also delivers the notices. */
 export class HandStore implements Partial<LockStore> {
   readonly address = 'by hand';
+  readonly prefix = '';
   readonly session = newSession();
   readonly commands: Command[] = [];
   /** What the server has pushed, for the test to deliver: once, twice or never. */

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
-import { WHOLE } from '../../lib/store/lock-machine.js';
+import { LINGERS, WHOLE } from '../../lib/store/lock-machine.js';
 
 const MS = 1_000;
 const SECOND = 1_000 * MS;
 
-type Verb = 'acquire' | 'renew' | 'release' | 'downgrade' | 'revoke';
+type Verb = 'acquire' | 'renew' | 'release' | 'downgrade' | 'revoke' | 'takeOver' | 'note';
 
 export interface Step {
   readonly verb: Verb;
@@ -18,8 +18,11 @@ export interface Step {
   readonly share: number;
   readonly keep: number;
   readonly done: number;
+  /** Of a revocation; and whether a take-over is the last one again. */
   readonly force: boolean;
   readonly late: boolean;
+  /** Of an acquire: whether it says what its process holds meanwhile. */
+  readonly holds: boolean;
   readonly otherCapacity: boolean;
   /** Microseconds that pass before it, at least. */
   readonly pause: number;
@@ -48,8 +51,8 @@ const SESSIONS = 4;
 export function mutexHistory(steps: readonly Partial<Step>[], fades = Infinity): LockHistory {
   const usual: Step = {
     ...{ verb: 'acquire', who: 0, units: WHOLE, wait: 60 * SECOND, ttl: 10 * SECOND, block: Infinity },
-    ...{ subscribed: true, share: 0.1, keep: 0, done: 0, force: false, late: false, otherCapacity: false },
-    ...{ pause: 1 * MS, onTime: false, jump: 0 },
+    ...{ subscribed: true, share: 0.1, keep: 0, done: 0, force: false, late: false, holds: false },
+    ...{ otherCapacity: false, pause: 1 * MS, onTime: false, jump: 0 },
   };
   const terms = { capacity: WHOLE, fenceMemory: 60 * SECOND, deaf: [], counted: true };
   return { ...terms, fades, steps: steps.map((step) => ({ ...usual, ...step })) };
@@ -59,11 +62,11 @@ export function mutexHistory(steps: readonly Partial<Step>[], fades = Infinity):
 export const HEARING = ['hearing0', 'hearing1', 'hearing2'];
 export const FADING = 'fading3';
 
-/** Attempts of the sessions in turn. */
+/** Attempts of the sessions in turn; the holds of every third may linger. */
 export function attempt(history: LockHistory, who: number): string {
   const session = who % SESSIONS;
   const name = history.deaf.includes(session) ? `deaf${session}` : (HEARING[session] ?? FADING);
-  return `${name}.attempt${who}`;
+  return `${name}.attempt${who}${who % 3 === 2 ? LINGERS : ''}`;
 }
 
 /** Whether somebody listens to the session of `id` at a step. */
@@ -74,11 +77,11 @@ export function isHeard(history: LockHistory, id: string, step: number): boolean
 const span = (...spans: number[]) => fc.constantFrom(...spans);
 const VERBS: readonly Verb[] = [
   ...(['acquire', 'acquire', 'acquire', 'acquire', 'acquire'] as const),
-  ...(['renew', 'renew', 'release', 'release', 'downgrade', 'revoke'] as const),
+  ...(['renew', 'renew', 'release', 'release', 'downgrade', 'revoke', 'takeOver', 'note'] as const),
 ];
 const CROWD: readonly Verb[] = [
-  ...Array<Verb>(9).fill('acquire'),
-  ...(['renew', 'release', 'release', 'release', 'release', 'revoke'] as const),
+  ...Array<Verb>(14).fill('acquire'),
+  ...(['renew', 'release', 'release', 'release', 'release', 'revoke', 'takeOver', 'note'] as const),
 ];
 const rarely = fc.integer({ min: 0, max: 19 }).map((drawn) => drawn === 19);
 
@@ -100,6 +103,7 @@ export function lockHistories(jumps: boolean, length = 30, crowd = false): fc.Ar
     done: crowd ? span(0) : span(0, 0, 0, 1, 30 * SECOND),
     force: fc.integer({ min: 0, max: 3 }).map((drawn) => drawn === 3),
     late: rarely,
+    holds: fc.integer({ min: 0, max: 2 }).map((drawn) => drawn === 2),
     otherCapacity: rarely,
     pause: fc.oneof(
       { weight: 6, arbitrary: fc.integer({ min: 20, max: 300 }) },

@@ -67,6 +67,7 @@ export class LockLedger {
   private latest = 0;
   private block = 16;
   private forced = 0;
+  private noted = '';
   /** Why each hold was revoked, and until when whoever asks is told so. */
   private readonly revoked = new Map<string, { reason: string; until: number }>();
 
@@ -87,6 +88,9 @@ export class LockLedger {
       if (end <= time) this.promises.delete(id);
       else ok(holder?.units === units, `${id} was promised ${units} units and has ${holder?.units ?? 0}`);
     }
+    this.checkTakeOver(observed);
+    this.checkNote(observed);
+    checkHolding(observed);
     this.checkOrder(observed);
     this.checkFences(observed);
     if (jumped) return;
@@ -105,6 +109,8 @@ export class LockLedger {
       return this.enterNotices(notices, unitsOf, time);
     }
     const { id } = operation;
+    const taken = operation.kind === 'takeOver' && answer.outcome === 'granted';
+    if (taken) this.promises.delete(operation.from);
     const promise = this.promises.get(id);
     if (answer.outcome === 'granted' || answer.outcome === 'renewed') {
       const ttl = 'ttl' in operation ? operation.ttl : 0;
@@ -132,6 +138,11 @@ export class LockLedger {
     }
     const revocation = this.revoked.get(operation.id);
     const inTime = revocation !== undefined && revocation.until > now;
+    if (operation.kind === 'takeOver') {
+      const until = this.revoked.get(operation.from)?.until ?? 0;
+      if (!before.holders.some(({ id }) => id === operation.id))
+        ok(until <= now || answer.outcome !== 'granted', 'a hold that was revoked is taken over');
+    }
     if (operation.kind === 'renew') {
       const { reason } = 'reason' in answer ? answer : {};
       ok(reason === (inTime ? revocation.reason : undefined), `a renewal was told '${reason}' as the reason`);
@@ -140,9 +151,33 @@ export class LockLedger {
     else if (operation.kind === 'release') this.revoked.delete(operation.id);
   }
 
+  /** A hold has one successor, which has no more than it had; whoever held before has nothing any more. */
+  private checkTakeOver({ before, operation, answer, after }: Observed): void {
+    if (operation.kind !== 'takeOver') return;
+    const was = before.holders.find(({ id }) => id === operation.from);
+    const repeated = before.holders.find(({ id }) => id === operation.id);
+    const has = after.holders.find(({ id }) => id === operation.id);
+    if (answer.outcome !== 'granted') return ok(has === undefined || repeated, 'who was refused holds');
+    ok(has && (was ?? repeated), 'a take-over made a hold out of nothing');
+    ok(has.units <= (repeated ?? was)!.units, 'a take-over gave more units than there were');
+    if (!repeated) ok(!after.holders.some(({ id }) => id === operation.from), 'two have the same hold');
+    deepStrictEqual(answer.first, has.first);
+  }
+
+  /** Grants tell the last note, until somebody writes another or the record is forgotten. */
+  private checkNote({ before, operation, answer, after }: Observed): void {
+    if (before.fence === 0) this.noted = '';
+    if (operation.kind === 'note' && answer.outcome === 'noted' && after.note !== before.note)
+      this.noted = operation.text;
+    deepStrictEqual(after.note?.text ?? '', this.noted);
+    if (answer.outcome === 'granted') deepStrictEqual(answer.note ?? '', this.noted);
+  }
+
   /** First come, first served: whoever was granted stood before everybody who still waits. */
-  private checkOrder({ before, after }: Observed): void {
+  private checkOrder({ before, operation, after }: Observed): void {
+    const taker = operation.kind === 'takeOver' ? operation.id : '';
     for (const { id } of granted(before, after)) {
+      if (id === taker) continue; // it has the units of somebody who held before
       const seq = before.queue.find((waiter) => waiter.id === id)?.seq;
       if (seq === undefined) ok(after.queue.length === 0, `${id} was granted past the queue`);
       else
@@ -154,9 +189,11 @@ export class LockLedger {
 
   /** A grant's fence is larger than every fence that was used before. */
   private checkFences({ before, operation, after, now }: Observed): void {
-    const id = 'id' in operation ? operation.id : '';
+    const id = operation.kind === 'takeOver' ? operation.from : 'id' in operation ? operation.id : '';
     for (const holder of before.holders) {
-      if (holder.id === id && 'used' in operation) this.usedUpTo = Math.max(this.usedUpTo, operation.used);
+      // Ids come again in histories: what an earlier hold of the same id used is none of this one's fences.
+      if (holder.id === id && 'used' in operation)
+        this.usedUpTo = Math.max(this.usedUpTo, Math.min(operation.used, holder.last));
       const forced = operation.kind === 'revoke' && operation.force && !holder.kept;
       // Nobody gives back what an expired or forced-out holder may still use.
       if ((forced || holder.deadline <= now) && holder.last >= holder.first)
@@ -173,4 +210,13 @@ export class LockLedger {
 
 function granted(before: LockState, after: LockState) {
   return after.holders.filter(({ first }) => !before.holders.some((holder) => holder.first === first));
+}
+
+/** A place in the queue says what its last acquire said of holds, and no other command changes that. */
+function checkHolding({ before, operation, answer, after }: Observed): void {
+  for (const { id, holding } of after.queue) {
+    const asked = operation.kind === 'acquire' && operation.id === id && answer.outcome === 'queued';
+    const said = asked ? operation.holding : before.queue.find((each) => each.id === id)?.holding;
+    deepStrictEqual(holding, said, 'a waiter is said to hold what it has not told');
+  }
 }

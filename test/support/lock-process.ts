@@ -1,5 +1,6 @@
 // A process with locks, driven by lines on its standard input:
 //   acquire NAME TTL → granted | busy    acquire-many NAME COUNT → granted    release → released    close → closed
+//   note TEXT → noted    hand-over → text TEXT    resume TEXT → resumed PREVIOUS
 import { createInterface } from 'node:readline';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import type { Lease } from '../../lib/locks/lock.js';
@@ -21,6 +22,16 @@ async function obey(line: string): Promise<string> {
         Array.from({ length: Number(number) }, () => locks.using(name, () => undefined, { signal })),
       );
       return 'granted';
+    }
+    case 'note':
+      await leases[0]?.note(name);
+      return 'noted';
+    case 'hand-over':
+      return `text ${await leases[0]?.handOver()};`;
+    case 'resume': {
+      const lease = await locks.resume(name);
+      leases.push(lease);
+      return `resumed ${lease.previous}`;
     }
     case 'release':
       await Promise.all(leases.map((lease) => lease.release()));

@@ -5,8 +5,9 @@ class Lane {
   delay = 0;
   /** Nothing gets through; it comes late when the hole is closed again, as TCP does. */
   hole = false;
-  /** The next data is lost, and the connection is reset. */
-  dropsNext = false;
+  /** The next data of which this is true is lost, and the connection is reset. */
+  drops: ((data: string) => boolean) | undefined;
+  dropped = false;
   chunks = 0;
   private readonly waiting: { due: number; data: Buffer | null }[] = [];
   private timer: NodeJS.Timeout | undefined;
@@ -19,7 +20,10 @@ class Lane {
   /** `null` is the end of the stream. */
   take(data: Buffer | null): void {
     if (data) this.chunks += 1;
-    if (data && this.dropsNext) return this.reset();
+    if (data && this.drops?.(data.toString())) {
+      this.dropped = true;
+      return this.reset();
+    }
     const last = this.waiting.at(-1)?.due ?? 0;
     this.waiting.push({ due: Math.max(last, performance.now() + this.delay), data });
     this.flow();
@@ -94,7 +98,7 @@ export class TcpProxy {
   private readonly live = new Set<ProxyLink>();
   private delays = { up: 0, down: 0 };
   private holes = { up: false, down: false };
-  private dropsNext = false;
+  private drops: ((reply: string) => boolean) | undefined;
 
   private constructor(
     private readonly server: Server,
@@ -137,10 +141,10 @@ export class TcpProxy {
   pass(): void {
     this.delays = { up: 0, down: 0 };
     this.holes = { up: false, down: false };
-    this.dropsNext = false;
+    this.drops = undefined;
     for (const { up, down } of this.live)
       for (const lane of [up, down]) {
-        Object.assign(lane, { delay: 0, hole: false, dropsNext: false });
+        Object.assign(lane, { delay: 0, hole: false, drops: undefined });
         lane.flow();
       }
   }
@@ -161,9 +165,9 @@ export class TcpProxy {
     });
   }
 
-  /** Of the next reply nothing arrives, and its connection is reset. */
-  dropReply(): void {
-    this.dropsNext = true;
+  /** Of the next reply nothing arrives, and its connection is reset; or of the next one of which `isIt` is true. */
+  dropReply(isIt: (reply: string) => boolean = () => true): void {
+    this.drops = isIt;
     for (const link of this.live) this.apply(link);
   }
 
@@ -180,8 +184,7 @@ export class TcpProxy {
   private link(client: Socket): void {
     const server = connect({ port: this.target, host: '127.0.0.1', allowHalfOpen: true });
     const link: ProxyLink = new ProxyLink(client, server, () => {
-      this.live.delete(link);
-      if (link.down.dropsNext) this.dropped();
+      if (this.live.delete(link) && link.down.dropped) this.dropped();
     });
     this.links.push(link);
     this.live.add(link);
@@ -191,12 +194,12 @@ export class TcpProxy {
   private apply({ up, down }: ProxyLink): void {
     [up.delay, down.delay] = [this.delays.up, this.delays.down];
     [up.hole, down.hole] = [up.hole || this.holes.up, down.hole || this.holes.down];
-    down.dropsNext = this.dropsNext;
+    down.drops = this.drops;
   }
 
   /** One reply was lost: the others are not. */
   private dropped(): void {
-    this.dropsNext = false;
-    for (const { down } of this.live) down.dropsNext = false;
+    this.drops = undefined;
+    for (const { down } of this.live) down.drops = undefined;
   }
 }

@@ -4,6 +4,7 @@ import { register } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 import { transform } from '@swc/core';
+import { SWC } from '../../tools/swc-options.mjs';
 
 if (isMainThread) register(import.meta.url); // the hooks below run in a thread of their own
 
@@ -16,14 +17,9 @@ export async function load(url, context, next) {
   if (!url.endsWith('.ts')) return next(url, context);
   const filename = fileURLToPath(url);
   const { code } = await transform(await readFile(filename, 'utf8'), {
+    ...SWC,
     filename,
     swcrc: false,
-    jsc: {
-      parser: { syntax: 'typescript', decorators: true },
-      transform: { legacyDecorator: true, decoratorMetadata: true },
-      target: 'es2022',
-    },
-    module: { type: 'es6' },
     sourceMaps: 'inline',
   });
   return { format: 'module', source: code, shortCircuit: true };

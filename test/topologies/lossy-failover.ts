@@ -1,5 +1,6 @@
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import type { Lease } from '../../lib/locks/lock.js';
+import type { RedisSource } from '../../lib/store/redis/client-recipe.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 import { monotonic } from '../proof/faults/harness/history.js';
@@ -7,6 +8,7 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 import { pass, until } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
 import { RoundTrips } from '../support/round-trips.js';
+import { LossyWaiter, type WaiterReport } from './lossy-waiter.js';
 
 const TTL = 30_000;
 const WAIT = 60_000;
@@ -40,8 +42,6 @@ interface Held {
   readonly lease: Lease;
   readonly known: boolean;
   lostAt: number;
-  nextAt: number;
-  nextFence: number;
 }
 
 const MOST_GHOSTS = 50;
@@ -59,13 +59,32 @@ export async function lossyFailover(leases: number): Promise<LossyVerdict> {
     return proxy.port;
   };
   const servers = await SentinelServers.start({ linkTo });
-  const services: LockService[] = [];
+  const holder = new Holder(servers.addresses);
+  const waiter = await LossyWaiter.start(servers.addresses);
   try {
-    return await round(servers, proxies[0] as TcpProxy, leases, services);
+    return await round(servers, proxies[0] as TcpProxy, leases, holder, waiter);
   } finally {
-    await Promise.all(services.map((each) => each.close()));
+    waiter.stop();
+    await holder.locks.close();
     await servers.stop();
     await Promise.all(proxies.map((proxy) => proxy.close()));
+  }
+}
+
+/** The process that holds, and what it said of the failover. */
+class Holder {
+  backAt = Infinity;
+  settled = false;
+  readonly locks: LockService;
+
+  constructor(redis: RedisSource) {
+    const log = { warn: (word: string) => this.hear(word) };
+    this.locks = createLockService({ redis, log, shutdownGrace: 0 });
+  }
+
+  private hear(word: string): void {
+    if (/is back after/.test(word)) this.backAt = Math.min(this.backAt, monotonic());
+    if (/it kept \d+ and lost \d+/.test(word)) this.settled = true;
   }
 }
 
@@ -73,26 +92,16 @@ async function round(
   servers: SentinelServers,
   link: TcpProxy,
   leases: number,
-  services: LockService[],
+  holder: Holder,
+  waiter: LossyWaiter,
 ): Promise<LossyVerdict> {
-  let backAt = Infinity;
-  let settled = false;
-  const open = (onWord: (word: string) => void): LockService => {
-    const service = createLockService({ redis: servers.addresses, log: { warn: onWord }, shutdownGrace: 0 });
-    services.push(service);
-    return service;
-  };
-  const holder = open((word) => {
-    if (/is back after/.test(word)) backAt = Math.min(backAt, monotonic());
-    if (/it kept \d+ and lost \d+/.test(word)) settled = true;
-  });
-  const other = open(() => undefined);
-  await Promise.all([holder.ready(), other.ready()]);
+  const { locks } = holder;
+  await locks.ready();
 
   const all: Held[] = [];
   const take = async (name: string, known: boolean): Promise<void> => {
-    const lease = await holder.acquire(name, { ttl: TTL, wait: WAIT });
-    const held: Held = { name, lease, known, lostAt: 0, nextAt: 0, nextFence: 0 };
+    const lease = await locks.acquire(name, { ttl: TTL, wait: WAIT });
+    const held: Held = { name, lease, known, lostAt: 0 };
     lease.signal.addEventListener('abort', () => (held.lostAt = monotonic()));
     all.push(held);
   };
@@ -100,57 +109,38 @@ async function round(
     Array.from({ length: leases / 2 }, (_, index) => `${half}-${index}`);
   await Promise.all(names('known').map((name) => take(name, true)));
   const ghostly = names('ghost').slice(0, MOST_GHOSTS);
-  const released = await Promise.all(ghostly.map((name) => holder.acquire(name, { ttl: TTL, wait: WAIT })));
+  const released = await Promise.all(ghostly.map((name) => locks.acquire(name, { ttl: TTL, wait: WAIT })));
   const master = await servers.master();
   await master.admin.wait(2, 5_000);
   link.blackHole();
   await Promise.all(released.map((lease) => lease.release()));
   await Promise.all(names('unknown').map((name) => take(name, false)));
 
-  // Somebody else waits for each of them.
-  const refusals: string[] = [];
-  const waiting = new AbortController();
-  const waits = all.map(async (held) => {
-    try {
-      const next = await other.acquire(held.name, { ttl: TTL, wait: WAIT, signal: waiting.signal });
-      held.nextAt = monotonic();
-      held.nextFence = next.fence;
-      await until('the holder has lost it', () => held.lostAt > 0 || !held.lease.held, TTL);
-      await next.release();
-    } catch (error) {
-      if (!waiting.signal.aborted) refusals.push((error as Error).message);
-    }
-  });
+  const enough = waiter.said();
+  const wait = all.map(({ name }) => name);
+  waiter.tell({ wait, ttl: TTL, timeout: WAIT, enough: leases / 2 });
   await pass(300);
 
   using lag = new Lag();
   master.signal('SIGKILL');
   await servers.switched(master.port);
   const switchedAt = monotonic();
-  const ghosts = Promise.all(
-    ghostly.map(async (name) => {
-      const lease = await other.acquire(name, { ttl: TTL, wait: WAIT });
-      const after = monotonic() - switchedAt;
-      await lease.release();
-      return after;
-    }),
-  );
-  ghosts.catch((error: Error) => refusals.push(error.message)); // awaited below, unless the round fails before
+  waiter.tell({ ghosts: ghostly });
   using roundTrips = new RoundTrips((await servers.master()).port);
-  await until('the holder has asked for its leases', () => settled, 20_000);
-  const unknown = all.filter(({ known }) => !known);
-  await until(
-    'the others are granted what was lost',
-    () => unknown.every(({ nextAt }) => nextAt > 0),
-    30_000,
-  );
+  await until('the holder has asked for its leases', () => holder.settled, 20_000);
+  await enough;
   await pass(300);
   const known = all.filter((held) => held.known);
   const kept = known.filter(({ lease }) => lease.held).length;
-  waiting.abort();
-  await Promise.all(waits);
+  const said = waiter.said();
+  waiter.tell('end');
+  const { grants, ghosts, refusals } = (await said) as WaiterReport;
 
-  const taken = all.filter(({ nextAt }) => nextAt > 0);
+  const nexts = new Map(grants.map((grant) => [grant.name, grant]));
+  const taken = all.flatMap((held) => {
+    const next = nexts.get(held.name);
+    return next ? [{ ...held, next }] : [];
+  });
   const lost = all.filter(({ lostAt }) => lostAt > 0);
   const most = (of: readonly number[]): number => of.reduce((a, b) => Math.max(a, b), 0);
   return {
@@ -158,14 +148,14 @@ async function round(
     known: known.length,
     kept,
     lost: lost.length,
-    twoHolders: most(taken.map(({ nextAt, lostAt }) => lostAt - nextAt)),
-    toldAfter: most(lost.map(({ lostAt }) => lostAt - backAt)),
-    twoHoldersConnected: most(taken.map(({ nextAt, lostAt }) => lostAt - Math.max(nextAt, backAt))),
+    twoHolders: most(taken.map(({ next, lostAt }) => lostAt - next.at)),
+    toldAfter: most(lost.map(({ lostAt }) => lostAt - holder.backAt)),
+    twoHoldersConnected: most(taken.map(({ next, lostAt }) => lostAt - Math.max(next.at, holder.backAt))),
     roundTrip: roundTrips.max,
     lag: lag.max,
-    ghosts: most(await ghosts),
-    fencesRepeated: taken.filter(({ lease, nextFence }) => nextFence === lease.fence).length,
-    fencesFallen: taken.filter(({ lease, nextFence }) => nextFence < lease.fence).length,
+    ghosts: most(ghosts.map(({ at }) => at - switchedAt)),
+    fencesRepeated: taken.filter(({ lease, next }) => next.fence === lease.fence).length,
+    fencesFallen: taken.filter(({ lease, next }) => next.fence < lease.fence).length,
     refusals,
   };
 }

@@ -2,7 +2,10 @@ import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis-5';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { ClientRecipe, type RedisSource } from '../../lib/store/redis/client-recipe.js';
-import { pass, until } from '../support/eventually.js';
+import { commandAt } from '../support/command-at.js';
+import type { Lease } from '../../lib/locks/lock.js';
+import type { LockService } from '../../lib/locks/lock-service.js';
+import { abortOf, pass, until } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { Load, type LoadVerdict } from './load.js';
@@ -31,11 +34,15 @@ describeWithRealRedis('Sentinel', () => {
   describe('is followed at a planned failover', () => {
     let verdict: LoadVerdict;
     let waiting: ReturnType<ClientRecipe['open']>;
+    let tracking: LockService, tracked: Lease;
     beforeAll(async () => {
       await servers.settled();
       waiting = new ClientRecipe(servers.addresses).open('waiting');
       await waiting.connect();
       const id = await waiting.client('ID');
+      tracking = createLockService({ redis: servers.addresses, clientTracking: true, log: QUIET });
+      tracked = await tracking.acquire('tracked', { ttl: '30s' });
+      await tracked.renew();
       const load = new Load(servers.addresses, servers.servers);
       await load.begin();
       waiting.options.retryStrategy = () => 600_000;
@@ -45,7 +52,10 @@ describeWithRealRedis('Sentinel', () => {
       await pass(3_000); // the old master is still one for 8 s
       verdict = await load.end();
     }, 60_000);
-    afterAll(() => waiting.disconnect());
+    afterAll(() => {
+      waiting.disconnect();
+      return tracking.close();
+    });
 
     it('no two hold a name, and fences grow', () => {
       expect(verdict.violations).toEqual([]);
@@ -55,6 +65,19 @@ describeWithRealRedis('Sentinel', () => {
       expect(verdict.warnings.filter((warning) => /is another server now/.test(warning))).toHaveLength(2);
       // The sentinels tell of it one after another, over a second: all but the first tell nothing new.
       expect(verdict.warnings.filter((warning) => /is gone/.test(warning))).toHaveLength(2);
+    });
+
+    it('by client tracking: the new master says that somebody has deleted the record of a held lock', async () => {
+      using lag = new Lag();
+      const { admin } = await servers.master();
+      await until('it is tracked there', async () => /tracking_total_keys:[1-9]/.test(await admin.info()));
+      await pass(300); // so long after the renewal at which that began, the next one may be at once
+      tracked.assertHeld();
+      const began = performance.now();
+      await admin.del('lock:tracked');
+      expect(await abortOf(tracked.signal)).toMatchObject({ reason: 'taken' });
+      // Long before the next renewal, which is due after ten seconds.
+      expect(performance.now() - began).toBeLessThan(1_000 + lag.max);
     });
 
     it('by a client that waits for its next attempt to connect, too', async () => {
@@ -93,5 +116,13 @@ describeWithRealRedis('Sentinel', () => {
     await expect(connecting(`redis://127.0.0.1:${port}`)).rejects.toThrow(
       /cannot be used: it is a sentinel; give the sentinels as options, as in redis: \{ sentinels:/,
     );
+  });
+
+  it('leads the command to the master', async () => {
+    const { sentinels, name } = servers.addresses;
+    const place = ['--sentinel', sentinels.map(({ host, port }) => `${host}:${port}`).join(), '--name', name];
+    const found = await commandAt(servers.addresses, place);
+    expect(found).toMatchObject({ listed: ['a', 'b', 'c', 'd', 'e'], revoked: true });
+    expect(found.doctor).toMatch(/^ok {7}role +master$/m);
   });
 });

@@ -196,6 +196,29 @@ const scenarios = {
     await two.do('release', next);
   },
 
+  async 'whoever waits may say what it holds, and is granted all the same'(one, two, name, more) {
+    for (const crowd of [[], more]) {
+      const held = await one.do('acquire', name, { ttl: '30s' });
+      const waiting = two.do('nested', `${name}:held`, name);
+      await queued(one, name, 1);
+      // In a crowd the record is a hash.
+      const others = [];
+      for (const [index, worker] of crowd.entries()) {
+        others.push(worker.do('acquire', name).then((fence) => worker.do('release', fence)));
+        await queued(one, name, index + 2);
+      }
+      const says = async () => JSON.stringify(await two.do('raw', name)).includes('~');
+      if (two.build === 'new') await until('it says what it holds', says);
+      else assert.equal(await says(), false);
+      const since = performance.now();
+      assert.equal(await one.do('release', held), 'released');
+      const granted = await waiting;
+      assert.ok(performance.now() - since < TOLD, 'the waiter was not told');
+      assert.ok(granted > held);
+      await Promise.all(others);
+    }
+  },
+
   async 'a latch is set by one, counted by both, and opens for both'(one, two, name) {
     assert.equal(await one.do('latch', name, 'trySetCount', 2), true);
     const opened = [one, two].map((each) => each.do('latch', name, 'opened', { wait: '10s' }));

@@ -22,6 +22,13 @@ const verbs = {
     leases.set(lease.fence, lease);
     return lease.fence;
   },
+  /** Holds one name, waits for the other meanwhile, and gives both back; the fence of the other. */
+  nested: (own, other) => locks.using(own, () => locks.using(other, ({ fence }) => fence)),
+  /** The record of a name as it is stored. */
+  async raw(name) {
+    const key = `${namespace}:${name}`;
+    return (await redis.type(key)) === 'string' ? redis.get(key) : redis.hgetall(key);
+  },
   release: (fence) => leases.get(fence).release(),
   renew: (fence) => leases.get(fence).renew(),
   /** Why the lease was lost, now or later. */

@@ -45,13 +45,15 @@ export class Demo {
     setMaxListeners(0, this.aborter.signal); // each buyer listens
   }
 
-  start(): Promise<Started> {
-    const started = this.startAll();
+  /** `say` gets a line for each step, when it begins. */
+  start(say: (step: string) => void): Promise<Started> {
+    const started = this.startAll(say);
     this.starting = started.catch(() => undefined);
     return started;
   }
 
-  private async startAll(): Promise<Started> {
+  private async startAll(say: (step: string) => void): Promise<Started> {
+    say('Redis and a database');
     const [redis, database] = await settled([
       this.topologyName === undefined
         ? keep(this.servers, startRedis())
@@ -68,6 +70,7 @@ export class Demo {
       LOCK_NAMESPACE: this.namespace,
     };
     this.aborter.signal.throwIfAborted();
+    say('three processes of the flash sale');
     this.shops = await settled(
       ['A', 'B', 'C'].map((name) => keep(this.clients, startShopProcess(name, env))),
     );

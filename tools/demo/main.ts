@@ -1,12 +1,16 @@
 import { Demo } from './demo.js';
+import { LivePage, openBrowser } from './live/live-page.js';
 import { isExact, type Outcome } from './race.js';
 import { raceTable } from './race-table.js';
 import { bold, dim, green, red, yellow } from './style.js';
 
-const once = process.argv.includes('--once');
-const place = process.argv.indexOf('--topology');
-const topology = place < 0 ? undefined : (process.argv[place + 1] ?? '');
-const demo = new Demo(topology);
+const args = process.argv.slice(2);
+const place = args.indexOf('--topology');
+const topology = place < 0 ? undefined : (args[place + 1] ?? '');
+// A program that reads the output wants the table, and several servers are shown by the table only.
+const once =
+  args.includes('--once') || topology !== undefined || !(process.stdout.isTTY || args.includes('--page'));
+const demo = once ? new Demo(topology) : new LivePage();
 let interrupted = false;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -19,9 +23,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-async function main(): Promise<number> {
-  console.log(dim('Starting Redis, a database and three processes of the flash sale …'));
-  const { server, emulated, database } = await demo.start();
+async function races(demo: Demo): Promise<number> {
+  const say = steps();
+  const { server, emulated, database } = await demo.start(say);
+  say();
   console.log(
     `Redis: ${emulated ? yellow('EMULATED') : server} · database: ${database.kind === 'given' ? 'given' : 'PGlite'}` +
       ` · processes: ${demo.shops.map(({ name, url }) => `${name} ${url}`).join('  ')}\n`,
@@ -75,29 +80,40 @@ function report(outcomes: readonly Outcome[]): boolean {
   return good;
 }
 
-function invite(): void {
-  const [first, second] = demo.shops.map(({ url }) => `${url}/flash-sale/sneaker`);
-  const json = `-H 'content-type: application/json'`;
-  console.log(`${bold('The three processes stay open. Try them:')}
+async function page(live: LivePage): Promise<void> {
+  const say = steps();
+  const url = await live.start(say);
+  if (interrupted) return;
+  say();
+  console.log(`
+  ${bold(url)}
 
-  curl ${first}
-  curl -X POST ${first}/restock ${json} -d '{"quantity":3}'
-  curl -X POST ${second}/orders ${json} -d '{"buyer":"ann"}'
-  curl -X POST '${second}/orders?lock=off' ${json} -d '{"buyer":"bob"}'
+The flash sale without a lock and with it, live. ${dim('Ctrl-C ends everything.')}`);
+  if (process.stdout.isTTY && !args.includes('--no-open')) openBrowser(url);
+}
 
-${dim('Ctrl-C ends everything.')}`);
+/** Says each step when it begins, and how long it took when the next one does. */
+function steps(): (step?: string) => void {
+  let began = 0;
+  return (step) => {
+    if (began > 0) console.log(dim(`  ${((performance.now() - began) / 1000).toFixed(1)} s`));
+    began = performance.now();
+    if (step !== undefined) console.log(dim(`Starting ${step} …`));
+  };
 }
 
 try {
-  process.exitCode = await main();
-  if (once) await demo.stop();
-  else invite();
+  if (demo instanceof Demo) {
+    process.exitCode = await races(demo);
+    await demo.stop();
+  } else await page(demo);
 } catch (error) {
   if (!interrupted) {
     console.error(red((error as Error).message));
     process.exitCode = 1;
   }
   await demo.stop();
+  if (!once && !interrupted) process.exit();
 }
 // Connections that fetch keeps open would hold the process for seconds.
 if (once && !interrupted) process.exit();

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { isExact, type Outcome } from './race.js';
 import { bold, dim, green, pad, red } from './style.js';
 
-const HEAD = ['sold', 'left', 'oversold', 'fences', 'by process', 'wait p50', 'wait p99', 'orders/s'];
+const HEAD = ['sold', 'left', 'oversold', 'fences', 'by process', 'wait p50', 'wait p99', 'answers/s'];
 
 /** The outcomes as a table, at most 100 columns wide: a block for each crowd, in it a line for each way to sell. */
 export function raceTable(outcomes: readonly Outcome[], processes: readonly string[]): string {

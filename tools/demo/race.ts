@@ -16,6 +16,7 @@ export interface Outcome extends Audit {
   readonly race: Race;
   readonly p50: number;
   readonly p99: number;
+  /** Answered buyers a second, whatever the answer was. */
   readonly perSecond: number;
   /** Answers that are neither "sold to you" nor "sold out", by status. */
   readonly failures: Readonly<Record<string, number>>;
@@ -51,7 +52,7 @@ export async function runRace(
     race,
     p50: percentile(answers, 0.5),
     p99: percentile(answers, 0.99),
-    perSecond: found.sold / seconds,
+    perSecond: answers.length / seconds,
     failures: failuresOf(answers),
     interruption: longestPause(answers),
     ...(replaced && { replacedAfter: await replaced }),

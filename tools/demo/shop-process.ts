@@ -1,10 +1,16 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { ProcessCommand, ProcessMessage } from '../../sample-app/flash-sale/sale-report.js';
 import { guardAgainstOrphan } from '../orphan-guard.js';
 
 export interface ShopProcess {
   readonly name: string;
   readonly url: string;
+  readonly pid: number;
+  /** Resolves when it has ended, however it did. */
+  readonly exited: Promise<void>;
+  tell(command: ProcessCommand): void;
+  signal(signal: NodeJS.Signals): void;
   /** Freezes the process, so that what is sent to it piles up; returns what thaws it. */
   closeDoors(): () => void;
   stop(): Promise<void>;
@@ -13,7 +19,11 @@ export interface ShopProcess {
 const ENTRY = fileURLToPath(new URL('../../sample-app/main.js', import.meta.url));
 
 /** Forks one process of the sample and resolves when it listens on a free port. */
-export function startShopProcess(name: string, env: Record<string, string>): Promise<ShopProcess> {
+export function startShopProcess(
+  name: string,
+  env: Record<string, string>,
+  onMessage: (message: ProcessMessage) => void = () => undefined,
+): Promise<ShopProcess> {
   // Detached: Ctrl-C is for the launcher, which asks the processes to give their locks back and end.
   const child = fork(ENTRY, { env: { ...process.env, PORT: '0', ...env, INSTANCE: name }, detached: true });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -33,8 +43,13 @@ export function startShopProcess(name: string, env: Record<string, string>): Pro
     await exited;
     clearTimeout(hurry);
   };
+  const tell = (command: ProcessCommand) => void (child.connected && child.send(command));
+  const signal = (which: NodeJS.Signals) => void child.kill(which);
   return new Promise((resolve, reject) => {
-    child.once('message', ({ url }: { url: string }) => resolve({ name, url, closeDoors, stop }));
+    child.on('message', (message: ProcessMessage) => {
+      if (!('url' in message)) return onMessage(message);
+      resolve({ name, url: message.url, pid: child.pid as number, exited, tell, signal, closeDoors, stop });
+    });
     child.once('error', reject);
     child.once('exit', (code, signal) => {
       reject(

@@ -6,12 +6,16 @@ import { delimiter, join } from 'node:path';
  * PATH; undefined when there is neither.
  */
 export function serverBinary(): string | undefined {
-  const chosen = process.env.REDIS_SERVER_BINARY;
-  if (chosen === undefined || chosen === '')
-    return ['redis-server', 'valkey-server'].map(onPath).find(Boolean);
+  return program('REDIS_SERVER_BINARY', ['redis-server', 'valkey-server']);
+}
+
+/** What the environment variable names, else the first of `names` on PATH; undefined when there is none. */
+export function program(variable: string, names: readonly string[]): string | undefined {
+  const chosen = process.env[variable];
+  if (chosen === undefined || chosen === '') return names.map(onPath).find(Boolean);
   const found = isExecutable(chosen) ? chosen : onPath(chosen);
   if (found === undefined)
-    throw new Error(`REDIS_SERVER_BINARY (${chosen}) is no program that can be run: name one, or unset it.`);
+    throw new Error(`${variable} (${chosen}) is no program that can be run: name one, or unset it.`);
   return found;
 }
 

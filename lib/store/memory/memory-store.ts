@@ -20,6 +20,7 @@ const NOW = Promise.resolve();
 /** One session at a {@link MemoryServer}: the locks of this process only, with every rule of the machine. */
 export class MemoryStore implements LockStore {
   readonly address = 'memory';
+  readonly prefix = '';
   private readonly listeners: LockStoreListener[] = [];
   private listening = false;
   private closed = false;

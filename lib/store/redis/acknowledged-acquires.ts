@@ -31,7 +31,11 @@ interface Group {
   readonly granted: Asked[];
 }
 
+/** What grants a lock. */
+type GrantScript = ScriptName & ('acquire' | 'takeOver');
+
 interface Asked extends ScriptCall {
+  readonly script: GrantScript;
   readonly on: AcquireListener;
   group?: Group;
 }
@@ -72,16 +76,16 @@ export class AcknowledgedAcquires implements ScriptHost {
   readonly unknown = (): void => this.connection.unknown();
 
   /** Asks for the lock of `key`; `timeout` is for the acknowledgement, too. */
-  ask(key: string, args: ScriptArguments, timeout: number, on: AcquireListener): void {
+  ask(script: GrantScript, key: string, args: ScriptArguments, timeout: number, on: AcquireListener): void {
     const command = new PendingCommand<unknown>(
       this.connection,
-      'acquire',
+      script,
       timeout,
       this.clock.now(),
       (reply, receivedAt) => this.replied(asked, reply, receivedAt),
       (error) => on.failed(error),
     );
-    const asked: Asked = { key, args, command, tellsFirst: false, on };
+    const asked: Asked = { script, key, args, command, tellsFirst: false, on };
     this.add(asked);
   }
 
@@ -144,7 +148,7 @@ export class AcknowledgedAcquires implements ScriptHost {
     this.busy = true;
     connection.expect(wait);
     connection.inOneWrite((client) => {
-      for (const part of parts(calls)) connection.run('acquire', part, this);
+      for (const part of parts(calls)) connection.run(part[0]?.script ?? 'acquire', part, this);
       client.wait(durability.replicas, ms).then(
         (count) => wait.resolve(count),
         (error: Error) => wait.reject(error),
@@ -171,12 +175,13 @@ export class AcknowledgedAcquires implements ScriptHost {
   }
 }
 
-/** What is asked of one key keeps its order, and one call names each key once. */
+/** What is asked of one key keeps its order, and one call runs one script and names each key once. */
 function parts(calls: readonly Asked[]): Asked[][] {
   const all: Asked[][] = [];
   for (const asked of calls) {
     const last = all.at(-1);
-    const fits = last && last.length < MOST_KEYS && !last.some(({ key }) => key === asked.key);
+    const same = last && last.length < MOST_KEYS && last[0]?.script === asked.script;
+    const fits = same && !last.some(({ key }) => key === asked.key);
     if (fits) last.push(asked);
     else all.push([asked]);
   }

@@ -44,7 +44,9 @@ export class ClientRecipe {
   readonly address: string;
   /** The user's prefix of keys; we put it before ours ourselves, so that it is known where a key begins. */
   readonly keyPrefix: string;
-  private readonly make: (name: { connectionName?: string }) => Redis;
+  /** The number of the database. */
+  readonly db: number;
+  private readonly make: (name: { connectionName?: string; protocol?: 2 | undefined }) => Redis;
 
   /** @throws LockUsageError for what leads to no Redis, with what to write instead */
   constructor(source: RedisSource) {
@@ -79,12 +81,13 @@ export class ClientRecipe {
       );
     this.address = addressOf(probe.options);
     this.keyPrefix = given.keyPrefix ?? '';
+    this.db = probe.options.db ?? 0;
     probe.disconnect();
   }
 
-  /** A new connection, not connected yet. */
-  open(connectionName: string): Redis {
-    const client = prepared(this.make({ connectionName }));
+  /** A new connection, not connected yet; `protocol` is that of the client's options unless it is given. */
+  open(connectionName: string, protocol?: 2): Redis {
+    const client = prepared(this.make({ connectionName, ...(protocol && { protocol }) }));
     calmSentinels(client);
     return client;
   }

@@ -29,11 +29,20 @@ export class DoubleChannel {
     return one.subscribed || other.subscribed;
   }
 
+  get started(): boolean {
+    return this.both[0].started;
+  }
+
   start(): void {
     for (const each of this.both) each.start();
   }
 
+  attend(): void {
+    for (const each of this.both) each.attend();
+  }
+
   tryOut(timeout: number): Trial {
+    this.start();
     return this.both[0].tryOut(timeout);
   }
 
@@ -55,11 +64,11 @@ export class DoubleChannel {
   }
 
   /**
-   * The copy of a grant may come when its lease has been given back. Echoes and news of latches have the same text each
-   * time, and mean the same again.
+   * The copy of a grant may come when its lease has been given back. Echoes, news of latches, and what says that a name is
+   * wanted have the same text each time, and mean the same again.
    */
   private hearOnce(text: string): void {
-    if (!text.startsWith('e ') && !text.startsWith('o ')) {
+    if (!/^[eow] /.test(text)) {
       if (this.heard.has(text) || this.heardBefore.has(text)) return;
       if (this.heard.size >= REMEMBERED) {
         this.heardBefore = this.heard;

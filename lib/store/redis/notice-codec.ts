@@ -1,7 +1,7 @@
 import type { Grant, LockNotice } from '../lock-operation.js';
-import { decodedText } from './state-codec.js';
+import { decodedText, sealIn } from './state-codec.js';
 
-const PLAIN = { c: 'contended', e: 'echo', o: 'opened' } as const;
+const PLAIN = { c: 'contended', e: 'echo', o: 'opened', w: 'wanted' } as const;
 
 /** A notice, and the key it is about. */
 export interface KeyedNotice {
@@ -17,14 +17,15 @@ export function decodeNotice(message: string): KeyedNotice | undefined {
     const [, id = '', reason = '', key = ''] = revoked;
     return { key, notice: { kind: 'revoked', id, reason: decodedText(reason) } };
   }
-  const [, kind, id = '', key = ''] = /^([ceo]) (\S+) ([^]+)$/.exec(message) ?? [];
+  const [, kind, id = '', key = ''] = /^([ceow]) (\S+) ([^]+)$/.exec(message) ?? [];
   return kind ? { key, notice: { kind: PLAIN[kind as keyof typeof PLAIN], id } } : undefined;
 }
 
 /**
  * `g id now first span size contended done seal key`: so many fences from the first, which `=` says is now. Where notices
- * come by way of other servers, `@` and the server that granted stand right behind the seal. Read place by place: a
- * process that is woken up by it has nothing else to do first, and a pattern takes twice as long.
+ * come by way of other servers, `@` and the server that granted stand right behind the seal; where a holder left a note,
+ * `#` and that note stand behind both, so that a build that knows no notes takes it for another seal, and asks. What a waiter
+ * held stands right behind its seal, as in the record, and is not read. Read place by place: a process that is woken up by it has nothing else to do first, and a pattern takes twice as long.
  */
 function decodeGrant(message: string): KeyedNotice | undefined {
   const after = (place: number): number => message.indexOf(' ', place) + 1; // 0, where no number is, for none
@@ -44,7 +45,10 @@ function decodeGrant(message: string): KeyedNotice | undefined {
   const flagged = message[flags + 1] === ' ' && message[sealed - 1] === ' ' && contended < 2 && done < 2;
   const named = at > 3 && key - 1 > sealed && key < message.length;
   if (!flagged || !named || Number.isNaN(now + last + span)) return undefined;
-  const sealing = message.slice(sealed, key - 1);
+  let sealing = message.slice(sealed, key - 1);
+  const mark = sealing.indexOf('#');
+  const note = decodedText(sealing.slice(mark + 1));
+  if (mark >= 0) sealing = sealing.slice(0, mark);
   const origin = sealing.indexOf('@');
   const notice: Grant = {
     kind: 'granted',
@@ -55,12 +59,11 @@ function decodeGrant(message: string): KeyedNotice | undefined {
     span,
     contended: contended === 1,
     done: done === 1,
-    seal: sealing,
+    seal: sealIn(origin < 0 ? sealing : sealing.slice(0, origin)),
+    server: origin < 0 ? undefined : sealing.slice(origin + 1),
   };
-  const about = message.slice(key);
-  if (origin < 0) return { key: about, notice };
-  const [seal, server] = [sealing.slice(0, origin), sealing.slice(origin + 1)];
-  return { key: about, notice: { ...notice, seal, server } };
+  if (mark >= 0) return { key: message.slice(key), notice: { ...notice, note } };
+  return { key: message.slice(key), notice };
 }
 
 /** The number in a part of `text`; NaN for anything that is none. */

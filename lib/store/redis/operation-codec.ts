@@ -1,13 +1,13 @@
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { AcquireOperation, AnswerTo, LockAnswer, LockOperation } from '../lock-operation.js';
 import { WHOLE } from '../lock-machine.js';
-import { decodedText, encodedText } from './state-codec.js';
+import { decodedText, encodedHolding, encodedText } from './state-codec.js';
 
 type Reply = readonly (string | number)[];
 
 /**
  * What all scripts take first. `fenceMemory` in microseconds; `countable` as in scripts/record.lua; `server` names the
- * server that runs the script, where its notices come by way of others.
+ * server that runs the script: its notices may come by way of others.
  */
 export function encodeTerms(
   fenceMemory: number,
@@ -22,12 +22,14 @@ export function encodeTerms(
 export function encodeOperation(op: LockOperation, fenceMemory: number): (string | number)[] {
   switch (op.kind) {
     case 'acquire': {
-      const { id, units, capacity, ttl, guard, block, wait, subscribed, seal, identity, notAfter } = op;
+      const { id, units, capacity, ttl, guard, block, wait, subscribed, seal, identity, notAfter, holding } =
+        op;
       const span = ttl + guard;
       const share = units === WHOLE && capacity === WHOLE ? '*' : `${units}/${capacity}`;
       const hold = `${id} ${padded(span)} = ${share} ${reserved(op)} ${identity}`;
       const ask = `${time(notAfter)} ${guard} ${wait} ${subscribed ? 1 : 0} ${block} ${seal}`;
-      return [milliseconds(span + fenceMemory), hold, ask];
+      // Behind the seal, so that builds and scripts that know nothing of it keep it as a part of the seal.
+      return [milliseconds(span + fenceMemory), hold, holding ? ask + encodedHolding(holding) : ask];
     }
     case 'renew': {
       const span = op.ttl + op.guard;
@@ -42,6 +44,12 @@ export function encodeOperation(op: LockOperation, fenceMemory: number): (string
       return [op.id, op.units, op.used];
     case 'revoke':
       return [encodedText(op.reason), op.force ? 1 : 0];
+    case 'takeOver': {
+      const { id, from, used, units, ttl, guard, block, identity, notAfter } = op;
+      return [from, used, `${time(notAfter)} ${ttl} ${guard} ${block} ${units} ${id} ${identity}`];
+    }
+    case 'note':
+      return [op.id, op.turn, encodedText(op.text)];
   }
 }
 
@@ -88,14 +96,16 @@ function answerIn(reply: Reply): LockAnswer {
   const [outcome, now] = [String(reply[0]) as LockAnswer['outcome'], Number(reply[1])];
   const at = (index: number): number => Number(reply[index]);
   switch (outcome) {
-    case 'granted':
-      return { outcome, now, first: at(2), last: at(3), contended: at(4) === 1, done: at(5) === 1 };
+    case 'granted': {
+      const note = reply.length > 6 ? { note: decodedText(String(reply[6])) } : {};
+      return { outcome, now, first: at(2), last: at(3), contended: at(4) === 1, done: at(5) === 1, ...note };
+    }
     case 'queued':
       return { outcome, now, place: at(2), heard: at(3) === 1, due: at(4), holder: String(reply[5]) };
     case 'busy':
-      return { outcome, now, due: at(2), holder: String(reply[3]) };
+      return { outcome, now, due: at(2), holder: String(reply[3]), roused: at(4) === 1 };
     case 'mismatch':
-      return { outcome, now, capacity: at(2) };
+      return { outcome, now, capacity: at(2), roused: at(3) === 1 };
     case 'renewed':
       return { outcome, now, last: at(2), contended: at(3) === 1 };
     case 'revoked':

@@ -6,6 +6,8 @@ import { decodeState, isRecord, recordIn } from './state-codec.js';
 
 // One SCAN blocks the server for as long as it looks at so many keys of whomever: some hundred microseconds.
 const KEYS_A_STEP = 1_000;
+// Records that are read side by side: with more of them, a long list takes twice the memory and hardly less time.
+const READ_AT_ONCE = 100;
 
 /** Reads the records of a namespace; changes none. */
 export class RecordReader {
@@ -52,10 +54,11 @@ export class RecordReader {
         true,
       );
       cursor = next;
-      const readings = await Promise.all(
-        keys.map((key) => this.find(key.slice(this.prefix.length), timeout)),
-      );
-      yield readings.filter((reading) => reading !== undefined);
+      for (let from = 0; from < keys.length; from += READ_AT_ONCE) {
+        const some = keys.slice(from, from + READ_AT_ONCE);
+        const found = some.map((key) => this.find(key.slice(this.prefix.length), timeout));
+        yield (await Promise.all(found)).filter((reading) => reading !== undefined);
+      }
     } while (cursor !== '0');
   }
 

@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis';
 import type { CancelTimer, Clock } from '../../base/clock.js';
 import { outsideContext } from '../../base/outside-context.js';
+import { INVALIDATIONS } from './key-tracking.js';
 import { keepAlive, runIdIn } from './redis-connection.js';
+import { isLost } from './redis-failures.js';
 
 // The subscription is up this long after the connection, or the way is dead.
 const SUBSCRIBE_PATIENCE = 5_000;
@@ -12,6 +14,9 @@ const SOON = 20;
 const LATEST = 1_000;
 // A server that said it published to us, and whose message is not here after this long: the way is dead.
 const ECHO_PATIENCE = 1_000;
+// Where somebody relies on notices that may not come for long: how often the server is asked for a sign of life, and how
+// long it has for that.
+const BEAT = 2_500;
 
 /** A trial of whether notices can be heard. */
 export interface Trial {
@@ -20,13 +25,17 @@ export interface Trial {
   end(): void;
 }
 
-/** The session's channel, on a connection of its own. Opened at first contention. */
+/** The session's channel, on a connection of its own. */
 export class RedisChannel {
   subscribed = false;
   /** Which server process this connection leads to. */
   runId = '';
+  /** The number that the server has given this connection, where somebody wants to hear of changed keys. */
+  clientId: number | undefined;
+  started = false;
   private client: Redis | undefined;
   private lastMessage = -Infinity;
+  private cancelBeat: CancelTimer | undefined;
   private expecting = false;
   private closed = false;
   private cancelAnswer: CancelTimer | undefined;
@@ -36,18 +45,27 @@ export class RedisChannel {
   private failures = 0;
   private dropping = false;
   private keepsAlive = true;
+  /** Who wants to know whether notices can be heard. */
+  private readonly tried = new Set<(error?: Error) => void>();
 
   constructor(
     private readonly name: string,
     private readonly open: () => Redis,
     private readonly clock: Clock,
-    private readonly on: { message(text: string): void; up(): void; down(): void },
+    private readonly on: {
+      message(text: string): void;
+      up(): void;
+      down(): void;
+      /** The server says that somebody has changed keys; undefined for all. */
+      readonly changed?: ((keys: readonly string[] | undefined) => void) | undefined;
+    },
     /** Whether `open` may lead to another server each time; then a connection that is lost is not made anew. */
     private readonly roams = false,
   ) {}
 
   /** Connects and subscribes, and again after each loss; does nothing the second time. */
   start(): void {
+    this.started = true;
     if (!this.client && !this.closed) this.connect();
   }
 
@@ -65,18 +83,26 @@ export class RedisChannel {
       this.silence();
       if (this.roams) this.goElsewhere();
     });
-    client.on('message', (_channel: string, text: string) => {
-      if (!present()) return; // the one after it hears the same
+    client.on('message', (channel: string, text: string) => {
+      if (!present() || channel !== this.name) return; // the connection after this one hears the same
       this.lastMessage = this.clock.now();
       this.on.message(text);
     });
+    const { changed } = this.on;
+    // A list of keys, or null for all of them. The other event has it as a text without bounds between keys.
+    if (changed)
+      client.on('messageBuffer', (channel: Buffer, keys: Buffer[] | null) => {
+        if (present() && channel.toString() === INVALIDATIONS) changed(keys?.map(String));
+      });
     client.connect().catch(() => undefined); // it retries; until then waiters ask
   }
 
   private silence(): void {
     this.dropping = false;
-    if (this.subscribed) this.on.down();
+    this.clientId = undefined;
+    const { subscribed } = this;
     this.subscribed = false;
+    if (subscribed) this.on.down();
   }
 
   /** To another server, soon: longer each time, up to a second. */
@@ -91,30 +117,22 @@ export class RedisChannel {
     this.failures += 1;
   }
 
-  /** Subscribes over a connection that is closed again at once: with the server's error as outcome, or undefined. */
+  /** Starts, and tells what comes of it: the server's error, or undefined once notices can be heard. */
   tryOut(timeout: number): Trial {
     if (this.subscribed) return { outcome: Promise.resolve(undefined), end: () => undefined };
-    const client = this.open();
-    let ended = false; // ioredis keeps a timer for a connection that is ended twice
-    const end = (): void => {
-      if (ended) return;
-      ended = true;
-      cancel();
-      client.disconnect();
-    };
-    const cancel = this.clock.after(timeout, end);
-    const ready = new Promise<void>((resolve, reject) => {
-      client.once('ready', resolve);
-      client.once('end', () => reject(new Error('Connection is closed.')));
-      client.connect().catch(() => undefined); // it tries again; and resolves before commands are taken
+    let end = (): void => undefined;
+    const outcome = new Promise<Error | undefined>((resolve) => {
+      const settle = (error?: Error): void => {
+        cancel();
+        this.tried.delete(settle);
+        resolve(error);
+      };
+      end = () => settle(new Error('Connection is closed.'));
+      const cancel = this.clock.after(timeout, end);
+      this.tried.add(settle);
     });
-    const outcome = ready
-      .then(() => client.subscribe(this.name))
-      .then(
-        () => undefined,
-        (error: Error) => error,
-      );
-    return { outcome: outcome.finally(end), end };
+    this.start();
+    return { outcome, end };
   }
 
   /** The server published something to us: unless it arrives soon, the connection is half dead. */
@@ -125,6 +143,23 @@ export class RedisChannel {
       this.expecting = false;
       if (this.subscribed && this.lastMessage < askedAt) this.reset();
     });
+  }
+
+  /** From now on a connection that dies without a word is noticed within five seconds, also while nothing is said over it. */
+  attend(): void {
+    if (!this.cancelBeat && !this.closed) this.beat();
+  }
+
+  private beat(): void {
+    const { client } = this;
+    this.cancelBeat = this.later(BEAT, () => this.beat());
+    if (!client || !this.subscribed || this.clock.now() - this.lastMessage < BEAT) return;
+    const cancel = this.later(BEAT, () => {
+      if (this.client !== client || !this.subscribed) return;
+      this.silence(); // now, and not only when the connection has ended
+      this.reset();
+    });
+    client.ping().then(cancel, cancel);
   }
 
   /** A connection may die without a word before it was of any use. */
@@ -159,6 +194,8 @@ export class RedisChannel {
     this.cancelAnswer?.();
     this.cancelEcho?.();
     this.cancelNext?.();
+    this.cancelBeat?.();
+    for (const settle of [...this.tried]) settle(new Error('Connection is closed.'));
     this.client?.disconnect();
   }
 
@@ -174,16 +211,23 @@ export class RedisChannel {
 
   private async subscribe(client: Redis): Promise<void> {
     try {
-      this.runId = await client.info('server').then(runIdIn, () => '');
+      const [runId, clientId] = await Promise.all([
+        client.info('server').then(runIdIn, () => ''),
+        this.on.changed && client.client('ID').catch(() => undefined), // a subscribed connection cannot ask
+      ]);
+      this.runId = runId;
       if (this.client !== client) return;
       this.cancelAnswer?.();
       await client.subscribe(this.name);
       if (this.client !== client || this.closed) return;
       this.failures = 0;
+      this.clientId = clientId;
       this.subscribed = true;
+      for (const settle of [...this.tried]) settle();
       this.on.up();
-    } catch {
+    } catch (error) {
       // SUBSCRIBE denied, or the connection is gone again: waiters go on asking.
+      if (!isLost(error as Error)) for (const settle of [...this.tried]) settle(error as Error);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** The masters of a cluster: which of them has a name, what each is asked over, and what happens when that changes. */
 import type { Redis } from 'ioredis';
-import type { CancelTimer } from '../../base/clock.js';
+import type { Anchor, CancelTimer } from '../../base/clock.js';
 import { LockStoreError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
 import type { ServerSample } from '../server-clock.js';
@@ -9,7 +9,7 @@ import { isUnsettled, keyOf, redirectionIn, viewIn, type ClusterView } from './c
 import { KeySlots, SLOTS } from './key-slots.js';
 import type { ScriptName } from './run-script.js';
 import { keepAlive, RedisConnection, serverIn } from './redis-connection.js';
-import { isDenied, isLost, isUnsent, RedisFailures } from './redis-failures.js';
+import { isDenied, isLost, isNoCluster, isUnsent, RedisFailures } from './redis-failures.js';
 import type { RedisServers, ServersListener, ServersSettings } from './redis-servers.js';
 import type { ScriptCall } from './script-batch.js';
 
@@ -85,6 +85,8 @@ export class RedisCluster implements RedisServers {
   private readonly noticesFrom: [string | undefined, string | undefined] = [undefined, undefined];
   private closed = false;
   private keepsAlive = true;
+  /** While no node can be connected to there is no socket that would keep the process alive for those who wait. */
+  private anchor: Anchor | undefined;
 
   constructor(
     private readonly recipe: ClusterRecipe,
@@ -112,6 +114,7 @@ export class RedisCluster implements RedisServers {
         settle: (outcome) => {
           cancel();
           this.waiters.delete(waiter);
+          this.anchorWaiters();
           if (outcome instanceof LockStoreError) reject(outcome);
           else resolve(outcome);
         },
@@ -122,6 +125,7 @@ export class RedisCluster implements RedisServers {
       // After a turn of the event loop: when it was late, what makes the connection may wait in the socket.
       const cancel = clock.after(timeout, () => clock.breathe(giveUp));
       this.waiters.add(waiter);
+      this.anchorWaiters();
       this.serve(waiter, timeout);
       if (!this.nodeOf(name)) this.refresh();
     });
@@ -175,6 +179,10 @@ export class RedisCluster implements RedisServers {
     return recipe.open(chosen, settings.connectionName, false);
   }
 
+  get known(): boolean {
+    return this.view !== undefined;
+  }
+
   get warnings(): readonly string[] {
     const price = priceOfNodes(this.address, this.view?.nodes.size ?? 0);
     return price === undefined ? [] : [price];
@@ -188,6 +196,7 @@ export class RedisCluster implements RedisServers {
 
   keepAlive(on: boolean): void {
     this.keepsAlive = on;
+    this.anchorWaiters();
     for (const { connection } of this.nodes.values()) connection.keepAlive(on);
   }
 
@@ -196,7 +205,14 @@ export class RedisCluster implements RedisServers {
     this.closed = true;
     this.cancelRefresh?.();
     for (const waiter of [...this.waiters]) waiter.settle(this.closedError());
+    this.anchor?.close();
     for (const { connection } of this.nodes.values()) connection.close();
+  }
+
+  /** Keeps the process alive as long as somebody waits, unless it is not to be kept alive. */
+  private anchorWaiters(): void {
+    if (this.keepsAlive && this.waiters.size > 0) (this.anchor ??= this.settings.clock.anchor()).ref();
+    else this.anchor?.unref();
   }
 
   private nodeOf(name: string): Node | undefined {
@@ -316,8 +332,7 @@ export class RedisCluster implements RedisServers {
       if (redirection.once) to.askedAt = this.settings.clock.now();
       else this.learnMove(redirection.slot, to);
     } else {
-      // It tells the time, and serves nobody: it is not to pass for a store that works.
-      from.connection.sample = undefined;
+      from.connection.doubt();
       this.doubted = from;
       this.refresh();
     }
@@ -395,7 +410,7 @@ export class RedisCluster implements RedisServers {
     this.trouble = this.failures.wordsOf(error);
     this.refusal = isDenied(error)
       ? this.failures.denied(this.trouble)
-      : /cluster support disabled/i.test(error.message)
+      : isNoCluster(error.message)
         ? this.failures.noCluster()
         : undefined;
   }

@@ -5,8 +5,9 @@ import { Deadlines } from '../../base/shared-timer.js';
 import { LockStoreError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
 import type { ServerSample } from '../server-clock.js';
+import type { KeyTracking } from './key-tracking.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
-import { codeOf, isDenied, isLost, isUnsent, REPLICA, RedisFailures } from './redis-failures.js';
+import { codeOf, isDenied, isLost, isNoCluster, isUnsent, REPLICA, RedisFailures } from './redis-failures.js';
 import {
   loadScripts,
   runForMany,
@@ -19,6 +20,8 @@ import { ScriptBatch, type ScriptCall } from './script-batch.js';
 import { TurnWrite } from './turn-write.js';
 
 // The client reports that, and goes on with database 0.
+// A command that is not served is sent again more often than this.
+const DOUBTED = 1_000;
 const NO_SUCH_DB = /DB index|SELECT is not allowed|NOPERM.*'select'/i;
 // A server that has not answered anything for this long, though it was asked: the way to it may be dead.
 const SILENCE = 2_000;
@@ -28,8 +31,9 @@ const REPLICA_PATIENCE = 50;
 const MOST_REPLICA_PATIENCE = 1_000;
 // Sentinels name a replica only while they have not heard of a failover yet, which is soon.
 const MOST_PATIENCE_BY_SENTINEL = 200;
-// What has the same effect however often the server reads it: it carries its id, and the time after which it does nothing.
-const REPEATABLE: ReadonlySet<ScriptName> = new Set<ScriptName>(['acquire', 'renew', 'inspect']);
+// What has the same effect however often the server reads it: it carries its id, and the time after which it does nothing;
+// a note has its turn instead.
+const REPEATABLE = new Set<ScriptName>(['acquire', 'renew', 'takeOver', 'note', 'inspect']);
 
 // The run id of a server that does not say it.
 const UNKNOWN = '?';
@@ -68,6 +72,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
   up = false;
   private closed = false;
   private keepsAlive = true;
+  private doubtedAt = -Infinity;
   private started = false;
   private lastError = 'no connection yet';
   /** Why nothing may be done over this connection, ever. */
@@ -95,6 +100,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
   /** The question for the server's clock that is on its way. */
   private asking: Promise<ServerSample> | undefined;
   readonly failures: RedisFailures;
+  /** Who has the server track keys over this connection, if anybody. */
+  tracking: KeyTracking | undefined;
   private readonly batch = new ScriptBatch<ScriptName>(
     (name, calls) => this.run(name, calls),
     'release',
@@ -295,6 +302,12 @@ export class RedisConnection implements CommandHost, ScriptHost {
     return this.command('time', timeout, () => (this.asking ??= this.askTime()), true);
   }
 
+  /** The server tells the time, and serves nobody: until a script is answered, its time does not pass for a sign of work. */
+  doubt(): void {
+    this.sample = undefined;
+    this.doubtedAt = this.clock.now();
+  }
+
   /** When the server was last heard; Infinity before it answered over this connection. */
   get lastHeard(): number {
     return this.heardAt;
@@ -338,14 +351,20 @@ export class RedisConnection implements CommandHost, ScriptHost {
   }
 
   private askTime(): Promise<ServerSample> {
-    const sentAt = this.clock.now();
-    return this.client
-      .time()
-      .then(([seconds, micros]) => {
-        const time = Number(seconds) * 1_000_000 + Number(micros);
-        return (this.sample = { sentAt, receivedAt: this.clock.now(), time });
-      })
+    return this.sampled()
+      .then((sample) => this.adoptSample(sample))
       .finally(() => (this.asking = undefined));
+  }
+
+  private async sampled(): Promise<ServerSample> {
+    const sentAt = this.clock.now();
+    const [seconds, micros] = await this.client.time();
+    return { sentAt, receivedAt: this.clock.now(), time: Number(seconds) * 1_000_000 + Number(micros) };
+  }
+
+  private adoptSample(sample: ServerSample): ServerSample {
+    if (sample.receivedAt - this.doubtedAt > DOUBTED) this.sample = sample;
+    return sample;
   }
 
   /** Whether a command that failed so is to be sent once more: nothing of it was read, or it does not matter. */
@@ -381,15 +400,15 @@ export class RedisConnection implements CommandHost, ScriptHost {
   run(name: ScriptName, calls: readonly ScriptCall[], host: ScriptHost = this): void {
     const { client, terms } = this;
     const tellsFirst = calls.some((call) => call.tellsFirst);
-    if (tellsFirst) {
-      client.stream.cork();
-      client.time().catch(() => undefined);
-    }
+    const tracked = this.tracking?.keysAfter(calls);
+    if (tellsFirst || tracked) client.stream.cork();
+    if (tellsFirst) client.time().catch(() => undefined);
     if (!this.oneKeyACall) runForMany(client, name, terms, calls, host);
     else if (calls.length > 1)
       this.inOneWrite(() => calls.forEach((call) => runForOne(client, name, terms, call, host)));
     else runForOne(client, name, terms, calls[0] as ScriptCall, host);
-    if (tellsFirst) client.stream.uncork();
+    if (tracked) this.tracking?.read(client, tracked, this.oneKeyACall); // with what writes the keys
+    if (tellsFirst || tracked) client.stream.uncork();
   }
 
   /** After a failover the address may lead to a replica; a new connection finds the new master. */
@@ -443,6 +462,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
 
   private lose(): void {
     this.up = false;
+    this.tracking?.end();
     this.sample = undefined;
     this.asking = undefined;
     if (!this.serving || this.closed) return;
@@ -454,11 +474,12 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private async greet(): Promise<void> {
     const { client } = this;
     const connection = (this.connections += 1);
-    // Together: a server far away is asked once.
-    const [info, replication] = await Promise.all([
+    // Together: a server far away is asked once. With its time, the first commands need not ask for it.
+    const [info, replication, , sample] = await Promise.all([
       client.info('server').catch(() => ''),
       client.info('replication').catch(() => ''),
       loadScripts(client),
+      this.sampled().catch(() => undefined),
     ]);
     this.runId = runIdIn(info);
     await this.learnTopology(info);
@@ -468,6 +489,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.up = this.useless === undefined;
     for (const settle of [...this.waiting]) settle(this.useless);
     if (!this.up) return client.disconnect();
+    if (sample) this.adoptSample(sample); // that of a replica would pass for a sign of a store that works
     this.serving = true;
     this.lastError = 'the connection was closed';
     const moved = this.movedTo(this.runId || UNKNOWN);
@@ -480,14 +502,16 @@ export class RedisConnection implements CommandHost, ScriptHost {
   /** A server in cluster mode serves one name a call, and no names at all when there are several shards. */
   private async learnTopology(info: string): Promise<void> {
     const mode = /^(?:redis|server)_mode:(\w+)/m.exec(info)?.[1]; // Valkey says server_mode
-    const asked = mode === undefined ? await this.client.cluster('INFO').catch(() => '') : '';
+    const asked =
+      mode === undefined ? await this.client.cluster('INFO').catch(({ message }: Error) => message) : '';
     if (mode === 'sentinel') this.useless = this.failures.sentinel();
     const clustered = mode === 'cluster' || /^cluster_state:/m.test(asked);
     this.oneKeyACall ||= clustered;
-    // A cluster has a server in its terms, also one that does not say which.
-    this.terms = this.termsFor(!clustered, clustered ? serverIn(this.runId) || '?' : '');
+    this.terms = this.termsFor(!clustered, serverIn(this.runId) || UNKNOWN);
     if (this.membership) {
-      if (!clustered) this.useless = this.failures.noCluster();
+      // Only a server that says so is none: the connection may have been lost before it said anything.
+      const isNone = mode === undefined ? isNoCluster(asked) : !clustered;
+      if (isNone) this.useless = this.failures.noCluster();
       return;
     }
     if (!clustered) return;

@@ -58,6 +58,11 @@ const DENIED = /\b(WRONGPASS|NOAUTH)\b|\bERR invalid password/;
 const SPOILED =
   /Attempted to access a non local key in a cluster node|attempted to access keys that do not hash to the same slot/;
 
+/** Whether a server says that it is no node of a cluster. */
+export function isNoCluster(words: string): boolean {
+  return /cluster support disabled/i.test(words);
+}
+
 /** Whether the server does not let us in. */
 export function isDenied({ message }: Error): boolean {
   return DENIED.test(message);

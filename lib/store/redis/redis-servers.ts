@@ -11,6 +11,8 @@ export interface RedisServers {
   readonly address: string;
   /** Whether each of them hears what any of them publishes: then two connections lead to two of them. */
   readonly noticesFromAny: boolean;
+  /** Whether it is known which servers they are. */
+  readonly known: boolean;
   /** How often names went from one of them to another. */
   readonly changes: number;
   /** The connection to the server that has a name, up or not; undefined while that server is not known. */
@@ -19,7 +21,7 @@ export interface RedisServers {
   ready(name: string, timeout: number): Promise<RedisConnection>;
   /** The connections to all of them, once they are up. Rejects as `ready`. */
   all(timeout: number): Promise<readonly RedisConnection[]>;
-  /** What the clock shows of the server of a run id, or of what notices call it; undefined for others. */
+  /** What the clock shows of the server that notices call so; undefined for others. */
   sampleOf(server: string): ServerSample | undefined;
   /** Whether what the servers publish comes from a server of that run id. */
   mayPublish(runId: string): boolean;
@@ -58,12 +60,15 @@ export interface ServersSettings {
   readonly termsFor: (countable: boolean, server: string) => string;
   /** What the keys of locks begin with. */
   readonly prefix: string;
+  /** Whether the server is to say over the connection for notices that somebody else has changed keys. */
+  readonly tracking?: boolean;
 }
 
 /** The one server that has all names, by itself or behind Sentinel. */
 export class OneServer implements RedisServers {
   readonly address: string;
   readonly noticesFromAny = false;
+  readonly known = true;
   readonly changes = 0;
   readonly warnings = [];
   readonly connection: RedisConnection;
@@ -104,7 +109,7 @@ export class OneServer implements RedisServers {
 
   sampleOf(server: string): ServerSample | undefined {
     const { runId, sample } = this.connection;
-    return server !== '' && serverIn(server) === serverIn(runId) ? sample : undefined;
+    return server !== '' && server === serverIn(runId) ? sample : undefined;
   }
 
   mayPublish(runId: string): boolean {
@@ -116,7 +121,9 @@ export class OneServer implements RedisServers {
   }
 
   openForNotices(): Redis {
-    return this.recipe.open(this.settings.connectionName);
+    const { connectionName, tracking } = this.settings;
+    // ioredis 6 drops what a server says of changed keys in version 3 of the protocol.
+    return this.recipe.open(connectionName, tracking ? 2 : undefined);
   }
 
   get awaited(): boolean {

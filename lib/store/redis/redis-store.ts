@@ -1,6 +1,7 @@
+import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
 import type { LockStoreError } from '../../base/errors.js';
-import type { AcquireOperation, Grant, LockOperation } from '../lock-operation.js';
+import type { AcquireOperation, Grant, LockOperation, TakeOverOperation } from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import {
   answeredAt,
@@ -25,6 +26,7 @@ import {
   encodeTerms,
 } from './operation-codec.js';
 import { DoubleChannel } from './double-channel.js';
+import { KeyTracking } from './key-tracking.js';
 import { decodeNotice } from './notice-codec.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
 import { RedisChannel } from './redis-channel.js';
@@ -39,6 +41,10 @@ import { probe, probeName, together } from './startup-probe.js';
 const MOST_PROBE_NAMES = 20_000;
 // When more names are wanted, all are forgotten, which costs each of them one slower hand-off.
 const MOST_WANTED = 1_000;
+// How long it may take until the nodes of a cluster are known, before notices are listened to at any of them.
+const NODES_PATIENCE = 5_000;
+// How long the server may take to begin to track keys.
+const TRACKING_PATIENCE = 1_000;
 
 /** How a store of locks in Redis is set up. */
 export interface RedisStoreSettings {
@@ -50,6 +56,8 @@ export interface RedisStoreSettings {
   readonly clock: Clock;
   /** Which grants count; undefined: all of them. */
   readonly durability?: Durability | undefined;
+  /** Whether the server is to say when somebody else changes the record of a held lock. One server only. */
+  readonly clientTracking?: boolean | undefined;
   /** Told when the connection that commands go over is lost, and when it is up again, so many milliseconds later. */
   readonly lost?: (address: string, why: string) => void;
   readonly back?: (address: string, after: number) => void;
@@ -60,7 +68,7 @@ export class RedisStore implements LockStore {
   readonly session = newSession();
   private readonly idPrefix = `${this.session}.`;
   private readonly namespace: string;
-  private readonly prefix: string;
+  readonly prefix: string;
   /** In the microseconds of the scripts. */
   private readonly fenceMemory: number;
   private readonly servers: RedisServers;
@@ -71,9 +79,11 @@ export class RedisStore implements LockStore {
   private readonly clock: Clock;
   private readonly listeners: LockStoreListener[] = [];
   private readonly wanted = new WantedNames();
+  private readonly tracking: KeyTracking | undefined;
 
   constructor(recipe: ClientRecipe | ClusterRecipe, settings: RedisStoreSettings) {
     const { namespace, fenceMemory, process, clock, durability, lost = nothing, back = nothing } = settings;
+    const tracking = settings.clientTracking === true;
     const connectionName = `${namespace}@${process}`.replace(/[^\x21-\x7e]/g, '_'); // CLIENT SETNAME takes no others
     const channelPrefix = `${namespace}:session:`;
     this.clock = clock;
@@ -86,12 +96,13 @@ export class RedisStore implements LockStore {
       moved: (what, concerns) => this.moved(what, concerns),
       up: (concerns) => {
         this.acknowledged?.align(this.acknowledged.connection);
+        void this.tracking?.begin();
         this.wake(concerns);
       },
       deaf: (place) => this.channel.reset(place),
       ...{ lost, back },
     };
-    const its = { clock, connectionName, termsFor, prefix };
+    const its = { clock, connectionName, termsFor, prefix, tracking };
     const servers = (this.servers =
       recipe instanceof ClusterRecipe
         ? new RedisCluster(recipe, its, on)
@@ -102,13 +113,27 @@ export class RedisStore implements LockStore {
         channelPrefix + this.session,
         () => servers.openForNotices(place),
         clock,
-        { message: hear, up: () => this.wake(), down: () => servers.forgetSample() },
+        {
+          message: hear,
+          up: () => {
+            void this.tracking?.begin();
+            this.wake();
+          },
+          down: () => {
+            this.tracking?.end();
+            servers.forgetSample();
+            if (!this.subscribed) for (const listener of this.listeners) listener.deaf?.();
+          },
+          changed: tracking ? (keys) => this.tracking?.heard(keys) : undefined,
+        },
         place !== undefined,
       );
     const hear = (text: string): void => this.hear(text);
     this.channel = servers.noticesFromAny
       ? new DoubleChannel((place, each) => make(each, place), hear)
       : make(hear);
+    if (tracking && servers instanceof OneServer && this.channel instanceof RedisChannel)
+      this.tracking = this.trackedBy(servers.connection, this.channel);
   }
 
   get address(): string {
@@ -120,8 +145,8 @@ export class RedisStore implements LockStore {
   }
 
   execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
-    if (this.acknowledged !== undefined && operation.kind === 'acquire')
-      return this.acquire(this.acknowledged, name, operation, timeout);
+    if (this.acknowledged !== undefined && (operation.kind === 'acquire' || operation.kind === 'takeOver'))
+      return this.grant(this.acknowledged, name, operation, timeout);
     // Without a pause when it is up: the first caller's command leaves before the next one asks.
     const connection = this.servers.connectionOf(name);
     if (connection?.up) return this.send(connection, name, operation, timeout);
@@ -146,7 +171,16 @@ export class RedisStore implements LockStore {
   }
 
   subscribe(): void {
-    this.channel.start();
+    if (this.channel.started) return;
+    const start = (): void => this.channel.start();
+    // The nodes of a cluster have to be known: the two connections shall lead to two of them.
+    if (this.servers.known) start();
+    else void this.servers.all(NODES_PATIENCE).then(start, start);
+  }
+
+  attend(): void {
+    this.subscribe();
+    this.channel.attend();
   }
 
   sample(name: string): ServerSample | undefined {
@@ -162,7 +196,8 @@ export class RedisStore implements LockStore {
     const { channel, servers } = this;
     if (this.acknowledged) return undefined; // a grant that is pushed has no acknowledgement: whoever hears of it asks
     if (!channel.subscribed) return undefined;
-    return servers.sampleOf(server ?? (servers.noticesFromAny ? '' : channel.runId));
+    // Not by the server that we listen to: a master that has become a replica hands on what the new master publishes.
+    return servers.sampleOf(server ?? '');
   }
 
   listen(listener: LockStoreListener): void {
@@ -172,13 +207,15 @@ export class RedisStore implements LockStore {
   async ready(timeout: number): Promise<StoreFindings> {
     const connecting = this.servers.all(timeout);
     // Beside the other connections, not after them: behind Sentinel each of them may wait for a sentinel that is silent.
-    const trial = this.channel.tryOut(timeout / 2);
+    const channel = this.channel.started ? this.channel : this.trialChannel();
+    const trial = channel.tryOut(timeout / 2);
     try {
       const connections = await connecting;
       const found = await Promise.all(connections.map((each) => this.probe(each, timeout, trial.outcome)));
       return together(this.servers, found);
     } finally {
       trial.end();
+      if (channel !== this.channel) channel.close();
     }
   }
 
@@ -199,6 +236,14 @@ export class RedisStore implements LockStore {
     return Promise.resolve();
   }
 
+  /** One that nobody listens to. */
+  private trialChannel(): RedisChannel {
+    const { namespace, session, servers, clock } = this;
+    const deaf = { message: nothing, up: nothing, down: nothing };
+    const open = (): Redis => servers.openForNotices(servers.noticesFromAny ? 0 : undefined);
+    return new RedisChannel(`${namespace}:session:${session}`, open, clock, deaf, servers.noticesFromAny);
+  }
+
   private async probe(
     connection: RedisConnection,
     timeout: number,
@@ -212,7 +257,11 @@ export class RedisStore implements LockStore {
       const id = newAttemptId(session);
       if (servers.connectionOf(probeName(id)) !== connection) continue;
       return connection.command('the start-up probe', timeout, (client) =>
-        probe(client, { address, session, execute }, { namespace, prefix, id, timeout, rights, hearing }),
+        probe(
+          client,
+          { address, session, execute },
+          { namespace, prefix, id, timeout, rights, hearing, tracking: this.tracking !== undefined },
+        ),
       );
     }
     return undefined; // no name of ours comes to this server, or hardly any
@@ -241,26 +290,29 @@ export class RedisStore implements LockStore {
         (error) => reject(about(name, error)),
       );
       const tellsFirst = operation.kind === 'release' && this.wanted.has(name);
-      connection.gather(operation.kind, { key: this.prefix + name, args, command, tellsFirst });
+      const tracked = 'tracked' in operation && this.tracking !== undefined;
+      if (tracked) this.channel.start(); // the server says there what it has to say
+      connection.gather(operation.kind, { key: this.prefix + name, args, command, tellsFirst, tracked });
     });
   }
 
   /** Asks for a lock whose grant counts when enough replicas have it. */
-  private acquire(
+  private grant<O extends AcquireOperation | TakeOverOperation>(
     acquires: AcknowledgedAcquires,
     name: string,
-    operation: AcquireOperation,
+    operation: O,
     timeout: number,
-  ): Promise<Answered<AcquireOperation>> {
+  ): Promise<Answered<O>> {
     return new Promise((resolve, reject) => {
       const fail = (error: Error): void => reject(about(name, error));
       if (acquires.elsewhere) return fail(acquires.elsewhere);
-      let granted: (Answered<AcquireOperation> & { outcome: 'granted' }) | undefined;
+      let granted: Answered<O> | undefined;
       const end = (outcome: object, receivedAt: number): void =>
-        resolve({ ...granted, ...outcome, receivedAt } as Answered<AcquireOperation>);
+        resolve({ ...granted, ...outcome, receivedAt } as Answered<O>);
       const unacknowledged = (error: LockStoreError, receivedAt: number): void =>
         end({ outcome: 'unacknowledged', error: about(name, error) }, receivedAt);
-      acquires.ask(this.prefix + name, encodeOperation(operation, this.fenceMemory), timeout, {
+      const args = encodeOperation(operation, this.fenceMemory);
+      acquires.ask(operation.kind, this.prefix + name, args, timeout, {
         replied: (reply, sentAt, receivedAt) => {
           if (acquires.elsewhere) {
             fail(acquires.elsewhere);
@@ -280,6 +332,19 @@ export class RedisStore implements LockStore {
         failed: fail,
       });
     });
+  }
+
+  private trackedBy(commands: RedisConnection, notices: RedisChannel): KeyTracking {
+    const tracking = new KeyTracking({
+      ...{ commands, notices },
+      send: (words) =>
+        commands.command('client tracking', TRACKING_PATIENCE, (client) => client.call('CLIENT', ...words)),
+      changed: (key) => {
+        if (key !== undefined && !key.startsWith(this.prefix)) return;
+        for (const listener of this.listeners) listener.changed?.(key?.slice(this.prefix.length));
+      },
+    });
+    return (commands.tracking = tracking);
   }
 
   /** Acquires have a connection of their own where their grants have to be acknowledged. */

@@ -9,6 +9,8 @@ export interface ScriptCall {
   readonly tellsFirst: boolean;
   /** The script serves one key only, and what it replies is all for that key. */
   readonly alone?: boolean;
+  /** The server shall say when somebody else changes the key, if it was asked to track keys. */
+  readonly tracked?: boolean;
   /** It was sent before, over a connection that is gone. */
   again?: boolean;
   /** The key is on its way to this server from another one, which sent us here. */

@@ -147,7 +147,7 @@ fenceMemory = tonumber(fenceMemory)
 local stored = {}
 if not compact then
 stored = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
-'done', 'forced')
+'done', 'forced', 'note')
 if stored.err then -- a string after all, or what is no record; or we may not ask
 if not string.find(stored.err, 'WRONGTYPE', 1, true) then return redis.error_reply(stored.err) end
 stored, compact = {}, redis.call('GET', key)
@@ -165,6 +165,7 @@ local capacity, fence = tonumber(stored[2] or 0), tonumber(stored[3] or 0)
 local released = stored[5] or ''
 local first, next, count = tonumber(stored[6] or 1), tonumber(stored[7] or 1), tonumber(stored[8] or 0)
 local alive, done = tonumber(stored[9] or 0), tonumber(stored[10] or 0)
+local note = stored[12] or ''
 local ids, holders, used, dirty, touched, gone, waiters = {}, {}, 0, false, {}, {}, {}
 local forced = {}
 for each, until_ in string.gmatch(stored[11] or '', '(%S+) (%d+)') do
@@ -275,6 +276,7 @@ if compact then return waiters[seq] end
 local raw = redis.call('HGET', key, 'q:' .. seq)
 return raw and waiterIn(raw, seq)
 end
+local function noted() return string.match(note, ' (%S+)$') end
 local function claimOf(w)
 local span = math.min(2000000, w.ttl)
 return span, w.units == capacity and math.min(w.block, span) or 1
@@ -291,7 +293,7 @@ redis.call('HSET', key, 'q:' .. w.seq, rawOf(w), 'w:' .. w.id, w.seq)
 end
 local function toHash()
 if compact then
-if server ~= '' then
+if countable ~= '1' then
 redis.call('RESTORE', key, 0, '\\004\\001\\001v\\0011\\006\\000\\063\\172\\144\\121\\049\\167\\090\\037', 'REPLACE')
 else
 redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
@@ -322,7 +324,7 @@ redis.call('HDEL', key, 'q:' .. w.seq, 'w:' .. w.id)
 end
 end
 local function compactForm()
-if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then return nil end
+if done > now or #ids > 1 or #forced > 0 or note ~= '' or count > 0 and (#ids == 0 or not compact) then return nil end
 local before = released == '' and '-' or released
 if #ids == 0 then return 'lock1 - ' .. string.format('%016.0f', fence) .. ' ' .. before end
 local h = holders[ids[1]]
@@ -368,6 +370,11 @@ redis.call('HSET', key, 'forced', table.concat(ends, ' '))
 elseif stored[11] then
 redis.call('HDEL', key, 'forced')
 end
+if note ~= '' then
+redis.call('HSET', key, 'note', note)
+elseif stored[12] then
+redis.call('HDEL', key, 'note')
+end
 if count == 0 then
 redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
 else
@@ -380,6 +387,9 @@ local function commit()
 if absent and #ids == 0 and count == 0 then return end
 if #ids == 0 and count == 0 then
 capacity = 0
+end
+if string.sub(note, -1) == ' ' and not holders[string.match(note, '^%S+')] then
+note = ''
 end
 if count == 0 then
 first, next, alive = 1, 1, 0
@@ -476,6 +486,10 @@ if count == 0 then
 first, next, alive = 1, 1, 0
 end
 end
+local function notedInNotice()
+local text_ = noted()
+return text_ and '#' .. text_ or ''
+end
 local function push(to, notice)
 save()
 local heard = redis.pcall('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. ' ' .. key)
@@ -489,7 +503,7 @@ local span = claimOf(w)
 local before = fence
 local h = grant(w, span)
 if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
-span, h.last - h.first + 1, flag(h.contended), flag(done > now), w.seal .. server)) then
+span, h.last - h.first + 1, flag(h.contended), flag(done > now), w.seal .. server .. notedInNotice())) then
 drop(w.id) -- nobody heard: its process is gone
 fence = before
 end
@@ -529,6 +543,11 @@ local function ended(id)
 if forcedAt(id) then return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' } end
 return { 'lost', now }
 end
+local function over(id)
+local h = holders[id]
+if h and h.revoked and not h.kept then return { 'revoked', now, h.revoked } end
+return ended(id)
+end
 `,
 } as const;
 export const CALLS = {
@@ -563,7 +582,7 @@ local h = holders[id]
 h.contended = count > 0
 touch(id)
 commit()
-return { 'granted', now, h.first, h.last, flag(h.contended), flag(done > now) }
+return { 'granted', now, h.first, h.last, flag(h.contended), flag(done > now), noted() }
 end
 local function present()
 local due = math.huge
@@ -571,6 +590,16 @@ for _, each in ipairs(ids) do
 due = math.min(due, holders[each].deadline)
 end
 return due, holders[ids[1]].identity
+end
+local function rouse()
+for _, each in ipairs(ids) do
+local holder = holders[each]
+if string.byte(each, -1) == 43 and holder.units == capacity
+and not (holder.contended or holder.revoked or holder.kept) then
+return flag(push(each, 'w ' .. each))
+end
+end
+return 0
 end
 local function queued()
 local seq_ = seqOf(id)
@@ -605,7 +634,7 @@ if #ids == 0 and count == 0 then
 capacity = wanted
 elseif capacity ~= wanted then
 save()
-return { 'mismatch', now, capacity }
+return { 'mismatch', now, capacity, rouse() }
 end
 local request = { id = id, units = units, ttl = ttl, guard = guard, block = block, identity = identity }
 if count == 0 and used + units <= capacity then
@@ -614,7 +643,8 @@ return granted()
 end
 if wait == 0 then
 save()
-return { 'busy', now, present() }
+local due, holder = present()
+return { 'busy', now, due, holder, rouse() }
 end
 request.until_, request.alive = now + wait, now + 15000000
 request.subscribed, request.since, request.seal = subscribed, nowText, seal
@@ -787,6 +817,33 @@ end
 if not meant or not count then return { 'missing', now, 0, 0, round } end
 return { outcome or (kind == 'set' and 'exists') or (count == 0 and 'open') or 'counting', now, count, expiry, round }
 `,
+  note: `
+local STRIDE = 3
+-- @include begin.lua
+-- @include no-lean-path.lua
+local function general(key, at, compact)
+local id, turn = args[at], args[at + 1]
+-- @include record.lua#general
+-- @include rules.lua
+if absent then return { 'lost', now } end
+expire()
+local h = holders[id]
+local usable = h and not h.kept and not h.revoked
+if usable then
+local by, last = string.match(note, '^(%S+) (%d+) ')
+if by ~= id or last + 0 < turn + 0 then
+note, dirty = id .. ' ' .. turn .. ' ' .. args[at + 2], true -- a full server refuses this
+end
+else
+persist()
+end
+grantHeads('')
+save()
+if usable then return { 'noted', now } end
+return over(id)
+end
+-- @include general-path.lua
+`,
   release: `
 local STRIDE = 3
 -- @include begin.lua
@@ -950,7 +1007,7 @@ try('HDEL', key, 'v')
 try('APPEND', key, '')
 try('PERSIST', key)
 try('PEXPIREAT', key, '9999999999999')
-if string.find(ARGV[1], '^%d+ %d@') then -- of a cluster
+if string.find(ARGV[1], '^%d+ 0') then -- of a cluster, see record.lua
 try('RESTORE', key, 0, '\\004\\001\\001v\\0011\\006\\000\\063\\172\\144\\121\\049\\167\\090\\037', 'REPLACE')
 end
 if not try('DEL', key) then
@@ -958,5 +1015,45 @@ redis.call('SET', key, '', 'PX', '1')
 end
 end
 return failed
+`,
+  takeOver: `
+local STRIDE = 3
+-- @include begin.lua
+-- @include no-lean-path.lua
+local function general(key, at, compact)
+local from, lastUsed = args[at], tonumber(args[at + 1])
+local notAfter, ttl, guard, block, units, id, identity = string.match(args[at + 2],
+'^(%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (.*)$')
+if now > notAfter + 0 then return { 'late', now } end
+-- @include record.lua#general
+-- @include rules.lua
+if absent then return { 'lost', now } end
+ttl, guard, block, units = tonumber(ttl), tonumber(guard), tonumber(block), tonumber(units)
+persist()
+expire()
+local own, before = holders[id], holders[from]
+if own then
+if not own.kept and not own.revoked then
+extend(own, ttl + guard) -- a repeat: the hold is ours already
+touch(id)
+end
+elseif before and not before.kept and not before.revoked then
+giveBack(from, lastUsed)
+drop(from)
+released = from
+grant({ id = id, units = math.min(units, before.units), guard = guard, block = block, identity = identity }, ttl)
+end
+grantHeads('')
+local h = holders[id]
+local usable = h and not h.kept and not h.revoked
+if usable then
+h.contended = count > 0
+touch(id)
+end
+save()
+if usable then return { 'granted', now, h.first, h.last, flag(h.contended), flag(done > now), noted() } end
+return over((h or forcedAt(id)) and id or from)
+end
+-- @include general-path.lua
 `,
 } as const;

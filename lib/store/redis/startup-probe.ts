@@ -1,6 +1,8 @@
 import type { Redis } from 'ioredis';
+import { wallTime } from '../../base/clock.js';
 import { LockStoreError } from '../../base/errors.js';
 import type { LockStore, StoreFindings } from '../lock-store.js';
+import { FOR_TRACKING } from './least-rights.js';
 import { codeOf } from './redis-failures.js';
 
 const OLDEST = [6, 2] as const;
@@ -24,6 +26,8 @@ interface Place {
   rights(key: string): Promise<unknown>;
   /** What became of a trial to subscribe to our channel: the server's error, or undefined. */
   readonly hearing: Promise<Error | undefined>;
+  /** Whether the server is to track keys. */
+  readonly tracking: boolean;
 }
 
 /**
@@ -33,7 +37,7 @@ interface Place {
  * @throws LockStoreError for a right without which there are no locks, with its name and what to add to the ACL
  */
 export async function probe(
-  client: Pick<Redis, 'info' | 'scan' | 'del'>,
+  client: Pick<Redis, 'info' | 'scan' | 'del' | 'call'>,
   store: Pick<LockStore, 'address' | 'session' | 'execute'>,
   place: Place,
 ): Promise<StoreFindings> {
@@ -50,10 +54,15 @@ export async function probe(
   const taken = await store.execute(name, acquire, place.timeout);
   const shortage = taken.outcome === 'unacknowledged' ? taken.error : undefined;
   if (shortage?.refused) throw shortage; // WAIT is not allowed
-  await store.execute(name, { kind: 'release', id, used: 0, keep: 0, done: 0 }, place.timeout);
-  const [info, scan, deaf] = await Promise.all([
+  const release = { kind: 'release', id, used: 0, keep: 0, done: 0 } as const;
+  const freed = await store.execute(name, release, place.timeout);
+  // Measured here, since the acquire may have brought the script along.
+  const roundTrip = freed.receivedAt - freed.sentAt;
+  const clockOffset = Math.round(freed.now / 1_000 + roundTrip / 2 - wallTime());
+  const [info, scan, untracked, deaf] = await Promise.all([
     client.info().catch(() => ''),
     failureOf(client.scan('0', 'MATCH', key, 'COUNT', 1)),
+    place.tracking && refusesTracking(client),
     place.hearing,
     client.del(key),
   ]);
@@ -76,6 +85,10 @@ export async function probe(
       `${address} may evict locks when its memory is full (maxmemory-policy ${known.maxmemoryPolicy}): ` +
         "set it to 'noeviction', or keep locks on a server of their own.",
     ...wordsOn(missing, address, place.namespace),
+    untracked &&
+      `${address} does not let this user have keys tracked, so the option clientTracking has no effect: a lock that ` +
+        'somebody deletes is noticed at its next renewal, a third of the ttl later at most. Allow it ' +
+        `(ACL: ${FOR_TRACKING}), or leave the option out where the server does not know CLIENT TRACKING.`,
     deaf !== undefined &&
       !isDenied(deaf.message) &&
       `A second connection to ${address}, over which waiters are told of their grant, was not made: until it is, they ` +
@@ -87,7 +100,7 @@ export async function probe(
         'lock names. Set the option namespace.',
   ].filter((warning) => typeof warning === 'string');
   const publish = deaf === undefined && !missing.includes('publish');
-  return { address, ...known, publish, warnings };
+  return { address, ...known, publish, roundTrip, clockOffset, warnings };
 }
 
 /**
@@ -109,6 +122,18 @@ async function missingRights(place: Place, key: string, address: string): Promis
       `Allow it (ACL: ${rightsFor(needed)}).`,
     undefined,
     { refused: true },
+  );
+}
+
+/** Whether the server refuses client tracking: by how it refuses commands whose arguments are wrong on purpose. */
+async function refusesTracking(client: Pick<Redis, 'call'>): Promise<boolean> {
+  const tried = await Promise.all([
+    failureOf(client.call('CLIENT', 'TRACKING', 'PROBE')),
+    failureOf(client.call('CLIENT', 'CACHING', 'PROBE')),
+    failureOf(client.call('CLIENT', 'ID')),
+  ]);
+  return tried.some(
+    (error) => error && (isDenied(error.message) || /unknown subcommand/i.test(error.message)),
   );
 }
 
@@ -194,8 +219,18 @@ export function together(
     ...(worst ?? found[0]),
     address: servers.address,
     publish: found.every(({ publish }) => publish),
+    ...withoutUndefined({
+      roundTrip: largest(found.map(({ roundTrip }) => roundTrip)),
+      clockOffset: largest(found.map(({ clockOffset }) => clockOffset)),
+    }),
     warnings: [...new Set([...found.flatMap(({ warnings }) => warnings), ...servers.warnings])],
   };
+}
+
+/** The one that is farthest from zero. */
+function largest(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.sort((a, b) => Math.abs(b) - Math.abs(a))[0];
 }
 
 function isOlder(version: string): boolean {

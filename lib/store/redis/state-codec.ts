@@ -1,4 +1,10 @@
 import { emptyState, WHOLE, type Holder, type LockState, type Waiter } from '../lock-machine.js';
+import type { StuckHold } from '../lock-operation.js';
+
+// What a waiter holds stands behind its seal. No seal has the first of these, and no encoded text one of the others.
+const HOLDING = '~';
+const NEXT = ',';
+const PART = ':';
 
 /** A record as Redis has it: the compact form is a string, the general one a hash. */
 export type StoredRecord = string | Readonly<Record<string, string>>;
@@ -19,6 +25,8 @@ export function decodeState(record: StoredRecord): LockState {
     state.holders.push(decodeHolder(id, fields[`h:${id}`] ?? '', fields[`i:${id}`] ?? '', reasonOf(id)));
   for (const [, id = '', until] of (fields['forced'] ?? '').matchAll(/(\S+) (\d+)/g))
     state.forced.push({ id, reason: reasonOf(id), until: Number(until) });
+  const [, by = '', turn, text] = /^(\S+) (\d+) (\S*)$/.exec(fields['note'] ?? '') ?? [];
+  if (text !== undefined) state.note = { by, turn: Number(turn), text: decodedText(text) };
   for (const [field, value] of Object.entries(fields))
     if (field.startsWith('q:')) state.queue.push(decodeWaiter(Number(field.slice(2)), value));
   state.queue.sort((a, b) => a.seq - b.seq);
@@ -91,12 +99,39 @@ function decodeHolder(id: string, times: string, whose: string, reason: string):
 }
 
 function decodeWaiter(seq: number, value: string): Waiter {
-  const [, subscribed, seal = '', numbers = '', id = '', share = '', identity = ''] =
+  const [, subscribed, sealing = '', numbers = '', id = '', share = '', identity = ''] =
     /^\d+ ([01]) \d+ \d+ \d+ (\S+) ((?:\d+ ){6})(\S+) \d+ = (\S+) \d+ ([^]*)$/.exec(value) ?? [];
   const [until = 0, alive = 0, since = 0, ttl = 0, guard = 0, block = 0] = numbers.split(' ').map(Number);
   const [units = 0] = sharesOf(share);
   const terms = { units, ttl, guard, block };
-  return { id, seq, ...terms, until, alive, subscribed: subscribed === '1', seal, since, identity };
+  const seal = sealIn(sealing);
+  const waiter = { id, seq, ...terms, until, alive, subscribed: subscribed === '1', seal, since, identity };
+  return seal === sealing ? waiter : { ...waiter, holding: decodedHolding(sealing.slice(seal.length)) };
+}
+
+/** The seal in a text that may also say what its waiter holds. */
+export function sealIn(sealing: string): string {
+  const end = sealing.indexOf(HOLDING);
+  return end < 0 ? sealing : sealing.slice(0, end);
+}
+
+/** What a waiter holds, as its record has it behind the seal: `~name:id:fence:turn:yields:behind,…`. */
+export function encodedHolding(holding: readonly StuckHold[]): string {
+  const each = holding.map(({ name, id, fence, turn, yields, behind }) =>
+    [encodedText(name), encodedText(id), fence, turn, yields ? 1 : 0, behind].join(PART),
+  );
+  return HOLDING + each.join(NEXT);
+}
+
+function decodedHolding(text: string): StuckHold[] {
+  return text
+    .slice(HOLDING.length)
+    .split(NEXT)
+    .map((each) => {
+      const [name = '', id = '', fence, turn, yields, behind] = each.split(PART);
+      const numbers = { fence: Number(fence), turn: Number(turn), behind: Number(behind) };
+      return { name: decodedText(name), id: decodedText(id), ...numbers, yields: yields === '1' };
+    });
 }
 
 /** Units and capacity. */

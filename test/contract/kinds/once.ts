@@ -98,4 +98,60 @@ export function onceContract(fixture: Fixture): void {
     expect(waits).toMatchObject({ code: 'LOCK_BUSY', reason: 'timeout' });
     expect(waits.message).toContain('it may be waiting for itself');
   });
+
+  describe("with mark: 'start'", () => {
+    const once = { doneTtl: '1m', mark: 'start' } as const;
+
+    it('marks the name before the work begins: whoever asks meanwhile is refused or finds it run', async () => {
+      const { one, two, name } = fixture;
+      const [begun, gate] = [new Gate(), new Gate()];
+      const work = (lease: { fence: number }) => {
+        begun.open();
+        return gate.opened.then(() => lease.fence);
+      };
+      const running = one.once(name, work, once);
+      await begun.opened;
+      expect(await failureOf(two.once(name, () => 'again', { ...once, wait: 0 }))).toMatchObject({
+        code: 'LOCK_BUSY',
+        reason: 'held',
+      });
+      const waiting = two.once(name, () => 'again', once);
+      gate.open();
+      expect(await running).toEqual({ ran: true, value: expect.any(Number) });
+      expect(await waiting).toEqual({ ran: false });
+    });
+
+    it('does not run what has failed, nor what lost its lease', async () => {
+      const { one, two, name } = fixture;
+      const error = new Error('no disk');
+      expect(await failureOf(one.once(name, () => Promise.reject(error), once))).toBe(error);
+      expect(await two.once(name, () => 'again', once)).toEqual({ ran: false });
+      const other = `${name}:lost`;
+      const lost = one.once(
+        other,
+        async (lease) => {
+          await two.revoke(other, { reason: 'test', force: true });
+          await new Promise((resolve) => {
+            if (lease.signal.aborted) resolve(undefined);
+            lease.signal.addEventListener('abort', resolve);
+          });
+        },
+        once,
+      );
+      expect(await failureOf(lost)).toMatchObject({ code: 'LOCK_LOST', reason: 'revoked' });
+      expect(await two.once(other, () => 'again', once)).toEqual({ ran: false });
+    });
+
+    it('runs in one of many that ask at once, and the mark lasts from the start', async () => {
+      const { one, two, name } = fixture;
+      let runs = 0;
+      const ask = (locks: typeof one) =>
+        locks
+          .once(name, () => void (runs += 1), { ...once, doneTtl: 1_000 })
+          .catch((error: unknown) => error);
+      const outcomes = await Promise.all([one, two, one, two, one, two].map(ask));
+      expect(runs).toBe(1);
+      expect(outcomes.filter((each) => (each as { ran?: boolean }).ran)).toHaveLength(1);
+    });
+  });
 }

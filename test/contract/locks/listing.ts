@@ -24,7 +24,7 @@ export function listingContract(fixture: Fixture): void {
     await (await one.acquire(given)).release();
     const reports = await listed(one);
     for (const each of [name, read]) {
-      const { holders, ...rest } = await one.inspect(each);
+      const { holders, at: _, ...rest } = await one.inspect(each);
       expect(reports.get(each)).toMatchObject(rest);
       expect(reports.get(each)?.holders).toMatchObject(
         holders.map(({ remaining, ...holder }) => (expect(remaining).toBeGreaterThan(0), holder)),

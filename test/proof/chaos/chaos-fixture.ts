@@ -11,6 +11,9 @@ export const NAMES = ['red', 'green', 'blue'] as const;
 /** The names of the other kinds; latches have names of their own. */
 export const KINDS = { readWrite: 'prices', semaphore: 'printer', capacity: 3 } as const;
 
+/** Names whose holds are handed over from process to process. */
+export const RELAY = { parcel: 'parcel', trolley: 'trolley' } as const;
+
 /** How the worker in a place finds the servers. */
 export type Connection = Pick<WorkerSetup, 'url' | 'redis'>;
 
@@ -47,6 +50,7 @@ export class ChaosFixture {
         callers: 3,
         counts: true,
         nests: true,
+        lingers: true,
         seed: this.bed.random.whole(0, 1e9),
       }),
       worker,
@@ -56,6 +60,12 @@ export class ChaosFixture {
       worker.call('churnKinds', { ...KINDS, ttl: TTL, seed: this.bed.random.whole(0, 1e9) }),
       worker,
     );
+    this.churnRelay(label, worker);
+  }
+
+  private churnRelay(label: string, worker: WorkerProcess): void {
+    const seed = this.bed.random.whole(0, 1e9);
+    this.watch(label, worker.call('churnRelay', { ...RELAY, ttl: TTL, seed }), worker);
   }
 
   /** Without faults a latch opens for everybody. */

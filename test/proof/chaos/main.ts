@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Bed } from '../faults/harness/bed.js';
 import { TOPOLOGIES } from './chaos-topologies.js';
-import { KINDS, NAMES } from './chaos-fixture.js';
+import { KINDS, NAMES, RELAY } from './chaos-fixture.js';
 
 /** node main.js [--topology single | sentinel | cluster] [--seed N] [--minutes M] */
 function word(name: string): string | undefined {
@@ -34,18 +34,19 @@ const { fixture } = chaos;
 const counters = await bed.counters();
 bed.add({ type: 'rule', name: KINDS.readWrite, capacity: 2 ** 30 });
 bed.add({ type: 'rule', name: KINDS.semaphore, capacity: KINDS.capacity });
+bed.add({ type: 'rule', name: RELAY.trolley, capacity: 2 ** 30 });
 await fixture.start();
 await chaos.disturb(performance.now() + minutes * 60_000);
 
 // Everything works again: so must every name.
 await chaos.calm();
-const locked = [...NAMES, KINDS.readWrite, KINDS.semaphore];
+const counted = [...NAMES, KINDS.readWrite, RELAY.parcel, RELAY.trolley];
+const locked = [...counted, KINDS.semaphore];
 for (const name of locked) bed.expectGrant('after all faults', name, 5_000);
 await fixture.passLatch(5_000);
 await sleep(5_500);
 await fixture.stop();
-for (const name of [...NAMES, KINDS.readWrite])
-  bed.add({ type: 'counter', name, value: await counters.read(name) });
+for (const name of counted) bed.add({ type: 'counter', name, value: await counters.read(name) });
 counters.close();
 const verdict = await bed.end();
 await chaos.stop();
@@ -59,6 +60,7 @@ console.log(
     .join(', ')}`,
 );
 console.log(`entries into what was held already: ${verdict.entries}`);
+console.log(`resumed a second time, and refused: ${verdict.resumedTwice}`);
 console.log(`faults: ${total}`);
 for (const kind of Object.keys(faults).sort())
   console.log(`  ${kind}: ${faults[kind]}, longest wait ${(longestWait[kind] ?? 0).toFixed(0)} ms`);

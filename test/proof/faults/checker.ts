@@ -4,6 +4,7 @@ import { entriesIn, turns } from './entries.js';
 import { fences } from './fences.js';
 import { askedIn, eventsOf, holdsIn, type Asked, type Hold } from './holds.js';
 import { latches, openedIn } from './latches.js';
+import { relays, resumedTwice } from './relays.js';
 
 export interface Verdict {
   readonly violations: string[];
@@ -13,6 +14,8 @@ export interface Verdict {
   /** Works inside holds. */
   readonly entries: number;
   readonly refusals: number;
+  /** Attempts to resume what somebody had resumed, which were refused. */
+  readonly resumedTwice: number;
   readonly losses: number;
   readonly faults: Record<string, number>;
   /** The longest wait of a granted acquire that a fault of the kind fell into; `none` without any fault. */
@@ -63,7 +66,12 @@ export function check(events: readonly HistoryEvent[]): Verdict {
         bad.push(`${name}: nobody was granted within ${gap} ms after the end of ${hold.id}`);
     });
   }
-  bad.push(...latches(events), ...counters(events), ...expectations(events, asked, lag + ping));
+  bad.push(
+    ...relays(events, asked, holds, rules),
+    ...latches(events),
+    ...counters(events),
+    ...expectations(events, asked, lag + ping),
+  );
   for (const { process, message } of eventsOf(events, 'crash')) bad.push(`${process} failed: ${message}`);
   for (const { what, ms, bound } of eventsOf(events, 'bound'))
     if (ms > bound + lag + ping)
@@ -80,6 +88,7 @@ export function check(events: readonly HistoryEvent[]): Verdict {
     kinds: grantsByKind(asked, openedIn(events)),
     entries: entries.length,
     refusals,
+    resumedTwice: resumedTwice(events),
     losses,
     faults,
     longestWait,
@@ -161,8 +170,8 @@ function waitsByFault(events: readonly HistoryEvent[], asked: readonly Asked[]):
 
 function grantsByKind(asked: readonly Asked[], opened: number): Record<string, number> {
   const kinds: Record<string, number> = {};
-  for (const { kind, follows, granted } of asked) {
-    const word = follows === undefined ? kind : 'downgrade';
+  for (const { kind, follows, resumes, granted } of asked) {
+    const word = follows !== undefined ? 'downgrade' : resumes !== undefined ? `resumed ${kind}` : kind;
     if (granted) kinds[word] = (kinds[word] ?? 0) + 1;
   }
   return { ...kinds, ...(opened > 0 ? { latch: opened } : {}) };

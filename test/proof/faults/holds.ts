@@ -28,6 +28,8 @@ export interface Asked {
   readonly kind: Kind;
   readonly units: number;
   readonly follows?: string | undefined;
+  /** The hold that it goes on with, after that was handed over. */
+  readonly resumes?: string | undefined;
   readonly at: number;
   answeredAt: number;
   granted?: HistoryEvent & { type: 'granted' };

@@ -1,4 +1,15 @@
-import { ATTEMPT, FORGED, HOLD, LINE, SIMULATION, UNSURE, type Mutant } from './mutant.js';
+import {
+  ATTEMPT,
+  DEADLOCK,
+  FORGED,
+  HOLD,
+  LINGERING,
+  LINE,
+  SIMULATION,
+  TAKE_OVER,
+  UNSURE,
+  type Mutant,
+} from './mutant.js';
 
 /** Bugs of the client: what it believes, and what it forgets to say. */
 export const lineMutants: readonly Mutant[] = [
@@ -51,6 +62,13 @@ export const lineMutants: readonly Mutant[] = [
     file: 'lib/line/attempt.ts',
     text: 'notice.seal === this.command.seal ? store.sampleFor(notice) : undefined',
     becomes: 'store.sampleFor(notice)',
+    specs: FORGED,
+  },
+  {
+    bug: 'a push of another server is believed',
+    file: 'lib/store/redis/redis-servers.ts',
+    text: "return server !== '' && server === serverIn(runId) ? sample : undefined;",
+    becomes: 'return server === runId ? undefined : sample;',
     specs: FORGED,
   },
   {
@@ -143,8 +161,8 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'a lock is handed on 65 times though others wait',
     file: 'lib/line/leases.ts',
-    text: 'this.handOffs < MOST_HAND_OFFS',
-    becomes: 'this.handOffs <= MOST_HAND_OFFS',
+    text: 'handOffs.count < MOST_HAND_OFFS',
+    becomes: 'handOffs.count <= MOST_HAND_OFFS',
     specs: LINE,
   },
   {
@@ -155,10 +173,94 @@ export const lineMutants: readonly Mutant[] = [
     specs: LINE,
   },
   {
+    bug: 'a lock that was handed over is given back at the end of the work',
+    file: 'lib/line/line-lease.ts',
+    text: "if (state.done) return 'released';",
+    becomes: 'if (state.done) return this.hold.release(keep, done);',
+    specs: TAKE_OVER,
+  },
+  {
+    bug: 'while it is handed over a hold is believed for longer than the store may keep it',
+    file: 'lib/line/hold.ts',
+    text: 'this.deadline = Math.min(deadline, leaseDeadline(clock.now(), ttl));',
+    becomes: '',
+    specs: TAKE_OVER,
+  },
+  {
+    bug: 'an unanswered hand-over frees the lock before its holder knows that it is over',
+    file: 'lib/line/hold.ts',
+    text: "      this.lose('expired');\n      takeOver.giveUp();\n      return undefined;\n    }\n  }",
+    becomes: '      takeOver.giveUp();\n      return undefined;\n    }\n  }',
+    specs: TAKE_OVER,
+  },
+  {
     bug: 'a revoked hold is given back before its work has ended',
     file: 'lib/line/line.ts',
-    text: "if (reason !== 'revoked' && reason !== 'taken') void hold.release();",
+    text: "if (idle || (reason !== 'revoked' && reason !== 'taken')) void hold.release();",
     becomes: 'void hold.release();',
     specs: LINE,
+  },
+  {
+    bug: 'a deadlock is reported after one walk',
+    file: 'lib/line/deadlock-watch.ts',
+    text: 'sighting && at - sighting.at >= WALK_EVERY && cycle.every(',
+    becomes: '!sighting || cycle.every(',
+    specs: DEADLOCK,
+  },
+  {
+    bug: 'whoever looks for a deadlock trusts what was said before',
+    file: 'lib/line/deadlock-watch.ts',
+    text: 'return !told || told.alive - SIGN_OF_LIFE > (after.get(told.queue) ?? Infinity);',
+    becomes: 'return !told || after.size >= 0;',
+    specs: DEADLOCK,
+  },
+  {
+    bug: 'a stranger in the context of a holder is taken for that holder',
+    file: 'lib/line/deadlock-watch.ts',
+    text: 'if (lease.name === awaited) break;',
+    becomes: '',
+    specs: DEADLOCK,
+  },
+  {
+    bug: 'a hold lingers where nobody would say that others ask for it',
+    file: 'lib/line/line.ts',
+    text: 'store.subscribed && // else nobody would say',
+    becomes: '// else nobody would say',
+    specs: LINGERING,
+  },
+  {
+    bug: 'a hold lingers beyond its time',
+    file: 'lib/line/lingering.ts',
+    text: 'if (this.hold && this.until > now)',
+    becomes: 'if (this.hold)',
+    specs: LINGERING,
+  },
+  {
+    bug: 'a hold lingers though others wait',
+    file: 'lib/line/line.ts',
+    text: 'if (hold === this.leases.idle) this.endLinger();',
+    becomes: '',
+    specs: SIMULATION,
+  },
+  {
+    bug: 'a caller who is served by what lingers has the fence of the one before',
+    file: 'lib/line/hold.ts',
+    text: 'return (this.used = this.used === 0 ? this.first : this.used + 1);',
+    becomes: 'return (this.used ||= this.first);',
+    specs: LINGERING,
+  },
+  {
+    bug: 'whoever asks once does not wait for what lingers elsewhere',
+    file: 'lib/line/attempt.ts',
+    text: 'if (left <= 0) return false;',
+    becomes: 'if (left <= ROUSED) return false;',
+    specs: SIMULATION,
+  },
+  {
+    bug: 'what lingers is kept when the process shuts down',
+    file: 'lib/line/lines.ts',
+    text: 'this.setup.mayLinger = false;\n    this.endLingers();',
+    becomes: 'this.setup.mayLinger = false;',
+    specs: LINGERING,
   },
 ];

@@ -38,11 +38,11 @@ export const machineMutants: readonly Mutant[] = [
     bug: 'a notice goes out before the change that it announces',
     file: 'lib/store/lock-machine.ts',
     text:
-      "if (push({ kind: 'granted', id, first, last, until: now + span, span, contended, done, seal })) return;\n" +
+      "if (push({ kind: 'granted', id, first, last, until: now + span, span, contended, done, seal, ...said }))\n    return;\n" +
       '  state.holders.pop();',
     becomes:
       'const holder = state.holders.pop();\n' +
-      "  if (push({ kind: 'granted', id, first, last, until: now + span, span, contended, done, seal }))\n" +
+      "  if (push({ kind: 'granted', id, first, last, until: now + span, span, contended, done, seal, ...said }))\n" +
       '    return void state.holders.push(holder as Holder);',
     specs: ['test/unit/store/notice-order.spec.ts'],
   },
@@ -100,6 +100,42 @@ export const machineMutants: readonly Mutant[] = [
     file: 'lib/store/lock-machine.ts',
     text: 'if (op.id === state.released || forcedEnd(state, op.id))',
     becomes: 'if (forcedEnd(state, op.id))',
+    specs: MACHINE,
+  },
+  {
+    bug: 'a hold is taken over, and its holder keeps it',
+    file: 'lib/store/lock-machine.ts',
+    text: '    state.holders.splice(state.holders.indexOf(before), 1);\n    state.released = before.id;\n',
+    becomes: '    state.released = before.id;\n',
+    specs: MACHINE,
+  },
+  {
+    bug: 'a take-over gives out fences that the holder before has used',
+    file: 'lib/store/lock-machine.ts',
+    text: 'giveBack(state, before, op.used);',
+    becomes: 'giveBack(state, before, 0);',
+    specs: MACHINE,
+  },
+  {
+    bug: 'a second process may resume what was resumed already',
+    file: 'lib/store/lock-machine.ts',
+    text: 'const before = own ? undefined : find(state, op.from);',
+    becomes: 'const before = own ? undefined : (find(state, op.from) ?? state.holders[0]);',
+    specs: ['test/proof/simulation/mutex.spec.ts'],
+  },
+  {
+    bug: 'a take-over that is read too late has an effect',
+    file: 'lib/store/lock-machine.ts',
+    text: "function takeOver(state: LockState, op: TakeOverOperation, now: number, push: Push): TakeOverAnswer {\n  if (op.notAfter !== undefined && now > op.notAfter) return { outcome: 'late', now };\n",
+    becomes:
+      'function takeOver(state: LockState, op: TakeOverOperation, now: number, push: Push): TakeOverAnswer {\n',
+    specs: MACHINE,
+  },
+  {
+    bug: 'a late copy of an older note replaces the newer one',
+    file: 'lib/store/lock-machine.ts',
+    text: '(last?.by !== op.id || last.turn < op.turn)',
+    becomes: '(last?.by !== op.id || last.turn > 0)',
     specs: MACHINE,
   },
   {

@@ -22,3 +22,6 @@ export const UNSURE = ['test/unit/line/unsure-answers.spec.ts'] as const;
 export const ATTEMPT = ['test/unit/line/attempt.spec.ts'] as const;
 export const HOLD = ['test/unit/line/hold.spec.ts'] as const;
 export const LINE = ['test/unit/line/line.spec.ts'] as const;
+export const LINGERING = ['test/unit/line/lingering.spec.ts'] as const;
+export const DEADLOCK = ['test/unit/locks/deadlock.spec.ts'] as const;
+export const TAKE_OVER = ['test/unit/line/take-over.spec.ts'] as const;

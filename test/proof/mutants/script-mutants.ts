@@ -2,6 +2,7 @@ import { SCRIPTS, type Mutant } from './mutant.js';
 
 const RULES = 'lib/store/redis/scripts/rules.lua';
 const RECORD = 'lib/store/redis/scripts/record.lua';
+const TAKE_OVER = 'lib/store/redis/scripts/calls/take-over.lua';
 const PROPERTY = ['test/redis/scripts-property.spec.ts'] as const;
 
 /** Bugs of the scripts; the copy embeds them again. */
@@ -74,11 +75,43 @@ export const scriptMutants: readonly Mutant[] = [
     tests: 'agree that a hand-off',
   },
   {
+    bug: 'a take-over gives out fences that the holder before has used, in Redis',
+    file: TAKE_OVER,
+    text: 'giveBack(from, lastUsed)',
+    becomes: 'giveBack(from, 0)',
+    specs: PROPERTY,
+    tests: 'goes on under another id',
+  },
+  {
+    bug: 'a second process may resume what was resumed already, in Redis',
+    file: TAKE_OVER,
+    text: 'local own, before = holders[id], holders[from]\n',
+    becomes:
+      'local own, before = holders[id], holders[from]\n' +
+      '  if not own and not before then for k in pairs(holders) do before, from = holders[k], k end end\n',
+    specs: ['test/redis/handed-over.spec.ts'],
+  },
+  {
+    bug: 'a copy of a take-over that is read late is a new one, in Redis',
+    file: TAKE_OVER,
+    text: '    released = from\n',
+    becomes: '',
+    specs: PROPERTY,
+    tests: 'goes on under another id',
+  },
+  {
     bug: 'who waits is forgotten when a compact record has no more room, in Redis',
     file: RECORD,
     text: '      writeWaiter(w)\n    end\n    waiters = {}',
     becomes: '    end\n    waiters = {}',
     specs: PROPERTY,
     tests: 'agree that a hand-off',
+  },
+  {
+    bug: 'a holder that works and knows that others wait is told that its name is wanted, in Redis',
+    file: 'lib/store/redis/scripts/calls/acquire.lua',
+    text: 'and not (holder.contended or holder.revoked or holder.kept)',
+    becomes: 'and not (holder.revoked or holder.kept)',
+    specs: PROPERTY,
   },
 ];

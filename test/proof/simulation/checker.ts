@@ -1,4 +1,4 @@
-import type { LineLease } from '../../../lib/line/line-lease.js';
+import type { HandedOver, LineLease } from '../../../lib/line/line-lease.js';
 import { FenceLedger } from './fence-ledger.js';
 import type { CallerPlan, Schedule } from './schedule.js';
 import { guardOf } from './schedule.js';
@@ -12,6 +12,8 @@ export interface Ask {
   readonly process: SimulatedProcess;
   readonly plan: CallerPlan;
   readonly label: string;
+  /** When it asked. */
+  readonly at: number;
 }
 
 interface Held {
@@ -21,6 +23,16 @@ interface Held {
   readonly epoch: number;
   /** The API said that it is over. */
   over: boolean;
+  /** It is being handed over: the server may know it under the next id. */
+  handing: boolean;
+}
+
+/** A lease on its way to another process. */
+export interface Parcel {
+  readonly ask: Ask;
+  readonly given: HandedOver;
+  /** How many have gone on with it. */
+  resumed: number;
 }
 
 /** Sees everything that the API says, and what the server stores; the first broken promise is the verdict. */
@@ -35,6 +47,8 @@ export class Checker {
   private readonly stalls: StallWatch;
   private readonly guard: number;
   private readonly stepped: boolean;
+  /** When each name was held or waited for last. */
+  private readonly lastUse = new Map<string, number>();
 
   constructor(
     private readonly timeline: Timeline,
@@ -73,6 +87,8 @@ export class Checker {
 
   refused(ask: Ask, why: string): void {
     this.waiting.splice(this.waiting.indexOf(ask), 1);
+    this.checkRefusal(ask);
+    this.used(ask.plan.name);
     this.timeline.note(() => `${ask.label} is refused: ${why}`);
   }
 
@@ -83,7 +99,14 @@ export class Checker {
     if (overtaken) this.fail(`${ask.label} overtook ${overtaken.label} in the line of its process`);
     this.waiting.splice(place, 1);
     const { id } = lease.hold;
-    const held = { ask, lease, units: ask.plan.units, epoch: this.server.epochOf(id), over: false };
+    const held = {
+      ask,
+      lease,
+      units: ask.plan.units,
+      epoch: this.server.epochOf(id),
+      over: false,
+      handing: false,
+    };
     this.timeline.note(() => `${ask.label} has ${ask.plan.name} as ${id.slice(0, 8)}, fence ${lease.fence}`);
     if (lease.over !== undefined) this.fail(`${ask.label} is given what is over already`);
     this.report(this.fences.enter(held));
@@ -92,16 +115,60 @@ export class Checker {
     return held;
   }
 
+  private used(name: string, until = this.timeline.now): void {
+    this.lastUse.set(name, Math.max(until, this.lastUse.get(name) ?? -Infinity));
+  }
+
+  /** Whoever asks once is not refused for a hold that nobody uses. */
+  private checkRefusal({ plan: { name, wait, abortAfter }, label, at }: Ask): void {
+    const { faults, deaf, latency } = this.schedule;
+    if (wait > 0 || abortAfter < Infinity || faults.length > 0 || deaf.length > 0) return;
+    const inUse = (each: { readonly plan: CallerPlan }): boolean => each.plan.name === name;
+    if (this.waiting.some(inUse) || [...this.held].some(({ ask }) => inUse(ask))) return;
+    // What was released a moment ago may still be on its way.
+    if ((this.lastUse.get(name) ?? -Infinity) + 10 * latency.usual + 1 >= at) return;
+    this.fail(`${label} is refused what nobody uses`);
+  }
+
   downgraded(held: Held, lease: LineLease): void {
     held.lease = lease;
     held.units = 1;
     this.timeline.note(() => `${held.ask.label} goes on with one unit`);
   }
 
+  /** Until somebody resumes it, or its time is over, nobody works under it. */
+  handedOver({ ask, lease }: Held, given: HandedOver): Parcel {
+    const { name, givesFor } = ask.plan;
+    if (lease.over !== 'released') this.fail(`${ask.label} has handed over what it still holds`);
+    const until = this.timeline.now + givesFor + guardOf(givesFor);
+    this.stalls.keep(name, until);
+    this.used(name, until);
+    this.timeline.note(() => `${ask.label} hands ${name} over for ${givesFor} ms`);
+    return { ask, given, resumed: 0 };
+  }
+
+  resumed(parcel: Parcel, ask: Ask, lease: LineLease): Held {
+    this.grants += 1;
+    if ((parcel.resumed += 1) > 1) this.fail(`${ask.label} resumes what somebody has resumed already`);
+    const { id } = lease.hold;
+    const { units } = parcel.given;
+    const held = { ask, lease, units, epoch: this.server.epochOf(id), over: false, handing: false };
+    this.timeline.note(
+      () => `${ask.label} goes on with ${ask.plan.name} as ${id.slice(0, 8)}, fence ${lease.fence}`,
+    );
+    if (lease.over !== undefined) this.fail(`${ask.label} is given what is over already`);
+    if (lease.fence <= parcel.given.fence) this.fail(`${ask.label} has a fence that was used before`);
+    this.report(this.fences.enter(held));
+    this.stalls.end(ask.plan.name);
+    this.held.add(held);
+    return held;
+  }
+
   released(held: Held): void {
     this.held.delete(held);
     const { name, keep } = held.ask.plan;
     if (keep > 0) this.stalls.keep(name, this.timeline.now + keep);
+    this.used(name, this.timeline.now + keep);
     this.timeline.note(() => `${held.ask.label} releases (${held.lease.over ?? 'held'})`);
   }
 
@@ -142,9 +209,11 @@ export class Checker {
   }
 
   /** A lease that its holder believes is one that the server keeps, and longer than believed. */
-  private checkKept({ ask, lease, units }: Held): void {
+  private checkKept({ ask, lease, units, handing }: Held): void {
     const { hold } = lease;
-    const holder = this.server.record(hold.name)?.holders.find(({ id }) => id === hold.id);
+    const holder = this.server
+      .record(hold.name)
+      ?.holders.find(({ id }) => id === hold.id || (handing && this.server.idBefore(id) === hold.id));
     const kept = holder ? (holder.deadline - this.server.time()) / 1_000 : -Infinity;
     if (!holder || holder.units < units || kept <= 0)
       return this.fail(`${ask.label} holds what the server does not keep for it`);

@@ -40,8 +40,9 @@ export class NoticeLink extends Link {
         );
       },
       down: () => {
-        if (this.subscribed) on.down();
+        const { subscribed } = this;
         this.subscribed = false;
+        if (subscribed) on.down();
       },
     });
   }

@@ -21,6 +21,8 @@ export interface CallerPlan {
   readonly hold: number;
   /** Keeps the units so long after the release; 0 not. */
   readonly keep: number;
+  /** The hold may stay with its process so long after the release; 0 not. */
+  readonly linger: number;
   /** Renews by hand so long after the grant; Infinity never. */
   readonly renewAfter: number;
   /** Goes on with one unit so long after the grant; Infinity never. */
@@ -29,6 +31,18 @@ export interface CallerPlan {
   readonly entries: readonly number[];
   /** The first of them goes on with one unit. */
   readonly entryDowngrades: boolean;
+  /** Hands the lease over so long after the grant, and for how long; Infinity never. */
+  readonly givesAfter: number;
+  readonly givesFor: number;
+  /** Who tries to go on with it then, in which order ever: a queue delivers at least once. */
+  readonly takers: readonly Taker[];
+}
+
+/** A process that resumes a lease so many milliseconds after it was handed over, and how long it works then. */
+export interface Taker {
+  readonly process: number;
+  readonly after: number;
+  readonly hold: number;
 }
 
 /** One history, as data: the same schedule runs the same way. */
@@ -62,16 +76,22 @@ export const USUAL_CALLER: CallerPlan = {
   abortAfter: Infinity,
   hold: 0,
   keep: 0,
+  linger: 0,
   renewAfter: Infinity,
   downgradeAfter: Infinity,
   entries: [],
   entryDowngrades: false,
+  givesAfter: Infinity,
+  givesFor: 1_000,
+  takers: [],
 };
 
 /** The schedule that a seed stands for. */
 export function scheduleOf(kind: Kind, seed: number): Schedule {
   const random = new Random(seed);
   const inside = new Random(seed ^ 0x1f3d5b79); // a stream of its own, so that the seeds of before mean what they did
+  const away = new Random(seed ^ 0x2c9277b5);
+  const idly = new Random(seed ^ 0x51f15e3d);
   const calm = random.chance(0.25);
   const processes = random.whole(2, 4);
   const capacity = kind === 'semaphore' ? random.whole(2, 6) : WHOLE;
@@ -79,6 +99,7 @@ export function scheduleOf(kind: Kind, seed: number): Schedule {
   const ttls = random.pick([[300], [1_000], [3_000], [300, 1_000], [1_000, 3_000], [100], [10_000]]);
   const spread = random.pick([0, 20, 500, 3_000]);
   const longest = random.pick([0, 2, 30, 300, 2 * (ttls[0] ?? 0)]);
+  const lingers = idly.chance(0.5);
   const callers = Array.from({ length: random.pick([3, 6, 10, 16, 24]) }, () => {
     const ttl = random.pick(ttls);
     const caller = callerOf(random, ttl, random.between(0, spread), random.between(0, longest));
@@ -88,7 +109,9 @@ export function scheduleOf(kind: Kind, seed: number): Schedule {
     const [process, name] = [random.whole(0, processes - 1), random.pick(names)];
     const entries = entriesOf(inside, kind, longest);
     const entryDowngrades = kind === 'readWrite' && units > 1 && !downgrades && inside.chance(0.3);
-    return { ...caller, process, name, units, downgradeAfter, entries, entryDowngrades };
+    const gives = givesOf(away, entries.length > 0 ? 0 : caller.hold, ttl, processes);
+    const linger = lingers && units === capacity && idly.chance(0.7) ? idly.between(0, ttl) : 0;
+    return { ...caller, process, name, units, downgradeAfter, entries, entryDowngrades, linger, ...gives };
   });
   const drifts = Array.from({ length: processes }, () => random.between(-0.009, 0.009));
   const deaf = random.chance(calm ? 0 : 0.1) ? [random.whole(0, processes - 1)] : [];
@@ -129,6 +152,21 @@ function callerOf(random: Random, ttl: number, at: number, hold: number) {
     keep: random.chance(0.05) ? random.between(1, ttl / 2) : 0,
     renewAfter: random.chance(0.1) ? random.between(0, hold) : Infinity,
   };
+}
+
+function givesOf(random: Random, hold: number, ttl: number, processes: number) {
+  const gives = random.chance(0.3);
+  const givesFor = random.pick([ttl, ttl, ttl / 3, 3 * ttl]);
+  const way = random.pick([1, givesFor / 4, givesFor / 2, 1.2 * givesFor]);
+  const takers = Array.from({ length: random.pick([0, 1, 1, 1, 2, 3]) }, () => ({
+    process: random.whole(0, processes - 1),
+    after: random.between(0, way),
+    hold: random.between(0, 2 * ttl),
+  }));
+  const givesAfter = random.between(0, hold);
+  return gives && hold > 0
+    ? { givesAfter, givesFor, takers }
+    : { givesAfter: Infinity, givesFor, takers: [] };
 }
 
 /** Permits are not entered. */

@@ -1,6 +1,6 @@
-import { LockBusyError, LockError, LockStoreError } from '../../../lib/base/errors.js';
+import { LockBusyError, LockError, LockLostError, LockStoreError } from '../../../lib/base/errors.js';
 import { Lines } from '../../../lib/line/lines.js';
-import type { LineLease } from '../../../lib/line/line-lease.js';
+import { LineLease } from '../../../lib/line/line-lease.js';
 import { ContextLeases } from '../../../lib/locks/context-leases.js';
 import { LeaseHandle, ReadLease } from '../../../lib/locks/lease-handle.js';
 import { LockSettings } from '../../../lib/locks/lock-settings.js';
@@ -8,10 +8,10 @@ import { UnlockedRuns } from '../../../lib/locks/unlocked-runs.js';
 import { WaitHints } from '../../../lib/locks/wait-hints.js';
 import { WHOLE } from '../../../lib/store/lock-machine.js';
 import type { Lease } from '../../../lib/locks/lock.js';
-import type { Ask, Checker, Held } from './checker.js';
+import type { Ask, Checker, Held, Parcel } from './checker.js';
 import { Life } from './life.js';
 import type { Random } from './random.js';
-import { guardOf, type CallerPlan, type Schedule } from './schedule.js';
+import { guardOf, type CallerPlan, type Schedule, type Taker } from './schedule.js';
 import type { SimulatedServer } from './simulated-server.js';
 import { SimulatedStore } from './simulated-store.js';
 import type { Timeline } from './timeline.js';
@@ -30,6 +30,8 @@ export class SimulatedProcess {
   readonly store: SimulatedStore;
   /** What was promised to callers and is not settled yet. */
   open = 0;
+  /** All processes, which a lease may be handed over to. */
+  all: readonly SimulatedProcess[] = [];
   private readonly lines: Lines;
   /** It shuts down, and may leave what it could not give back in time. */
   closing = false;
@@ -53,18 +55,26 @@ export class SimulatedProcess {
 
   call(plan: CallerPlan, number: number): void {
     this.life.enter(() => {
-      const { name, units, ttl, wait, renews, maxHold } = plan;
-      const ask: Ask = { process: this, plan, label: `p${this.index}#${number}` };
+      const { name, units, ttl, wait, renews, maxHold, linger } = plan;
+      const ask: Ask = { process: this, plan, label: `p${this.index}#${number}`, at: this.timeline.now };
       const controller = new AbortController();
       const identity = `p${this.index}:1`;
       const { capacity } = this.schedule;
-      const terms = { units, capacity, ttl, guard: guardOf(ttl), identity, once: wait === 0 };
+      const terms = {
+        units,
+        capacity,
+        ttl,
+        guard: guardOf(ttl),
+        identity,
+        once: wait === 0,
+        lingers: linger > 0,
+      };
       const since = this.timeline.now;
       this.checker.asked(ask);
       this.open += 1;
       this.lines
         .acquire(
-          { name, terms, wait, renews, maxHold, maxWaiters: Infinity, signal: controller.signal },
+          { name, terms, wait, renews, maxHold, linger, maxWaiters: Infinity, signal: controller.signal },
           (lease) => lease,
         )
         .then(
@@ -116,11 +126,12 @@ export class SimulatedProcess {
 
   private work(ask: Ask, lease: LineLease): void {
     const held = this.checker.granted(ask, lease);
-    const { hold, keep, renewAfter, downgradeAfter, entries } = ask.plan;
+    const { hold, keep, renewAfter, downgradeAfter, entries, givesAfter } = ask.plan;
     this.open += 1;
     if (renewAfter < hold)
       this.later(renewAfter, () => void held.lease.hold.renewNow().catch(() => undefined));
     if (downgradeAfter < hold) this.later(downgradeAfter, () => this.downgrade(held));
+    if (givesAfter < hold) this.later(givesAfter, () => this.handOver(held));
     const release = (): void => {
       if (entries.length > 0) return this.releaseAfterEntries(held);
       this.checker.released(held);
@@ -134,7 +145,7 @@ export class SimulatedProcess {
   private releaseAfterEntries(held: Held): void {
     const { units, entries, entryDowngrades, keep } = held.ask.plan;
     const settings = new LockSettings({});
-    const hints = new WaitHints(this.clock, () => undefined);
+    const hints = new WaitHints(this.clock, { warn: () => undefined });
     const unlockedRuns = new UnlockedRuns(this.clock, { warn: () => undefined });
     const setup = {
       lines: this.lines,
@@ -143,6 +154,7 @@ export class SimulatedProcess {
       settings,
       hints,
       unlockedRuns,
+      unreleased: undefined,
     };
     const handle = new (units === WHOLE ? LeaseHandle : ReadLease)(held.lease, setup);
     let left = entries.length;
@@ -182,11 +194,82 @@ export class SimulatedProcess {
 
   /** As the API does: what is over is not made less. */
   private downgrade(held: Held): void {
-    if (held.lease.over !== undefined) return;
+    if (held.lease.over !== undefined || held.handing) return;
     const { lease, done } = held.lease.downgrade(1);
     this.checker.downgraded(held, lease);
     this.open += 1;
     void done.finally(() => (this.open -= 1));
+  }
+
+  /** Hands its lease over; whatever carries it delivers it at least once, or never. */
+  private handOver(held: Held): void {
+    if (held.lease.over !== undefined) return;
+    held.handing = true;
+    this.open += 1;
+    const { label, plan } = held.ask;
+    held.lease
+      .handOver(plan.givesFor)
+      .then(
+        (given) => {
+          const parcel = this.checker.handedOver(held, given);
+          for (const taker of plan.takers) {
+            const process = this.all[taker.process] as SimulatedProcess;
+            process.open += 1;
+            this.timeline.after(taker.after, () => process.goOn(parcel, taker));
+          }
+        },
+        (error: unknown) => {
+          const expected = error instanceof LockLostError || error instanceof LockStoreError;
+          if (!expected) this.checker.fail(`${label} could not hand over: ${String(error)}`);
+        },
+      )
+      .finally(() => {
+        held.handing = false;
+        this.open -= 1;
+      });
+  }
+
+  private goOn(parcel: Parcel, { after, hold }: Taker): void {
+    this.life.enter(() => {
+      const { units, capacity, id } = parcel.given;
+      const { name, ttl, renews, maxHold, givesFor } = parcel.ask.plan;
+      const label = `p${this.index} for ${parcel.ask.label}`;
+      const ask: Ask = {
+        process: this,
+        plan: { ...parcel.ask.plan, units, keep: 0 },
+        label,
+        at: this.timeline.now,
+      };
+      const identity = `p${this.index}:2`;
+      const terms = { units, capacity, ttl, guard: guardOf(ttl), identity, once: false };
+      const request = { name, terms, wait: 5_000, renews, maxHold, maxWaiters: Infinity, signal: undefined };
+      this.timeline.note(() => `${label} wants to go on`);
+      this.lines
+        .resume(request, id)
+        .then(
+          (outcome) => {
+            if (outcome instanceof LineLease)
+              return this.workOn(this.checker.resumed(parcel, ask, outcome), hold);
+            this.timeline.note(() => `${label} does not go on: ${outcome.outcome}`);
+            const alone = this.schedule.faults.length === 0 && parcel.ask.plan.takers.length === 1;
+            if (alone && after < givesFor / 2)
+              this.checker.fail(`${label} cannot go on though it comes in time`);
+          },
+          (error: unknown) => {
+            const expected = error instanceof LockBusyError || error instanceof LockStoreError;
+            if (!expected) this.checker.fail(`${label} could not go on: ${String(error)}`);
+          },
+        )
+        .finally(() => (this.open -= 1));
+    });
+  }
+
+  private workOn(held: Held, ms: number): void {
+    this.open += 1;
+    this.later(ms, () => {
+      this.checker.released(held);
+      void held.lease.release().finally(() => (this.open -= 1));
+    });
   }
 
   private refused(ask: Ask, error: unknown): void {

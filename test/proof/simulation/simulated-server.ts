@@ -38,6 +38,8 @@ export class SimulatedServer {
   private readonly channels = new Map<string, Map<object, Deliver>>();
   private readonly grantedIn = new Map<string, number>();
   private readonly forced = new Set<string>();
+  /** Which id each of those had before that has taken a hold over. */
+  private readonly before = new Map<string, string>();
   private readonly inbox: (() => void)[] = [];
   private frozen = false;
   private stepped = 0;
@@ -65,16 +67,19 @@ export class SimulatedServer {
     const held = new Set(state.holders.map(({ id }) => id));
     const guards = new Map(state.queue.map(({ id, guard }) => [id, guard]));
     if (operation.kind === 'revoke' && operation.force)
-      for (const { id } of state.holders) this.forced.add(id);
+      for (const { id } of state.holders) this.forced.add(id).add(this.before.get(id) ?? id);
     const answer = applyOperation(state, operation, now, (notice) => this.publish(name, notice));
     if (answer.outcome === 'late') return answer;
+    if (operation.kind === 'takeOver' && answer.outcome === 'granted')
+      this.before.set(operation.id, operation.from);
     const expiry = expiryOf(state, now, this.settings.fenceMemory * 1_000);
     if (state.fence === 0 || expiry <= now) this.records.delete(name);
     else this.records.set(name, { state, expiry });
     for (const holder of state.holders) {
       if (held.has(holder.id)) continue;
       this.grantedIn.set(holder.id, this.epoch);
-      const asked = operation.kind === 'acquire' && operation.id === holder.id;
+      const asks = operation.kind === 'acquire' || operation.kind === 'takeOver';
+      const asked = asks && operation.id === holder.id;
       if (!asked)
         this.onGrant(holder, guards.has(holder.id) ? CLAIM_WINDOW + (guards.get(holder.id) ?? 0) : 0);
     }
@@ -93,6 +98,11 @@ export class SimulatedServer {
     return (
       this.recall(name, now)?.holders.some((holder) => holder.id === id && holder.deadline > now) ?? false
     );
+  }
+
+  /** The id that a hold had before it was taken over. */
+  idBefore(id: string): string | undefined {
+    return this.before.get(id);
   }
 
   /** Since which loss of the records a hold is there, and whether it still counts: not after a loss or by force. */
@@ -148,7 +158,8 @@ export class SimulatedServer {
     const listeners = this.channels.get(sessionOf(notice.id));
     for (const deliver of listeners?.values() ?? []) deliver(name, notice);
     this.timeline.note(
-      () => `server publishes ${notice.kind} for ${notice.id.slice(0, 8)} to ${listeners?.size ?? 0}`,
+      () =>
+        `server publishes ${notice.kind} for ${listeners ? notice.id.slice(0, 8) : 'nobody'} to ${listeners?.size ?? 0}`,
     );
     return (listeners?.size ?? 0) > 0 || !this.settings.counted;
   }

@@ -19,6 +19,7 @@ const SILENCE = 2_000;
 /** One session at a simulated server, over a connection for commands and one for notices. */
 export class SimulatedStore implements LockStore {
   readonly address = 'simulated';
+  readonly prefix = '';
   readonly commands: Link;
   readonly notices: NoticeLink;
   private present: ServerSample | undefined;
@@ -40,7 +41,10 @@ export class SimulatedStore implements LockStore {
     this.notices = new NoticeLink(world, session, clock, deaf, {
       notice: (name, notice) => this.listeners.forEach((listener) => listener.notice(name, notice)),
       up: () => this.wake(),
-      down: () => (this.present = undefined),
+      down: () => {
+        this.present = undefined;
+        this.listeners.forEach((listener) => listener.deaf?.());
+      },
     });
   }
 
@@ -51,7 +55,8 @@ export class SimulatedStore implements LockStore {
   async execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
     await this.reached(timeout);
     const { timeline, server } = this.world;
-    const who = 'id' in operation ? operation.id.slice(0, 8) : this.session;
+    const who =
+      'id' in operation && operation.id.startsWith(this.session) ? operation.id.slice(0, 8) : this.session;
     const sentAt = this.clock.now();
     timeline.note(() => `${who} sends ${operation.kind}`);
     const answer = await this.command(operation.kind, timeout, () => {

@@ -49,6 +49,7 @@ export class Simulation {
     this.processes = schedule.drifts.map(
       (_, index) => new SimulatedProcess(index, schedule, timeline, this.server, checker, random.fork()),
     );
+    for (const process of this.processes) process.all = this.processes;
     tamper?.(this.server);
     this.calm = schedule.faults.length === 0;
     timeline.afterEach = () => checker.sweep();
@@ -76,14 +77,20 @@ export class Simulation {
     const { callers } = this.schedule;
     const begun = Math.max(0, ...callers.map(({ at }) => at), calmAfter(this.schedule.faults));
     await this.until(begun, () => false);
-    const work = callers.reduce((sum, { hold, keep, entries }) => {
-      return sum + hold + keep + entries.reduce((one, other) => one + other, 100);
+    const work = callers.reduce((sum, { hold, keep, entries, givesFor, takers }) => {
+      const elsewhere = takers.reduce((most, taker) => Math.max(most, taker.after + taker.hold), givesFor);
+      return sum + hold + keep + elsewhere + entries.reduce((one, other) => one + other, 100);
     }, 0);
     const settled = () => this.living.every(({ open }) => open === 0);
     await this.until(begun + work + 2 * SILENCE, settled, 'a caller waits for ever');
-    const longest = Math.max(0, ...callers.map(({ ttl, keep }) => ttl + guardOf(ttl) + keep));
+    const longest = Math.max(
+      0,
+      ...callers.map(
+        ({ ttl, keep, givesFor }) => Math.max(ttl, givesFor) + guardOf(Math.max(ttl, givesFor)) + keep,
+      ),
+    );
     const visits = this.visit();
-    const kept = Math.max(0, ...callers.map(({ keep }) => keep));
+    const kept = Math.max(0, ...callers.map(({ keep, linger }) => Math.max(keep, 1.02 * linger)));
     const round = SOON + 10 * this.schedule.latency.usual + kept;
     // A process that runs gives all back; where a copy of a command may be read late, it waits for that first.
     const jumps = this.schedule.faults.some(({ kind }) => kind === 'step' || kind === 'jump');

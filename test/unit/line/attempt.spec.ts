@@ -9,7 +9,7 @@ import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js';
 import { leaseDeadline } from '../../../lib/store/server-clock.js';
 import { newSession } from '../../../lib/store/session-id.js';
-import { Peer } from '../../contract/peer.js';
+import { Peer } from '../../../lib/testing/contract/peer.js';
 import { HandClock } from '../../support/hand-clock.js';
 import { HandStore } from '../../support/hand-store.js';
 
@@ -42,6 +42,8 @@ class OwnerRecorder implements AttemptOwner {
     this.told.push('spent');
   }
   readonly lost = (_: Hold, reason: string): void => void this.told.push(`lost: ${reason}`);
+  readonly atRisk = (): void => void this.told.push('at risk');
+  readonly wanted = (): void => undefined;
 }
 
 describe('an attempt', () => {

@@ -12,12 +12,15 @@ const REVOKED = { kind: 'revoked', id: 'id', reason: 'by test' } as const;
 const CONTENDED = { kind: 'contended', id: 'id' } as const;
 
 describe('a hold', () => {
-  let clock: HandClock, server: MemoryServer, store: HandStore, lost: string[];
+  let clock: HandClock, server: MemoryServer, store: HandStore, lost: string[], risks: number[];
+  let released: (() => void) | undefined;
   beforeEach(() => {
     clock = new HandClock();
     server = new MemoryServer(clock);
     store = new HandStore(server, clock);
     lost = [];
+    risks = [];
+    released = undefined;
   });
   function hold({ claimed = false, renews = true, doubt = 0, longest = Infinity } = {}): Hold {
     const { setup } = new Lines(store.store, clock, () => 0);
@@ -26,6 +29,11 @@ describe('a hold', () => {
     const attempt = { id: 'id', name: 'name', terms, doubt };
     const made = new Hold(setup, attempt, grant, clock.now() + TTL, claimed, {
       lost: (_, why) => lost.push(why),
+      atRisk: () => {
+        risks.push(clock.now());
+        released?.();
+      },
+      wanted: () => undefined,
     });
     made.serve(TTL, renews, longest, longest < Infinity ? 'max-hold' : 'expired', false);
     return made;
@@ -198,6 +206,99 @@ describe('a hold', () => {
       hold().confirm();
       await renewals()[0]!.refuse({ foreign: true });
       expect(lost).toEqual(['taken']);
+    });
+  });
+
+  describe('that is at risk', () => {
+    /** Passes in small steps, and ends each renewal on the way. */
+    async function passing(ms: number, end?: (renewal: Command) => Promise<void>): Promise<void> {
+      for (const until = clock.now() + ms; clock.now() < until;) {
+        clock.pass(Math.min(5, until - clock.now()));
+        if (end) for (const renewal of renewals()) await end(renewal);
+      }
+    }
+
+    it.each<[string, ((renewal: Command) => Promise<void>) | undefined]>([
+      ['hangs', undefined],
+      ['fails each time', (renewal) => renewal.lose()],
+    ])('says so once when half of its ttl is over and its renewal %s', async (_, end) => {
+      const one = hold();
+      const half = clock.now() + TTL / 2;
+      await passing(TTL / 2 - 10, end);
+      expect(risks).toEqual([]);
+      expect(one.atRiskAt(clock.now())).toBe(false);
+      await passing(60, end);
+      expect(risks).toHaveLength(1);
+      // Its deadline is made by hand: a little later than that of a lease of this ttl.
+      expect(risks[0]).toBeGreaterThanOrEqual(half);
+      expect(risks[0]).toBeLessThanOrEqual(half + 50);
+      expect(one.atRiskAt(clock.now())).toBe(true);
+      await passing(TTL / 3, end);
+      expect(risks).toHaveLength(1);
+      expect(lost).toEqual([]);
+    });
+
+    it('is so until a renewal is answered, and says so again the next time', async () => {
+      const one = hold();
+      await passing(TTL * 0.6);
+      expect(risks).toHaveLength(1);
+      await renewals()[0]!.answer(RENEWED);
+      expect(one.atRiskAt(clock.now())).toBe(false);
+      const half = renewals()[0]!.sentAt + TTL / 2;
+      await passing(half - clock.now() - 10);
+      expect(risks).toHaveLength(1);
+      await passing(20);
+      expect(risks).toHaveLength(2);
+    });
+
+    it('says nothing while its renewals are answered', async () => {
+      hold();
+      await passing(3 * TTL, (renewal) => renewal.answer(RENEWED));
+      expect(risks).toEqual([]);
+    });
+
+    it('says so before it asks when the event loop was late', () => {
+      const one = hold();
+      clock.pass(TTL * 0.6);
+      expect(risks).toHaveLength(1);
+      expect(renewals()).toHaveLength(1);
+      expect(one.atRiskAt(clock.now())).toBe(true);
+    });
+
+    it('says nothing when it is not renewed by itself', () => {
+      const one = hold({ renews: false });
+      clock.pass(TTL * 0.9);
+      expect(one.atRiskAt(clock.now())).toBe(false);
+      expect(risks).toEqual([]);
+    });
+
+    it('is not so by a ttl that has just become longer, unless that is not answered', async () => {
+      const one = hold();
+      clock.pass(100);
+      one.serve(10 * TTL, true, Infinity, 'expired', true);
+      await passing(TTL / 4);
+      expect(risks).toEqual([]);
+      await passing(TTL / 4 + 20);
+      expect(risks).toHaveLength(1);
+    });
+
+    it('is not so as a claim that is being confirmed, until half of that is over', async () => {
+      const one = hold({ claimed: true });
+      expect(one.atRiskAt(clock.now())).toBe(false);
+      one.deadline = clock.now() + TTL / 3;
+      one.confirm();
+      await passing(TTL / 6 - 10);
+      expect(risks).toEqual([]);
+      await passing(20);
+      expect(risks).toHaveLength(1);
+    });
+
+    it('may be released by whoever hears it', () => {
+      const one = hold();
+      released = () => void one.release();
+      clock.pass(TTL * 0.6);
+      expect(renewals()).toEqual([]);
+      expect(store.kinds).toEqual(['release']);
     });
   });
 

@@ -8,7 +8,7 @@ import { WHOLE } from '../../../lib/store/lock-machine.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js';
 import { newSession } from '../../../lib/store/session-id.js';
-import { Peer } from '../../contract/peer.js';
+import { Peer } from '../../../lib/testing/contract/peer.js';
 import { HandClock } from '../../support/hand-clock.js';
 import { HandStore, turned } from '../../support/hand-store.js';
 

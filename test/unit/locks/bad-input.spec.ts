@@ -170,7 +170,7 @@ describe('bad options of a registration', () => {
   it('a client of a cluster is a recipe, and is not connected by it', async () => {
     const cluster = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
     const locks = createLockService({ redis: cluster, startup: 'warn', log: { warn: () => undefined } });
-    expect((await failureOf<Error>(locks.acquire('x', { wait: 50 }))).message).toMatch(
+    expect((await failureOf<Error>(locks.acquire('x', { wait: 700, ttl: 600 }))).message).toMatch(
       'Redis at cluster 127.0.0.1:1 is not reachable (',
     );
     expect(cluster.status).toBe('wait');

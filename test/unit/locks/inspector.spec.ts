@@ -1,5 +1,6 @@
 import { Inspector } from '../../../lib/locks/inspector.js';
 import { WHOLE } from '../../../lib/store/lock-machine.js';
+import type { StuckHold } from '../../../lib/store/lock-operation.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js';
 import { newSession } from '../../../lib/store/session-id.js';
@@ -18,8 +19,16 @@ describe('what operators do', () => {
     inspector = new Inspector(new MemoryStore(server, newSession(), clock), log);
   });
 
-  const acquire = (name: string, id: string, wait: number, ttl = 60 * SECOND, units = WHOLE) =>
+  const acquire = (
+    name: string,
+    id: string,
+    wait: number,
+    ttl = 60 * SECOND,
+    units = WHOLE,
+    holding?: StuckHold[],
+  ) =>
     server.apply(name, {
+      ...(holding && { holding }),
       ...{ kind: 'acquire', id, units, capacity: WHOLE, ttl, guard: 0, block: 1, wait },
       ...{ subscribed: false, seal: 'seal', identity: `host:1 ${id}` },
     });
@@ -43,6 +52,28 @@ describe('what operators do', () => {
     clock.pass(16_000);
     expect(await inspector.inspect('name')).toMatchObject({ capacity: 0, inUse: 0, holders: [], queue: [] });
     for await (const report of inspector.list()) throw new Error(`${report.name} is listed`);
+  });
+
+  it('says what waits behind a place in the queue, and for what', async () => {
+    const hold = { turn: 1, yields: false };
+    acquire('name', 'holder', 0);
+    acquire('name', 'free', 60 * SECOND);
+    acquire('name', 'stuck', 60 * SECOND, 60 * SECOND, WHOLE, [
+      { ...hold, name: 'b', id: 's.1', fence: 7, behind: -1 },
+      { ...hold, name: 'c', id: 's.2', fence: 8, behind: 0 },
+      { ...hold, name: 'd', id: 's.3', fence: 9, behind: 5 }, // such a place there is not
+    ]);
+    const { queue } = await inspector.inspect('name');
+    expect(queue.map(({ label, holds }) => [label, holds])).toEqual([
+      ['free', undefined],
+      [
+        'stuck',
+        [
+          { name: 'b', fence: 7, waitsFor: 'name' },
+          { name: 'c', fence: 8, waitsFor: 'b' },
+        ],
+      ],
+    ]);
   });
 
   it('is in the log of the one who revokes: which lock, why, who held it, and when it is free', async () => {

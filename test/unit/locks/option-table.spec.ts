@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
-import { namesFor, OPTIONS, type OptionPlace, type OptionRow } from '../../../lib/locks/option-table.js';
+import { namesFor, OPTIONS, type OptionPlace } from '../../../lib/locks/option-table.js';
 
 const root = join(import.meta.dirname, '../../..');
-const TABLE: readonly [string, OptionRow][] = Object.entries(OPTIONS);
 
 /** The types of options, and the place that each of them describes. */
 const TYPES: readonly (readonly [string, string, readonly OptionPlace[]])[] = [
@@ -12,6 +10,8 @@ const TYPES: readonly (readonly [string, string, readonly OptionPlace[]])[] = [
   ['lib/locks/lock.ts', 'AcquireOptions', ['acquire']],
   ['lib/locks/lock.ts', 'UsingOptions', ['using']],
   ['lib/locks/lock.ts', 'EntryOptions', ['entry']],
+  ['lib/locks/lock.ts', 'HandOverOptions', ['handOver']],
+  ['lib/locks/resumed-lease.ts', 'ResumeOptions', ['resume']],
   ['lib/locks/once-lock.ts', 'OnceOptions', ['once']],
   ['lib/locks/leadership.ts', 'LeadOptions', ['lead']],
   ['lib/locks/semaphore.ts', 'PermitOptions', ['permits']],
@@ -60,22 +60,5 @@ describe('the table of options', () => {
       }),
     );
     expect(wrong).toEqual([]);
-  });
-
-  it('is what the README says', () => {
-    const section = readFileSync(join(root, 'README.md'), 'utf8')
-      .split('\n## Options\n')[1]!
-      .split('\n## ')[0]!;
-    const rows = section
-      .split('\n')
-      .filter((line) => line.startsWith('| `'))
-      .map((line) =>
-        line
-          .slice(1, -1)
-          .split('|')
-          .map((cell) => cell.trim()),
-      );
-    const ours = TABLE.filter(([, { places }]) => places.includes('registration'));
-    expect(rows).toEqual(ours.map(([name, { takes, otherwise }]) => [`\`${name}\``, otherwise, takes]));
   });
 });

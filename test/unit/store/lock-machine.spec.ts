@@ -12,6 +12,7 @@ import type {
   LockOperation,
   ReleaseOperation,
   RenewOperation,
+  TakeOverOperation,
 } from '../../../lib/store/lock-operation.js';
 
 const START = 1_700_000_000_000_000;
@@ -44,6 +45,22 @@ class Machine {
   }
   revoke(force = false, reason = 'stuck') {
     return this.do({ kind: 'revoke', reason, force });
+  }
+  takeOver(from: string, id: string, more: Partial<TakeOverOperation> = {}) {
+    const times = { ttl: TTL, guard: GUARD, block: BLOCK };
+    return this.do({
+      kind: 'takeOver',
+      from,
+      id,
+      used: 0,
+      units: WHOLE,
+      ...times,
+      identity: `of ${id}`,
+      ...more,
+    });
+  }
+  note(id: string, text: string, turn = 1) {
+    return this.do({ kind: 'note', id, text, turn });
   }
   pass(time: number) {
     this.now += time;
@@ -105,9 +122,38 @@ describe('acquire', () => {
   it('answers busy without waiting, with the holder and the end of its hold, and does not queue', () => {
     lock.acquire('a');
     const due = START + TTL + GUARD;
-    expect(lock.acquire('b', { wait: 0 })).toEqual({ outcome: 'busy', due, holder: 'of a', now: START });
+    expect(lock.acquire('b', { wait: 0 })).toEqual({
+      outcome: 'busy',
+      due,
+      holder: 'of a',
+      roused: false,
+      now: START,
+    });
     expect(lock.waiting).toEqual([]);
     expect(lock.notices).toEqual([]);
+  });
+
+  it('tells a holder that may linger that its name is wanted, by whoever asks once, unless it knows that others wait', () => {
+    lock.acquire('a+');
+    expect(lock.acquire('b', { wait: 0 })).toMatchObject({ outcome: 'busy', roused: true });
+    expect(lock.read('c', { wait: 0 })).toMatchObject({ outcome: 'busy', roused: true });
+    expect(lock.read('d', { capacity: 4 })).toMatchObject({ outcome: 'mismatch', roused: true });
+    expect(lock.notices).toEqual(Array(3).fill({ kind: 'wanted', id: 'a+' }));
+    expect(lock.state.holders).toMatchObject([{ contended: false }]);
+    expect(lock.waiting).toEqual([]);
+    lock.acquire('e');
+    expect(lock.acquire('f', { wait: 0 })).toMatchObject({ outcome: 'busy', roused: false });
+  });
+
+  it.each([
+    ['that was revoked', () => lock.revoke()],
+    ['that is kept after its release', () => lock.release('a+', { keep: SECOND })],
+    ['that shares it', () => lock.downgrade('a+')],
+  ])('does not tell a holder %s', (_, change) => {
+    lock.acquire('a+');
+    change();
+    expect(lock.acquire('b', { wait: 0 })).toMatchObject({ outcome: 'busy', roused: false });
+    expect(lock.notices.filter(({ kind }) => kind === 'wanted')).toEqual([]);
   });
 
   it('does not let a passer-by overtake the queue, even one that would fit', () => {
@@ -130,7 +176,12 @@ describe('acquire', () => {
 
   it('refuses another capacity while the name is in use, and takes it over when it is idle', () => {
     lock.read('a', { capacity: 3 });
-    expect(lock.read('b', { capacity: 4 })).toEqual({ outcome: 'mismatch', capacity: 3, now: START });
+    expect(lock.read('b', { capacity: 4 })).toEqual({
+      outcome: 'mismatch',
+      capacity: 3,
+      roused: false,
+      now: START,
+    });
     lock.release('a');
     expect(lock.read('b', { capacity: 4 })).toMatchObject({ outcome: 'granted' });
     expect(lock.state.capacity).toBe(4);
@@ -512,6 +563,167 @@ describe('revoke', () => {
   it('of a free lock says that there was nobody', () => {
     expect(lock.revoke()).toEqual({ outcome: 'marked', count: 0, holder: '', now: START });
     expect(lock.revoke(true)).toEqual({ outcome: 'freed', count: 0, holder: '', now: START });
+  });
+});
+
+describe('a take-over', () => {
+  it('gives the hold to another id for the full ttl, with a larger fence, and the old id has ended', () => {
+    lock.acquire('a');
+    lock.pass(SECOND);
+    expect(lock.takeOver('a', 'b', { used: START + 7 })).toEqual({
+      outcome: 'granted',
+      first: lock.now,
+      last: lock.now + BLOCK - 1,
+      contended: false,
+      done: false,
+      now: lock.now,
+    });
+    expect(lock.state.holders).toMatchObject([
+      { id: 'b', identity: 'of b', deadline: lock.now + TTL + GUARD, since: lock.now, units: WHOLE },
+    ]);
+    expect([lock.renew('a'), lock.acquire('a'), lock.release('a')]).toMatchObject([
+      { outcome: 'lost' },
+      { outcome: 'gone' },
+      { outcome: 'released' },
+    ]);
+    expect(lock.holding).toEqual(['b']);
+  });
+
+  it('reserves fences behind all that the holder before has used, and no further ahead than a grant', () => {
+    lock.acquire('a', { block: TTL });
+    const used = START + TTL - 1;
+    expect(lock.takeOver('a', 'b', { used, block: TTL })).toMatchObject({
+      first: used + 1,
+      last: used + TTL,
+    });
+    expect(lock.takeOver('b', 'c', { used: 0, block: TTL })).toMatchObject({ first: used + 1 });
+  });
+
+  it('answers a repeat with the same hold, and its deadline counts from the repeat', () => {
+    lock.acquire('a');
+    const answer = lock.takeOver('a', 'b');
+    lock.pass(SECOND);
+    expect(lock.takeOver('a', 'b')).toEqual({ ...answer, now: lock.now });
+    expect(lock.state.holders).toMatchObject([{ id: 'b', deadline: lock.now + TTL + GUARD }]);
+  });
+
+  it('is refused to a second id, while the first one holds and when it has given the lock back', () => {
+    lock.acquire('a');
+    lock.takeOver('a', 'b');
+    expect(lock.takeOver('a', 'c')).toEqual({ outcome: 'lost', now: lock.now });
+    lock.release('b');
+    expect([lock.takeOver('a', 'c'), lock.takeOver('a', 'b')]).toMatchObject([
+      { outcome: 'lost' },
+      { outcome: 'lost' },
+    ]);
+    expect(lock.holding).toEqual([]);
+  });
+
+  it('is refused when the hold has ended, was given back for later, or was revoked', () => {
+    expect(lock.takeOver('a', 'b')).toEqual({ outcome: 'lost', now: START });
+    lock.acquire('a');
+    expect(lock.pass(TTL + GUARD).takeOver('a', 'b')).toEqual({ outcome: 'lost', now: lock.now });
+    lock.acquire('c');
+    lock.release('c', { keep: SECOND });
+    expect(lock.takeOver('c', 'b')).toEqual({ outcome: 'lost', now: lock.now });
+    lock.pass(SECOND).acquire('d');
+    lock.revoke(false, 'deploy');
+    expect(lock.takeOver('d', 'b')).toEqual({ outcome: 'revoked', reason: 'deploy', now: lock.now });
+    expect(lock.holding).toEqual(['d']);
+    lock.revoke(true, 'now');
+    expect(lock.takeOver('d', 'b')).toEqual({ outcome: 'revoked', reason: 'now', now: lock.now });
+  });
+
+  it('tells who has taken the hold over that it was revoked since', () => {
+    lock.acquire('a');
+    lock.takeOver('a', 'b');
+    lock.revoke(false, 'stop');
+    expect(lock.takeOver('a', 'b')).toMatchObject({ outcome: 'revoked', reason: 'stop' });
+    lock.revoke(true, 'now');
+    expect(lock.takeOver('a', 'b')).toMatchObject({ outcome: 'revoked', reason: 'now' });
+  });
+
+  it('changes nothing when the server reads it too late', () => {
+    lock.acquire('a');
+    expect(lock.takeOver('a', 'b', { notAfter: START - 1 })).toEqual({ outcome: 'late', now: START });
+    expect(lock.holding).toEqual(['a']);
+  });
+
+  it('leaves the queue as it is, and the new holder is told who waits', () => {
+    lock.acquire('a');
+    lock.acquire('w');
+    lock.notices.length = 0;
+    expect(lock.takeOver('a', 'b')).toMatchObject({ contended: true });
+    expect([lock.waiting, lock.notices]).toEqual([['w'], []]);
+    lock.release('b');
+    expect(lock.holding).toEqual(['w']);
+    lock.release('w');
+    lock.acquire('c');
+    lock.takeOver('c', 'd');
+    lock.acquire('x');
+    expect(lock.notices).toContainEqual({ kind: 'contended', id: 'd' });
+  });
+
+  it('takes over no more than there is, and may take less, which lets in who waits for that', () => {
+    lock.read('a');
+    lock.read('beside');
+    expect(lock.takeOver('a', 'b')).toMatchObject({ outcome: 'granted' });
+    expect(lock.state.holders).toMatchObject([{ id: 'beside' }, { id: 'b', units: 1 }]);
+    lock.release('beside');
+    lock.release('b');
+    lock.acquire('c');
+    lock.read('w');
+    lock.takeOver('c', 'd', { units: 1 });
+    expect(lock.holding).toEqual(['d', 'w']);
+  });
+
+  it('may end sooner than the hold did before', () => {
+    lock.acquire('a');
+    lock.takeOver('a', 'b', { ttl: SECOND, guard: 0 });
+    expect(lock.state.holders).toMatchObject([{ id: 'b', deadline: START + SECOND, span: SECOND }]);
+  });
+});
+
+describe('a note', () => {
+  it('is told with each grant until it is replaced, however its writer has ended', () => {
+    lock.acquire('a');
+    expect(lock.note('a', 'one')).toEqual({ outcome: 'noted', now: START });
+    lock.acquire('b');
+    lock.notices.length = 0;
+    lock.release('a');
+    expect(lock.notices).toMatchObject([{ kind: 'granted', id: 'b', note: 'one' }]);
+    expect(lock.acquire('b')).toMatchObject({ outcome: 'granted', note: 'one' });
+    expect(lock.pass(TTL + GUARD).acquire('c')).toMatchObject({ outcome: 'granted', note: 'one' });
+    lock.note('c', 'two');
+    expect(lock.takeOver('c', 'd')).toMatchObject({ outcome: 'granted', note: 'two' });
+    lock.revoke(true);
+    expect(lock.acquire('e')).toMatchObject({ outcome: 'granted', note: 'two' });
+  });
+
+  it('is not replaced by a copy of an older one, nor by who does not hold', () => {
+    lock.acquire('a');
+    lock.note('a', 'one', 1);
+    lock.note('a', 'two', 2);
+    expect(lock.note('a', 'one', 1)).toMatchObject({ outcome: 'noted' });
+    expect(lock.note('b', 'stranger')).toEqual({ outcome: 'lost', now: START });
+    lock.release('a');
+    expect(lock.note('a', 'three', 3)).toEqual({ outcome: 'lost', now: START });
+    expect(lock.acquire('b')).toMatchObject({ note: 'two' });
+    lock.revoke(false, 'stop');
+    expect(lock.note('b', 'revoked')).toEqual({ outcome: 'revoked', reason: 'stop', now: START });
+    lock.revoke(true, 'now');
+    expect(lock.note('b', 'forced')).toEqual({ outcome: 'revoked', reason: 'now', now: START });
+  });
+
+  it('can be taken back, also from a copy that comes late, and nothing is left of it', () => {
+    lock.acquire('a');
+    lock.note('a', 'one', 1);
+    lock.note('a', '', 2);
+    expect(lock.acquire('a')).not.toHaveProperty('note');
+    lock.note('a', 'one', 1);
+    lock.release('a');
+    expect(lock.state.note).toBeUndefined();
+    expect(lock.acquire('b')).not.toHaveProperty('note');
   });
 });
 

@@ -19,9 +19,11 @@
 --   h:<id>   "deadline units last span flags"; flags: 1 contended, 2 revoked, 4 kept
 --   i:<id>   "first since identity"
 --   r:<id>   the reason (without spaces) of a hold that was revoked, or ended by force
+--   note     "id turn text" (the text without spaces): what a holder left for later ones
 --   q:<seq>  waiter
 --   w:<id>   seq
--- A version of the library that knows neither forced nor r:<id> leaves them alone, and only loses the reasons.
+-- A version of the library that knows neither forced nor r:<id> nor note leaves them alone, and only loses the reasons and
+-- the note.
 --
 -- A waiter is "end subscribed keep claim size seal until alive since ttl guard block hold" in both forms. Its first and
 -- last fields are what a lean hand-off needs ready as text:
@@ -221,8 +223,8 @@ end
 -- Loads and saves the record in either form.
 -- Expects: key, now, compact (the record where it is known to be a string, else false), and in ARGV[1] the terms of the
 -- store: "fenceMemory countable prefix", where countable is 1 when a PUBLISH count of 0 means that nobody listens, and
--- prefix is what the names of channels begin with. In a cluster countable is "0@server", and a grant says which server
--- pushed it.
+-- prefix is what the names of channels begin with. In a cluster countable is 0, and in both cases "@server" follows: a
+-- grant says which server pushed it, since a replica hands on what its master publishes.
 
 local fenceMemory, countable, server, prefix = string.match(ARGV[1], '^(%d+) (%d)(%S*) (.*)$')
 fenceMemory = tonumber(fenceMemory)
@@ -232,7 +234,7 @@ fenceMemory = tonumber(fenceMemory)
 local stored = {}
 if not compact then
   stored = redis.pcall('HMGET', key, 'v', 'capacity', 'fence', 'ids', 'released', 'first', 'next', 'count', 'alive',
-    'done', 'forced')
+    'done', 'forced', 'note')
   if stored.err then -- a string after all, or what is no record; or we may not ask
     if not string.find(stored.err, 'WRONGTYPE', 1, true) then return redis.error_reply(stored.err) end
     stored, compact = {}, redis.call('GET', key)
@@ -250,6 +252,7 @@ local capacity, fence = tonumber(stored[2] or 0), tonumber(stored[3] or 0)
 local released = stored[5] or ''
 local first, next, count = tonumber(stored[6] or 1), tonumber(stored[7] or 1), tonumber(stored[8] or 0)
 local alive, done = tonumber(stored[9] or 0), tonumber(stored[10] or 0)
+local note = stored[12] or ''
 -- touched: written at the commit; gone: removed by it; waiters: those of a compact record by seq.
 local ids, holders, used, dirty, touched, gone, waiters = {}, {}, 0, false, {}, {}, {}
 -- Holds that were ended by force: { id, until, reason }, the reason only of those that are new.
@@ -381,6 +384,9 @@ local function waiterAt(seq)
   return raw and waiterIn(raw, seq)
 end
 
+-- What a grant says of the note; nil when there is none, or it was taken back.
+local function noted() return string.match(note, ' (%S+)$') end
+
 -- The claim of a pushed grant: how long it lasts, and how many fences it has; no more than it has microseconds.
 local function claimOf(w)
   local span = math.min(CLAIM_WINDOW, w.ttl)
@@ -406,7 +412,7 @@ end
 -- that this script has just deleted, and the record would be lost. So there a hash takes the place of the string in one step.
 local function toHash()
   if compact then
-    if server ~= '' then
+    if countable ~= '1' then
       redis.call('RESTORE', key, 0, bareHash(), 'REPLACE')
     else
       redis.call('APPEND', key, '') -- changes nothing, and fails on a full server, which DEL would not
@@ -444,7 +450,7 @@ end
 -- The record in the compact form, where it has one; nil otherwise. A general record with waiters stays general until
 -- the last of them has left.
 local function compactForm()
-  if done > now or #ids > 1 or #forced > 0 or count > 0 and (#ids == 0 or not compact) then return nil end
+  if done > now or #ids > 1 or #forced > 0 or note ~= '' or count > 0 and (#ids == 0 or not compact) then return nil end
   local before = released == '' and '-' or released
   if #ids == 0 then return idleRecord(timeText(fence), before) end
   local h = holders[ids[1]]
@@ -492,6 +498,11 @@ local function writeHash()
   elseif stored[11] then
     redis.call('HDEL', key, 'forced')
   end
+  if note ~= '' then
+    redis.call('HSET', key, 'note', note)
+  elseif stored[12] then
+    redis.call('HDEL', key, 'note')
+  end
   if count == 0 then
     redis.call('HDEL', key, 'first', 'next', 'count', 'alive')
   else
@@ -507,6 +518,9 @@ local function commit()
   if absent and #ids == 0 and count == 0 then return end
   if #ids == 0 and count == 0 then
     capacity = 0
+  end
+  if string.sub(note, -1) == ' ' and not holders[string.match(note, '^%S+')] then
+    note = ''
   end
   if count == 0 then
     first, next, alive = 1, 1, 0

@@ -71,6 +71,14 @@ local function dequeue(w)
   end
 end
 
+-- Note.
+
+-- What a notice says of the note: a build that knows no notes takes it for a part of the seal, and asks.
+local function notedInNotice()
+  local text_ = noted()
+  return text_ and '#' .. text_ or ''
+end
+
 -- Hand-off, claim, seal.
 
 -- False when the server knows that nobody listens; an error (PUBLISH denied) is no such knowledge.
@@ -89,7 +97,7 @@ local function grantByNotice(w)
   local before = fence
   local h = grant(w, span)
   if w.subscribed == '1' and not push(w.id, string.format('g %s %.0f %.0f %.0f %.0f %d %d %s', w.id, now, h.first,
-    span, h.last - h.first + 1, flag(h.contended), flag(done > now), w.seal .. server)) then
+    span, h.last - h.first + 1, flag(h.contended), flag(done > now), w.seal .. server .. notedInNotice())) then
     drop(w.id) -- nobody heard: its process is gone
     fence = before
   end
@@ -134,4 +142,11 @@ end
 local function ended(id)
   if forcedAt(id) then return { 'revoked', now, redis.call('HGET', key, 'r:' .. id) or '' } end
   return { 'lost', now }
+end
+
+-- The answer about a hold that its id may not change any more, or that does not exist.
+local function over(id)
+  local h = holders[id]
+  if h and h.revoked and not h.kept then return { 'revoked', now, h.revoked } end
+  return ended(id)
 end

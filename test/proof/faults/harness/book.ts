@@ -1,11 +1,20 @@
-import type { Claim, ClaimTerms, Contender, EntryWay } from './contender.js';
-import { monotonic, type HistoryFile } from './history.js';
+import type { Claim, ClaimTerms, Contender, EntryWay, Share } from './contender.js';
+import { type Kind, monotonic, type HistoryFile } from './history.js';
 
 export interface Take {
   readonly id: string;
   readonly waited: number;
   readonly fence?: number;
   readonly refused?: { code: string; message: string };
+}
+
+/** A hold on its way to whoever resumes it. */
+export interface Parcel {
+  readonly text: string;
+  /** The hold that was handed over. */
+  readonly id: string;
+  readonly name: string;
+  readonly share?: Share;
 }
 
 const EVERY = 4;
@@ -26,14 +35,21 @@ export class Book {
     private readonly contender: Contender,
   ) {}
 
-  async take(name: string, terms: ClaimTerms): Promise<Take> {
+  take(name: string, terms: ClaimTerms): Promise<Take> {
+    const { kind = 'mutex', units = 1 } = terms.share ?? {};
+    return this.ask({ name, kind, units }, () => this.contender.acquire(name, terms));
+  }
+
+  private async ask(
+    what: { name: string; kind: Kind; units: number; resumes?: string },
+    acquire: () => Promise<Claim>,
+  ): Promise<Take> {
     const id = this.nextId();
     const asked = monotonic();
-    const { kind = 'mutex', units = 1 } = terms.share ?? {};
-    this.history.add({ type: 'acquire', id, process: this.process, name, at: asked, kind, units });
+    this.history.add({ type: 'acquire', id, process: this.process, at: asked, ...what });
     let claim: Claim;
     try {
-      claim = await this.contender.acquire(name, terms);
+      claim = await acquire();
     } catch (error) {
       const { code, message, reason, name: kind } = error as Error & { code?: string; reason?: string };
       const at = monotonic();
@@ -41,7 +57,7 @@ export class Book {
       this.history.add({ type: 'refused', id, at, code: word, message });
       return { id, waited: at - asked, refused: { code: word, message } };
     }
-    return { id, waited: monotonic() - asked, ...this.granted(id, claim) };
+    return { id, waited: monotonic() - asked, ...this.granted(id, claim, what.resumes !== undefined) };
   }
 
   /** Goes on as a reader, under an id of its own; undefined when the lease was lost. */
@@ -90,12 +106,45 @@ export class Book {
     }
   }
 
-  private granted(id: string, claim: Claim): { fence?: number } {
+  /** Leaves the id of the hold for whoever resumes it. */
+  async note(id: string): Promise<void> {
+    await this.claim(id).note?.(id);
+    this.history.add({ type: 'noted', id, at: monotonic() });
+  }
+
+  /** Ends the hold here without giving it back; the text to resume it with, or undefined when that failed. */
+  async handOver(id: string, ttl: number): Promise<string | undefined> {
+    const claim = this.claim(id);
+    this.sample(id);
+    try {
+      const text = await claim.handOver?.(ttl);
+      // The lease is over when the text is given, and nobody can have resumed it yet.
+      this.history.add({ type: 'release', id, at: monotonic() });
+      this.claims.delete(id);
+      return text;
+    } catch (error) {
+      if (!String((error as { code?: unknown }).code).startsWith('LOCK_')) throw error;
+      return undefined;
+    }
+  }
+
+  /** Goes on with a hold that was handed over, by this process or another one. */
+  resume({ id: resumes, name, text, share }: Parcel, wait: number): Promise<Take> {
+    const { kind = 'mutex', units = 1 } = share ?? {};
+    return this.ask({ name, kind, units, resumes }, async () => {
+      if (!this.contender.resume) throw new Error('It cannot be resumed.');
+      return this.contender.resume(text, wait);
+    });
+  }
+
+  private granted(id: string, claim: Claim, resumes = false): { fence?: number } {
     const at = monotonic();
     const held = claim.held(); // false when the process was stopped between the grant and this line
     const until = at + claim.remaining();
     const fence = claim.fence === undefined ? {} : { fence: claim.fence };
-    this.history.add({ type: 'granted', id, at, until, held, ...fence });
+    const previous = resumes ? claim.previous?.() : undefined;
+    const found = previous === undefined ? {} : { previous };
+    this.history.add({ type: 'granted', id, at, until, held, ...fence, ...found });
     this.claims.set(id, claim);
     this.untils.set(id, { until, told: at, held, lost: 0 });
     claim.onLoss((reason) => this.lost(id, reason));

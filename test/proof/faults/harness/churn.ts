@@ -34,7 +34,10 @@ export class Churn {
     const { signal } = this.stopped;
     while (!signal.aborted) {
       const name = random.one(options.names);
-      const { id, fence, refused } = await this.book.take(name, { ttl, wait, renew: true, signal, ...share });
+      const linger = options.lingers && random.next() < 0.5 ? Math.round(random.between(0, ttl)) : 0;
+      const patience = options.lingers && random.next() < 0.2 ? 0 : wait;
+      const terms = { ttl, wait: patience, renew: true, linger, signal, ...share };
+      const { id, fence, refused } = await this.book.take(name, terms);
       if (refused) {
         total.refused += 1;
         await sleep(20);

@@ -15,6 +15,12 @@ export interface Claim {
   enter?(by: EntryWay, work: (entered: Claim) => Promise<void>): Promise<void>;
   /** Goes on as a reader; only of a writer. */
   downgrade?(): Promise<Claim>;
+  /** Ends here and goes on wherever somebody resumes the text, within `ttl` milliseconds. Only of our own library. */
+  handOver?(ttl: number): Promise<string>;
+  /** Leaves a text for later holders. */
+  note?(text: string): Promise<void>;
+  /** What the last one was that had left a text when this was granted. */
+  previous?(): string | undefined;
 }
 
 /** How nested work comes in: by the lease that it is handed, or by its async context (`reentrant: true`). */
@@ -27,10 +33,16 @@ export interface Share {
   readonly capacity: number;
 }
 
+const WHOLE = 2 ** 30;
+export const READER: Share = { kind: 'read', units: 1, capacity: WHOLE };
+export const WRITER: Share = { kind: 'write', units: WHOLE, capacity: WHOLE };
+
 export interface ClaimTerms {
   readonly ttl: number;
   readonly wait: number;
   readonly renew: boolean;
+  /** For how long the process may keep it after the release; only our own library knows that. */
+  readonly linger?: number;
   readonly signal: AbortSignal;
   /** Only our own library has other kinds. */
   readonly share?: Share;
@@ -41,5 +53,7 @@ export interface Contender {
   /** Looks at the server at the start, where the library does. */
   ready?(): Promise<unknown>;
   acquire(name: string, terms: ClaimTerms): Promise<Claim>;
+  /** Goes on with what was handed over. */
+  resume?(text: string, wait: number): Promise<Claim>;
   close(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import type { LockHistoryEvent, RecordedKind } from '../../../../lib/locks/lock-history.js';
 
 /** The host's monotonic clock in milliseconds, the same in every process. */
 export function monotonic(): number {
@@ -6,29 +7,24 @@ export function monotonic(): number {
 }
 
 /** What is asked for; every kind is a share of the units of a name. */
-export type Kind = 'mutex' | 'read' | 'write' | 'permits';
+export type Kind = RecordedKind;
 
 /** Points of time are {@link monotonic}; spans are milliseconds. */
 export type HistoryEvent =
+  // What the recorder of the library writes, too. Rules, acquires and grants have more here.
+  | Exclude<LockHistoryEvent, { type: 'rule' | 'acquire' | 'granted' }>
   | { type: 'seed'; seed: number }
   /** What holds of a name: units there are, the longest gap between an end and the next grant, how often a later comer may overtake. */
-  | { type: 'rule'; name: string; capacity?: number; gap?: number; overtakes?: number; settle?: number }
-  /** A reader that goes on where a writer stopped (downgrade) asks at that moment, and `follows` the writer. */
-  | {
-      type: 'acquire';
-      id: string;
-      process: string;
-      name: string;
-      at: number;
-      kind?: Kind;
-      units?: number;
-      follows?: string;
-    }
-  | { type: 'granted'; id: string; at: number; until: number; held: boolean; fence?: number }
-  | { type: 'refused'; id: string; at: number; code: string; message: string }
-  | { type: 'sample'; id: string; at: number; held: boolean; until: number }
-  | { type: 'lost'; id: string; at: number; reason: string }
-  | { type: 'release'; id: string; at: number }
+  | (LockHistoryEvent & { type: 'rule' } & { gap?: number; overtakes?: number; settle?: number })
+  /**
+   * A reader that goes on where a writer stopped (downgrade) asks at that moment, and `follows` the writer. Whoever
+   * `resumes` a hold goes on with what its process has handed over.
+   */
+  | (LockHistoryEvent & { type: 'acquire' } & { follows?: string; resumes?: string })
+  /** `previous` is the note that was found, of a hold that resumes another one. */
+  | (LockHistoryEvent & { type: 'granted' } & { previous?: string })
+  /** The store has the note of a hold, which is its id. */
+  | { type: 'noted'; id: string; at: number }
   | { type: 'released'; id: string; at: number; outcome: string }
   /** Work begins inside a hold, or inside another entry of it (`of`); `held` is what its own lease says. */
   | { type: 'enter'; id: string; of: string; at: number; held: boolean }

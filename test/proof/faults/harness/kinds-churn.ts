@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Book } from './book.js';
-import type { Share } from './contender.js';
+import { READER, type Share, WRITER } from './contender.js';
 import type { FencedCounter } from './fenced-counter.js';
 import { nest } from './nesting.js';
 import { monotonic } from './history.js';
@@ -8,7 +8,6 @@ import type { LatchBook } from './latch-book.js';
 import { Random } from './random.js';
 import type { Churned, KindsOptions } from './worker-commands.js';
 
-const WHOLE = 2 ** 30;
 /** Every process works at the latch of the same age, by the host's clock. */
 const LATCH_EVERY = 2_000;
 
@@ -41,19 +40,17 @@ export class KindsChurn {
 
   private async readAndWrite(random: Random, options: KindsOptions): Promise<void> {
     const { readWrite: name, ttl } = options;
-    const reader: Share = { kind: 'read', units: 1, capacity: WHOLE };
-    const writer: Share = { kind: 'write', units: WHOLE, capacity: WHOLE };
     while (!this.stopped.signal.aborted) {
-      const share = random.next() < 0.6 ? reader : writer;
+      const share = random.next() < 0.6 ? READER : WRITER;
       const { id, fence } = await this.take(name, ttl, share);
       if (id === undefined) continue;
       const value =
-        share === writer && fence ? await this.counter.begin(name, fence).catch(() => undefined) : undefined;
+        share === WRITER && fence ? await this.counter.begin(name, fence).catch(() => undefined) : undefined;
       await this.work(random, options);
       if (value !== undefined && fence)
         await this.counter.write(name, fence, value + 1).catch(() => undefined);
       let held: string | undefined = id;
-      if (share === writer && random.next() < 0.5) {
+      if (share === WRITER && random.next() < 0.5) {
         held = await this.book.downgrade(id, name);
         await this.work(random, options);
       }

@@ -46,6 +46,10 @@ export class OwnContender implements Contender {
     }
   }
 
+  async resume(text: string, wait: number): Promise<Claim> {
+    return claimOf(await this.locks.resume(text, { wait }));
+  }
+
   /** The application closes its own client first. */
   async close(): Promise<void> {
     await this.client?.quit();
@@ -64,6 +68,9 @@ function claimOf(lease: Lease, lock?: Lock<Lease>): Claim {
       lease.signal.addEventListener('abort', () => listener((lease.signal.reason as LockLostError).reason)),
     renew: () => lease.renew(),
     release: () => lease.release(),
+    handOver: (ttl) => lease.handOver({ ttl }),
+    note: (text) => lease.note(text),
+    previous: () => lease.previous,
     ...(lock && {
       enter: (by, work) =>
         lease.using(async (entered) => {

@@ -7,6 +7,7 @@ export interface TakeOptions {
   readonly ttl?: number;
   readonly wait?: number;
   readonly renew?: boolean;
+  readonly linger?: number;
   /** Aborts the wait after so many milliseconds. */
   readonly abortAfter?: number;
 }
@@ -26,6 +27,8 @@ export interface ChurnOptions {
   readonly counts: boolean;
   /** Some of them work inside their holds as well, by entries that are awaited or not. */
   readonly nests?: boolean;
+  /** Half of the holds may be kept after their release, and some callers ask once. */
+  readonly lingers?: boolean;
   readonly seed: number;
 }
 
@@ -35,6 +38,14 @@ export interface KindsOptions {
   readonly semaphore: string;
   /** How many permits the semaphore has. */
   readonly capacity: number;
+  readonly ttl: number;
+  readonly seed: number;
+}
+
+/** The names whose holds are handed over: a mutex, and a lock of readers and writers. */
+export interface RelayOptions {
+  readonly parcel: string;
+  readonly trolley: string;
   readonly ttl: number;
   readonly seed: number;
 }
@@ -69,6 +80,8 @@ export interface WorkerCommands {
   churn(options: ChurnOptions): Promise<Churned>;
   /** The same with the other kinds. */
   churnKinds(options: KindsOptions): Promise<Churned>;
+  /** Takes, hands over, and resumes what any process has handed over. */
+  churnRelay(options: RelayOptions): Promise<Churned>;
   stopChurn(): Promise<void>;
   /** Runs strangers' work in the async context of holders; resolves with how often it did. */
   borrow(name: string, rounds: number): Promise<number>;

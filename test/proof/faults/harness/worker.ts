@@ -9,6 +9,8 @@ import { KindsChurn } from './kinds-churn.js';
 import { LagMeter } from './lag-meter.js';
 import { LatchBook } from './latch-book.js';
 import { OwnContender } from './own-contender.js';
+import { Post } from './post.js';
+import { RelayChurn } from './relay-churn.js';
 import type { TakeOptions, WorkerCall, WorkerCommands, WorkerReply, WorkerSetup } from './worker-commands.js';
 
 const setup = JSON.parse(process.argv[2] ?? '') as WorkerSetup;
@@ -36,6 +38,7 @@ const latches =
 const borrower =
   contender instanceof OwnContender ? new Borrower(contender.locks, history, label, counter) : undefined;
 const kinds = latches && new KindsChurn(label, book, latches, counter);
+const relay = latches && new RelayChurn(book, counter, new Post(setup.counters ?? 'redis://127.0.0.1:1'));
 
 async function openContender(): Promise<Contender> {
   if (setup.contender === 'own')
@@ -50,10 +53,10 @@ function ofOwn<T>(what: T | undefined): T {
   return what;
 }
 
-function terms({ ttl = 2_000, wait = 10_000, renew = true, abortAfter, share }: TakeOptions) {
+function terms({ ttl = 2_000, wait = 10_000, renew = true, linger = 0, abortAfter, share }: TakeOptions) {
   const controller = new AbortController();
   if (abortAfter !== undefined) setTimeout(() => controller.abort(), abortAfter);
-  return { ttl, wait, renew, signal: controller.signal, ...(share ? { share } : {}) };
+  return { ttl, wait, renew, linger, signal: controller.signal, ...(share ? { share } : {}) };
 }
 
 /** The first thing that code does after a pause: is it still held? Then it writes all the same. */
@@ -123,9 +126,11 @@ const commands: WorkerCommands = {
   },
   churn: (options) => churn.run(options),
   churnKinds: (options) => ofOwn(kinds).run(options),
+  churnRelay: (options) => ofOwn(relay).run(options),
   stopChurn: async () => {
     churn.stop();
     kinds?.stop();
+    relay?.stop();
   },
   borrow: (name, rounds) => ofOwn(borrower).run(name, rounds),
   passLatch: async (name, count, wait) => {
@@ -164,6 +169,7 @@ process.on('disconnect', () => {
   meter.stop();
   book.stop();
   counter.close();
+  relay?.close();
 });
 
 reply({ call: 0, value: 'ready' });

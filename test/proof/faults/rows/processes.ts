@@ -64,6 +64,40 @@ export const processRows: Row[] = [
     },
   },
   {
+    number: 32,
+    fault: 'a process that keeps a lock which nobody there uses is killed; is stopped',
+    async run(bed) {
+      const server = await bed.server();
+      const waiter = await bed.worker('waiter', server.url);
+      const ttl = 1_000;
+      for (const [round, kind] of ['kill -9', 'SIGSTOP', 'kill -9', 'SIGSTOP'].entries()) {
+        const name = `kept-${round}`;
+        const keeper = await bed.worker(`keeper-${round}`, server.url);
+        // The second time it is kept: the process hears by then whether others ask.
+        for (let use = 0; use < 2; use += 1) {
+          const { id } = await keeper.call('take', name, { ttl, linger: ttl });
+          await keeper.call('give', id);
+          await sleep(100);
+        }
+        bed.claim('it is kept', (await server.taken()).length === 1);
+        await keeper.call('measureLag', false);
+        bed.fault(`keeper ${kind}`);
+        const died = monotonic();
+        if (kind === 'kill -9') await keeper.kill();
+        else keeper.signal('SIGSTOP');
+        bed.expectGrant('whoever asks next', name, ttl + guardOf(ttl) + 100);
+        const granted = await waiter.call('take', name, { ttl, wait: 10_000 });
+        bed.figures[`next after ${kind} (ttl ${ttl} ms)`] = `${(monotonic() - died).toFixed(0)} ms`;
+        if (kind === 'SIGSTOP') {
+          keeper.signal('SIGCONT');
+          const own = await keeper.call('take', name, { ttl, wait: 0, linger: ttl });
+          bed.claim('who was stopped has no hold to go on with', own.refused?.code === 'LOCK_BUSY:held');
+        }
+        await waiter.call('give', granted.id);
+      }
+    },
+  },
+  {
     number: 18,
     fault: 'the holder is paused beyond its lease (SIGSTOP, blocked event loop)',
     async run(bed) {

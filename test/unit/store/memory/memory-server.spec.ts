@@ -3,7 +3,7 @@ import type { LockNotice } from '../../../../lib/store/lock-operation.js';
 import { MemoryServer } from '../../../../lib/store/memory/memory-server.js';
 import { MemoryStore } from '../../../../lib/store/memory/memory-store.js';
 import { newSession } from '../../../../lib/store/session-id.js';
-import { Peer } from '../../../contract/peer.js';
+import { Peer } from '../../../../lib/testing/contract/peer.js';
 
 /** A clock that stands still until it is told to go on. */
 function handClock() {

@@ -1,13 +1,15 @@
 import fc from 'fast-check';
 import { decodeNotice } from '../../../../lib/store/redis/notice-codec.js';
+import { decodedText } from '../../../../lib/store/redis/state-codec.js';
 
 /** What a grant looks like, as a pattern says it. */
-const GRANT = /^g ([^ ]+) (\d+) (\d+|=) (\d+) (\d+) ([01]) ([01]) (?=[^ ])([^ @]*)(?:@([^ ]*))? ([^]+)$/;
+const GRANT =
+  /^g ([^ ]+) (\d+) (\d+|=) (\d+) (\d+) ([01]) ([01]) (?=[^ ])([^ @#~]*)(?:~[^ @#]*)?(?:@([^ #]*))?(?:#([^ ]*))? ([^]+)$/;
 
 function grantBy(pattern: RegExp, message: string): unknown {
   const found = pattern.exec(message);
   if (!found) return undefined;
-  const [, id, at, from, span, size, contended, done, seal, server, key] = found;
+  const [, id, at, from, span, size, contended, done, seal, server, note, key] = found;
   const first = Number(from === '=' ? at : from);
   const fences = { first, last: first + Number(size) - 1 };
   const times = { until: Number(at) + Number(span), span: Number(span) };
@@ -22,6 +24,7 @@ function grantBy(pattern: RegExp, message: string): unknown {
       ...flags,
       seal,
       ...(server !== undefined && { server }),
+      ...(note !== undefined && { note: decodedText(note) }),
     },
   };
 }
@@ -48,6 +51,12 @@ describe('a notice in a message of the channel', () => {
     'seal',
     'seal@server',
     'seal@',
+    'seal#row%207@x',
+    'seal@server#%',
+    'seal~name:s.id:1700000000000001:1:0:-1@server#row~7',
+    '~',
+    'seal@server~1',
+    '#',
     '@',
     'a@b@c',
     'lock:x',

@@ -12,9 +12,10 @@ describe('what the probe makes of the server it finds', () => {
       info: () => Promise.resolve(info),
       scan: () => Promise.resolve(['0', []] as [string, string[]]),
       del: () => Promise.resolve(1),
+      call: () => Promise.resolve(),
     };
     const store = { address, session: 'session', execute: () => Promise.resolve({}) };
-    const place = { namespace, prefix: `${namespace}:`, id: 'session.1', timeout: 1_000 };
+    const place = { namespace, prefix: `${namespace}:`, id: 'session.1', timeout: 1_000, tracking: false };
     const allowed = { rights: () => Promise.resolve([]), hearing: Promise.resolve(undefined) };
     return probe(client, store as never, { ...place, ...allowed });
   }

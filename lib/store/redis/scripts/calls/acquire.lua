@@ -5,8 +5,8 @@
 --       hold ("id span = share block identity", as in the compact record; the block is what a grant reserves),
 --       ask ("notAfter guard wait subscribed block seal", notAfter with 16 digits)
 -- Returns: now, when each of them is granted, and nobody waits (the first fence is now); or for each key now for that, or
---   { granted, now, first, last, contended, done } | { queued, now, place, heard, due, holder }
---   | { busy, now, due, holder } | { mismatch, now, capacity } | { gone, now } | { late, now } | an error
+--   { granted, now, first, last, contended, done[, note] } | { queued, now, place, heard, due, holder }
+--   | { busy, now, due, holder, roused } | { mismatch, now, capacity, roused } | { gone, now } | { late, now } | an error
 local STRIDE = 3
 -- @include begin.lua
 -- @include record.lua#lean-acquire
@@ -42,7 +42,7 @@ local function general(key, at, compact)
     h.contended = count > 0
     touch(id)
     commit()
-    return { 'granted', now, h.first, h.last, flag(h.contended), flag(done > now) }
+    return { 'granted', now, h.first, h.last, flag(h.contended), flag(done > now), noted() }
   end
 
   -- When the next hold ends, and who holds.
@@ -52,6 +52,18 @@ local function general(key, at, compact)
       due = math.min(due, holders[each].deadline)
     end
     return due, holders[ids[1]].identity
+  end
+
+  -- Tells a holder that may linger that its name is wanted.
+  local function rouse()
+    for _, each in ipairs(ids) do
+      local holder = holders[each]
+      if string.byte(each, -1) == PLUS and holder.units == capacity
+        and not (holder.contended or holder.revoked or holder.kept) then
+        return flag(push(each, 'w ' .. each))
+      end
+    end
+    return 0
   end
 
   -- The echo shows both sides whether the way to the session works.
@@ -89,7 +101,7 @@ local function general(key, at, compact)
     capacity = wanted
   elseif capacity ~= wanted then
     save()
-    return { 'mismatch', now, capacity }
+    return { 'mismatch', now, capacity, rouse() }
   end
   local request = { id = id, units = units, ttl = ttl, guard = guard, block = block, identity = identity }
   if count == 0 and used + units <= capacity then
@@ -98,7 +110,8 @@ local function general(key, at, compact)
   end
   if wait == 0 then
     save()
-    return { 'busy', now, present() }
+    local due, holder = present()
+    return { 'busy', now, due, holder, rouse() }
   end
   request.until_, request.alive = now + wait, now + SIGN_OF_LIFE
   request.subscribed, request.since, request.seal = subscribed, nowText, seal

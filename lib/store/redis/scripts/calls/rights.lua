@@ -31,7 +31,7 @@ if try('SET', key, 'rights', 'PX', '1000') then
   try('APPEND', key, '')
   try('PERSIST', key)
   try('PEXPIREAT', key, '9999999999999')
-  if string.find(ARGV[1], '^%d+ %d@') then -- of a cluster
+  if string.find(ARGV[1], '^%d+ 0') then -- of a cluster, see record.lua
     try('RESTORE', key, 0, bareHash(), 'REPLACE')
   end
   if not try('DEL', key) then

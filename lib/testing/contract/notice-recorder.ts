@@ -1,5 +1,5 @@
-import type { LockNotice } from '../../lib/store/lock-operation.js';
-import type { LockStore } from '../../lib/store/lock-store.js';
+import type { LockNotice } from '../../store/lock-operation.js';
+import type { LockStore } from '../../store/lock-store.js';
 
 type Heard = LockNotice & { readonly name: string };
 
@@ -11,7 +11,11 @@ export class NoticeRecorder {
   wakes = 0;
   private readonly waiting = new Set<() => void>();
 
-  constructor(store: LockStore) {
+  /** `patience` is how long it waits for a notice, in milliseconds. */
+  constructor(
+    store: LockStore,
+    private readonly patience = PATIENCE,
+  ) {
     const changed = (): void => this.waiting.forEach((check) => check());
     store.listen({
       notice: (name, notice) => {
@@ -52,9 +56,9 @@ export class NoticeRecorder {
       const timer = setTimeout(() => {
         this.waiting.delete(check);
         reject(
-          new Error(`${what} was not heard within ${PATIENCE} ms; heard: ${JSON.stringify(this.heard)}`),
+          new Error(`${what} was not heard within ${this.patience} ms; heard: ${JSON.stringify(this.heard)}`),
         );
-      }, PATIENCE);
+      }, this.patience);
       this.waiting.add(check);
       check();
     });

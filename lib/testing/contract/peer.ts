@@ -3,18 +3,20 @@ import type {
   AcquireOperation,
   ReleaseOperation,
   RenewOperation,
-} from '../../lib/store/lock-operation.js';
-import { WHOLE } from '../../lib/store/lock-machine.js';
-import type { LockStore } from '../../lib/store/lock-store.js';
-import { newAttemptId } from '../../lib/store/session-id.js';
+  TakeOverOperation,
+} from '../../store/lock-operation.js';
+import { WHOLE } from '../../store/lock-machine.js';
+import type { LockStore } from '../../store/lock-store.js';
+import { newAttemptId } from '../../store/session-id.js';
 
 export const MS = 1_000;
-const TIMEOUT = 2_000;
+/** How long a store has to answer, in milliseconds. */
+export const TIMEOUT = 2_000;
 const USUAL = { ttl: 5_000 * MS, guard: 500 * MS, block: 1_000 };
 
 export type Granted = Extract<AcquireAnswer, { outcome: 'granted' }>;
 
-/** One process that takes part in a test: a session, and the operations with everyday values. */
+/** One process that takes part in a case: a session, and the operations with everyday values. */
 export class Peer {
   constructor(
     readonly store: LockStore,
@@ -53,6 +55,13 @@ export class Peer {
   }
   downgrade(id: string, used: number) {
     return this.store.execute(this.name, { kind: 'downgrade', id, units: 1, used }, TIMEOUT);
+  }
+  takeOver(from: string, id: string, more: Partial<TakeOverOperation> = {}) {
+    const asked = { from, id, used: 0, units: WHOLE, identity: 'host:2', ...USUAL };
+    return this.store.execute(this.name, { kind: 'takeOver', ...asked, ...more }, TIMEOUT);
+  }
+  note(id: string, text: string, turn = 1) {
+    return this.store.execute(this.name, { kind: 'note', id, text, turn }, TIMEOUT);
   }
   revoke(force = false, reason = 'by test') {
     return this.store.execute(this.name, { kind: 'revoke', reason, force }, TIMEOUT);

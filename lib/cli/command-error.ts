@@ -1,0 +1,17 @@
+/** What the command ends with: 0 done, 1 not found or refused, 2 a wrong call, 3 the store cannot be reached. */
+export const EXIT = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
+
+/** Ends the command with a sentence on stderr. */
+export class CommandError extends Error {
+  constructor(
+    message: string,
+    readonly exitCode: number,
+  ) {
+    super(message);
+  }
+}
+
+/** A wrong call of the command. */
+export function usage(message: string): CommandError {
+  return new CommandError(`${message}\nnestjs-distributed-lock --help says more.`, EXIT.usage);
+}

@@ -1,0 +1,122 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  createLockService,
+  LockError,
+  type LockLogEntry,
+  type LockReport,
+  type LockService,
+  LockStoreError,
+  LockUsageError,
+} from '../plain.js';
+import { CommandError, EXIT } from './command-error.js';
+import { type Command, commandIn, HELP } from './command-line.js';
+import { whereIn, type Where } from './connection.js';
+import { examine } from './doctor.js';
+import { LiveView } from './live-view.js';
+import { card, heading, inUse, row } from './lock-words.js';
+import { harmless, Output, type Streams } from './output.js';
+import { revoke } from './revocation.js';
+
+// The first answer may take some time, as behind sentinels of which one is silent.
+const PATIENCE = 2_000;
+const AGAIN_AFTER = 100;
+
+/** Runs the command with the arguments, and returns its exit code. `stopped` ends a live view. */
+export async function run(
+  args: readonly string[],
+  streams: Streams,
+  env: Readonly<Record<string, string | undefined>>,
+  stopped: AbortSignal,
+): Promise<number> {
+  const output = new Output(streams);
+  try {
+    const command = commandIn(args);
+    if (!command) await output.write(HELP);
+    else await new Execution(command, await whereIn(command.place, env), output, streams, stopped).run();
+    return EXIT.done;
+  } catch (error) {
+    output.endProgress();
+    for (const line of (error as Error).message.split('\n')) output.note(harmless(line));
+    return exitCodeOf(error);
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommandError) return error.exitCode;
+  if (!LockError.is(error)) return EXIT.refused;
+  if (error instanceof LockUsageError) return EXIT.usage;
+  return error instanceof LockStoreError && !error.refused ? EXIT.unreachable : EXIT.refused;
+}
+
+/** One command at one store. */
+class Execution {
+  private readonly locks: LockService;
+  private readonly entries: LockLogEntry[] = [];
+
+  constructor(
+    private readonly command: Command,
+    private readonly where: Where,
+    private readonly output: Output,
+    private readonly streams: Streams,
+    private readonly stopped: AbortSignal,
+  ) {
+    const write = (entry: LockLogEntry): void => void this.entries.push(entry);
+    this.locks = createLockService({ ...where, shutdownGrace: 0, log: { write, warn: () => undefined } });
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.execute();
+    } finally {
+      await this.locks.close();
+    }
+  }
+
+  private async execute(): Promise<void> {
+    const { command, locks, output } = this;
+    const { verb, name, json, every, times } = command;
+    if (verb === 'doctor') return examine(this.where, locks, output, json);
+    if (verb === 'ls') return this.list();
+    await this.reach(name ?? 'any name');
+    if (verb === 'show') return this.show(await locks.inspect(name ?? ''));
+    if (verb === 'revoke') return revoke(command, locks, this.entries, output, this.streams);
+    return new LiveView(locks, output, this.stopped, json).watch(name, every, times);
+  }
+
+  /** Waits for the first answer. Rejects when there is none, or a refusal. */
+  private async reach(name: string): Promise<void> {
+    for (const end = performance.now() + PATIENCE; ;) {
+      try {
+        await this.locks.inspect(name);
+        return;
+      } catch (error) {
+        if (!(error instanceof LockStoreError)) throw error;
+        if (error.foreign) return; // an answer as well
+        if (error.refused || performance.now() > end) throw error;
+        await pause(AGAIN_AFTER);
+      }
+    }
+  }
+
+  private async list(): Promise<void> {
+    const { command, locks, output } = this;
+    await this.reach('any name');
+    let count = 0;
+    output.beginProgress();
+    for await (const report of locks.list()) {
+      if (count === 0 && !command.json) await output.line(heading());
+      count += 1;
+      output.count();
+      await output.line(command.json ? JSON.stringify(report) : row(report));
+    }
+    output.endProgress();
+    if (count === 0 && !command.json) output.note('Nobody holds a lock or waits for one here.');
+  }
+
+  private async show(report: LockReport): Promise<void> {
+    const { json } = this.command;
+    await this.output.line(json ? JSON.stringify(report) : card(report).join('\n'));
+    if (!inUse(report))
+      throw new CommandError(`Nobody holds '${harmless(report.name)}' or waits for it.`, EXIT.refused);
+  }
+}

@@ -1,0 +1,45 @@
+import { createInterface } from 'node:readline/promises';
+import type { LockLogEntry, LockReport, LockService } from '../plain.js';
+import { CommandError, EXIT, usage } from './command-error.js';
+import type { Command } from './command-line.js';
+import { card } from './lock-words.js';
+import { harmless, type Output, type Streams } from './output.js';
+
+/**
+ * Takes a lock away, after showing who holds it and asking.
+ *
+ * @throws CommandError when nobody holds it, or whoever was asked said no
+ */
+export async function revoke(
+  { name = '', reason, force, yes, json }: Command,
+  locks: Pick<LockService, 'inspect' | 'revoke'>,
+  entries: readonly LockLogEntry[],
+  output: Output,
+  streams: Streams,
+): Promise<void> {
+  const report = await locks.inspect(name);
+  if (report.holders.length === 0) throw free(name);
+  if (!yes) await ask(report, force, streams);
+  if (!(await locks.revoke(name, { reason, force }))) throw free(name);
+  const line = entries.find(({ event }) => event === 'revoked');
+  await output.line(
+    json ? JSON.stringify({ name, reason, force, holders: report.holders }) : harmless(line?.message ?? ''),
+  );
+}
+
+function free(name: string): CommandError {
+  return new CommandError(`Nobody holds '${harmless(name)}': there is nothing to revoke.`, EXIT.refused);
+}
+
+async function ask(report: LockReport, force: boolean, { stdin, stderr }: Streams): Promise<void> {
+  if (stdin.isTTY !== true || stderr.isTTY !== true)
+    throw usage('revoke asks before it takes a lock away, and there is nobody to ask here: add --yes.');
+  const how = force
+    ? 'Free it at once? Only fences protect what the present holder still writes.'
+    : 'Revoke it? It is free when the present holder gives it back, or when its lease ends.';
+  stderr.write(`${card(report).join('\n')}\n\n`);
+  const terminal = createInterface({ input: stdin, output: stderr });
+  const answer = await terminal.question(`${how} [y/N] `);
+  terminal.close();
+  if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError('Nothing was revoked.', EXIT.refused);
+}

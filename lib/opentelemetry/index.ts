@@ -1,0 +1,2 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+export { instrumentLocks, type LockInstrumentationOptions } from './lock-instrumentation.js';

@@ -1,0 +1,2 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+export { LockHealthIndicator, type LockHealthOptions } from './lock-health-indicator.js';
