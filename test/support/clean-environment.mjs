@@ -8,7 +8,8 @@ const EVENTS = ['SIGTERM', 'SIGINT', 'exit', 'uncaughtException', 'unhandledReje
  * that keeps it alive, or a listener of the process. What is closing has a moment to be closed.
  */
 export default class CleanEnvironment extends TestEnvironment {
-  timers = new Set();
+  /** Each with an error that was made beside it, and knows where. */
+  timers = new Map();
 
   async setup() {
     await super.setup();
@@ -17,7 +18,7 @@ export default class CleanEnvironment extends TestEnvironment {
       const watched = (...args) => {
         const timer = original(...args);
         if (this.timers.size > 1_000) this.forgetEndedTimers();
-        this.timers.add(timer);
+        this.timers.set(timer, new Error('made'));
         return timer;
       };
       this.global[make] = Object.defineProperties(watched, Object.getOwnPropertyDescriptors(original));
@@ -34,7 +35,11 @@ export default class CleanEnvironment extends TestEnvironment {
       await new Promise((resolve) => setTimeout(resolve, 10));
       left = this.surplus();
     }
-    if (left.length > 0) throw new Error(`Left behind by the tests of this file: ${left.join(', ')}.`);
+    if (left.length === 0) return;
+    const places = [...this.timers.values()].map(
+      ({ stack }) => `\nA timer was ${stack.replace('Error: ', '')}`,
+    );
+    throw new Error(`Left behind by the tests of this file: ${left.join(', ')}.${places.join('')}`);
   }
 
   surplus() {
@@ -55,6 +60,7 @@ export default class CleanEnvironment extends TestEnvironment {
   }
 
   forgetEndedTimers() {
-    for (const timer of this.timers) if (timer._destroyed || !timer.hasRef()) this.timers.delete(timer);
+    for (const timer of this.timers.keys())
+      if (timer._destroyed || !timer.hasRef()) this.timers.delete(timer);
   }
 }
