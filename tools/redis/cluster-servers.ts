@@ -196,6 +196,16 @@ export class ClusterServers {
     await this.endMove(slot, target);
   }
 
+  /** Gives all slots of a master to another one; keys stay behind. */
+  async giveAllSlots(source: ServerProcess, target: ServerProcess): Promise<void> {
+    const mine = (await seenBy(source)).find(({ flags }) => flags.includes('myself'))?.slots ?? [];
+    for (const node of [target, source, ...this.nodes.filter((each) => each !== target && each !== source)])
+      for (const [first, last] of node.running ? mine : [])
+        await Promise.all(
+          Array.from({ length: last - first + 1 }, (_, at) => setSlot(node, first + at, this.idOf(target))),
+        );
+  }
+
   /** How the server moves slots in one step, if it does. */
   async atomicMove(): Promise<'MIGRATESLOTS' | 'MIGRATION' | undefined> {
     const { admin } = this.awake;

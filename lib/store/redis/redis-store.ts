@@ -256,13 +256,17 @@ export class RedisStore implements LockStore {
     for (let tries = 0; tries < MOST_PROBE_NAMES; tries += 1) {
       const id = newAttemptId(session);
       if (servers.connectionOf(probeName(id)) !== connection) continue;
-      return connection.command('the start-up probe', timeout, (client) =>
+      const found = connection.command('the start-up probe', timeout, (client) =>
         probe(
           client,
           { address, session, execute },
           { namespace, prefix, id, timeout, rights, hearing, tracking: this.tracking !== undefined },
         ),
       );
+      const outcome = await found.catch((error: Error) => error);
+      if (!(outcome instanceof Error)) return outcome;
+      // The name has gone to another server of the cluster meanwhile, which says nothing of this one.
+      if (servers.connectionOf(probeName(id)) === connection) throw outcome;
     }
     return undefined; // no name of ours comes to this server, or hardly any
   }
