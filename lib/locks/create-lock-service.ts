@@ -5,6 +5,7 @@ import { MemoryServer } from '../store/memory/memory-server.js';
 import { MemoryStore } from '../store/memory/memory-store.js';
 import { ClientRecipe } from '../store/redis/client-recipe.js';
 import { ClusterRecipe, isClusterSource } from '../store/redis/cluster-recipe.js';
+import { isNative } from '../store/redis/native-commands.js';
 import { leastRightsRule } from '../store/redis/least-rights.js';
 import { RedisStore } from '../store/redis/redis-store.js';
 import { newSession } from '../store/session-id.js';
@@ -44,22 +45,23 @@ function rehearsal(clock: Clock): LockService {
  * @publicApi
  */
 export function leastRights(options: LockServiceOptions): string {
-  const { namespace, clientTracking } = new LockSettings(options);
+  const { namespace, clientTracking, fenceMemory, durability } = new LockSettings(options);
+  const native = isNative({ fenceMemory, durability, clientTracking });
   const { redis } = options;
   if (redis === undefined || redis === '' || redis === 'memory')
     throw new LockUsageError('Locks in memory need no rights. Set the option redis.');
   if (isClusterSource(redis)) {
     const { keyPrefix } = new ClusterRecipe(redis);
     return leastRightsRule({
-      namespace,
-      keyPrefix,
+      ...{ namespace, keyPrefix, native },
       cluster: true,
       otherDatabase: false,
       clientTracking: false,
     });
   }
   const { keyPrefix, db } = new ClientRecipe(redis);
-  return leastRightsRule({ namespace, keyPrefix, cluster: false, otherDatabase: db !== 0, clientTracking });
+  const otherDatabase = db !== 0;
+  return leastRightsRule({ namespace, keyPrefix, cluster: false, otherDatabase, clientTracking, native });
 }
 
 /** Opens the store that the options ask for; the only place that knows all stores. @throws LockUsageError */

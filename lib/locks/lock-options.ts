@@ -63,7 +63,10 @@ export interface LockServiceOptions {
   readonly wait?: Duration | undefined;
   /** The server keeps a lease this much longer than its holder believes. 0 … 24 h. @default min(500 ms, ttl/4) */
   readonly guard?: Duration | undefined;
-  /** How long the record of an idle name, with its last fence, is kept. 0 … 24 h. @default 60 s */
+  /**
+   * How long the record of an idle name, with its last fence, is kept. With 0 a free name costs the server less than half, and
+   * fences grow for as long as the server's clock does not step back. 0 … 24 h. @default 60 s
+   */
   readonly fenceMemory?: Duration | undefined;
   /**
    * How long running work keeps its leases at a shutdown. When an application shuts down, this time begins after all other

@@ -20,10 +20,10 @@ export interface ServerSample {
 }
 
 /** The most by which the speeds of two clocks may differ: 1 %. */
-const DRIFT = 0.01;
+export const DRIFT = 0.01;
 
 // Local and server clocks are read in whole steps; two milliseconds cover both.
-const GRAIN = 2;
+export const GRAIN = 2;
 
 /** The least that the server's clock can show at the local time `at`, in microseconds. */
 export function serverTimeAtLeast(sample: ServerSample, at: number): number {

@@ -10,9 +10,9 @@ const root = join(import.meta.dirname, '../..');
 const { embedLua } = (await import(join(root, 'tools/embed-lua.mjs'))) as { embedLua(dir: string): string };
 
 describe('the embedded scripts', () => {
-  it('are the machine, the latch and what asks for rights, and no more', () => {
+  it('are the machine, what it leaves to a comparison, the latch and what asks for rights, and no more', () => {
     const machine = ['acquire', 'downgrade', 'inspect', 'note', 'release', 'renew', 'revoke', 'takeOver'];
-    expect(Object.keys(SCRIPTS).sort()).toEqual([...machine, 'latch', 'rights'].sort());
+    expect(Object.keys(SCRIPTS).sort()).toEqual([...machine, 'deleteIfEqual', 'latch', 'rights'].sort());
   });
 
   it('are up to date with scripts/*.lua (npm run lua)', () => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { SystemClock } from '../../lib/base/clock.js';
 import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
-import { RedisStore, WantedNames } from '../../lib/store/redis/redis-store.js';
+import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { NoticeRecorder } from '../../lib/testing/contract/notice-recorder.js';
 import { Peer } from '../../lib/testing/contract/peer.js';
@@ -96,22 +96,5 @@ describe('a release that hands the lock on', () => {
     await peer.release(second);
     expect((await reads()) - before).toBe(1 + 1); // the question is read, too
     await heard.notice('granted', third);
-  });
-});
-
-describe('the names that others wait for', () => {
-  const [HANDED_ON, FREE] = [-1_764_000_000_000_000, 1_764_000_000_000_000];
-
-  it('are those whose last release handed them on, and a thousand at most', () => {
-    const wanted = new WantedNames();
-    wanted.learn('a', HANDED_ON);
-    wanted.learn('b', HANDED_ON);
-    wanted.learn('b', FREE);
-    wanted.learn('c', ['released', FREE]);
-    expect(['a', 'b', 'c'].map((name) => wanted.has(name))).toEqual([true, false, false]);
-    const many = Array.from({ length: 1_000 }, (_, at) => `name ${at}`);
-    for (const name of many) wanted.learn(name, HANDED_ON);
-    expect(wanted.has('a')).toBe(false);
-    expect(wanted.has('name 999')).toBe(true);
   });
 });

@@ -77,6 +77,11 @@ export class ProxyLink {
     }
   }
 
+  /** The client gets a reset; the server hears nothing of it before all that was held back. */
+  loseClient(): void {
+    if (!this.client.destroyed) this.client.resetAndDestroy();
+  }
+
   /** Both sides get a reset. */
   reset(): void {
     this.up.close();

@@ -10,6 +10,8 @@ export interface RightsFor {
   readonly otherDatabase: boolean;
   /** Whether the option clientTracking is on. */
   readonly clientTracking: boolean;
+  /** Whether free names are taken without scripts, where that is allowed. */
+  readonly native: boolean;
 }
 
 const COMMANDS = [
@@ -21,10 +23,12 @@ const IN_CLUSTERS = '+cluster|slots +restore +asking';
 const IN_OTHER_DATABASES = '+select';
 /** What client tracking needs in addition. */
 export const FOR_TRACKING = '+client|tracking +client|caching +client|id';
+/** What the native path needs in addition; without it, scripts do it all. */
+const FOR_NATIVE = '+multi +exec +client|id +client|kill';
 
 /** The command that gives a user the least rights for locks, in several lines. The password is the reader's. */
 export function leastRightsRule(rights: RightsFor): string {
-  const { namespace, keyPrefix, cluster, otherDatabase, clientTracking } = rights;
+  const { namespace, keyPrefix, cluster, otherDatabase, clientTracking, native } = rights;
   const [first = '', ...more] = COMMANDS;
   const literally = (text: string): string => text.replace(/[*?[\]\\]/g, '\\$&');
   return [
@@ -36,5 +40,6 @@ export function leastRightsRule(rights: RightsFor): string {
     ...(cluster ? [IN_CLUSTERS] : []),
     ...(otherDatabase ? [IN_OTHER_DATABASES] : []),
     ...(clientTracking ? [FOR_TRACKING] : []),
+    ...(native ? [FOR_NATIVE] : []),
   ].join('\n  ');
 }

@@ -1,6 +1,7 @@
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import type { AcquireOperation, AnswerTo, LockAnswer, LockOperation } from '../lock-operation.js';
 import { WHOLE } from '../lock-machine.js';
+import type { DatedHold } from '../native-grant.js';
 import { decodedText, encodedHolding, encodedText } from './state-codec.js';
 
 type Reply = readonly (string | number)[];
@@ -22,14 +23,11 @@ export function encodeTerms(
 export function encodeOperation(op: LockOperation, fenceMemory: number): (string | number)[] {
   switch (op.kind) {
     case 'acquire': {
-      const { id, units, capacity, ttl, guard, block, wait, subscribed, seal, identity, notAfter, holding } =
-        op;
-      const span = ttl + guard;
-      const share = units === WHOLE && capacity === WHOLE ? '*' : `${units}/${capacity}`;
-      const hold = `${id} ${padded(span)} = ${share} ${reserved(op)} ${identity}`;
+      const { guard, block, wait, subscribed, seal, notAfter, holding } = op;
+      const span = op.ttl + guard;
       const ask = `${time(notAfter)} ${guard} ${wait} ${subscribed ? 1 : 0} ${block} ${seal}`;
       // Behind the seal, so that builds and scripts that know nothing of it keep it as a part of the seal.
-      return [milliseconds(span + fenceMemory), hold, holding ? ask + encodedHolding(holding) : ask];
+      return [milliseconds(span + fenceMemory), holdLine(op), holding ? ask + encodedHolding(holding) : ask];
     }
     case 'renew': {
       const span = op.ttl + op.guard;
@@ -51,6 +49,18 @@ export function encodeOperation(op: LockOperation, fenceMemory: number): (string
     case 'note':
       return [op.id, op.turn, encodedText(op.text)];
   }
+}
+
+/** The compact record of a free mutex that is taken without a script, see native-grant.ts. */
+export function encodeDatedRecord(op: AcquireOperation, { at, first, last }: DatedHold): string {
+  return `lock1 ${time(at)} ${holdLine(op, time(first), last - first + 1)} -`;
+}
+
+/** A hold as the compact record has it. */
+function holdLine(op: AcquireOperation, first = '=', block = reserved(op)): string {
+  const { id, units, capacity, ttl, guard, identity } = op;
+  const share = units === WHOLE && capacity === WHOLE ? '*' : `${units}/${capacity}`;
+  return `${id} ${padded(ttl + guard)} ${first} ${share} ${block} ${identity}`;
 }
 
 /** How many fences a fresh grant reserves. */

@@ -1,12 +1,15 @@
 import type { Deadline } from '../../base/shared-timer.js';
 import { Link } from '../../base/chain.js';
 import type { LockStoreError } from '../../base/errors.js';
+import type { ClockOfServer } from './native-command.js';
 import type { ServerSample } from '../server-clock.js';
 
 /** Who sends commands, and is told how they end. */
 export interface CommandHost {
   /** What the clock shows of the server that it sends to. */
   sample: ServerSample | undefined;
+  /** What native commands know of its clock, where there are any. */
+  readonly native?: ClockOfServer | undefined;
   /** Returns the time. */
   answered(command: PendingCommand): number;
   /** Returns what its caller is told. */

@@ -8,6 +8,7 @@ import type { ClusterRecipe, NodePlace } from './cluster-recipe.js';
 import { isUnsettled, keyOf, redirectionIn, viewIn, type ClusterView } from './cluster-view.js';
 import { KeySlots, SLOTS } from './key-slots.js';
 import type { ScriptName } from './run-script.js';
+import { NativePath } from './native-path.js';
 import { keepAlive, RedisConnection, serverIn } from './redis-connection.js';
 import { isDenied, isLost, isNoCluster, isUnsent, RedisFailures } from './redis-failures.js';
 import type { RedisServers, ServersListener, ServersSettings } from './redis-servers.js';
@@ -225,7 +226,7 @@ export class RedisCluster implements RedisServers {
     const key = keyOf(place);
     const known = this.nodes.get(key);
     if (known) return known;
-    const { clock, connectionName, termsFor } = this.settings;
+    const { clock, connectionName, termsFor, native } = this.settings;
     const address = this.recipe.addressOf(place);
     const isIts = (name: string): boolean => this.nodeOf(name) === node;
     const connection = new RedisConnection(
@@ -242,6 +243,7 @@ export class RedisCluster implements RedisServers {
         back: (after) => this.on.back(address, after),
       },
       termsFor,
+      native ? new NativePath() : undefined,
       {
         redirect: (script, call, error, repeatable) => this.redirect(node, script, call, error, repeatable),
         demoted: () => this.demoted(node),

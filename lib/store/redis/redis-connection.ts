@@ -6,6 +6,8 @@ import { LockStoreError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
 import type { ServerSample } from '../server-clock.js';
 import type { KeyTracking } from './key-tracking.js';
+import { NativeReply, type NativeCommand } from './native-command.js';
+import type { NativePath } from './native-path.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
 import { codeOf, isDenied, isLost, isNoCluster, isUnsent, REPLICA, RedisFailures } from './redis-failures.js';
 import {
@@ -103,7 +105,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
   /** Who has the server track keys over this connection, if anybody. */
   tracking: KeyTracking | undefined;
   private readonly batch = new ScriptBatch<ScriptName>(
-    (name, calls) => this.run(name, calls),
+    (name, calls) => this.send(name, calls),
     'release',
     (send) => this.inOneWrite(send),
   );
@@ -122,6 +124,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
      * and `server` who pushes notices, where they come by way of others.
      */
     private readonly termsFor: (countable: boolean, server: string) => string,
+    /** What the server does without scripts, where that is wanted. */
+    readonly native: NativePath | undefined = undefined,
     /** Undefined for a server that is asked for all names. */
     private readonly membership?: ClusterMembership,
   ) {
@@ -204,14 +208,15 @@ export class RedisConnection implements CommandHost, ScriptHost {
     if (call.alone) this.run(name, [call]);
     else if (this.oneKeyACall) {
       this.turn.add(name === 'release');
-      this.run(name, [call]);
+      this.send(name, [call]);
     } else this.batch.add(name, call);
-    this.deadlines.add(call.command); // while it is on its way
+    this.expect(call.command); // while it is on its way
   }
 
   /** Takes a call that another node of the cluster did not serve. */
   adopt(name: ScriptName, call: ScriptCall): void {
     call.command.host = this;
+    call.native = undefined; // it is dated by the clock of that node
     this.gather(name, call);
   }
 
@@ -411,6 +416,33 @@ export class RedisConnection implements CommandHost, ScriptHost {
     if (tellsFirst || tracked) client.stream.uncork();
   }
 
+  private send(name: ScriptName, calls: readonly ScriptCall[]): void {
+    const [call] = calls;
+    const native = calls.length === 1 ? call?.native : undefined;
+    if (call && native && this.native?.serving) this.runNative(name, call, native);
+    else this.run(name, calls);
+  }
+
+  /** Asks for one name without a script. What else there is to say is said by the script, in the time that is left. */
+  private runNative(name: ScriptName, call: ScriptCall, native: NativeCommand): void {
+    const { command } = call;
+    call.native = undefined;
+    const again = (): void => {
+      if (!command.tooLate) this.gather(name, call);
+    };
+    this.native?.run(this.client, call.key, native, {
+      replied: (reply) => command.resolve(reply),
+      otherwise: again,
+      failed: (error) => {
+        // A native acquire is not asked for again by its id, see native-grant.ts; whoever wants the lock has another one.
+        if (native.kind === 'acquire' && native.unknown)
+          if (isLost(error)) command.resolve(new NativeReply(undefined));
+          else command.reject(error);
+        else this.recover(name, [call], error, again);
+      },
+    });
+  }
+
   /** After a failover the address may lead to a replica; a new connection finds the new master. */
   private leaveReplica(): void {
     if (this.up) this.lastError = REPLICA;
@@ -483,6 +515,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
     ]);
     this.runId = runIdIn(info);
     await this.learnTopology(info);
+    await this.native?.begin(client, this.runId, info);
     if (this.closed || connection !== this.connections || client.status !== 'ready') return;
     if (/^role:slave/m.test(replication)) return this.refuseReplica();
     this.denied = undefined;

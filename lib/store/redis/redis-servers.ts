@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import type { Concerns } from '../lock-store.js';
 import type { ServerSample } from '../server-clock.js';
 import type { ClientRecipe } from './client-recipe.js';
+import { NativePath } from './native-path.js';
 import { RedisConnection, serverIn, type ConnectionListener } from './redis-connection.js';
 
 /** The servers that have the locks of a store: one, or the masters of a cluster. */
@@ -62,6 +63,8 @@ export interface ServersSettings {
   readonly prefix: string;
   /** Whether the server is to say over the connection for notices that somebody else has changed keys. */
   readonly tracking?: boolean;
+  /** Whether free names are taken and given back without scripts, where the server does that. */
+  readonly native?: boolean;
 }
 
 /** The one server that has all names, by itself or behind Sentinel. */
@@ -90,8 +93,16 @@ export class OneServer implements RedisServers {
 
   /** One more connection to the server. */
   connect(on: ConnectionListener): RedisConnection {
-    const { clock, connectionName, termsFor } = this.settings;
-    return new RedisConnection(this.recipe.open(connectionName), this.address, clock, on, termsFor);
+    const { clock, connectionName, termsFor, native } = this.settings;
+    const client = this.recipe.open(connectionName);
+    return new RedisConnection(
+      client,
+      this.address,
+      clock,
+      on,
+      termsFor,
+      native ? new NativePath() : undefined,
+    );
   }
 
   connectionOf(_name: string): RedisConnection {

@@ -1,7 +1,14 @@
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.js';
 import type { LockStoreError } from '../../base/errors.js';
-import type { AcquireOperation, Grant, LockOperation, TakeOverOperation } from '../lock-operation.js';
+import type {
+  AcquireOperation,
+  AnswerTo,
+  Grant,
+  LockAnswer,
+  LockOperation,
+  TakeOverOperation,
+} from '../lock-operation.js';
 import type { LatchAnswer, LatchOperation } from '../latch-machine.js';
 import {
   answeredAt,
@@ -26,8 +33,11 @@ import {
   encodeTerms,
 } from './operation-codec.js';
 import { DoubleChannel } from './double-channel.js';
+import { FewNames } from './few-names.js';
 import { KeyTracking } from './key-tracking.js';
 import { decodeNotice } from './notice-codec.js';
+import { isNative, NativeCommands } from './native-commands.js';
+import { NativeReply, type NativeCommand } from './native-command.js';
 import { PendingCommand, type CommandHost } from './pending-command.js';
 import { RedisChannel } from './redis-channel.js';
 import { RedisCluster } from './redis-cluster.js';
@@ -39,8 +49,6 @@ import { probe, probeName, together } from './startup-probe.js';
 
 // A server of a cluster that has one slot of all is found by so many names, mostly.
 const MOST_PROBE_NAMES = 20_000;
-// When more names are wanted, all are forgotten, which costs each of them one slower hand-off.
-const MOST_WANTED = 1_000;
 // How long it may take until the nodes of a cluster are known, before notices are listened to at any of them.
 const NODES_PATIENCE = 5_000;
 // How long the server may take to begin to track keys.
@@ -78,7 +86,9 @@ export class RedisStore implements LockStore {
   private readonly records: RecordReader;
   private readonly clock: Clock;
   private readonly listeners: LockStoreListener[] = [];
-  private readonly wanted = new WantedNames();
+  /** The names whose last release handed the lock off: others have waited for them, and may do so again. */
+  private readonly wanted = new FewNames();
+  private readonly native: NativeCommands | undefined;
   private readonly tracking: KeyTracking | undefined;
 
   constructor(recipe: ClientRecipe | ClusterRecipe, settings: RedisStoreSettings) {
@@ -102,11 +112,13 @@ export class RedisStore implements LockStore {
       deaf: (place) => this.channel.reset(place),
       ...{ lost, back },
     };
-    const its = { clock, connectionName, termsFor, prefix, tracking };
+    const native = isNative(settings);
+    const its = { clock, connectionName, termsFor, prefix, tracking, native };
     const servers = (this.servers =
       recipe instanceof ClusterRecipe
         ? new RedisCluster(recipe, its, on)
         : this.openOne(new OneServer(recipe, its, on), durability));
+    if (native) this.native = new NativeCommands();
     this.records = new RecordReader(servers, prefix);
     const make = (hear: (text: string) => void, place?: 0 | 1): RedisChannel =>
       new RedisChannel(
@@ -145,6 +157,11 @@ export class RedisStore implements LockStore {
   }
 
   execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
+    const spent = this.native?.spent(operation);
+    if (spent) {
+      const now = this.clock.now();
+      return Promise.resolve(answeredAt(spent as AnswerTo<O>, now, now));
+    }
     if (this.acknowledged !== undefined && (operation.kind === 'acquire' || operation.kind === 'takeOver'))
       return this.grant(this.acknowledged, name, operation, timeout);
     // Without a pause when it is up: the first caller's command leaves before the next one asks.
@@ -280,23 +297,38 @@ export class RedisStore implements LockStore {
     return new Promise((resolve, reject) => {
       const args = encodeOperation(operation, this.fenceMemory);
       const sentAt = this.clock.now();
+      const wanted = this.wanted.has(name);
+      const tellsFirst = operation.kind === 'release' && wanted;
+      const native = this.native?.of(name, operation, connection, sentAt, wanted);
       const command = new PendingCommand<unknown>(
         connection,
         operation.kind,
         timeout,
         sentAt,
         (reply, receivedAt) => {
+          if (reply instanceof NativeReply)
+            return resolve(this.answeredNatively(command.host, operation, native, reply, sentAt, receivedAt));
           const answer = this.answered(command.host, operation, reply, sentAt, receivedAt);
-          if (operation.kind === 'release') this.wanted.learn(name, reply);
-          if (answer) resolve(answer);
-          else reject(nonsense(this.address, operation.kind, name));
+          if (operation.kind === 'release') this.learn(name, reply);
+          if (!answer) return reject(nonsense(this.address, operation.kind, name));
+          this.native?.learn(name, operation, answer as LockAnswer);
+          resolve(answer);
         },
-        (error) => reject(about(name, error)),
+        (error) => {
+          this.native?.failed(operation, native);
+          reject(about(name, error));
+        },
       );
-      const tellsFirst = operation.kind === 'release' && this.wanted.has(name);
       const tracked = 'tracked' in operation && this.tracking !== undefined;
       if (tracked) this.channel.start(); // the server says there what it has to say
-      connection.gather(operation.kind, { key: this.prefix + name, args, command, tellsFirst, tracked });
+      connection.gather(operation.kind, {
+        key: this.prefix + name,
+        args,
+        command,
+        tellsFirst,
+        tracked,
+        native,
+      });
     });
   }
 
@@ -360,6 +392,25 @@ export class RedisStore implements LockStore {
     return server;
   }
 
+  private answeredNatively<O extends LockOperation>(
+    server: CommandHost,
+    operation: O,
+    command: NativeCommand | undefined,
+    reply: NativeReply,
+    sentAt: number,
+    receivedAt: number,
+  ): Answered<O> {
+    const answer = this.native?.answer(operation, command, reply, server, receivedAt);
+    if (reply.now !== undefined) server.sample = { sentAt, receivedAt, time: reply.now };
+    return answeredAt(answer as AnswerTo<O>, sentAt, receivedAt);
+  }
+
+  /** Learns from the reply to a release, which is -now when a waiter has the lock now. */
+  private learn(name: string, reply: unknown): void {
+    if (Number(reply) < 0) this.wanted.add(name);
+    else this.wanted.delete(name);
+  }
+
   /** Undefined for a reply that makes no sense. */
   private answered<O extends LockOperation>(
     server: CommandHost,
@@ -405,20 +456,4 @@ function naming(name: string): (error: unknown) => never {
   return (error) => {
     throw about(name, error);
   };
-}
-
-/** The names whose last release handed the lock off: others have waited for them, and may do so again. */
-export class WantedNames {
-  private readonly names = new Set<string>();
-
-  has(name: string): boolean {
-    return this.names.has(name);
-  }
-
-  /** Learns from the reply to a release, which is -now when a waiter has the lock now. */
-  learn(name: string, reply: unknown): void {
-    if (!(Number(reply) < 0)) return void this.names.delete(name);
-    if (this.names.size >= MOST_WANTED) this.names.clear();
-    this.names.add(name);
-  }
 }

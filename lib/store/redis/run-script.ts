@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { ScriptCall } from './script-batch.js';
-import { sendScript } from './script-command.js';
+import { sendLean } from './lean-command.js';
 import { CALLS, FRAGMENTS } from './scripts.gen.js';
 
 /** The scripts, by the names of their files. */
@@ -24,6 +24,10 @@ export type ScriptArguments = readonly (string | number)[];
 const SHA = Object.fromEntries(
   Object.entries(SCRIPTS).map(([name, lua]) => [name, createHash('sha1').update(lua).digest('hex')]),
 ) as Record<ScriptName, string>;
+
+export function digestOf(name: ScriptName): string {
+  return SHA[name];
+}
 
 /**
  * Makes the server know all scripts, so that none has to be sent a second time as a text: a process that ends right
@@ -86,7 +90,7 @@ export function runForOne(
     host.unknown();
   };
   if (asking) client.asking().catch(nothing); // it is for the next command only
-  sendScript(client, [SHA[name], 1, key, terms, ...args], answered, failed);
+  sendLean(client, 'evalsha', [SHA[name], 1, key, terms, ...args], answered, failed);
 }
 
 /** Runs a script once for many keys, each with arguments of its own after the terms that all of them share. */

@@ -1,3 +1,4 @@
+import type { NativeCommand } from './native-command.js';
 import type { PendingCommand } from './pending-command.js';
 
 /** One call of a script for one key. */
@@ -17,6 +18,8 @@ export interface ScriptCall {
   asking?: boolean;
   /** How often it was sent from one server of a cluster to another. */
   redirections?: number;
+  /** The same without a script, as long as that is worth trying. */
+  native?: NativeCommand | undefined;
 }
 
 // One script call blocks the server for as long as it runs: some microseconds a key. And of a larger crowd the server

@@ -662,6 +662,10 @@ return queued()
 end
 -- @include general-path.lua
 `,
+  deleteIfEqual: `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+`,
   downgrade: `
 local STRIDE = 3
 -- @include begin.lua

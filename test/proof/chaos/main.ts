@@ -3,7 +3,7 @@ import { Bed } from '../faults/harness/bed.js';
 import { TOPOLOGIES } from './chaos-topologies.js';
 import { KINDS, NAMES, RELAY } from './chaos-fixture.js';
 
-/** node main.js [--topology single | sentinel | cluster] [--seed N] [--minutes M] */
+/** node main.js [--topology single | sentinel | cluster] [--seed N] [--minutes M] [--fence-memory ms, 60 s by default] */
 function word(name: string): string | undefined {
   const place = process.argv.indexOf(name);
   return place < 0 ? undefined : process.argv[place + 1];
@@ -18,6 +18,9 @@ const seed = argument('--seed', Math.floor(Math.random() * 1e9));
 const minutes = argument('--minutes', 2);
 console.log(`seed ${seed}, ${minutes} minutes`);
 process.env['KEEP_HISTORY'] ??= '1'; // a violation is rare here, and its seed alone does not bring it back
+
+const fenceMemory = word('--fence-memory');
+if (fenceMemory !== undefined) process.env['CHAOS_FENCE_MEMORY'] = fenceMemory; // for all that is started
 
 const topology = word('--topology') ?? 'single';
 const open = TOPOLOGIES[topology];

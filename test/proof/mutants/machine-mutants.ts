@@ -1,4 +1,4 @@
-import { MACHINE, type Mutant } from './mutant.js';
+import { MACHINE, NATIVE, NATIVE_SIMULATION, type Mutant } from './mutant.js';
 
 /** Bugs of the reference machine. */
 export const machineMutants: readonly Mutant[] = [
@@ -144,5 +144,40 @@ export const machineMutants: readonly Mutant[] = [
     text: 'if (state.queue.length > 0) latest = Math.max(latest, state.alive);',
     becomes: '',
     specs: ['test/unit/store/lock-machine.spec.ts', 'test/unit/store/lock-machine-property.spec.ts'],
+  },
+  {
+    bug: 'a hold that its owner dates begins before the server may write it',
+    file: 'lib/store/native-grant.ts',
+    text: 'Math.ceil(time + (at - sentAt) * (1 + DRIFT) * 1_000)',
+    becomes: 'Math.ceil(time + (at - sentAt) * (1 - DRIFT) * 1_000 - 1_000)',
+    specs: [...NATIVE_SIMULATION, 'test/unit/store/native-grant.spec.ts'],
+  },
+  {
+    bug: 'a hold is believed that was written after the clock has stepped forward',
+    file: 'lib/store/native-grant.ts',
+    text: 'if (now > latest || now > last)',
+    becomes: 'if (now > last)',
+    specs: ['test/unit/store/native-grant.spec.ts'],
+  },
+  {
+    bug: 'a hold whose fence nobody knows is asked for again by its id',
+    file: 'lib/store/redis/native-commands.ts',
+    text: "operation.kind === 'acquire' && this.open.has(operation.id)",
+    becomes: "operation.kind === 'acquire' && this.open.has('')",
+    specs: ['test/unit/store/redis/native-commands.spec.ts'],
+  },
+  {
+    bug: 'a lock is taken by what the server reads from a connection that was lost',
+    file: 'lib/store/redis/native-path.ts',
+    text: 'else if (present && !this.left.includes(present)) this.left.push(present);',
+    becomes: '',
+    specs: NATIVE,
+  },
+  {
+    bug: 'whoever has given up asks again, behind its own release',
+    file: 'lib/store/redis/native-path.ts',
+    text: 'if (command.givenUp) outcome.replied(new NativeReply(undefined));\n      else outcome.otherwise();',
+    becomes: 'outcome.otherwise();',
+    specs: NATIVE,
   },
 ];

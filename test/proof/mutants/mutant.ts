@@ -25,3 +25,5 @@ export const LINE = ['test/unit/line/line.spec.ts'] as const;
 export const LINGERING = ['test/unit/line/lingering.spec.ts'] as const;
 export const DEADLOCK = ['test/unit/locks/deadlock.spec.ts'] as const;
 export const TAKE_OVER = ['test/unit/line/take-over.spec.ts'] as const;
+export const NATIVE_SIMULATION = ['test/proof/simulation/native.spec.ts'] as const;
+export const NATIVE = ['test/redis/native-path.spec.ts'] as const;

@@ -29,7 +29,8 @@ export async function campaign(
     schedules = SCHEDULES,
     first = FIRST,
     tamper,
-  }: { schedules?: number; first?: number; tamper?: Tamper } = {},
+    alter = (schedule) => schedule,
+  }: { schedules?: number; first?: number; tamper?: Tamper; alter?: (schedule: Schedule) => Schedule } = {},
 ): Promise<Findings> {
   const found = { schedules, grants: 0, faults: {} as Findings['faults'], margin: Infinity };
   const loose: unknown[] = [];
@@ -37,7 +38,7 @@ export async function campaign(
   process.on('unhandledRejection', hear);
   try {
     for (let seed = first; seed < first + schedules; seed += 1) {
-      const schedule = scheduleOf(kind, seed);
+      const schedule = alter(scheduleOf(kind, seed));
       const { violation, grants, margin } = await new Simulation(schedule, { tamper }).run();
       await new Promise((resolve) => setImmediate(resolve));
       if (loose.length > 0) throw new Error(`${seedOf(schedule)}: nobody handles ${String(loose[0])}`);

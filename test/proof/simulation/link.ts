@@ -20,6 +20,7 @@ export class Link {
   /** Which server process it leads to. */
   runId = 0;
   private wire: Wire | undefined;
+  private before: Wire | undefined;
   private started = false;
   private closed = false;
   private attempts = 0;
@@ -27,6 +28,8 @@ export class Link {
   constructor(
     private readonly world: World,
     private readonly on: { up(): void; down(): void },
+    /** Whether a new connection has the server read nothing more of the one before. */
+    private readonly endsBefore = false,
   ) {
     this.road = new Road(world.timeline, world.random.fork(), world.latency);
   }
@@ -41,7 +44,7 @@ export class Link {
   ask<R>(question: (wire: Wire) => R, answer: (reply: R) => void): void {
     const { wire } = this;
     const { server } = this.world;
-    wire?.up(() => server.read(() => this.tell(wire, question(wire), answer)));
+    wire?.up(() => server.read(() => wire.ended || this.tell(wire, question(wire), answer)));
   }
 
   /** The server sends something on its own account. */
@@ -72,9 +75,13 @@ export class Link {
   private connect(): void {
     const { timeline, random, server } = this.world;
     if (this.closed) return;
-    this.wire = new Wire(timeline, random, this.road);
+    const { before } = this;
+    this.before = this.wire = new Wire(timeline, random, this.road);
     this.ask(
-      () => server.runId,
+      () => {
+        if (before && this.endsBefore) before.ended = true;
+        return server.runId;
+      },
       (runId) => {
         this.runId = runId;
         this.attempts = 0;

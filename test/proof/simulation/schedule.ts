@@ -55,6 +55,8 @@ export interface Schedule {
   /** The processes to which SUBSCRIBE is denied. */
   readonly deaf: readonly number[];
   readonly fenceMemory: number;
+  /** Whether free names are taken, and given back, without the rules of the lock. */
+  readonly native: boolean;
   readonly counted: boolean;
   readonly latency: Latency;
   readonly callers: readonly CallerPlan[];
@@ -92,6 +94,7 @@ export function scheduleOf(kind: Kind, seed: number): Schedule {
   const inside = new Random(seed ^ 0x1f3d5b79); // a stream of its own, so that the seeds of before mean what they did
   const away = new Random(seed ^ 0x2c9277b5);
   const idly = new Random(seed ^ 0x51f15e3d);
+  const natively = new Random(seed ^ 0x6b8b4567);
   const calm = random.chance(0.25);
   const processes = random.whole(2, 4);
   const capacity = kind === 'semaphore' ? random.whole(2, 6) : WHOLE;
@@ -118,13 +121,15 @@ export function scheduleOf(kind: Kind, seed: number): Schedule {
   // A command has a third of the ttl: the usual round trip takes at most half of that.
   const usual = Math.min(random.pick([0.05, 0.3, 0.3, 2, 15]), Math.min(...ttls) / 20);
   const spikes = calm ? 0 : random.pick([0, 0.02, 0.2]);
+  const fenceMemory = random.chance(0.2) ? 0 : 60_000;
   return {
     seed,
     kind,
     capacity,
     drifts,
     deaf,
-    fenceMemory: random.chance(0.2) ? 0 : 60_000,
+    fenceMemory,
+    native: fenceMemory === 0 && natively.chance(0.8),
     counted: random.chance(0.9),
     latency: { usual, spikes, spike: random.pick([20, 100, 400, 1_200]) },
     callers: callers.sort((one, other) => one.at - other.at),

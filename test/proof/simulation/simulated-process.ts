@@ -49,7 +49,8 @@ export class SimulatedProcess {
     this.life = new Life(timeline, random.fork());
     this.clock = new VirtualClock(timeline, this.life, schedule.drifts[index] ?? 0, random.fork());
     const world = { timeline, server, life: this.life, random: random.fork(), latency: schedule.latency };
-    this.store = new SimulatedStore(world, `p${index}`, this.clock, schedule.deaf.includes(index));
+    const deaf = schedule.deaf.includes(index);
+    this.store = new SimulatedStore(world, `p${index}`, this.clock, deaf, schedule.native);
     this.lines = new Lines(this.store, this.clock, random.fork().next);
   }
 

@@ -7,7 +7,8 @@ import {
   type Holder,
   type LockState,
 } from '../../../lib/store/lock-machine.js';
-import type { LockNotice, LockOperation } from '../../../lib/store/lock-operation.js';
+import type { AcquireOperation, LockNotice, LockOperation } from '../../../lib/store/lock-operation.js';
+import { takenState, type DatedHold } from '../../../lib/store/native-grant.js';
 import type { Timeline } from './timeline.js';
 
 const BOOT = 1_700_000_000_000;
@@ -85,6 +86,29 @@ export class SimulatedServer {
     }
     this.onApply(before, state);
     return answer;
+  }
+
+  /** The transaction of the native path: writes the record of a free name as it is given; true also when that is over. */
+  takeFree(name: string, operation: AcquireOperation, hold: DatedHold): { now: number; written: boolean } {
+    const now = this.time();
+    if (this.recall(name, now)) return { now, written: false };
+    const expiry = Math.ceil(hold.until / 1_000) * 1_000;
+    if (expiry > now) {
+      const state = takenState(operation, hold);
+      this.records.set(name, { state, expiry });
+      this.grantedIn.set(operation.id, this.epoch);
+      this.onApply([], state);
+    }
+    return { now, written: true };
+  }
+
+  /** Deletes a record that is still as it was written. */
+  deleteIfEqual(name: string, written: LockState): boolean {
+    const state = this.recall(name, this.time());
+    if (JSON.stringify(state) !== JSON.stringify(written)) return false;
+    this.records.delete(name);
+    this.onApply([], emptyState());
+    return true;
   }
 
   /** What is stored of a name, as it is. */

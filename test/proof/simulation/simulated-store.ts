@@ -1,6 +1,12 @@
 import type { Clock } from '../../../lib/base/clock.js';
 import { LockStoreError } from '../../../lib/base/errors.js';
-import type { Grant, LockOperation } from '../../../lib/store/lock-operation.js';
+import type {
+  AcquireOperation,
+  Grant,
+  LockOperation,
+  ReleaseOperation,
+} from '../../../lib/store/lock-operation.js';
+import { dated, grantOf, takenState } from '../../../lib/store/native-grant.js';
 import type {
   Answered,
   LockReading,
@@ -8,8 +14,8 @@ import type {
   LockStoreListener,
   StoreFindings,
 } from '../../../lib/store/lock-store.js';
-import type { ServerSample } from '../../../lib/store/server-clock.js';
-import { emptyState } from '../../../lib/store/lock-machine.js';
+import { serverTimeAtLeast, type ServerSample } from '../../../lib/store/server-clock.js';
+import { emptyState, type LockState } from '../../../lib/store/lock-machine.js';
 import { Link, type World } from './link.js';
 import { NoticeLink } from './notice-link.js';
 
@@ -28,6 +34,9 @@ export class SimulatedStore implements LockStore {
   private heardAt = Infinity;
   private readonly listeners: LockStoreListener[] = [];
   private readonly waiting = new Set<(error?: LockStoreError) => void>();
+  /** What is known of native commands, see NativeCommands. */
+  private readonly open = new Map<string, { givenUp: boolean }>();
+  private readonly written = new Map<string, LockState>();
   private readonly unanswered = new Set<(error: LockStoreError) => void>();
 
   constructor(
@@ -36,8 +45,10 @@ export class SimulatedStore implements LockStore {
     private readonly clock: Clock,
     /** Whether the server denies SUBSCRIBE to this process. */
     deaf: boolean,
+    private readonly native: boolean,
   ) {
-    this.commands = new Link(world, { up: () => this.connected(), down: () => this.disconnected() });
+    const on = { up: () => this.connected(), down: () => this.disconnected() };
+    this.commands = new Link(world, on, native);
     this.notices = new NoticeLink(world, session, clock, deaf, {
       notice: (name, notice) => this.listeners.forEach((listener) => listener.notice(name, notice)),
       up: () => this.wake(),
@@ -53,6 +64,78 @@ export class SimulatedStore implements LockStore {
   }
 
   async execute<O extends LockOperation>(name: string, operation: O, timeout: number): Promise<Answered<O>> {
+    const begun = this.clock.now();
+    if (this.native) {
+      const answer = await this.natively(name, operation, timeout);
+      if (answer) return answer;
+    }
+    return this.byTheRules(name, operation, timeout - (this.clock.now() - begun));
+  }
+
+  /** As RedisStore does it with NativeCommands; undefined where the rules are to decide. */
+  private async natively(
+    name: string,
+    operation: LockOperation,
+    timeout: number,
+  ): Promise<Answered<AcquireOperation | ReleaseOperation> | undefined> {
+    if (operation.kind !== 'acquire') return this.givenBack(name, operation, timeout);
+    const { server, timeline } = this.world;
+    const { id } = operation;
+    const begun = this.clock.now();
+    if (this.open.has(id)) return { outcome: 'gone', now: 0, sentAt: begun, receivedAt: begun };
+    await this.reached(timeout);
+    const sentAt = this.clock.now();
+    const hold = dated(operation, this.present, sentAt);
+    if (!hold) return undefined;
+    const asked = { givenUp: false };
+    this.open.set(id, asked);
+    timeline.note(() => `${id.slice(0, 8)} asks natively, at ${hold.at}`);
+    const { now, written } = await this.command('acquire', timeout - (sentAt - begun), () => {
+      const outcome = server.takeFree(name, operation, hold);
+      timeline.note(() => `server ${outcome.written ? 'writes' : 'refuses'} the hold of ${id.slice(0, 8)}`);
+      return outcome;
+    });
+    this.open.delete(id);
+    const receivedAt = this.clock.now();
+    this.present = { sentAt, receivedAt, time: now };
+    if (!written) return asked.givenUp ? { outcome: 'gone', now: 0, sentAt, receivedAt } : undefined;
+    const answer = grantOf(hold, now, receivedAt);
+    if (answer.outcome === 'granted') this.written.set(id, takenState(operation, hold));
+    return { ...answer, sentAt, receivedAt };
+  }
+
+  private async givenBack(
+    name: string,
+    operation: LockOperation,
+    timeout: number,
+  ): Promise<Answered<ReleaseOperation> | undefined> {
+    if (!('id' in operation)) return undefined;
+    const { id } = operation;
+    const asked = this.open.get(id);
+    if (asked) asked.givenUp = true;
+    this.open.delete(id);
+    const written = this.written.get(id);
+    this.written.delete(id);
+    if (!written || operation.kind !== 'release' || operation.keep + operation.done > 0) return undefined;
+    await this.reached(timeout);
+    const { server, timeline } = this.world;
+    const sentAt = this.clock.now();
+    const deleted = await this.command('release', timeout, () => {
+      const done = server.deleteIfEqual(name, written);
+      timeline.note(() => `server ${done ? 'deletes' : 'keeps'} the record of ${id.slice(0, 8)}`);
+      return done;
+    });
+    const receivedAt = this.clock.now();
+    if (!deleted) return undefined;
+    const now = this.present ? serverTimeAtLeast(this.present, receivedAt) : 1;
+    return { outcome: 'released', now, sentAt, receivedAt };
+  }
+
+  private async byTheRules<O extends LockOperation>(
+    name: string,
+    operation: O,
+    timeout: number,
+  ): Promise<Answered<O>> {
     await this.reached(timeout);
     const { timeline, server } = this.world;
     const who =

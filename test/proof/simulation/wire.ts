@@ -13,6 +13,8 @@ export interface LateBytes {
 /** One TCP connection: messages keep their order each way. */
 export class Wire {
   cut = false;
+  /** The server reads nothing of it any more. */
+  ended = false;
   private readonly last = { up: 0, down: 0 };
   private readonly flying = new Map<object, () => void>();
   private readonly farewells: (() => void)[] = [];

@@ -18,7 +18,12 @@ export class OwnContender implements Contender {
   ) {
     const { guard, shutdownGrace } = options;
     this.client = options.givenClient ? new Redis(redis as string) : undefined;
-    this.locks = createLockService({ redis: this.client ?? redis, guard, shutdownGrace, log: { warn } });
+    const memory = process.env['CHAOS_FENCE_MEMORY'];
+    this.locks = createLockService({
+      redis: this.client ?? redis,
+      log: { warn },
+      ...{ guard, shutdownGrace, fenceMemory: memory === undefined ? undefined : Number(memory) },
+    });
   }
 
   ready(): Promise<unknown> {

@@ -21,6 +21,16 @@ describe('the least rights', () => {
     expect(leastRights({ redis: cluster })).toMatch(/~app:lock:\*[^]*\+cluster\|slots \+restore \+asking$/);
   });
 
+  it('have what is done without scripts, where that is done', () => {
+    const FOR_NATIVE = /\+multi \+exec \+client\|id \+client\|kill$/;
+    const redis = 'redis://localhost';
+    expect(leastRights({ redis, fenceMemory: 0 })).toMatch(FOR_NATIVE);
+    expect(leastRights({ redis: { cluster: [{ host: 'h' }] }, fenceMemory: 0 })).toMatch(FOR_NATIVE);
+    expect(leastRights({ redis })).not.toMatch(FOR_NATIVE);
+    expect(leastRights({ redis, fenceMemory: 0, clientTracking: true })).not.toMatch(FOR_NATIVE);
+    expect(leastRights({ redis, fenceMemory: 0, durability: { replicas: 1 } })).not.toMatch(FOR_NATIVE);
+  });
+
   it('have every command that the scripts call', () => {
     const scripts = read('lib/store/redis/scripts.gen.ts').matchAll(/redis\.p?call\('([A-Z]+)'/g);
     const called = [...new Set([...scripts].map(([, name = '']) => name.toLowerCase()))];

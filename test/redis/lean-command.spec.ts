@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis-5';
-import { sendScript } from '../../lib/store/redis/script-command.js';
+import { sendLean } from '../../lib/store/redis/lean-command.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 
@@ -26,7 +26,7 @@ describeWithRealRedis('the call of a script for one name', () => {
       client.on('error', () => undefined);
       const digest = (await client.script('LOAD', ECHO)) as string;
       const run = (...args: (string | number)[]): Promise<unknown> =>
-        new Promise((resolve, reject) => sendScript(client, args, resolve, reject));
+        new Promise((resolve, reject) => sendLean(client, 'evalsha', args, resolve, reject));
       const texts = ['plain', 'größe 🔒', ''];
       client.stream.cork();
       const answers = texts.flatMap((text) => [run(digest, 1, `key ${text}`, text), client.echo(text)]);

@@ -1,7 +1,7 @@
 import { Command, type Redis } from 'ioredis';
-import { sendScript } from '../../../../lib/store/redis/script-command.js';
+import { sendLean } from '../../../../lib/store/redis/lean-command.js';
 
-describe('the call of a script', () => {
+describe('a command for one name', () => {
   interface Sent {
     name: string;
     args: readonly unknown[];
@@ -13,8 +13,9 @@ describe('the call of a script', () => {
   function sent(args: readonly (string | number)[], heard: unknown[] = []): Sent {
     let command: Sent | undefined;
     const client = { sendCommand: (given: Sent) => void (command = given) } as unknown as Redis;
-    sendScript(
+    sendLean(
       client,
+      'evalsha',
       args,
       (reply) => heard.push(reply),
       (error) => heard.push(error.message),

@@ -3,12 +3,11 @@ import { Command, type Redis } from 'ioredis';
 type Argument = string | number;
 
 /**
- * The call of a script for one name, as a client of ioredis sends it. It has what the client asks a command for, and
- * nothing else: the promise, the closures and the copies of a {@link Command} of ioredis take its sender twice as long as
- * everything else that is done for such a call, and a node of a cluster is sent one for each name.
+ * A command for one name, as a client of ioredis sends it. It has what the client asks a command for, and nothing else: the
+ * promise, the closures and the copies of a {@link Command} of ioredis take its sender twice as long as everything else
+ * that is done for such a command, and a node of a cluster is sent one for each name.
  */
-class ScriptCommand {
-  readonly name = 'evalsha';
+class LeanCommand {
   readonly promise = undefined;
   isTraced = false;
   inTransaction = false;
@@ -16,6 +15,7 @@ class ScriptCommand {
   isSettled = false;
 
   constructor(
+    readonly name: string,
     // Numbers are written as they are; whoever traces commands reads them here.
     readonly args: readonly Argument[],
     /** Fields, not methods: instrumentations put functions of their own in their place. */
@@ -24,12 +24,12 @@ class ScriptCommand {
   ) {}
 
   setReplyContext(): void {
-    // What a script replies is the same in both versions of the protocol.
+    // What it is replied is the same in both versions of the protocol.
   }
 
   toWritable(): string {
-    const { args } = this;
-    const head = `*${args.length + 1}\r\n$7\r\nevalsha\r\n`;
+    const { name, args } = this;
+    const head = `*${args.length + 1}\r\n$${name.length}\r\n${name}\r\n`;
     let text = head;
     for (let index = 0; index < args.length; index += 1) {
       const arg = String(args[index]);
@@ -41,21 +41,23 @@ class ScriptCommand {
 }
 
 // What a later version of the client asks a command for besides, it finds in its own class.
-Object.setPrototypeOf(ScriptCommand.prototype, Command.prototype);
+Object.setPrototypeOf(LeanCommand.prototype, Command.prototype);
 
 function counted(arg: Argument): string {
   const text = String(arg);
   return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
 }
 
-/** Sends the call of a script by its digest; the reply is told as soon as it is read, a failure in a later microtask. */
-export function sendScript(
+/** Sends a command; the reply is told as soon as it is read, a failure in a later microtask. */
+export function sendLean(
   client: Redis,
+  name: string,
   args: readonly Argument[],
   answered: (reply: unknown) => void,
   failed: (error: Error) => void,
 ): void {
-  const command = new ScriptCommand(
+  const command = new LeanCommand(
+    name,
     args,
     (reply) => answered(textsIn(reply)),
     // The client fails all that it has in a loop, and whoever is told may send the next.
