@@ -2,6 +2,7 @@ import { BEFORE, comparesWithBefore } from './before.js';
 import type { Contender, Entrant } from './contender.js';
 import { Floor } from './floor.js';
 import { InProcess } from './in-process.js';
+import { createLockService } from '../../lib/index.js';
 import { Own } from './own.js';
 import { PostgresPeer } from './postgres-peer.js';
 import { RedlockPeer } from './redlock-peer.js';
@@ -23,6 +24,14 @@ export const LINGERING: Entrant = {
   id: 'own-linger',
   label: `${OURS.label}, linger 1 s`,
   open: (url) => Own.lingering(url),
+};
+
+/** Without fence memory: what is asked for alone goes natively. */
+export const NATIVE: Entrant = {
+  ...OURS,
+  id: 'own-native',
+  label: `${OURS.label}, fenceMemory 0`,
+  open: (url) => Own.open(url, createLockService, { fenceMemory: 0 }),
 };
 
 export const FLOOR: Entrant = {
@@ -142,7 +151,7 @@ export function peersFor(quick: boolean, contended = false): readonly Entrant[] 
     : PEERS.filter(({ setting }) => setting === 'best');
 }
 
-const ALL = [OURS, LINGERING, BEFORE, FLOOR, PIPELINED_FLOOR, IN_PROCESS, POSTGRES, ...PEERS];
+const ALL = [OURS, LINGERING, NATIVE, BEFORE, FLOOR, PIPELINED_FLOOR, IN_PROCESS, POSTGRES, ...PEERS];
 
 /** For workers, which are told an id. */
 export function entrant(id: string): Entrant {

@@ -1,4 +1,9 @@
-import { createLockService, type LockService, type UsingOptions } from '../../lib/index.js';
+import {
+  createLockService,
+  type LockService,
+  type LockServiceOptions,
+  type UsingOptions,
+} from '../../lib/index.js';
 import type { Contender } from './contender.js';
 import { nodesAt } from './node-addresses.js';
 
@@ -10,16 +15,16 @@ export class Own implements Contender {
     readonly options: UsingOptions = {},
   ) {}
 
-  static async open(url: string, create = createLockService): Promise<Own> {
-    const own = Own.openAtOnce(url, create);
+  static async open(url: string, create = createLockService, more: LockServiceOptions = {}): Promise<Own> {
+    const own = Own.openAtOnce(url, create, more);
     await own.locks.ready();
     return own;
   }
 
   /** The first caller waits for the connection. */
-  static openAtOnce(url: string, create = createLockService): Own {
+  static openAtOnce(url: string, create = createLockService, more: LockServiceOptions = {}): Own {
     const cluster = nodesAt(url);
-    return new Own(create({ redis: cluster ? { cluster } : url, wait: '5m', shutdownGrace: 0 }));
+    return new Own(create({ redis: cluster ? { cluster } : url, wait: '5m', shutdownGrace: 0, ...more }));
   }
 
   /** Its leases linger for a second, unless this build does not know that: then it goes on as it is. */

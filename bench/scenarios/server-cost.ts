@@ -2,7 +2,16 @@ import { Redis } from 'ioredis';
 import { COMPARE_AND_DELETE } from '../contenders/floor.js';
 import { TTL } from '../contenders/contender.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
-import { decodeAnswer, encodeOperation, encodeTerms } from '../../lib/store/redis/operation-codec.js';
+import {
+  decodeAnswer,
+  encodeDatedRecord,
+  encodeOperation,
+  encodeTerms,
+} from '../../lib/store/redis/operation-codec.js';
+import { dated } from '../../lib/store/native-grant.js';
+import type { NativeCommand, NativeReply } from '../../lib/store/redis/native-command.js';
+import { NativePath } from '../../lib/store/redis/native-path.js';
+import type { ServerSample } from '../../lib/store/server-clock.js';
 import { MOST_KEYS } from '../../lib/store/redis/script-batch.js';
 import { SCRIPTS } from '../../lib/store/redis/run-script.js';
 import type { LockAnswer, LockOperation } from '../../lib/store/lock-operation.js';
@@ -59,6 +68,12 @@ export const serverCost: Scenario = {
         await own('own-default', 60_000, MOST_KEYS),
         await own('own-alone', 0, 1),
         await own('own-alone-default', 60_000, 1),
+        runner(
+          'own-native',
+          'nestjs-distributed-lock, fenceMemory 0, natively: as a free name goes that is asked for alone',
+          'ours',
+          await nativeCycles(client),
+        ),
         runner('floor', 'SET NX PX + compare-and-delete', 'floor', await bareCycles(client)),
       ],
       terms(fixture),
@@ -92,6 +107,56 @@ async function bareCycles(client: Redis): Promise<Cycles> {
     for (const [error, reply] of (await giving.exec()) ?? [])
       if (error || reply !== 1) throw new Error('Not held.');
   };
+}
+
+/** The native path, as the library takes it. */
+async function nativeCycles(client: Redis): Promise<Cycles> {
+  const path = new NativePath();
+  const info = await client.info('server');
+  await path.begin(client, /^run_id:(\S+)/m.exec(info)?.[1] ?? '', info);
+  await client.script('LOAD', SCRIPTS.deleteIfEqual);
+  const session = newSession();
+  const outcomeOf = (key: string, command: NativeCommand): Promise<NativeReply> =>
+    new Promise((resolve, reject) => {
+      const otherwise = (): void => reject(new Error(`The script is to decide the native ${command.kind}.`));
+      path.run(client, key, command, { replied: resolve, otherwise, failed: reject });
+    });
+  const sampled = async (): Promise<ServerSample> => {
+    const sentAt = performance.now();
+    const [seconds, micros] = await client.time();
+    const time = Number(seconds) * 1_000_000 + Number(micros);
+    return { sentAt, receivedAt: performance.now(), time };
+  };
+  let sample = await sampled();
+  return async (size) => {
+    const { stream } = client;
+    const now = performance.now();
+    if (now - sample.receivedAt > 100) sample = await sampled();
+    sample = path.sample(sample, now) ?? sample;
+    const asked = Array.from({ length: size }, (_, index) => {
+      const operation = { kind: 'acquire', id: newAttemptId(session), ...REQUEST } as const;
+      const hold = dated(operation, sample, performance.now());
+      if (!hold) throw new Error('The sample is too old.');
+      const record = encodeDatedRecord(operation, hold);
+      return { key: `lock:native-name-${index}`, record, hold };
+    });
+    stream.cork();
+    const taking = asked.map(({ key, record, hold }) =>
+      outcomeOf(key, { kind: 'acquire', record, hold, unknown: false, givenUp: false }),
+    );
+    stream.uncork();
+    const grants = await Promise.all(taking);
+    sample = sampleOf(grants.at(-1), asked.at(-1)?.hold.sentAt) ?? sample;
+    stream.cork();
+    const giving = asked.map(({ key, record }) => outcomeOf(key, { kind: 'release', record }));
+    stream.uncork();
+    await Promise.all(giving);
+  };
+}
+
+/** What a reply says of the server's clock, as the store keeps it. */
+function sampleOf(reply: NativeReply | undefined, sentAt = NaN): ServerSample | undefined {
+  return reply?.now === undefined ? undefined : { sentAt, receivedAt: performance.now(), time: reply.now };
 }
 
 /** The scripts of the library with the arguments that it sends, for so many names in each call. */

@@ -1,6 +1,6 @@
 import { comparesWithBefore } from '../contenders/before.js';
 import type { Contender } from '../contenders/contender.js';
-import { FLOOR, OURS, peersFor, PIPELINED_FLOOR } from '../contenders/entrants.js';
+import { FLOOR, NATIVE, OURS, peersFor, PIPELINED_FLOOR } from '../contenders/entrants.js';
 import { interleaved, type Runner } from '../measure/rounds.js';
 import type { Sample, Table } from '../measure/table.js';
 import type { BenchFixture } from '../fixture/bench-fixture.js';
@@ -50,7 +50,7 @@ async function cycles(
   const warmUp = fixture.url === url ? WARM_UP : WARM_UP / 10;
   const opened: Contender[] = [];
   const runners: Runner[] = [];
-  const floors = comparesWithBefore() ? [] : [FLOOR, ...(lanes > 1 ? [PIPELINED_FLOOR] : [])];
+  const floors = comparesWithBefore() ? [] : [NATIVE, FLOOR, ...(lanes > 1 ? [PIPELINED_FLOOR] : [])];
   for (const { id: entrant, label, role, open } of [OURS, ...floors, ...peersFor(true)]) {
     if (comparesWithBefore()) {
       // How fast one process runs our code differs by a tenth from process to process: each round has new ones.
