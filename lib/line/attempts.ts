@@ -20,7 +20,10 @@ export interface AttemptLine extends AttemptOwner {
 export class Attempts {
   private waiting = NONE;
 
-  constructor(private readonly line: AttemptLine) {}
+  constructor(
+    /** Undefined only for {@link NO_ATTEMPTS}. */
+    private readonly line?: AttemptLine,
+  ) {}
 
   get none(): boolean {
     return this.waiting.length === 0;
@@ -31,7 +34,6 @@ export class Attempts {
    * needed behind the first exclusive caller; with `willHandOff` that caller gets the lock without the store.
    */
   cover(callers: Chain<Caller>, willHandOff: boolean): void {
-    if (this.none && !callers.first) return; // the usual case after a grant
     const unused = [...this.waiting];
     let caller = callers.first;
     for (let room = MOST; caller && room > 0; caller = caller.after, room -= 1) {
@@ -90,8 +92,12 @@ export class Attempts {
 
   private start(terms: Terms): void {
     const { line } = this;
+    if (!line) return;
     const attempt = new Attempt(line.setup, line.name, terms, line);
     attempt.ask();
     this.waiting = [...this.waiting, attempt]; // a push would make room for sixteen more
   }
 }
+
+/** Those of all lines that have none, which is most of them most of the time. */
+export const NO_ATTEMPTS = new Attempts();

@@ -19,6 +19,8 @@ class HandOffs {
   contendedSince: number | undefined;
   /** When the event loop turned last in between. */
   breathedAt = -Infinity;
+  /** A hold between two callers: no caller has it until the event loop has turned. */
+  passing: Hold | undefined;
 }
 
 /**
@@ -26,8 +28,6 @@ class HandOffs {
  * other processes have waited for long enough.
  */
 export class Leases {
-  /** A hold between two callers: no caller has it until the event loop has turned. */
-  passing: Hold | undefined;
   /** What nobody here uses, and is kept for the next caller. Declared only: most names keep nothing. */
   declare lingering?: Lingering;
   /** Most names have one lease, and the others of a name follow it: a list would be larger than all else of a name. */
@@ -35,7 +35,10 @@ export class Leases {
   /** Undefined until the first hand-off: most holds have one caller. */
   private handOffs: HandOffs | undefined;
 
-  constructor(private readonly clock: Clock) {}
+  /** A hold between two callers. */
+  get passing(): Hold | undefined {
+    return this.handOffs?.passing;
+  }
 
   get all(): LineLease[] {
     const all: LineLease[] = [];
@@ -143,12 +146,13 @@ export class Leases {
   }
 
   /** Keeps the hold between two callers, and calls `next` once the event loop has turned. */
-  breathe(hold: Hold, next: () => void): void {
+  breathe(hold: Hold, clock: Clock, next: () => void): void {
+    const handOffs = (this.handOffs ??= new HandOffs());
     this.delete(hold);
-    this.passing = hold;
-    this.clock.breathe(() => {
-      this.passing = undefined;
-      (this.handOffs ??= new HandOffs()).breathedAt = this.clock.now();
+    handOffs.passing = hold;
+    clock.breathe(() => {
+      handOffs.passing = undefined;
+      handOffs.breathedAt = clock.now();
       next();
     });
   }

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.js';
 import type { LockBusyReason, LockLostReason, LockStoreError } from '../base/errors.js';
 import type { LockNotice, StuckHold } from '../store/lock-operation.js';
 import type { Attempt } from './attempt.js';
-import { Attempts, type AttemptLine } from './attempts.js';
+import { Attempts, NO_ATTEMPTS, type AttemptLine } from './attempts.js';
 import { firstFor, successorOf, waitLeftFor, type Caller, type InTheWay } from './caller.js';
 import type { WatchedLine } from './deadlock-watch.js';
 import type { Hold, HoldOwner } from './hold.js';
@@ -15,6 +15,14 @@ import { Lingering } from './lingering.js';
 import { grantedChannel, lingeringChannel, publishGranted, publishLingering } from './lock-channels.js';
 import type { PendingRelease } from './pending-releases.js';
 import type { Request } from './request.js';
+
+/** What all lines share, and whom they tell. */
+export interface SetupOfLines extends LineSetup {
+  /** Told when a line has neither callers nor anything at the store. */
+  readonly onIdle: (line: Line) => void;
+  /** Told of every lost lease, as soon as the loss is noticed. */
+  readonly onLost: (lease: LineLease, reason: LockLostReason) => void;
+}
 
 const RELEASED = Promise.resolve('released' as const);
 
@@ -31,19 +39,13 @@ export class Line implements AttemptLine, LeaseOwner, WatchedLine {
   /** Whether its attempts say what their callers hold. Declared only: in most lines nobody holds anything for long. */
   declare tellsHolding?: boolean;
   private readonly callers = new Chain<Caller>();
-  private readonly attempts: Attempts;
-  private readonly leases: Leases;
+  private readonly leases = new Leases();
+  private attempts = NO_ATTEMPTS;
 
   constructor(
     readonly name: string,
-    readonly setup: LineSetup,
-    /** Told when it has neither callers nor anything at the store. */
-    private readonly onIdle: (line: Line) => void,
-    private readonly onLost: (lease: LineLease, reason: LockLostReason) => void,
-  ) {
-    this.leases = new Leases(setup.clock);
-    this.attempts = new Attempts(this);
-  }
+    readonly setup: SetupOfLines,
+  ) {}
 
   get clock(): Clock {
     return this.setup.clock;
@@ -234,7 +236,7 @@ export class Line implements AttemptLine, LeaseOwner, WatchedLine {
   }
 
   leaseLost(lease: LineLease, reason: LockLostReason): void {
-    this.onLost(lease, reason);
+    this.setup.onLost(lease, reason);
   }
 
   downgraded(lease: LineLease): void {
@@ -293,7 +295,7 @@ export class Line implements AttemptLine, LeaseOwner, WatchedLine {
   /** From one caller to the next, perhaps after the event loop has turned. */
   private pass(hold: Hold, next: Caller, now: number): void {
     if (this.leases.countHandOff(now)) this.give(hold, next, now, true);
-    else this.leases.breathe(hold, () => this.handOff(hold));
+    else this.leases.breathe(hold, this.clock, () => this.handOff(hold));
   }
 
   /** Goes on after the event loop has turned: the next caller may have left by then, and the hold may be lost. */
@@ -328,8 +330,14 @@ export class Line implements AttemptLine, LeaseOwner, WatchedLine {
   }
 
   private pump(now = this.clock.now()): void {
+    if (this.callers.first || this.attempts !== NO_ATTEMPTS) this.cover(now);
+    if (this.callers.first === undefined && this.attempts.none && this.leases.none) this.setup.onIdle(this);
+  }
+
+  private cover(now: number): void {
+    if (this.attempts === NO_ATTEMPTS) this.attempts = new Attempts(this);
     this.attempts.cover(this.callers, this.leases.willHandOffAt(now));
-    if (this.callers.first === undefined && this.attempts.none && this.leases.none) this.onIdle(this);
+    if (this.attempts.none) this.attempts = NO_ATTEMPTS; // for as long as the lock is held, mostly
   }
 
   /** An attempt ended without a grant: takes the caller who learns of it out of the line. */

@@ -11,8 +11,8 @@ import { DeadlockWatch, type Deadlock } from './deadlock-watch.js';
 import type { Hold } from './hold.js';
 import { LatchWait } from './latch-wait.js';
 import type { LineLease } from './line-lease.js';
-import { type LineSetup, HoldTimes } from './line-setup.js';
-import { Line } from './line.js';
+import { HoldTimes } from './line-setup.js';
+import { Line, type SetupOfLines } from './line.js';
 import { acquireChannel, traced } from './lock-channels.js';
 import { settleAtOther } from './other-server.js';
 import { PendingReleases } from './pending-releases.js';
@@ -25,7 +25,7 @@ const KEPT_IDLE = 256;
 
 /** Everything that this process holds or waits for at one store: a line for each name in use. */
 export class Lines {
-  readonly setup: LineSetup;
+  readonly setup: SetupOfLines;
   /** How many notices named nothing alive of this session. Anybody may publish, so they change nothing. */
   ignoredNotices = 0;
   private readonly lines = new Map<string, Line>();
@@ -42,7 +42,7 @@ export class Lines {
     private readonly clock: Clock,
     random: () => number = Math.random,
     /** Called for every lost lease, as soon as the loss is noticed. */
-    private readonly onLost: (lease: LineLease, reason: LockLostReason) => void = () => undefined,
+    onLost: (lease: LineLease, reason: LockLostReason) => void = () => undefined,
     /** Called with one sentence about what became of the leases when another server took the place of ours. */
     private readonly onMoved: (message: string) => void = () => undefined,
     /** Called when renewals come so many milliseconds too late, with the holds that they are for. */
@@ -64,6 +64,8 @@ export class Lines {
       holdTimes: new HoldTimes(),
       random,
       mayLinger: true,
+      onIdle: (line) => this.idle(line),
+      onLost,
     };
     store.listen({
       notice: (name, notice) => this.hear(name, notice),
@@ -98,7 +100,7 @@ export class Lines {
   /** The line of a name, which is in use from now on. */
   private lineOf(name: string): Line {
     let line = this.lines.get(name);
-    if (!line) this.lines.set(name, (line = new Line(name, this.setup, this.onIdle, this.onLost)));
+    if (!line) this.lines.set(name, (line = new Line(name, this.setup)));
     if (line.idle) {
       line.idle = false;
       this.busy += 1;
@@ -194,7 +196,7 @@ export class Lines {
     this.lines.get(name)?.lose(reason);
   }
 
-  private readonly onIdle = (line: Line): void => {
+  private idle(line: Line): void {
     if (line.idle) return;
     line.idle = true;
     this.busy -= 1;
@@ -206,7 +208,7 @@ export class Lines {
       this.setup.pendingReleases.remember(each.lastRelease);
       this.lines.delete(each.name);
     }
-  };
+  }
 
   /** Another server answers: asks it about all leases, and sends it recent releases again. */
   private async settleAtOther(what: string, concerns: Concerns = everyName): Promise<void> {

@@ -1,7 +1,6 @@
 import type { Hold } from '../../../lib/line/hold.js';
 import { Leases } from '../../../lib/line/leases.js';
 import type { LineLease } from '../../../lib/line/line-lease.js';
-import { ManualClock } from '../../../lib/testing/manual-clock.js';
 
 const leaseOn = (hold: Hold): LineLease => ({ hold }) as LineLease;
 const holdWith = (id: string): Hold => ({ id }) as Hold;
@@ -9,7 +8,7 @@ const holdWith = (id: string): Hold => ({ id }) as Hold;
 describe('the leases of one name', () => {
   const [a, b, c] = [holdWith('a'), holdWith('b'), holdWith('c')];
   let leases: Leases;
-  beforeEach(() => (leases = new Leases(new ManualClock())));
+  beforeEach(() => (leases = new Leases()));
 
   it('has each hold once, and the last lease of it in the place of the one before', () => {
     const [first, second, third, later] = [leaseOn(a), leaseOn(b), leaseOn(c), leaseOn(b)];

@@ -31,12 +31,11 @@ describe('a line', () => {
     rival = new Peer(new MemoryStore(server, newSession(), clock), 'name');
     [lost, idle] = [[], 0];
     const { setup } = new Lines(store.store, clock, () => 0);
-    line = new Line(
-      'name',
-      setup,
-      () => (idle += 1),
-      (lease, reason) => lost.push(`${lease.identity}: ${reason}`),
-    );
+    line = new Line('name', {
+      ...setup,
+      onIdle: () => (idle += 1),
+      onLost: (lease, reason) => lost.push(`${lease.identity}: ${reason}`),
+    });
   });
 
   /** A caller comes. */
