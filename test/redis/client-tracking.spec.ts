@@ -6,6 +6,7 @@ import { arenaForTests, portOf } from '../support/arena.js';
 import { abortOf, pass, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { RoundTrips } from '../support/round-trips.js';
+import { ended } from '../support/ended.js';
 
 const NOTICED = 20;
 const CHANGED_EVERY = 250;
@@ -150,6 +151,7 @@ describeWithRealRedis('locks with client tracking', () => {
       const seen: string[] = [];
       // Only of connections that began here: the server may still read what the test before has sent.
       const own = new Set<string>();
+      await arena.state('x'); // the arena's own store is connected, and will not begin to be now
       const monitor = await arena.admin.monitor();
       monitor.on('monitor', (_: string, args: string[], source: string) => {
         if (args[0] === 'hello' || args[0] === 'echo') own.add(source);
@@ -160,7 +162,7 @@ describeWithRealRedis('locks with client tracking', () => {
       await locks.close();
       await arena.admin.echo('end');
       await until('all was seen', () => seen.some((words) => words.includes('"end"')));
-      monitor.disconnect();
+      await ended(monitor);
       return seen.map((words) => words.replace(/\d{16}/g, 'TIME').replace(/ [\w-]{12}"]$/, ' SEAL"]'));
     }
 

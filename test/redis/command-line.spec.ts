@@ -8,6 +8,7 @@ import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js'
 import { BuiltCommand, type Ended } from '../support/built-command.js';
 import { abortOf, pass, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
+import { ended } from '../support/ended.js';
 
 // 100000 for the long checks.
 const NAMES = Number(process.env['LISTED_NAMES'] ?? 20_000);
@@ -31,7 +32,7 @@ describeWithRealRedis('the command', () => {
     await admin.flushall();
   });
   afterAll(async () => {
-    admin.disconnect();
+    await ended(admin);
     command.remove();
     await redis.stop();
   });
@@ -316,7 +317,7 @@ describeWithRealRedis('the command', () => {
       });
       const SECONDS = 4;
       await pass(SECONDS * 1_000);
-      monitor.disconnect();
+      await ended(monitor);
       watching.child.kill('SIGINT');
       const { code, out } = await watching.ended;
       await stop();

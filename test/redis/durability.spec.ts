@@ -11,6 +11,7 @@ import { loseBy } from '../support/lossy-failover.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { portOf, ReplicatedRedis, type Replica } from '../support/replicated-redis.js';
 import { TcpProxy, type ProxyLink } from '../support/tcp-proxy.js';
+import { ended } from '../support/ended.js';
 
 // DURABILITY_ROUNDS=100 npm test -- test/redis/durability.spec.ts is the whole proof.
 const ROUNDS = Number(process.env['DURABILITY_ROUNDS'] ?? 3);
@@ -250,7 +251,7 @@ describeWithRealRedis('grants that replicas have to acknowledge', () => {
       if (locks === durable) expect(sources[0]).toBe(sources[1]);
       expect(sources[0] === sources.at(-1)).toBe(locks === plain);
     }
-    monitor.disconnect();
+    await ended(monitor);
   });
 
   it('come from one server: when one connection is led to another, the other one follows', async () => {

@@ -2,6 +2,7 @@ import { arenaForTests } from '../support/arena.js';
 import { Child } from '../support/child.js';
 import { failureOf, pass, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
+import { ended } from '../support/ended.js';
 
 /** Nothing else of this process runs meanwhile. */
 function block(ms: number): void {
@@ -58,7 +59,7 @@ describeWithRealRedis('an event loop that is late', () => {
     await Promise.all(Array.from({ length: 50 }, (_, index) => locks.using(`n${index}`, () => undefined)));
     await arena.admin.echo('end');
     await until('all was heard', () => asked.includes('echo'));
-    monitor.disconnect();
+    await ended(monitor);
     expect(asked.filter((command) => command === 'time')).toHaveLength(1);
   });
 

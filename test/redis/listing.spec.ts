@@ -9,6 +9,7 @@ import { listed } from '../contract/locks/listing.js';
 import { arenaForTests, portOf } from '../support/arena.js';
 import { failureOf } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
+import { ended } from '../support/ended.js';
 
 describeWithRealRedis('the names in use at a server', () => {
   const arena = arenaForTests();
@@ -117,7 +118,7 @@ describeWithRealRedis('the names in use at a server', () => {
     await listed(locks);
     await arena.admin.ping();
     await done;
-    monitor.disconnect();
+    await ended(monitor);
     expect(counts.length).toBeGreaterThanOrEqual(15);
     expect(Math.max(...counts)).toBeLessThanOrEqual(1_000);
   });

@@ -4,6 +4,7 @@ import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
+import { ended } from '../support/ended.js';
 
 // A script that touches a key of another slot spoils a node of Valkey 9 for all its clients, until it starts again.
 describeWithRealRedis('in a cluster', () => {
@@ -23,7 +24,7 @@ describeWithRealRedis('in a cluster', () => {
     }
   }, 30_000);
   afterAll(async () => {
-    for (const monitor of monitors) monitor.disconnect();
+    await Promise.all(monitors.map(ended));
     await cluster.stop();
   });
 

@@ -8,6 +8,7 @@ import { ClientRecipe } from '../../lib/store/redis/client-recipe.js';
 import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
 import { Redis } from 'ioredis';
+import { ended } from './ended.js';
 import { pass, until } from './eventually.js';
 import { Lag } from './lag.js';
 import { TcpProxy } from './tcp-proxy.js';
@@ -113,7 +114,7 @@ export class Arena {
 
   async stop(): Promise<void> {
     await this.observer.close();
-    this.admin.disconnect();
+    await ended(this.admin);
     await this.server.stop();
   }
 
