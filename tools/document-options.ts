@@ -42,7 +42,7 @@ const OTHERS: readonly (readonly [string, readonly (readonly [string, string])[]
   ['`durability`, one by one', [['lib/locks/lock-options.ts', 'DurabilityOptions']]],
   ['`recorder`, as an object', [['lib/locks/lock-options.ts', 'RecorderOptions']]],
   [
-    '`DistributedLockModule.forRoot` only',
+    '`DistributedLockModule` only: `forRoot`, or the factory of `forRootAsync` (`name` and `isGlobal` stand beside the factory)',
     [
       ['lib/nest/distributed-lock-module.ts', 'DistributedLockOptions'],
       ['lib/nest/distributed-lock-module.ts', 'DistributedLockExtras'],

@@ -13,7 +13,7 @@ import { type Command, commandIn, HELP } from './command-line.js';
 import { whereIn, type Where } from './connection.js';
 import { examine } from './doctor.js';
 import { LiveView } from './live-view.js';
-import { card, heading, inUse, row } from './lock-words.js';
+import { card, heading, inUse, row, WHERE } from './lock-words.js';
 import { harmless, Output, type Streams } from './output.js';
 import { revoke } from './revocation.js';
 
@@ -110,13 +110,16 @@ class Execution {
       await output.line(command.json ? JSON.stringify(report) : row(report));
     }
     output.endProgress();
-    if (count === 0 && !command.json) output.note('Nobody holds a lock or waits for one here.');
+    if (count === 0 && !command.json) output.note(`Nobody holds a lock or waits for one here. ${WHERE}`);
   }
 
   private async show(report: LockReport): Promise<void> {
     const { json } = this.command;
     await this.output.line(json ? JSON.stringify(report) : card(report).join('\n'));
     if (!inUse(report))
-      throw new CommandError(`Nobody holds '${harmless(report.name)}' or waits for it.`, EXIT.refused);
+      throw new CommandError(
+        `Nobody holds '${harmless(report.name)}' or waits for it, by the key ${harmless(report.key)}. ${WHERE}`,
+        EXIT.refused,
+      );
   }
 }

@@ -56,6 +56,10 @@ export function row(report: LockReport): string {
   return [...cells.map((cell, index) => cell.padEnd(COLUMNS[index]![1])), harmless(name)].join('  ');
 }
 
+/** What somebody may have forgotten who finds nothing. */
+export const WHERE =
+  "The application may have a namespace of its own: --namespace names it, 'lock' by default.";
+
 /** All about one name, as lines. */
 export function card(report: LockReport): string[] {
   const { name, key, holders, queue, at, permits, inUse: used, fence } = report;
@@ -88,6 +92,6 @@ export function card(report: LockReport): string[] {
           (held.waitsFor === name ? '' : `, for a call that waits for ${harmless(held.waitsFor)}`),
       ),
     ]),
-    ...(fence === undefined ? [] : ['', `Last fence: ${fence}`]),
+    ...(fence === undefined ? [] : ['', `Last fence: ${fence}${inUse(report) ? ', or reserved' : ''}`]),
   ];
 }

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import type { LockLogEntry, LockReport, LockService } from '../plain.js';
 import { CommandError, EXIT, usage } from './command-error.js';
 import type { Command } from './command-line.js';
-import { card } from './lock-words.js';
+import { card, WHERE } from './lock-words.js';
 import { harmless, type Output, type Streams } from './output.js';
 
 /**
@@ -18,17 +18,20 @@ export async function revoke(
   streams: Streams,
 ): Promise<void> {
   const report = await locks.inspect(name);
-  if (report.holders.length === 0) throw free(name);
+  if (report.holders.length === 0) throw free(report);
   if (!yes) await ask(report, force, streams);
-  if (!(await locks.revoke(name, { reason, force }))) throw free(name);
+  if (!(await locks.revoke(name, { reason, force }))) throw free(report);
   const line = entries.find(({ event }) => event === 'revoked');
   await output.line(
     json ? JSON.stringify({ name, reason, force, holders: report.holders }) : harmless(line?.message ?? ''),
   );
 }
 
-function free(name: string): CommandError {
-  return new CommandError(`Nobody holds '${harmless(name)}': there is nothing to revoke.`, EXIT.refused);
+function free({ name, key }: LockReport): CommandError {
+  return new CommandError(
+    `Nobody holds '${harmless(name)}', by the key ${harmless(key)}: there is nothing to revoke. ${WHERE}`,
+    EXIT.refused,
+  );
 }
 
 async function ask(report: LockReport, force: boolean, { stdin, stderr }: Streams): Promise<void> {

@@ -8,6 +8,7 @@ import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js'
 import { BuiltCommand, type Ended } from '../support/built-command.js';
 import { abortOf, pass, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
+import { WHERE } from '../../lib/cli/lock-words.js';
 import { ended } from '../support/ended.js';
 
 // 100000 for the long checks.
@@ -74,7 +75,7 @@ describeWithRealRedis('the command', () => {
       expect(await run('ls')).toEqual({
         code: 0,
         out: '',
-        err: 'Nobody holds a lock or waits for one here.\n',
+        err: `Nobody holds a lock or waits for one here. ${WHERE}\n`,
       });
       const locks = open();
       await locks.acquire('stock:42', { label: 'export' });
@@ -215,7 +216,10 @@ describeWithRealRedis('the command', () => {
 
     it('of a name that nobody uses ends with 1', async () => {
       const { code, out, err } = await run('show', 'nobody');
-      expect({ code, err }).toEqual({ code: 1, err: "Nobody holds 'nobody' or waits for it.\n" });
+      expect({ code, err }).toEqual({
+        code: 1,
+        err: `Nobody holds 'nobody' or waits for it, by the key lock:nobody. ${WHERE}\n`,
+      });
       expect(out).toContain('Nobody holds it.');
       expect((await run('show', 'nobody', '--json')).code).toBe(1);
       await admin.set('lock:foreign', 'x');
@@ -246,7 +250,7 @@ describeWithRealRedis('the command', () => {
       expect(await run('revoke', 'stock:42', '--reason', 'again', '--yes')).toEqual({
         code: 1,
         out: '',
-        err: "Nobody holds 'stock:42': there is nothing to revoke.\n",
+        err: `Nobody holds 'stock:42', by the key lock:stock:42: there is nothing to revoke. ${WHERE}\n`,
       });
     });
 
