@@ -5,7 +5,7 @@ import { freePort } from './shutdown.mjs';
 
 const root = join(import.meta.dirname, '../..');
 
-export const NPM = ['npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
+export const NPM = ['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error'];
 
 /** Packs this tree into `dir`; returns the tarball. npm builds it before, unless `built` says that dist/ is up to date. */
 export function pack(dir, { built = false } = {}) {

@@ -32,7 +32,7 @@ export function installRuntime(dir, runtime) {
       join(home, 'package.json'),
       JSON.stringify({ private: true, dependencies: { runtime: alias } }),
     );
-    const args = ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'];
+    const args = ['install', '--no-audit', '--no-fund', '--loglevel=error'];
     if (!scripts) args.push('--ignore-scripts');
     const { status, stdout, stderr } = spawnSync('npm', args, {
       cwd: home,
