@@ -118,7 +118,7 @@ class Execution {
     await this.output.line(json ? JSON.stringify(report) : card(report).join('\n'));
     if (!inUse(report))
       throw new CommandError(
-        `Nobody holds '${harmless(report.name)}' or waits for it, by the key ${harmless(report.key)}. ${WHERE}`,
+        `Nobody holds '${harmless(report.name)}' or waits for it, under the key ${harmless(report.key)}. ${WHERE}`,
         EXIT.refused,
       );
   }

@@ -92,6 +92,8 @@ export function card(report: LockReport): string[] {
           (held.waitsFor === name ? '' : `, for a call that waits for ${harmless(held.waitsFor)}`),
       ),
     ]),
-    ...(fence === undefined ? [] : ['', `Last fence: ${fence}${inUse(report) ? ', or reserved' : ''}`]),
+    ...(fence === undefined
+      ? []
+      : ['', `${inUse(report) ? 'Last fence used or reserved' : 'Last fence'}: ${fence}`]),
   ];
 }

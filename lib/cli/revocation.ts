@@ -29,7 +29,7 @@ export async function revoke(
 
 function free({ name, key }: LockReport): CommandError {
   return new CommandError(
-    `Nobody holds '${harmless(name)}', by the key ${harmless(key)}: there is nothing to revoke. ${WHERE}`,
+    `Nobody holds '${harmless(name)}', under the key ${harmless(key)}: there is nothing to revoke. ${WHERE}`,
     EXIT.refused,
   );
 }

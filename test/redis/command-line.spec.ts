@@ -218,7 +218,7 @@ describeWithRealRedis('the command', () => {
       const { code, out, err } = await run('show', 'nobody');
       expect({ code, err }).toEqual({
         code: 1,
-        err: `Nobody holds 'nobody' or waits for it, by the key lock:nobody. ${WHERE}\n`,
+        err: `Nobody holds 'nobody' or waits for it, under the key lock:nobody. ${WHERE}\n`,
       });
       expect(out).toContain('Nobody holds it.');
       expect((await run('show', 'nobody', '--json')).code).toBe(1);
@@ -250,7 +250,7 @@ describeWithRealRedis('the command', () => {
       expect(await run('revoke', 'stock:42', '--reason', 'again', '--yes')).toEqual({
         code: 1,
         out: '',
-        err: `Nobody holds 'stock:42', by the key lock:stock:42: there is nothing to revoke. ${WHERE}\n`,
+        err: `Nobody holds 'stock:42', under the key lock:stock:42: there is nothing to revoke. ${WHERE}\n`,
       });
     });
 
