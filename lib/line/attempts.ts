@@ -20,11 +20,6 @@ export interface AttemptLine extends AttemptOwner {
 export class Attempts {
   private waiting = NONE;
 
-  constructor(
-    /** Undefined only for {@link NO_ATTEMPTS}. */
-    private readonly line?: AttemptLine,
-  ) {}
-
   get none(): boolean {
     return this.waiting.length === 0;
   }
@@ -33,7 +28,7 @@ export class Attempts {
    * Keeps as many attempts as the head of the line needs, in the order of the line, and gives up the others. Nothing is
    * needed behind the first exclusive caller; with `willHandOff` that caller gets the lock without the store.
    */
-  cover(callers: Chain<Caller>, willHandOff: boolean): void {
+  cover(line: AttemptLine, callers: Chain<Caller>, willHandOff: boolean): void {
     const unused = [...this.waiting];
     let caller = callers.first;
     for (let room = MOST; caller && room > 0; caller = caller.after, room -= 1) {
@@ -44,7 +39,7 @@ export class Attempts {
         (attempt) => sameUnits(attempt.terms, terms) && attempt.terms.once === terms.once,
       );
       if (found >= 0) unused.splice(found, 1);
-      else this.start(terms);
+      else this.start(line, terms);
       if (alone) break;
     }
     for (const attempt of unused) {
@@ -90,9 +85,7 @@ export class Attempts {
     this.waiting = others.length > 0 ? others : NONE;
   }
 
-  private start(terms: Terms): void {
-    const { line } = this;
-    if (!line) return;
+  private start(line: AttemptLine, terms: Terms): void {
     const attempt = new Attempt(line.setup, line.name, terms, line);
     attempt.ask();
     this.waiting = [...this.waiting, attempt]; // a push would make room for sixteen more

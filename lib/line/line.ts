@@ -335,8 +335,8 @@ export class Line implements AttemptLine, LeaseOwner, WatchedLine {
   }
 
   private cover(now: number): void {
-    if (this.attempts === NO_ATTEMPTS) this.attempts = new Attempts(this);
-    this.attempts.cover(this.callers, this.leases.willHandOffAt(now));
+    if (this.attempts === NO_ATTEMPTS) this.attempts = new Attempts();
+    this.attempts.cover(this, this.callers, this.leases.willHandOffAt(now));
     if (this.attempts.none) this.attempts = NO_ATTEMPTS; // for as long as the lock is held, mostly
   }
 

@@ -23,9 +23,8 @@ interface Known {
 }
 
 /**
- * What a server does without scripts, over one connection: it takes a free name in a transaction, and gives it back by a
- * command that compares and deletes, where there is one (Valkey 9.0), or by a script of
- * two commands.
+ * What a server does without the scripts of the rules, over one connection: it takes a free name in a transaction, and gives
+ * it back by a command that compares and deletes (Valkey 9.0), or by a script of two commands.
  *
  * A copy that is read late is a hold for nobody. So a connection that was lost with such a command on its way is ended at the
  * server, too, before anything goes over the next one: nothing of it is read after that. Where the server does not let
@@ -33,7 +32,7 @@ interface Known {
  */
 export class NativePath implements ClockOfServer {
   /** Whether the server does so, and lets us. */
-  private serves = false;
+  serving = false;
   /** It let us begin a transaction, and not end it. */
   private useless = false;
   /** The command that compares and deletes: a small script, where the server has none. */
@@ -46,7 +45,7 @@ export class NativePath implements ClockOfServer {
 
   /** Learns what a new connection may do; resolves when nothing of those before is read any more. */
   async begin(client: Redis, runId: string, info: string): Promise<void> {
-    this.serves = false;
+    this.serving = false;
     this.present = undefined;
     this.tightest = undefined;
     if (this.useless || runId === '') return;
@@ -67,13 +66,8 @@ export class NativePath implements ClockOfServer {
     this.left = [];
     if (begins && !ends) return this.leave(client);
     if (typeof id === 'number') this.present = { runId, id };
-    this.serves = this.present !== undefined && begins && ended.every(Boolean);
+    this.serving = this.present !== undefined && begins && ended.every(Boolean);
     this.remover = removerOf(info);
-  }
-
-  /** Whether the server takes such commands now. */
-  get serving(): boolean {
-    return this.serves;
   }
 
   sample(latest: ServerSample | undefined, now: number): ServerSample | undefined {
@@ -107,7 +101,7 @@ export class NativePath implements ClockOfServer {
     const failed = (error: Error): void => {
       if (error.message.startsWith('EXECABORT')) {
         const code = refusal && codeOf(refusal);
-        if (code === 'ERR' || code === 'NOPERM') this.serves = false;
+        if (code === 'ERR' || code === 'NOPERM') this.serving = false;
         return nothingDone();
       }
       if (isUnsent(error)) command.unknown = false;
@@ -150,7 +144,7 @@ export class NativePath implements ClockOfServer {
   /** What the server takes for a part of a transaction is never carried out. */
   private leave(client: Redis): void {
     this.useless = true;
-    this.serves = false;
+    this.serving = false;
     client.disconnect(true);
   }
 }
