@@ -46,6 +46,7 @@ const named = process.argv.slice(2).some((word) => !word.startsWith('-'));
 
 export default {
   testEnvironment: '<rootDir>/test/support/clean-environment.mjs',
+  setupFilesAfterEnv: ['<rootDir>/test/support/time-bounds.ts'],
   testTimeout: 20_000, // many tests start servers and processes; on a busy machine that takes seconds
   maxWorkers: '100%', // the default leaves one processor of two unused
   testMatch: long ? LONG_SPECS : ['<rootDir>/test/**/*.spec.ts'],

@@ -10,6 +10,7 @@ import { abortOf, pass, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { WHERE } from '../../lib/cli/lock-words.js';
 import { ended } from '../support/ended.js';
+import { Monitor } from '../support/monitor.js';
 
 // 100000 for the long checks.
 const NAMES = Number(process.env['LISTED_NAMES'] ?? 20_000);
@@ -308,20 +309,19 @@ describeWithRealRedis('the command', () => {
       const stop = passOn(5, 20);
       const watching = command.start(['watch', 'hot'], { REDIS_URL: redis.url });
       await until('the first line', () => watching.out().includes('\n'));
-      const monitor = await admin.monitor();
       const clients = ((await admin.client('LIST')) as string).split('\n');
       const its = clients.find((each) => each.includes(`:${watching.child.pid} `)); // by the name of its connection
       const mine = /addr=(\S+)/.exec(its ?? '')?.[1];
       let commands = 0;
       const scripts = { now: false };
-      monitor.on('monitor', (_time: string, _args: string[], source: string) => {
+      const monitor = await Monitor.of(admin, (_words, source) => {
         if (source === mine) [commands, scripts.now] = [commands + 1, true];
         else if (source !== 'lua') scripts.now = false;
         else if (scripts.now) commands += 1;
       });
       const SECONDS = 4;
       await pass(SECONDS * 1_000);
-      await ended(monitor);
+      await monitor.end();
       watching.child.kill('SIGINT');
       const { code, out } = await watching.ended;
       await stop();

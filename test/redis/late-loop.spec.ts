@@ -2,7 +2,7 @@ import { arenaForTests } from '../support/arena.js';
 import { Child } from '../support/child.js';
 import { failureOf, pass, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
-import { ended } from '../support/ended.js';
+import { Monitor } from '../support/monitor.js';
 
 /** Nothing else of this process runs meanwhile. */
 function block(ms: number): void {
@@ -50,16 +50,15 @@ describeWithRealRedis('an event loop that is late', () => {
   });
 
   it('is one question for the server’s clock for a crowd that comes first', async () => {
-    const monitor = await arena.admin.monitor();
     const asked: string[] = [];
-    monitor.on('monitor', (_time: string, [command = '']: string[], source: string) => {
+    const monitor = await Monitor.of(arena.admin, ([command = ''], source) => {
       if (source !== 'lua') asked.push(command.toLowerCase());
     });
     const locks = arena.open();
     await Promise.all(Array.from({ length: 50 }, (_, index) => locks.using(`n${index}`, () => undefined)));
     await arena.admin.echo('end');
     await until('all was heard', () => asked.includes('echo'));
-    await ended(monitor);
+    await monitor.end();
     expect(asked.filter((command) => command === 'time')).toHaveLength(1);
   });
 

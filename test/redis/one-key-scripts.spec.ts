@@ -1,30 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import { until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
-import { ended } from '../support/ended.js';
+import { Monitor } from '../support/monitor.js';
 
 // A script that touches a key of another slot spoils a node of Valkey 9 for all its clients, until it starts again.
 describeWithRealRedis('in a cluster', () => {
   let cluster: ClusterServers;
   const namespace = `test-${randomUUID()}`;
-  const monitors: Redis[] = [];
+  const monitors: Monitor[] = [];
   /** What each master ran: what clients sent, and what scripts did. */
   const seen: { master: number; script: boolean; command: string[] }[] = [];
   beforeAll(async () => {
     cluster = await ClusterServers.start({ replicas: 0, nodeTimeout: 15_000 });
     for (const [master, { admin }] of cluster.nodes.entries()) {
-      const monitor = await admin.monitor();
-      monitors.push(monitor);
-      monitor.on('monitor', (_time: string, command: string[], source: string) =>
-        seen.push({ master, script: source === 'lua', command }),
+      monitors.push(
+        await Monitor.of(admin, (command, source) =>
+          seen.push({ master, script: source === 'lua', command }),
+        ),
       );
     }
   }, 30_000);
   afterAll(async () => {
-    await Promise.all(monitors.map(ended));
+    await Promise.all(monitors.map((monitor) => monitor.end()));
     await cluster.stop();
   });
 

@@ -6,7 +6,7 @@ import { failureOf, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { serverBinary } from '../../tools/redis/server-binary.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
-import { ended } from '../support/ended.js';
+import { Monitor } from '../support/monitor.js';
 
 describeWithRealRedis('the probe at start-up', () => {
   let redis: RunningRedis;
@@ -61,18 +61,16 @@ describeWithRealRedis('the probe at start-up', () => {
   });
 
   it('writes to one key only', async () => {
-    const monitor = await admin.monitor();
     const touched: string[] = [];
-    const finished = new Promise<void>((resolve) => {
-      monitor.on('monitor', (_time: string, words: string[]) => {
-        touched.push(...words.filter((word) => /^lock:(?!session)/.test(word) && !word.includes('*')));
-        if (words[0]?.toLowerCase() === 'echo') resolve();
-      });
+    let finished = false;
+    const monitor = await Monitor.of(admin, (words) => {
+      touched.push(...words.filter((word) => /^lock:(?!session)/.test(word) && !word.includes('*')));
+      finished ||= words[0]?.toLowerCase() === 'echo';
     });
     await open().ready();
     await admin.echo('the end');
-    await finished;
-    await ended(monitor);
+    await until('all was heard', () => finished);
+    await monitor.end();
     expect(touched.length).toBeGreaterThan(5);
     expect(new Set(touched)).toEqual(new Set([expect.stringMatching(/^lock:probe:/)]));
     expect(await admin.dbsize()).toBe(0);

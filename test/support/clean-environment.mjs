@@ -1,9 +1,21 @@
 import { TestEnvironment } from 'jest-environment-node';
 
 const PATIENCE = 10_000;
+const TIME_BOUND = 'toTakeLessThan';
+const RETRIES = 2;
 const EVENTS = ['SIGTERM', 'SIGINT', 'exit', 'uncaughtException', 'unhandledRejection', 'warning'];
 
+/** Settings of jest-circus; `jest.retryTimes` sets them, too. */
+const RETRY = {
+  [Symbol.for('RETRY_TIMES')]: RETRIES,
+  RETRY_IMMEDIATELY: true,
+};
+
 /**
+ * Runs a test again that has broken a time bound (test/support/time-bounds) and nothing else: a machine can be late
+ * in ways that no clock of this process shows, so a bound counts as broken when it is broken three times in a row.
+ * Whatever else goes wrong counts at once, whatever later runs do.
+ *
  * Fails a file of tests that leaves something behind in its process: a timer, a socket, a server or a child process
  * that keeps it alive, or a listener of the process. What is closing has a moment to be closed.
  */
@@ -13,6 +25,7 @@ export default class CleanEnvironment extends TestEnvironment {
 
   async setup() {
     await super.setup();
+    Object.assign(this.global, RETRY);
     for (const make of ['setTimeout', 'setInterval']) {
       const original = this.global[make];
       const watched = (...args) => {
@@ -25,7 +38,8 @@ export default class CleanEnvironment extends TestEnvironment {
     }
   }
 
-  async handleTestEvent({ name }) {
+  async handleTestEvent({ name, test }) {
+    if (name === 'test_done') keepWhatIsNoDelay(test);
     // These are made at the first look, and libraries look at them.
     void [process.stdin, process.stdout, process.stderr];
     if (name === 'setup') this.before = this.inventory();
@@ -63,4 +77,18 @@ export default class CleanEnvironment extends TestEnvironment {
     for (const timer of this.timers.keys())
       if (timer._destroyed || !timer.hasRef()) this.timers.delete(timer);
   }
+}
+
+/** A run that went wrong by more than a delay is the last one: what would be run again fails with the same error. */
+function keepWhatIsNoDelay(test) {
+  if (test.errors.length === 0) return;
+  const graver = test.errors.find(([error]) => error?.matcherResult?.name !== TIME_BOUND);
+  if (graver) {
+    test.fn = () => {
+      throw graver[0];
+    };
+    return;
+  }
+  const [[{ message }]] = test.errors;
+  process.stderr.write(`time bound broken in run ${test.invocations} of '${test.name}': ${message}\n`);
 }
