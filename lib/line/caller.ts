@@ -15,7 +15,7 @@ import { commandTimeout } from '../store/server-clock.js';
 import type { LineLease } from './line-lease.js';
 import { publishBusy } from './lock-channels.js';
 import { exclusive, holderOf, identityOf, sameUnits, type Request, type Terms } from './request.js';
-import { Wait, type Waiting } from './wait.js';
+import { Wait, type Waiter, type Waiting } from './wait.js';
 
 // A caller who asks once waits for a sample of the server's clock and for the answer, and no longer.
 const ASKING = 2;
@@ -30,19 +30,33 @@ export interface InTheWay {
   readonly acquiredAt?: number | undefined;
 }
 
-/** One caller of this process who stands in line. */
-export class Caller extends Link<Caller> {
+/** Makes of a grant what its caller gets. */
+export interface LeaseMaker<L> {
+  leaseOn(lease: LineLease): L;
+}
+
+/** The line that a caller stands in. */
+export interface CallerOwner {
+  /** The time of a caller is over, or its signal has aborted. */
+  leave(caller: Caller, reason: 'timeout' | 'aborted'): void;
+}
+
+/** One caller of this process who stands in line. Thousands may stand in one line, so it has no closures. */
+export class Caller extends Link<Caller> implements Waiter {
   readonly since: number;
   /** Which of those who hold something it is, in the order in which that was told. Declared only: few callers do. */
   declare turn?: number;
   /** Who waits for whom, if it was found to be part of a deadlock. Declared only. */
   declare deadlock?: readonly DeadlockMember[] | undefined;
   private until: Wait | undefined;
+  private line: CallerOwner | undefined;
 
   constructor(
     readonly request: Request,
     private readonly clock: Clock,
-    private readonly resolve: (lease: LineLease) => void,
+    private readonly maker: LeaseMaker<unknown>,
+    /** Takes what the maker made. */
+    private readonly resolve: (made: never) => void,
     private readonly reject: (error: LockError) => void,
   ) {
     super();
@@ -57,16 +71,21 @@ export class Caller extends Link<Caller> {
     return Math.max(0, this.request.wait - this.waited);
   }
 
-  /** Watches the time and the signal of the caller; calls `leave` when the time is over or the signal aborts. */
-  stand(waiting: Waiting, leave: (reason: 'timeout' | 'aborted') => void): void {
+  /** Watches the time and the signal of the caller, and tells the line. */
+  stand(waiting: Waiting, line: CallerOwner): void {
     const { wait, signal, terms, unattended } = this.request;
     const timeout = wait > 0 ? wait : ASKING * commandTimeout(terms.ttl);
-    this.until = new Wait(waiting, this.since + timeout, signal, !unattended, leave);
+    this.line = line;
+    this.until = new Wait(waiting, this.since + timeout, signal, !unattended, this);
+  }
+
+  gaveUp(reason: 'timeout' | 'aborted'): void {
+    this.line?.leave(this, reason);
   }
 
   serve(lease: LineLease): void {
     this.until?.end();
-    this.resolve(lease);
+    this.resolve(this.maker.leaseOn(lease) as never);
   }
 
   fail(error: LockError): void {

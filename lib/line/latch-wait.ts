@@ -7,13 +7,13 @@ import { newAttemptId } from '../store/session-id.js';
 import { commandTimeout } from '../store/server-clock.js';
 import type { LineSetup } from './line-setup.js';
 import { publishStoreError } from './lock-channels.js';
-import { Wait } from './wait.js';
+import { Wait, type Waiter } from './wait.js';
 
 const SIGN_OF_LIFE_EVERY = 5_000;
 const UNHEARD_POLL = 100;
 
 /** Waits for a latch to open: listens for the notice, and also asks now and then, so that a lost notice only costs time. */
-export class LatchWait {
+export class LatchWait implements Waiter {
   readonly id: string;
   readonly opened: Promise<void>;
   private settle!: (error?: LockError) => void;
@@ -48,9 +48,7 @@ export class LatchWait {
     if (this.signal?.aborted) return this.abort();
     const { store, waiting } = this.setup;
     const deadline = this.wait > 0 ? this.since + this.wait : Infinity;
-    this.until = new Wait(waiting, deadline, this.signal, true, (reason) =>
-      reason === 'timeout' ? this.timeout() : this.abort(),
-    );
+    this.until = new Wait(waiting, deadline, this.signal, true, this);
     waiting.keep();
     store.subscribe();
     void this.ask();
@@ -59,6 +57,11 @@ export class LatchWait {
   notice(notice: LockNotice): void {
     // Anybody may publish: a notice is only a reason to ask.
     if (notice.kind === 'opened') this.wake();
+  }
+
+  gaveUp(reason: 'timeout' | 'aborted'): void {
+    if (reason === 'timeout') this.timeout();
+    else this.abort();
   }
 
   /** Asks again, since a connection is back, or notices can be heard now. */

@@ -5,7 +5,14 @@ import type { LockBusyReason, LockLostReason, LockStoreError } from '../base/err
 import type { LockNotice, StuckHold } from '../store/lock-operation.js';
 import type { Attempt } from './attempt.js';
 import { Attempts, NO_ATTEMPTS, type AttemptLine } from './attempts.js';
-import { firstFor, successorOf, waitLeftFor, type Caller, type InTheWay } from './caller.js';
+import {
+  firstFor,
+  successorOf,
+  waitLeftFor,
+  type Caller,
+  type CallerOwner,
+  type InTheWay,
+} from './caller.js';
 import type { WatchedLine } from './deadlock-watch.js';
 import type { Hold, HoldOwner } from './hold.js';
 import { leaseOf, type LineLease, type LeaseOwner } from './line-lease.js';
@@ -31,7 +38,7 @@ const RELEASED = Promise.resolve('released' as const);
  * for them at the store. An exclusive hold is handed off from caller to caller without the store, as long as
  * {@link Leases.mayGoOn} allows it.
  */
-export class Line implements AttemptLine, LeaseOwner, WatchedLine {
+export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
   /** Whether it has neither callers nor anything at the store; {@link Lines} keeps this. */
   idle = true;
   /** The last release; another server may not have read it. */
@@ -71,7 +78,7 @@ export class Line implements AttemptLine, LeaseOwner, WatchedLine {
       if (this.leases.idle) this.useIdle(now);
       this.pump(now);
       if (!caller.linked) return;
-      caller.stand(this.setup.waiting, (reason) => this.leave(caller, reason));
+      caller.stand(this.setup.waiting, this);
       if (busy || size > 0) this.setup.waiting.keep(); // for a caller who is alone, its attempt does so when it has to wait
     }
   }
@@ -348,7 +355,7 @@ export class Line implements AttemptLine, LeaseOwner, WatchedLine {
     return caller;
   }
 
-  private leave(caller: Caller, reason: 'timeout' | 'aborted'): void {
+  leave(caller: Caller, reason: 'timeout' | 'aborted'): void {
     if (!this.callers.remove(caller)) return;
     const { terms, wait } = caller.request;
     const attempt = reason === 'timeout' ? this.attempts.find(terms) : undefined;

@@ -6,7 +6,7 @@ import type { LockNotice } from '../store/lock-operation.js';
 import { CLAIM_WINDOW } from '../store/lock-machine.js';
 import type { Concerns, LockStore } from '../store/lock-store.js';
 import { commandTimeout } from '../store/server-clock.js';
-import { Caller } from './caller.js';
+import { Caller, type LeaseMaker } from './caller.js';
 import { DeadlockWatch, type Deadlock } from './deadlock-watch.js';
 import type { Hold } from './hold.js';
 import { LatchWait } from './latch-wait.js';
@@ -77,15 +77,15 @@ export class Lines {
     });
   }
 
-  /** Waits in line; resolves with what `leaseOn` makes of the grant. Rejects with LockBusyError, LockStoreError or LockUsageError. */
-  acquire<L>(request: Request, leaseOn: (lease: LineLease) => L, explained?: Explanation): Promise<L> {
+  /** Waits in line; resolves with what `maker` makes of the grant. Rejects with LockBusyError, LockStoreError or LockUsageError. */
+  acquire<L>(request: Request, maker: LeaseMaker<L>, explained?: Explanation): Promise<L> {
     if (acquireChannel.hasSubscribers && !request.trace)
-      return traced(request, (withTrace) => this.acquire(withTrace, leaseOn, explained));
+      return traced(request, (withTrace) => this.acquire(withTrace, maker, explained));
     // There is no other promise between the grant and the caller: each costs about as much as a hand-off.
     return new Promise((resolve, reject) => {
       const refuse = explained ? (error: Error): void => reject(explained(error)) : reject;
       const asked = this.hurried && request.leavesAtShutdown ? askingOnce(request) : request;
-      this.admit(new Caller(asked, this.setup.clock, (lease) => resolve(leaseOn(lease)), refuse));
+      this.admit(new Caller(asked, this.setup.clock, maker, resolve, refuse));
     });
   }
 

@@ -53,7 +53,7 @@ export class Resumption {
     const { setup, request, takeOver, since } = this;
     const { name, signal, wait } = request;
     return new Promise((resolve, reject) => {
-      const until = new Wait(setup.waiting, Infinity, signal, true, () => this.leave('aborted'));
+      const until = new Wait(setup.waiting, Infinity, signal, true, { gaveUp: () => this.leave('aborted') });
       const end = (): void => {
         this.leave = nothing;
         until.end();

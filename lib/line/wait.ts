@@ -74,8 +74,14 @@ export class Waiting {
   }
 }
 
+/** Who waits. */
+export interface Waiter {
+  /** The deadline has passed, or the signal has aborted. */
+  gaveUp(reason: 'timeout' | 'aborted'): void;
+}
+
 /**
- * One wait. It calls `leave` at its deadline or when its signal aborts. `end` must be called in any case. The caller who
+ * One wait. It tells its waiter at its deadline or when its signal aborts. `end` must be called in any case. The caller who
  * knows that the wait will last also calls {@link Waiting.keep}.
  */
 export class Wait extends Link<Deadline> implements Deadline {
@@ -89,7 +95,7 @@ export class Wait extends Link<Deadline> implements Deadline {
     private readonly signal: AbortSignal | undefined,
     /** Whether somebody awaits the outcome, so that the process has to stay alive. */
     private awaited: boolean,
-    private readonly leave: (reason: 'timeout' | 'aborted') => void,
+    private readonly waiter: Waiter,
   ) {
     super();
     if (awaited) waiting.enter();
@@ -97,11 +103,11 @@ export class Wait extends Link<Deadline> implements Deadline {
       waiting.deadlines.add(this);
       if (waiting.clock.faked) this.watchFaked();
     }
-    if (signal) waiting.onAbort(signal, (this.abort = () => leave('aborted')));
+    if (signal) waiting.onAbort(signal, (this.abort = () => waiter.gaveUp('aborted')));
   }
 
   missed(): void {
-    this.leave('timeout');
+    this.waiter.gaveUp('timeout');
   }
 
   end(): void {

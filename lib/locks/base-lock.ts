@@ -31,7 +31,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
 
   constructor(protected readonly setup: LockSetup) {}
 
-  private get firstName(): string {
+  protected get firstName(): string {
     return this.names[0] ?? '';
   }
 
@@ -49,57 +49,89 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     }
   }
 
+  // While a call waits, its whole frame is kept, and thousands may wait: what need not be here is in functions of its own.
   async using<T>(
     work: (lease: L) => T | PromiseLike<T>,
     options: UsingOptions & X & WithOrigin = {} as UsingOptions & X,
   ): Promise<T> {
-    const name = this.firstName;
-    checkEntry(work, options, name, this.optionsOf('using'));
-    const { within, [ORIGIN]: origin } = options;
-    if (options.reentrant !== undefined) OPTIONS.reentrant.check(options.reentrant, name);
-    const { onStoreError } = options;
-    const runsWithout =
-      onStoreError !== undefined && OPTIONS.onStoreError.check(onStoreError, name) === 'run';
-    const minHold = options.minHold === undefined ? 0 : OPTIONS.minHold.check(options.minHold, name);
-    const { clock, contextLeases, settings } = this.setup;
-    if (within !== undefined) {
-      checkWithin(within, this.names, this.setup);
-      if (within instanceof UnprotectedLease && this.names.every((each) => within.names.includes(each)))
-        return withoutLock(work, within as Lease as L, origin);
-    }
-    // Nearly every call holds nothing in its context, and so has nothing to enter.
+    const { contextLeases } = this.setup;
     const around = contextLeases.frame;
-    if (within !== undefined || around) {
-      const plans = this.plansFor(options);
-      if (plans.some((plan) => plan !== undefined)) return this.enterHeld(plans, work, options);
-    }
+    const entered = this.entered(work, options, around !== undefined);
+    if (entered) return entered;
     let lease: L;
-    const stopHint = around && this.hint(options);
     try {
-      lease = await this.take(options, settings.wait, undefined, 'using');
+      lease = await this.takeFor(options, around !== undefined);
     } catch (error) {
-      if (!runsWithout || !(error instanceof LockStoreError))
-        throw (around && this.explanation()?.(error as Error)) ?? error;
-      this.setup.unlockedRuns.run(this.names, error, origin?.place);
-      return withoutLock(work, new UnprotectedLease(this.names, error) as Lease as L, origin);
-    } finally {
-      stopHint?.();
+      return this.refused(error as Error, work, options, around !== undefined);
     }
-    const freeFrom = minHold > 0 ? clock.now() + minHold : 0;
+    const freeFrom = this.freeFrom(options.minHold);
     // A loss never hides the outcome of the work: the error carries it.
     let outcome: Outcome<T>;
-    const leases = this.leasesIn(lease);
-    const inner = contextLeases.open(leases, lease, origin, around);
+    const inner = contextLeases.open(this.leasesIn(lease), lease, options[ORIGIN], around);
     try {
       const result = await contextLeases.begin(inner, lease, work);
-      origin?.checkResult?.(result);
+      options[ORIGIN]?.checkResult?.(result);
       outcome = { result };
     } catch (cause) {
       outcome = { cause };
     }
     contextLeases.close(inner, lease);
-    const loss = lossOf(leases);
-    // The release is sent before this returns, unless entries still work; the line takes care of its answer.
+    return this.ended(lease, outcome, freeFrom);
+  }
+
+  /** Checks a call of `using`, and lets it enter what is held already; undefined when a lease has to be taken. */
+  private entered<T>(
+    work: (lease: L) => T | PromiseLike<T>,
+    options: UsingOptions & X & WithOrigin,
+    nested: boolean,
+  ): Promise<T> | undefined {
+    const name = this.firstName;
+    checkEntry(work, options, name, this.optionsOf('using'));
+    const { within, reentrant, onStoreError, minHold } = options;
+    if (reentrant !== undefined) OPTIONS.reentrant.check(reentrant, name);
+    if (onStoreError !== undefined) OPTIONS.onStoreError.check(onStoreError, name);
+    if (minHold !== undefined) OPTIONS.minHold.check(minHold, name);
+    // Nearly every call holds nothing in its context, and so has nothing to enter.
+    if (within === undefined && !nested) return undefined;
+    if (within !== undefined) {
+      checkWithin(within, this.names, this.setup);
+      if (within instanceof UnprotectedLease && this.names.every((each) => within.names.includes(each)))
+        return withoutLock(work, within as Lease as L, options[ORIGIN]);
+    }
+    const plans = this.plansFor(options);
+    return plans.some((plan) => plan !== undefined) ? this.enterHeld(plans, work, options) : undefined;
+  }
+
+  private takeFor(options: UsingOptions & X & WithOrigin, nested: boolean): Promise<L> {
+    const taking = this.take(options, this.setup.settings.wait, undefined, 'using');
+    const stopHint = nested ? this.hint(options) : undefined; // after what throws for a bad option
+    return stopHint ? taking.finally(stopHint) : taking;
+  }
+
+  /** Runs the work without a lock if the store failed and the call asked for that. @throws `error` otherwise */
+  private refused<T>(
+    error: Error,
+    work: (lease: L) => T | PromiseLike<T>,
+    { onStoreError, [ORIGIN]: origin }: UsingOptions & WithOrigin,
+    nested: boolean,
+  ): Promise<T> {
+    if (onStoreError !== 'run' || !(error instanceof LockStoreError))
+      throw (nested && this.explanation()?.(error)) || error;
+    this.setup.unlockedRuns.run(this.names, error, origin?.place);
+    return withoutLock(work, new UnprotectedLease(this.names, error) as Lease as L, origin);
+  }
+
+  private freeFrom(minHold: UsingOptions['minHold']): number {
+    return minHold === undefined
+      ? 0
+      : this.setup.clock.now() + OPTIONS.minHold.check(minHold, this.firstName);
+  }
+
+  /** Gives the lease back after the work. The release is sent before this returns, unless entries still work. */
+  private ended<T>(lease: L, outcome: Outcome<T>, freeFrom: number): T {
+    const loss = lossOf(this.leasesIn(lease));
+    const { clock } = this.setup;
+    // The line takes care of the answer.
     if (freeFrom > 0 && freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
     else this.giveBack(lease, outcome);
     return concluded(loss, outcome);

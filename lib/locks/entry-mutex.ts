@@ -42,12 +42,12 @@ export class EntryMutex {
         this.taken = true;
         return resolve(end);
       }
-      const leave = (reason: LockBusyReason): void => {
+      const gaveUp = (reason: LockBusyReason): void => {
         finish();
         reject(this.busy(reason, Math.round(clock.now() - since), signal));
       };
       if (wait === 0) return reject(this.busy('held', 0, signal));
-      const watch = new Wait(this.waits, since + wait, signal, true, leave);
+      const watch = new Wait(this.waits, since + wait, signal, true, { gaveUp });
       this.waits.keep();
       const forget = loss.onLoss(() => {
         if (!loss.loss) return;

@@ -1,5 +1,7 @@
 import { LockBusyError, LockLostError, type LockLostReason, LockStoreError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
+import type { LeaseMaker } from '../line/caller.js';
+import type { LineLease } from '../line/line-lease.js';
 import { LeaseHandle, type LockSetup } from './lease-handle.js';
 import { refuseUnknown } from './checks.js';
 import { namesFor } from './option-table.js';
@@ -48,7 +50,7 @@ const PAUSE = 1_000;
 const LEAD_OPTIONS = namesFor('lead');
 
 /** Campaigns for the lease of a name, leads while it is held, and campaigns again. */
-export class Leadership implements Leader {
+export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
   private readonly stopping = new AbortController();
   /** Resolves when the campaign is over and the lead was given back. */
   readonly ended: Promise<void>;
@@ -115,11 +117,13 @@ export class Leadership implements Leader {
     const { lines, settings } = this.setup;
     const request = settings.request(this.name, { ...this.options, wait: Infinity, signal }, 0);
     const unattended = { ...request, by: 'using', unattended: true } as const;
-    return lines.acquire(unattended, (lineLease) => {
-      const lease = new LeaseHandle(lineLease, this.setup);
-      lease.staysWith = 'lead';
-      return lease;
-    });
+    return lines.acquire(unattended, this);
+  }
+
+  leaseOn(lineLease: LineLease): LeaseHandle {
+    const lease = new LeaseHandle(lineLease, this.setup);
+    lease.staysWith = 'lead';
+    return lease;
   }
 
   private async lead(lease: LeaseHandle): Promise<void> {

@@ -38,6 +38,8 @@ export class LockSettings {
   private readonly guard: number | undefined;
   /** What the last call asked for. Most calls ask for the same, and share it. */
   private lastTerms: Terms | undefined;
+  /** Callers of one name mostly ask for the same; thousands of them may wait with one request. */
+  private lastRequest: Request | undefined;
 
   /** @throws LockUsageError that names the option, its range and its value. */
   constructor(options: LockServiceOptions) {
@@ -123,20 +125,41 @@ export class LockSettings {
     const identity =
       label === undefined ? this.process : `${this.process} ${OPTIONS.label.check(label, name)}`;
     const linger = options.linger === undefined ? 0 : this.lingerOf(options.linger, ttl, share, name);
-    return {
+    const terms = this.termsFor(ttl, wait === 0, share, identity, linger > 0);
+    const renews = options.renew === undefined || OPTIONS.renew.check(options.renew, name);
+    const maxHold = options.maxHold === undefined ? Infinity : OPTIONS.maxHold.check(options.maxHold, name);
+    const leavesAtShutdown = (options as LeavesAtShutdown)[LEAVES_AT_SHUTDOWN] === true;
+    const last = this.lastRequest;
+    const same =
+      held === undefined &&
+      last?.name === name &&
+      last.terms === terms &&
+      last.wait === wait &&
+      last.linger === linger &&
+      last.renews === renews &&
+      last.maxHold === maxHold &&
+      last.maxWaiters === maxWaiters &&
+      last.signal === signal &&
+      last.by === by &&
+      last.leavesAtShutdown === leavesAtShutdown;
+    if (same) return last;
+    const request: Request = {
       name,
-      terms: this.termsFor(ttl, wait === 0, share, identity, linger > 0),
+      terms,
       wait,
       linger,
-      renews: options.renew === undefined || OPTIONS.renew.check(options.renew, name),
-      maxHold: options.maxHold === undefined ? Infinity : OPTIONS.maxHold.check(options.maxHold, name),
+      renews,
+      maxHold,
       maxWaiters,
       signal,
       holding: held && { leases: held, yields: deadlock === 'fail' },
       by,
       unattended: false,
-      leavesAtShutdown: (options as LeavesAtShutdown)[LEAVES_AT_SHUTDOWN] === true,
+      leavesAtShutdown,
     };
+    // What refers to somebody's signal or context is not kept.
+    if (held === undefined && signal === undefined) this.lastRequest = request;
+    return request;
   }
 
   private termsFor(

@@ -1,4 +1,6 @@
 import { checkName } from '../base/name.js';
+import type { LeaseMaker } from '../line/caller.js';
+import type { LineLease } from '../line/line-lease.js';
 import type { Request } from '../line/request.js';
 import type { Explanation } from '../base/errors.js';
 import { WHOLE } from '../store/lock-machine.js';
@@ -17,9 +19,8 @@ import {
 import type { AcquireOptions, UsingOptions } from './lock.js';
 
 /** One name, locked alone or together with other readers. */
-export class NameLock extends BaseLock<LeaseHandle> {
+export class NameLock extends BaseLock<LeaseHandle> implements LeaseMaker<LeaseHandle> {
   readonly name: string;
-  readonly names: readonly [string];
 
   /** @throws LockUsageError for a bad name */
   constructor(
@@ -29,7 +30,15 @@ export class NameLock extends BaseLock<LeaseHandle> {
   ) {
     super(setup);
     this.name = checkName(name);
-    this.names = [name];
+  }
+
+  // Made when it is asked for: a lock object lives as long as its caller waits, and there may be thousands.
+  get names(): readonly [string] {
+    return [this.name];
+  }
+
+  protected override get firstName(): string {
+    return this.name;
   }
 
   take(
@@ -41,8 +50,12 @@ export class NameLock extends BaseLock<LeaseHandle> {
     const { setup, mode } = this;
     const share = { units: mode === 'write' ? WHOLE : 1, capacity: WHOLE };
     const request = setup.settings.request(this.name, options, wait, share, by, heldBy(setup, options));
-    const Handle = mode === 'write' ? LeaseHandle : ReadLease;
-    return setup.lines.acquire(request, (lineLease) => new Handle(lineLease, setup), explained);
+    return setup.lines.acquire(request, this, explained);
+  }
+
+  leaseOn(lineLease: LineLease): LeaseHandle {
+    const Handle = this.mode === 'write' ? LeaseHandle : ReadLease;
+    return new Handle(lineLease, this.setup);
   }
 
   leasesIn(lease: LeaseHandle): readonly NamedLease[] {

@@ -1,4 +1,6 @@
 import { checkName } from '../base/name.js';
+import type { LeaseMaker } from '../line/caller.js';
+import type { LineLease } from '../line/line-lease.js';
 import type { Request } from '../line/request.js';
 import type { Explanation } from '../base/errors.js';
 import { WHOLE } from '../store/lock-machine.js';
@@ -42,7 +44,10 @@ const ACQUIRE_PERMITS: ReadonlySet<string> = namesFor('acquire', 'permits');
 const USING_PERMITS: ReadonlySet<string> = namesFor('using', 'permits');
 
 /** A fixed number of permits under one name, each owned, leased and renewed. */
-export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implements Semaphore {
+export class SemaphoreLock
+  extends BaseLock<PermitLease, PermitOptions>
+  implements Semaphore, LeaseMaker<PermitLease>
+{
   readonly names: readonly [string];
 
   /** @throws LockUsageError for a bad name or number of permits */
@@ -68,7 +73,11 @@ export class SemaphoreLock extends BaseLock<PermitLease, PermitOptions> implemen
     wholeNumber(units, 'units', this.permits, this.name);
     const share = { units, capacity: this.permits };
     const request = settings.request(this.name, options, wait, share, by, heldBy(this.setup, options));
-    return lines.acquire(request, (lineLease) => new PermitLease(lineLease, this.setup), explained);
+    return lines.acquire(request, this, explained);
+  }
+
+  leaseOn(lineLease: LineLease): PermitLease {
+    return new PermitLease(lineLease, this.setup);
   }
 
   async available(): Promise<number> {

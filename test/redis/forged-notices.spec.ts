@@ -30,7 +30,7 @@ class Party {
   acquire(name: string, renews = true): Promise<LineLease> {
     const terms = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 500, once: false, identity: 'test:1' };
     const patience = { wait: TTL, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
-    return this.line.acquire({ name, terms, renews, ...patience }, (lease) => lease);
+    return this.line.acquire({ name, terms, renews, ...patience }, { leaseOn: (lease) => lease });
   }
 
   async close(): Promise<void> {

@@ -36,11 +36,46 @@ replies[index] = false
 end
 `,
   'record.lua#lean-acquire': `
+local function meet(key, record, hold, ask)
+local since, holder, span, first, block, identity, released =
+string.match(record, '^lock1 (%d+) (%S+) (%d+) (%S+) %* (%d+) (.*) (%S+)$')
+local id, extent, own = string.match(hold, '^(%S+) (%d+) = %* %d+ (.*)$')
+if not since or not id or id == holder or id == released then return nil end
+local fence = (first == '=' and since or first) + block - 1
+local deadline = since + span
+if deadline <= now or since + 0 > now then return nil end
+local guard, wait, subscribed, most, seal = string.match(ask, '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
+local memory, countable, _, prefix = string.match(args[1], '^(%d+) (%d)(%S*) (.*)$')
+local function told(to, notice)
+local heard = try('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. to .. ' ' .. key)
+return (heard ~= 0 or countable ~= '1') and 1 or 0
+end
+if wait == '0' then
+return { 'busy', now, deadline, identity, string.byte(holder, -1) == 43 and told(holder, 'w ') or 0 }
+end
+local ttl, finish, alive = extent - guard, now + wait, now + 15000000
+local claim = math.min(2000000, ttl)
+local size = string.format('%.0f', math.min(most, claim))
+local after = string.format(' %.0f %.0f %s %s %.0f %.0f %s %.0f %s %s %s', math.ceil((claim + guard) / 1000), claim, size,
+seal, finish, alive, nowText, ttl, guard, most,
+id .. ' ' .. string.format('%012.0f', claim + guard) .. ' ' .. '=' .. ' ' .. '*' .. ' ' .. size .. ' ' .. own)
+local head = 'lock1+' .. sub(record, 7) .. '\\n' .. string.format('%.0f', alive) .. ' 2\\n1 ' .. string.format('%016.0f', math.min(finish, alive)) .. ' '
+local expiry = string.format('%.0f', math.ceil((math.max(deadline, fence + 1, alive) + memory) / 1000))
+local set = try('SET', key, head .. subscribed .. after, 'PXAT', expiry)
+if not set.ok then return nil end
+told(holder, 'c ')
+local heard = subscribed ~= '1' and 1 or told(id, 'e ')
+if heard == 0 then
+redis.call('SET', key, head .. '0' .. after, 'PXAT', expiry)
+end
+return { 'queued', now, 0, heard, deadline, identity }
+end
 local function lean(key, record, at)
-local hold = args[at + 1]
-if now > sub(args[at + 2], 1, 16) + 0 then return { 'late', now } end
+local hold, ask = args[at + 1], args[at + 2]
+if now > sub(ask, 1, 16) + 0 then return { 'late', now } end
 local mode, released = 'NX', '-' -- a value that is no string is not overwritten
 if record then
+if string.byte(record, 7) ~= 45 then return meet(key, record, hold, ask) end
 mode, released = 'XX', sub(record, 26)
 local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, 9, 24))
 if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
@@ -48,7 +83,9 @@ return nil -- the general path finds out whether this id was released, or one th
 end
 end
 local set = try('SET', key, 'lock1' .. ' ' .. nowText .. ' ' .. hold .. ' ' .. released, 'PX', args[at], mode)
-return set and set.ok and now
+if set then return set.ok and now end
+record = args[1]:byte() == 48 and try('GET', key)
+return type(record) == 'string' and meet(key, record, hold, ask)
 end
 `,
   'record.lua#lean-renew': `

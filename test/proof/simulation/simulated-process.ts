@@ -76,7 +76,7 @@ export class SimulatedProcess {
       this.lines
         .acquire(
           { name, terms, wait, renews, maxHold, linger, maxWaiters: Infinity, signal: controller.signal },
-          (lease) => lease,
+          { leaseOn: (lease) => lease },
         )
         .then(
           (lease) => this.work(ask, lease),

@@ -48,6 +48,7 @@ describe('a line', () => {
       new Caller(
         request,
         clock,
+        { leaseOn: (lease) => lease },
         (lease) => void (told.lease = lease),
         (error) => void (told.error = error),
       ),

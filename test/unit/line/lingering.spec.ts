@@ -38,7 +38,7 @@ describe('a hold that nobody uses', () => {
     };
     const patience = { wait: 60_000, renews: true, maxHold: Infinity, maxWaiters: Infinity };
     const request = { name: 'name', terms: { ...terms, lingers: linger > 0 }, signal: undefined, linger };
-    const lease = lines.acquire({ ...request, ...patience, ...more }, (each) => each);
+    const lease = lines.acquire({ ...request, ...patience, ...more }, { leaseOn: (each) => each });
     await turned();
     return lease;
   };

@@ -169,7 +169,7 @@ describe('what is told of the store', () => {
   const acquire = (wait = 60_000) => {
     const terms = { units: 1, capacity: 1, ttl: TTL, guard: 300, once: wait === 0, identity: 'host:1 work' };
     const patience = { wait, renews: true, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
-    return lines.acquire({ name: 'name', terms, ...patience }, (lease) => lease);
+    return lines.acquire({ name: 'name', terms, ...patience }, { leaseOn: (lease) => lease });
   };
 
   it('is a renewal: how late its answer came since it was due, and how long it took', async () => {

@@ -29,7 +29,7 @@ describe('a pushed grant', () => {
   function acquire(line: Lines): Promise<LineLease> {
     const terms = { units: WHOLE, capacity: WHOLE, ttl: TTL, guard: 500, once: false, identity: 'test:1' };
     const patience = { wait: 5_000, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
-    return line.acquire({ name: 'name', terms, renews: true, ...patience }, (lease) => lease);
+    return line.acquire({ name: 'name', terms, renews: true, ...patience }, { leaseOn: (lease) => lease });
   }
 
   /** What the second process sent after it was pushed the lock; `work` begins as soon as it has it. */

@@ -35,7 +35,7 @@ describe('a take-over', () => {
     return { name: 'name', terms, signal: undefined, ...patience, ...more };
   };
   const acquired = (more?: Partial<Request>): Promise<LineLease> =>
-    lines.acquire(request(more), (lease) => lease);
+    lines.acquire(request(more), { leaseOn: (lease) => lease });
   const taking = () => store.of('takeOver');
   const holders = (): string[] => server.read('name').state.holders.map(({ id }) => id);
   const free = async (): Promise<boolean> => {

@@ -27,7 +27,7 @@ describe('the news that a hold is contended', () => {
   function acquire(line: Lines) {
     const terms = { units: WHOLE, capacity: WHOLE, ttl: 10_000, guard: 500, once: false, identity: 'test:1' };
     const patience = { wait: 5_000, maxHold: Infinity, maxWaiters: Infinity, signal: undefined };
-    return line.acquire({ name: 'name', terms, renews: true, ...patience }, (lease) => lease);
+    return line.acquire({ name: 'name', terms, renews: true, ...patience }, { leaseOn: (lease) => lease });
   }
 
   const renewals = (store: FaultyStore) => store.sent.filter(({ kind }) => kind === 'renew').length;

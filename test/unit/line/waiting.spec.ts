@@ -14,7 +14,10 @@ describe('callers who wait', () => {
   const settings = new LockSettings({});
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   const take = (more: Partial<Request> = {}) =>
-    line.acquire<LineLease>({ ...settings.request('name', {}, undefined), ...more }, (lease) => lease);
+    line.acquire<LineLease>(
+      { ...settings.request('name', {}, undefined), ...more },
+      { leaseOn: (lease) => lease },
+    );
 
   beforeEach(() => {
     clock = new HandClock();

@@ -22,11 +22,11 @@ describe('what a refusal says', () => {
         locks as unknown as { setup: { lines: LinesLike; settings: LockSettings } }
       ).setup;
       const request = settings.request(name, { label }, 0, undefined, 'using');
-      void lines.acquire(request, (lease) => held(() => void lease.release()));
+      void lines.acquire(request, { leaseOn: (lease) => held(() => void lease.release()) });
     });
   }
   interface LinesLike {
-    acquire(request: object, leaseOn: (lease: { release(): Promise<unknown> }) => void): Promise<void>;
+    acquire(request: object, maker: { leaseOn(lease: { release(): Promise<unknown> }): void }): Promise<void>;
   }
 
   it('names the holder, the time that the caller waited, and when the name is free at the latest', async () => {

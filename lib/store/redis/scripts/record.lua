@@ -53,6 +53,7 @@ local TIME_TAIL = 15
 local SPACE = 32
 local STAR = 42
 local PLUS = 43
+local DASH = 45
 local ZERO = 48
 local ONE = 49
 local EQUALS = 61
@@ -87,12 +88,51 @@ local function bareHash() return '\004\001\001v\0011\006\000\063\172\144\121\049
 
 -- @part lean-acquire
 
--- No record, or a record that nobody holds and whose fence is behind the clock.
+-- Somebody holds all of a mutex, nobody waits, and a newcomer wants all of it: it becomes the first waiter, or is told that
+-- the lock is busy. Returns nil, with nothing changed, when the general path has to decide.
+local function meet(key, record, hold, ask)
+  local since, holder, span, first, block, identity, released =
+    string.match(record, '^lock1 (%d+) (%S+) (%d+) (%S+) %* (%d+) (.*) (%S+)$')
+  local id, extent, own = string.match(hold, '^(%S+) (%d+) = %* %d+ (.*)$')
+  if not since or not id or id == holder or id == released then return nil end
+  local fence = (first == '=' and since or first) + block - 1
+  local deadline = since + span
+  if deadline <= now or since + 0 > now then return nil end
+  local guard, wait, subscribed, most, seal = string.match(ask, '^%d+ (%d+) (%d+) (%d) (%d+) (%S+)$')
+  local memory, countable, _, prefix = string.match(args[1], '^(%d+) (%d)(%S*) (.*)$')
+  -- 1 unless the server knows that nobody listens.
+  local function told(to, notice)
+    local heard = try('PUBLISH', prefix .. string.match(to, '^[^.]*'), notice .. to .. ' ' .. key)
+    return (heard ~= 0 or countable ~= '1') and 1 or 0
+  end
+  if wait == '0' then
+    return { 'busy', now, deadline, identity, string.byte(holder, -1) == PLUS and told(holder, 'w ') or 0 }
+  end
+  local ttl, finish, alive = extent - guard, now + wait, now + SIGN_OF_LIFE
+  local claim = math.min(CLAIM_WINDOW, ttl)
+  local size = text(math.min(most, claim))
+  local after = string.format(' %.0f %.0f %s %s %.0f %.0f %s %.0f %s %s %s', math.ceil((claim + guard) / 1000), claim, size,
+    seal, finish, alive, nowText, ttl, guard, most,
+    holdLine(id, spanText(claim + guard), '=', '*', size, own))
+  local head = 'lock1+' .. sub(record, AT) .. '\n' .. text(alive) .. ' 2\n1 ' .. timeText(math.min(finish, alive)) .. ' '
+  local expiry = text(math.ceil((math.max(deadline, fence + 1, alive) + memory) / 1000))
+  local set = try('SET', key, head .. subscribed .. after, 'PXAT', expiry)
+  if not set.ok then return nil end
+  told(holder, 'c ')
+  local heard = subscribed ~= '1' and 1 or told(id, 'e ')
+  if heard == 0 then
+    redis.call('SET', key, head .. '0' .. after, 'PXAT', expiry)
+  end
+  return { 'queued', now, 0, heard, deadline, identity }
+end
+
+-- No record, or a record that nobody holds and whose fence is behind the clock; or somebody has all of it alone.
 local function lean(key, record, at)
-  local hold = args[at + 1]
-  if now > sub(args[at + 2], 1, 16) + 0 then return { 'late', now } end
+  local hold, ask = args[at + 1], args[at + 2]
+  if now > sub(ask, 1, 16) + 0 then return { 'late', now } end
   local mode, released = 'NX', '-' -- a value that is no string is not overwritten
   if record then
+    if string.byte(record, AT) ~= DASH then return meet(key, record, hold, ask) end
     mode, released = 'XX', sub(record, RELEASED)
     local fence = string.find(record, 'lock1 - ', 1, true) == 1 and tonumber(sub(record, FENCE, FENCE_END))
     if not fence or fence >= now or string.find(hold, released, 1, true) == 1 then
@@ -100,7 +140,10 @@ local function lean(key, record, at)
     end
   end
   local set = try('SET', key, heldRecord(' ', nowText, hold, released), 'PX', args[at], mode)
-  return set and set.ok and now
+  if set then return set.ok and now end
+  -- Without fence memory nobody has looked at the record yet.
+  record = args[1]:byte() == ZERO and try('GET', key)
+  return type(record) == 'string' and meet(key, record, hold, ask)
 end
 
 -- @part lean-renew
