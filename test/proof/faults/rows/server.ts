@@ -89,8 +89,10 @@ export const serverRows: Row[] = [
         const held = await a.call('take', kind, { ttl });
         bed.fault(kind);
         server.measurePing(false);
+        await server.call('PING'); // its connection is there: the fault comes before the acquire
         const before = proxy.requests;
         const done = inject();
+        if (kind === 'CLIENT PAUSE') await done; // the others answer when they are over
         const refused = await a.call('take', `${kind} other`, { ttl, wait: 500 });
         bed.within(`${kind}: an acquire ends by its wait`, refused.waited, 550);
         bed.claim(`${kind}: it was refused`, refused.refused !== undefined);
