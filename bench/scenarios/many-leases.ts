@@ -14,7 +14,7 @@ export const manyLeases: Scenario = {
   async run(fixture) {
     const [count, seconds] = fixture.quick ? [10_000, 5] : [100_000, 60];
     const { keeping, serverCpu } = await kept(fixture, count, seconds);
-    const { waiting, idle } = await crowded(fixture);
+    const { waiting, acquiring, idle } = await crowded(fixture);
     // Shares of one core, as they would be of a hundred thousand leases.
     const share = (cpu: number) => (cpu / keeping.seconds) * 100 * (100_000 / count);
     const { lost, bytesPerLease, acquiredPerSecond } = keeping;
@@ -25,6 +25,7 @@ export const manyLeases: Scenario = {
       bytes: bytesPerLease,
       acquired: acquiredPerSecond,
       waiting,
+      acquiring,
       idle: idle / 1_024,
     };
     const label = 'nestjs-distributed-lock';
@@ -34,7 +35,8 @@ export const manyLeases: Scenario = {
       { id: 'server', title: 'server CPU, % of a core', better: 'less' },
       { id: 'bytes', title: 'heap per lease, bytes', better: 'less' },
       { id: 'acquired', title: 'acquired/s', better: 'more' },
-      { id: 'waiting', title: 'heap per waiting caller, bytes', better: 'less' },
+      { id: 'waiting', title: 'heap per waiting caller, bytes: using', better: 'less' },
+      { id: 'acquiring', title: 'acquire', better: 'less' },
       { id: 'idle', title: `heap that ${CALLERS} used names leave, KiB`, better: 'less' },
     ] as const;
     const title = `${count} leases held and renewed by one process for ${seconds} s, ttl 10 s`;

@@ -46,8 +46,9 @@ export async function keepLeases(
 
 /** Bytes of heap. */
 export interface Crowding {
-  /** For each caller who waits for a name that this process holds. */
+  /** For each caller who waits for a name that this process holds: with `using`, and with `acquire`. */
   readonly waiting: number;
+  readonly acquiring: number;
   /** In all, for names that were used once: few of them are remembered. */
   readonly idle: number;
 }
@@ -55,17 +56,19 @@ export interface Crowding {
 /** Has so many callers wait for one name, and then uses so many names once. */
 export async function crowding(url: string, count: number): Promise<Crowding> {
   const locks = createLockService({ redis: url, ttl: '30s', wait: '5m', shutdownGrace: 0 });
-  const using = async (callers: number): Promise<number> => {
+  const inLine = async (callers: number, call: () => Promise<Lease | void>): Promise<number> => {
     const lease = await locks.acquire('hot');
     const before = heap();
-    const calls: Promise<void>[] = [];
-    for (let caller = 0; caller < callers; caller += 1) calls.push(locks.using('hot', async () => undefined));
+    const calls: Promise<Lease | void>[] = [];
+    for (let caller = 0; caller < callers; caller += 1) calls.push(call());
     await sleep(SETTLING);
     const bytes = heap() - before;
     await lease.release();
-    await Promise.all(calls);
+    await Promise.all(calls.map((each) => each.then((granted) => void granted?.release())));
     return bytes;
   };
+  const using = (): Promise<void> => locks.using('hot', async () => undefined);
+  const acquire = (): Promise<Lease> => locks.acquire('hot');
   const names = async (prefix: string): Promise<void> => {
     let next = 0;
     const lane = async (): Promise<void> => {
@@ -73,14 +76,15 @@ export async function crowding(url: string, count: number): Promise<Crowding> {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, lane));
   };
-  await using(AT_ONCE); // what is compiled meanwhile is not counted
-  const waiting = (await using(count)) / count;
+  for (const call of [using, acquire]) await inLine(AT_ONCE, call); // what is compiled meanwhile is not counted
+  const waiting = (await inLine(count, using)) / count;
+  const acquiring = (await inLine(count, acquire)) / count;
   await names('warm-up');
   const before = heap();
   await names('idle');
   const idle = heap() - before;
   await locks.close();
-  return { waiting, idle };
+  return { waiting, acquiring, idle };
 }
 
 function heap(): number {
