@@ -9,7 +9,7 @@ import { processesEmpty, processesRmw } from './processes.js';
 import { rivals } from './rivals.js';
 import type { Scenario } from './scenario.js';
 import { serverCost } from './server-cost.js';
-import { parallel, uncontended, uncontendedDistant } from './uncontended.js';
+import { clients, parallel, uncontended, uncontendedDistant } from './uncontended.js';
 import { waiting } from './waiting.js';
 import { wakeUp } from './wake-up.js';
 
@@ -34,7 +34,7 @@ export const SCENARIOS: readonly Scenario[] = [
 ];
 
 /** Measured only when they are named: nothing is demanded of their figures. */
-const ON_DEMAND: readonly Scenario[] = [costs, rivals];
+const ON_DEMAND: readonly Scenario[] = [clients, costs, rivals];
 
 /**
  * Those that were named, or all; when the rivals are asked for, and nothing else is named, those where they take part.

@@ -4,7 +4,7 @@ import { FLOOR, NATIVE, OURS, peersFor, PIPELINED_FLOOR } from '../contenders/en
 import { interleaved, type Runner } from '../measure/rounds.js';
 import type { Sample, Table } from '../measure/table.js';
 import type { BenchFixture } from '../fixture/bench-fixture.js';
-import { inNewProcess } from '../fixture/worker-pool.js';
+import { inNewProcess, WorkerPool } from '../fixture/worker-pool.js';
 import { CycleMeter, type CyclesOutcome } from '../workers/cycles.js';
 import { type Scenario, terms } from './scenario.js';
 
@@ -39,6 +39,39 @@ export const parallel: Scenario = {
   },
 };
 
+const CLIENTS = 4;
+
+/** Four processes at once, each on a name of its own, one lock after another. */
+export const clients: Scenario = {
+  id: 'clients',
+  async run(fixture) {
+    const pool = await WorkerPool.start(CLIENTS);
+    const places = Array.from({ length: CLIENTS }, (_, place) => place);
+    const runners = [OURS, NATIVE, FLOOR].map(({ id: entrant, label, role }): Runner => {
+      const ms = fixture.quick ? 100 : 1_000;
+      const order = {
+        do: 'cycles',
+        cycles: { entrant, url: fixture.url, lanes: 1, warmUp: WARM_UP, ms },
+      } as const;
+      const sample = async (): Promise<Sample> => {
+        const all = await Promise.all(places.map((place) => pool.one<CyclesOutcome>(place, order)));
+        const sum = (column: 'using' | 'byHand'): number => all.reduce((so, each) => so + each[column], 0);
+        return { using: sum('using'), byHand: sum('byHand') };
+      };
+      return { id: entrant, label, role, sample };
+    });
+    const rows = await interleaved(runners, terms(fixture));
+    await pool.close();
+    const title = `Uncontended, ${CLIENTS} processes at once, one at a time in each`;
+    return [{ id: 'clients', title, section: 'empty', columns: RATES, rows }];
+  },
+};
+
+const RATES = [
+  { id: 'using', title: 'using: cycles/s', better: 'more' },
+  { id: 'byHand', title: 'acquire + awaited release: cycles/s', better: 'more' },
+] as const;
+
 async function cycles(
   fixture: BenchFixture,
   url: string,
@@ -67,8 +100,7 @@ async function cycles(
   const rows = await interleaved(runners, terms(fixture));
   await Promise.all(opened.map((contender) => contender.close()));
   const columns = [
-    { id: 'using', title: 'using: cycles/s', better: 'more' },
-    { id: 'byHand', title: 'acquire + awaited release: cycles/s', better: 'more' },
+    ...RATES,
     { id: 'cpu', title: 'its CPU time, client and server: µs per cycle', better: 'less' },
   ] as const;
   return { id, title, section: 'empty', columns, rows };

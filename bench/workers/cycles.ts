@@ -22,6 +22,11 @@ export interface CyclesOutcome {
   readonly server: number;
 }
 
+/** Nobody else wants it, in no process. */
+function nameOf(lane: number): string {
+  return `free-${process.pid}-${lane}`;
+}
+
 /** What one contender does, measured in this process. */
 export class CycleMeter {
   constructor(
@@ -42,10 +47,10 @@ export class CycleMeter {
   }
 
   private readonly using = (lane: number): Promise<void> =>
-    this.contender.using(`free-${lane}`, async () => undefined);
+    this.contender.using(nameOf(lane), async () => undefined);
 
   private readonly byHand = async (lane: number): Promise<unknown> =>
-    (await this.contender.acquire(`free-${lane}`))();
+    (await this.contender.acquire(nameOf(lane)))();
 
   /** The processor time is a figure that a busy machine hardly changes. */
   private async measured(

@@ -118,7 +118,9 @@ describe('the scripts and the machine, side by side', () => {
   }
 
   /** Both ways through the scripts leave the same bytes, also those that the state does not show. */
-  async function compareTexts(history: LockHistory): Promise<void> {
+  async function compareTexts(drawn: LockHistory): Promise<void> {
+    // Half of the time is shorter than a claim, which then lasts no longer.
+    const history = { ...drawn, steps: drawn.steps.map((step) => ({ ...step, ttl: step.ttl / 2 })) };
     const keys = ['lean', 'general'].map((path) => `${namespace}:${path} ${(histories += 1)}`);
     const clients = new HistoryClients(history);
     let [state, now] = [emptyState(), START];

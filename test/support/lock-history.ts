@@ -95,7 +95,7 @@ export function lockHistories(jumps: boolean, length = 30, crowd = false): fc.Ar
     who: fc.integer({ min: 0, max: crowd ? 15 : 7 }),
     units: crowd ? span(WHOLE) : span(1, 1, 2, WHOLE),
     wait: span(...(crowd ? [] : [0]), 300 * MS, 5 * SECOND, 60 * SECOND, 60 * SECOND),
-    ttl: span(SECOND, 2 * SECOND, 10 * SECOND),
+    ttl: span(2 * SECOND, 2 * SECOND, 10 * SECOND),
     block: span(1, 1_000, Infinity),
     subscribed: crowd ? rarely.map((drawn) => !drawn) : fc.boolean(),
     share: span(0, 0.1, 1),
