@@ -1,3 +1,4 @@
+import { isLate } from './checker.js';
 import { controls, type Control } from './controls.js';
 import { Bed } from './harness/bed.js';
 import type { Row } from './row.js';
@@ -12,7 +13,10 @@ const seed = argument('--seed')[0] ?? Math.floor(Math.random() * 1e9);
 const only = argument('--row');
 console.log(`seed ${seed}`);
 
-async function run(row: Row): Promise<boolean> {
+// A machine can be late in ways that no clock shows, so a time bound counts as broken when it is broken so often in a row.
+const MOST_RUNS = 3;
+
+async function run(row: Row, time = 1): Promise<boolean> {
   const began = performance.now();
   const bed = new Bed(seed);
   let failure: string | undefined;
@@ -31,6 +35,10 @@ async function run(row: Row): Promise<boolean> {
   };
   const words = Object.entries(measured).map(([what, figure]) => `${what} ${figure}`);
   const good = violations.length === 0;
+  if (!good && violations.every(isLate) && time < MOST_RUNS) {
+    console.log(`time bound broken in run ${time} of 'row ${row.number}': ${violations.join('; ')}`);
+    return run(row, time + 1);
+  }
   console.log(`${good ? 'ok  ' : 'FAIL'} row ${row.number} ${row.fault}: ${words.join(', ')}`);
   for (const violation of violations.slice(0, 10)) console.log(`       ${violation}`);
   if (!good && process.env['KEEP_HISTORY']) console.log(`       ${bed.path}`);
