@@ -1,3 +1,4 @@
+import { strictEqual } from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
 
 /** Tests for test/tools/time-bounds: each writes down that it runs. */
@@ -20,6 +21,7 @@ it('late, then wrong once', () => {
   if (count === 1) expect(26).toTakeLessThan(20, 5);
   expect(count).toBe(3);
 });
+it('wrong by node:assert', () => strictEqual(run('wrong by node:assert'), 2));
 it('no number', () => {
   run('no number');
   expect(NaN).toTakeLessThan(20, 5);

@@ -27,6 +27,7 @@ it('a test that breaks a time bound is run again, at most twice; one that is wro
       ['always late', 'failed', 3],
       ['wrong once', 'failed', 1],
       ['late, then wrong once', 'failed', 2],
+      ['wrong by node:assert', 'failed', 1],
       ['no number', 'failed', 3],
     ]);
     expect(stderr).toContain(
