@@ -99,8 +99,7 @@ export async function checkQueues(home, url, command) {
     const queue = new Queue(name, { connection: { host, port: Number(port) } });
     const counts = () => queue.getJobCounts('completed', 'failed', 'waiting', 'active', 'delayed');
     try {
-      // By hand nobody says when the shutdown begins: however slow the machine is, some jobs are left by then.
-      const ms = (n) => (layout === 'by-hand' ? 100 : n === 0 ? 2_000 : 20);
+      const ms = (n) => (n === 0 && layout !== 'by-hand' ? 2_000 : 20);
       await queue.addBulk(Array.from({ length: JOBS }, (_, n) => ({ name: `c${n}`, data: { ms: ms(n) } })));
       const first = start(home, command, 'queue-app.cjs', layout, env);
       if (layout === 'by-hand') {
