@@ -104,7 +104,12 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
 
   private takeFor(options: UsingOptions & X & WithOrigin, nested: boolean): Promise<L> {
     const taking = this.take(options, this.setup.settings.wait, undefined, 'using');
-    const stopHint = nested ? this.hint(options) : undefined; // after what throws for a bad option
+    return nested ? this.hinted(taking, options) : taking;
+  }
+
+  /** Watches a call while it waits; called after what throws for a bad option. */
+  private hinted(taking: Promise<L>, options: WithOrigin): Promise<L> {
+    const stopHint = this.hint(options);
     return stopHint ? taking.finally(stopHint) : taking;
   }
 
@@ -175,9 +180,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
       checkOptions(options, this.firstName, this.optionsOf('acquire'));
       const { unreleased } = this.setup;
       const asked = this.take(options, wait, this.explanation());
-      const taking = unreleased ? unreleased.watched(asked) : asked;
-      const stopHint = this.hint(options as WithOrigin); // after what throws for a bad option
-      return stopHint ? taking.finally(stopHint) : taking;
+      return this.hinted(unreleased ? unreleased.watched(asked) : asked, options as WithOrigin);
     });
   }
 
