@@ -17,6 +17,8 @@ const EVERY = 10;
 /** What a refused try has to be explained by, in milliseconds. */
 const DELAY = 25;
 const CALLERS = 8;
+/** For how long hand-offs are counted, in milliseconds. */
+const WINDOW = 400;
 
 /** A lock that its process keeps after the last use: alone, beside a process that takes turns, and beside one that tries. */
 export const linger: Scenario = {
@@ -31,6 +33,12 @@ export const linger: Scenario = {
 function roundsOf(fixture: BenchFixture): RoundTerms {
   const all = terms(fixture);
   return fixture.quick ? { ...all, rounds: Math.min(all.rounds, 2), warmUps: 0 } : all;
+}
+
+/** Short ones, and more of them, for what differs by less than the machine does from second to second. */
+function manyRounds(fixture: BenchFixture): RoundTerms {
+  const usual = roundsOf(fixture);
+  return fixture.quick ? usual : { ...usual, rounds: usual.rounds * 8 };
 }
 
 /** One process, one name, one caller. */
@@ -143,8 +151,7 @@ async function tried(fixture: BenchFixture): Promise<Table> {
 
 /** Callers of one process hand the name on; beside it another process tries all the time, or does not. */
 async function worked(fixture: BenchFixture): Promise<Table> {
-  const { url, quick } = fixture;
-  const ms = quick ? 400 : 2_000;
+  const { url } = fixture;
   const pool = await WorkerPool.start(2);
   const sampleWith = (neighbour: boolean) => async (): Promise<Sample> => {
     const name = `worked-${neighbour}`;
@@ -156,14 +163,14 @@ async function worked(fixture: BenchFixture): Promise<Table> {
       callers: CALLERS,
       section: 'empty',
       from,
-      to: from + ms,
+      to: from + WINDOW,
     };
     const wanted: Wanted = { entrant: LINGERING.id, url, name };
     const [{ served }] = (await Promise.all([
       pool.one<ContentionOutcome>(0, { do: 'contend', contention }),
-      neighbour && pool.one<number>(1, { do: 'try-for', wanted, every: EVERY, ms: ms + 100 }),
+      neighbour && pool.one<number>(1, { do: 'try-for', wanted, every: EVERY, ms: WINDOW + 100 }),
     ])) as [ContentionOutcome, unknown];
-    return { handOffs: (served.reduce((sum, each) => sum + each, 0) * 1_000) / ms };
+    return { handOffs: (served.reduce((sum, each) => sum + each, 0) * 1_000) / WINDOW };
   };
   const label = (beside: string): string => `${LINGERING.label}, ${beside}`;
   const rows = await interleaved(
@@ -176,7 +183,7 @@ async function worked(fixture: BenchFixture): Promise<Table> {
       },
       { id: 'alone', label: label('alone'), role: 'ours', sample: sampleWith(false) },
     ],
-    roundsOf(fixture),
+    manyRounds(fixture),
   );
   await pool.close();
   const columns = [{ id: 'handOffs', title: 'hand-offs/s', better: 'more' }] as const;

@@ -195,8 +195,9 @@ export class Attempt {
     const since = (this.rousedAt ??= now);
     const left = Math.min(ROUSED, commandTimeout(this.terms.ttl)) - (now - since);
     if (left <= 0) return false;
-    // The first time after two round trips: one for the notice and the release, one for whatever else takes time.
-    const pause = Math.max(FIRST_AGAIN, 2 * (receivedAt - sentAt), now - since);
+    // The first time after two round trips: one for the notice and the release, one for whatever else takes time. Then ever
+    // more rarely: each time costs a holder who works a notice.
+    const pause = Math.max(FIRST_AGAIN, 2 * (receivedAt - sentAt), 2 * (now - since));
     this.later(Math.min(pause, left));
     return true;
   }

@@ -60,7 +60,7 @@ async function main() {
   const orders = app.get(OrdersByHand);
   const worker = new bullmq.Worker(name, (job, token) => orders.process(job, token), {
     connection,
-    concurrency: 5,
+    concurrency: 2, // both are between two jobs now and then, and the drain of the locks ends
   });
   await new Promise((resolve) => worker.once('completed', resolve));
   await app.close();
