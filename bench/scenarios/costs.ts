@@ -117,6 +117,7 @@ async function memoryOf(fixture: BenchFixture): Promise<Table> {
   add('permits', 'a semaphore of which 10 permits are taken', await sizeOf('pool:12345678'));
   for (const each of permits) await each.release();
   const kept = 'kept:12345678';
+  await holder.ready(); // notices can be heard: else nothing is kept
   await (await holder.acquire(kept, { label, linger: '9s' })).release();
   add('kept', 'kept by its process after the last use (linger)', await sizeOf(kept));
   const noted = await holder.acquire('note:12345678', { label });
