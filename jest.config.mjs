@@ -12,6 +12,7 @@ const LONG_SPECS = [
   'nest/recipes',
   'proof/heap/heap',
   'proof/simulation/mutex',
+  'proof/simulation/native',
   'proof/simulation/read-write',
   'proof/simulation/semaphore',
   'redis/borrowed-context',
