@@ -208,11 +208,7 @@ export class DeadlockWatch {
       if (this.reported.size === MOST_REMEMBERED) this.reported.clear();
       this.reported.add(key);
       const yields = victim && members[cycle.indexOf(victim)];
-      try {
-        this.onDeadlock({ members, victim: yields });
-      } catch {
-        // The log is the user's own: its failure is not a failure of the locks.
-      }
+      this.onDeadlock({ members, victim: yields });
     }
     if (victim && isOwn(victim)) victim.line.giveWay(victim.caller);
   }

@@ -89,10 +89,15 @@ export class Leases {
     passOn(place);
   }
 
+  /** Whether a lease would leave its hold to the next caller here, whenever that comes. */
+  get mayLinger(): boolean {
+    return this.find(({ linger }) => linger !== undefined && linger > 0) !== undefined;
+  }
+
   /** A connection is back, or notices can be heard now: exclusive holds check whether other processes wait. */
   checkContended(): void {
     this.passing?.confirm();
-    for (const { hold } of this.all) if (exclusive(hold.terms)) hold.confirm();
+    for (const { hold } of this.all) if (exclusive(hold.terms)) hold.confirm(hold.renews);
   }
 
   /** Whether an exclusive hold will be handed off to the next caller here. */

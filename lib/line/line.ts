@@ -117,11 +117,14 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
     for (const hold of holds) hold.changed();
   }
 
-  /** A connection is back, or notices can be heard now: attempts ask again, and exclusive holds check whether others wait. */
+  /**
+   * A connection is back, or notices can be heard now: attempts ask again, and exclusive holds that would go on here after
+   * their lease check whether others wait.
+   */
   wake(): void {
     this.endLinger(); // others may have asked for it meanwhile
     this.attempts.wake();
-    if (this.callers.first) this.leases.checkContended();
+    if (this.callers.first || this.leases.mayLinger) this.leases.checkContended();
   }
 
   /** Gives back what nobody here uses. */
@@ -175,6 +178,8 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
       lease.lose('closed');
       void this.giveBack(lease.hold);
     }
+    const { passing } = this.leases;
+    if (passing) void this.giveBack(passing);
   }
 
   waitLeft(attempt: Attempt): number {
@@ -202,7 +207,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
   }
 
   failed(attempt: Attempt, error: LockStoreError): void {
-    this.endOf(attempt)?.fail(error);
+    this.endOf(attempt, attempt.terms.once)?.fail(error);
     this.pump();
   }
 
@@ -307,6 +312,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
 
   /** Goes on after the event loop has turned: the next caller may have left by then, and the hold may be lost. */
   private handOff(hold: Hold): void {
+    if (hold.pendingRelease) return this.pump(); // the process has closed meanwhile
     const now = this.clock.now();
     const next = this.nextFor(hold, now);
     if (next) this.give(hold, next, now, true);
@@ -326,6 +332,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
     const answer = hold.release(keep, done, now); // goes out first; the rest happens while it is on its way
     this.lastRelease = hold.pendingRelease;
     this.leases.delete(hold);
+    if (!this.leases.idle) this.leases.lingering?.end(); // its timer would keep the process alive for nothing
     this.pump();
     return answer;
   }

@@ -62,9 +62,9 @@ async function releaseOrphans(
   const { state, now } = reading;
   const ours = (id: string): boolean => id.startsWith(`${store.session}.`) && !isAlive(name, id);
   const orphans = [
-    // All of its fences may have been used.
+    // All of its fences may have been used. What was revoked stays taken until its work gives it back, though no lease has it.
     ...state.holders
-      .filter(({ kept }) => !kept)
+      .filter(({ kept, revocation }) => !kept && revocation === undefined)
       .map(({ id, deadline, last }) => ({ id, until: deadline, used: last })),
     ...state.queue.map(({ id, until }) => ({ id, until, used: 0 })),
   ];

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.js';
 import type { LockStoreError } from '../base/errors.js';
 import type { DowngradeOperation, ReleaseOperation } from '../store/lock-operation.js';
 import type { LockStore } from '../store/lock-store.js';
-import { commandTimeout } from '../store/server-clock.js';
+import { commandTimeout, micros } from '../store/server-clock.js';
 import { publishStoreError } from './lock-channels.js';
 
 /** An id that the store has to give up, whatever was sent for it before. */
@@ -50,7 +50,7 @@ export class PendingReleases {
   /** Resolves with whether the store still knew the lease at the first answer. */
   send(release: PendingRelease): Promise<'released' | 'expired'> {
     const { id, used, keep, done } = release;
-    const operation = { kind: 'release', id, used, keep: keep * 1_000, done: done * 1_000 } as const;
+    const operation = { kind: 'release', id, used, keep: micros(keep), done: micros(done) } as const;
     this.open += 1;
     return new Promise((answered) => this.ask(release, operation, answered));
   }

@@ -35,10 +35,6 @@ export class BlockedLoop {
       `${left > 0 ? `has ${left} ms left` : `has been over for ${-left} ms`}. ` +
       'Move long computations to a worker thread, or give the lock a longer ttl.';
     const fields = { lock: first.name, count: endangered.length, duration: Math.round(late) };
-    try {
-      warn(this.log, 'blocked-loop', message, fields);
-    } catch {
-      // The log is the user's own: its failure is not a failure of the locks.
-    }
+    warn(this.log, 'blocked-loop', message, fields);
   };
 }

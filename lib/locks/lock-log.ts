@@ -112,8 +112,19 @@ export type LogFields = Omit<LockLogEntry, 'level' | 'message' | 'event'>;
 
 /** Logs something that an operator should look at. */
 export function warn(log: LockLog, event: LockLogEvent, message: string, fields: LogFields = {}): void {
-  if (log.write) log.write({ level: 'warn', message, event, ...fields });
-  else log.warn(spoken(message, fields));
+  guarded(() => {
+    if (log.write) log.write({ level: 'warn', message, event, ...fields });
+    else log.warn(spoken(message, fields));
+  });
+}
+
+/** The log is the user's own: its failure is not a failure of the locks. */
+function guarded(say: () => void): void {
+  try {
+    say();
+  } catch {
+    // There is no other place to say it.
+  }
 }
 
 /** What a log that takes only texts is given. */
@@ -123,22 +134,28 @@ export function spoken(message: string, { recording }: LogFields): string {
 
 /** Logs something that is good to know, with `log` if there is one. */
 export function inform(log: LockLog, event: LockLogEvent, message: string, fields: LogFields = {}): void {
-  if (log.write) log.write({ level: 'log', message, event, ...fields });
-  else if (log.log) log.log(spoken(message, fields));
-  else log.warn(spoken(message, fields));
+  guarded(() => {
+    if (log.write) log.write({ level: 'log', message, event, ...fields });
+    else if (log.log) log.log(spoken(message, fields));
+    else log.warn(spoken(message, fields));
+  });
 }
 
 /** Logs an error that left a handler. */
 export function fail(log: LockLog, event: LockLogEvent, error: LockError): void {
   const { message, lockName } = error;
   const fields = { ...(lockName !== undefined && { lock: lockName }), error };
-  if (log.write) log.write({ level: 'error', message, event, ...fields });
-  else if (log.error) log.error(message);
-  else log.warn(message);
+  guarded(() => {
+    if (log.write) log.write({ level: 'error', message, event, ...fields });
+    else if (log.error) log.error(message);
+    else log.warn(message);
+  });
 }
 
 /** Logs something for whoever searches for a fault. */
 export function debug(log: LockLog, event: LockLogEvent, message: string, fields: LogFields = {}): void {
-  if (log.write) log.write({ level: 'debug', message, event, ...fields });
-  else log.debug?.(message);
+  guarded(() => {
+    if (log.write) log.write({ level: 'debug', message, event, ...fields });
+    else log.debug?.(message);
+  });
 }

@@ -78,11 +78,7 @@ export class LossLog {
     const reasons = [...this.unsaid].map(([reason, count]) => `${count} × ${reason}`);
     const count = [...this.unsaid.values()].reduce((sum, each) => sum + each, 0);
     this.unsaid.clear();
-    try {
-      const message = `${count} more leases were lost within a second: ${reasons.join(', ')}.`;
-      warn(this.log, 'losses', message, { count });
-    } catch {
-      // The log is the user's own: its failure is not a failure of the locks.
-    }
+    const message = `${count} more leases were lost within a second: ${reasons.join(', ')}.`;
+    warn(this.log, 'losses', message, { count });
   }
 }

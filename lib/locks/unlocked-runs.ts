@@ -1,6 +1,6 @@
 import type { CancelTimer, Clock } from '../base/clock.js';
 import type { LockStoreError } from '../base/errors.js';
-import { type LockLog, type LockLogEvent, type LogFields, warn } from './lock-log.js';
+import { type LockLog, warn } from './lock-log.js';
 
 // An outage of the store concerns every call, and the log is for people.
 const MOST = 10;
@@ -28,7 +28,7 @@ export class UnlockedRuns {
     if (this.said < MOST) {
       this.said += 1;
       const text = `${place} runs without the lock '${names.join("', '")}' (onStoreError: 'run'): ${message}`;
-      this.warn('unlocked-run', text, { lock: names.join(', '), place });
+      warn(this.log, 'unlocked-run', text, { lock: names.join(', '), place });
       return;
     }
     this.unsaid += 1;
@@ -46,14 +46,6 @@ export class UnlockedRuns {
     const { unsaid } = this;
     this.unsaid = 0;
     const text = `${unsaid} more calls ran without their locks within a second (onStoreError: 'run').`;
-    this.warn('unlocked-runs', text, { count: unsaid });
-  }
-
-  private warn(event: LockLogEvent, message: string, fields: LogFields): void {
-    try {
-      warn(this.log, event, message, fields);
-    } catch {
-      // The log is the user's own: its failure is not a failure of the locks.
-    }
+    warn(this.log, 'unlocked-runs', text, { count: unsaid });
   }
 }

@@ -71,10 +71,6 @@ export class UnreleasedLeases {
     const message =
       `The lease of '${names.join("', '")}' has been held for more than ${this.threshold} ms (leakDetectionThreshold). ` +
       `If nobody releases it, it is renewed for as long as this process lives. It was taken\n${place}`;
-    try {
-      warn(this.log, 'unreleased', message, { lock: names.join(', '), heldFor: this.threshold, place });
-    } catch {
-      // The log is the user's own: its failure is not a failure of the locks.
-    }
+    warn(this.log, 'unreleased', message, { lock: names.join(', '), heldFor: this.threshold, place });
   }
 }

@@ -44,6 +44,27 @@ describeWithRealRedis('a connection that is lost', () => {
     expect(said).toHaveLength(2); // and so is a close of ours
   });
 
+  it('and its return are heard by leases and callers though the log throws', async () => {
+    const proxy = await arena.proxy();
+    let thrown = 0;
+    const fails = (): never => {
+      thrown += 1;
+      throw new Error('the log is full');
+    };
+    const locks = createLockService({
+      ...{ redis: proxy.url, shutdownGrace: 0, ttl: '20s' },
+      log: { warn: fails, log: fails },
+    });
+    services.push(locks);
+    const lease = await locks.acquire('x');
+    await arena.admin.del('lock:x');
+    proxy.reset();
+    await until('both are said', () => thrown >= 2);
+    await lease.renew().catch(() => undefined);
+    expect(lease.held).toBe(false);
+    await expect(locks.tryAcquire('x')).resolves.toMatchObject({ held: true });
+  });
+
   it('does not cost a caller that asks once its lock: the question goes over the next connection', async () => {
     const proxy = await arena.proxy();
     const locks = open(proxy.url);

@@ -70,6 +70,49 @@ describeWithRealRedis('another server behind the same address', () => {
     await expect(lease.release()).resolves.toBe('released');
   });
 
+  /** The server is a replica for a while, so that all it has been told is told again. */
+  const becomesAnother = async (change: () => Promise<unknown> = () => Promise.resolve()): Promise<void> => {
+    const before = moved().length;
+    await server.call('REPLICAOF', '127.0.0.1', 1);
+    for (const locks of services)
+      await expect(locks.acquire('any', { wait: 500 })).rejects.toThrow(/READONLY/);
+    await server.call('REPLICAOF', 'NO', 'ONE');
+    await change();
+    await until('all have heard of it', () => moved().length === before + services.length);
+  };
+
+  /** What follows from the news has been sent: a reading, and what it brings, over the connection that answers here. */
+  const settled = async (locks: LockService): Promise<void> => {
+    for (let times = 0; times < 3; times += 1) await locks.inspect('any');
+  };
+
+  it('is told again for how long a name stays taken, and that work is done', async () => {
+    const [locks, others] = [open(), open()];
+    await others.ready();
+    await locks.using('stays-taken', () => undefined, { minHold: '20s' });
+    const done = { doneTtl: '1m' } as const;
+    let record: Buffer = Buffer.alloc(0);
+    await locks.once('done', async () => void (record = await server.direct.dumpBuffer('lock:done')), done);
+    // The grant was copied in time, and the release that brought the mark was not.
+    await becomesAnother(() => server.direct.restore('lock:done', 0, record, 'REPLACE'));
+    await settled(locks);
+    await expect(others.tryAcquire('stays-taken')).resolves.toBeUndefined();
+    await expect(others.once('done', () => undefined, done)).resolves.toMatchObject({ ran: false });
+  });
+
+  it('leaves a lock taken that was revoked, for as long as its work goes on', async () => {
+    const [locks, others] = [open(), open()];
+    await locks.using('revoked', () => undefined);
+    const lease = await locks.acquire('revoked');
+    await others.revoke('revoked', { reason: 'maintenance' });
+    await abortOf(lease.signal);
+    await becomesAnother();
+    await settled(locks);
+    await expect(others.tryAcquire('revoked')).resolves.toBeUndefined();
+    await lease.release();
+    await expect(others.tryAcquire('revoked')).resolves.toBeDefined();
+  });
+
   it('is told of releases that it does not know, also of those before the last', async () => {
     const [locks, others] = [open(), open()];
     const ghost = await locks.acquire('ghost');

@@ -6,6 +6,19 @@ import { failureOf, pass, until } from '../support/eventually.js';
 describeWithRealRedis('waiting at the server', () => {
   const arena = arenaForTests();
 
+  it.each(['16.1s', '1.1h'] as const)(
+    'with fenceMemory %s, which is no whole number in binary',
+    async (fenceMemory) => {
+      const [holder, other] = [arena.open({ fenceMemory }), arena.open({ fenceMemory })];
+      const lease = await holder.acquire('name');
+      await expect(other.tryAcquire('name')).resolves.toBeUndefined();
+      const next = other.acquire('name');
+      await arena.queued('name');
+      await lease.release();
+      await (await next).release();
+    },
+  );
+
   it('one waiter gives up: the others still wake', async () => {
     const lease = await arena.open().acquire('x');
     const controller = new AbortController();

@@ -10,6 +10,7 @@ import {
 } from '../latch-machine.js';
 import { applyOperation, emptyState, expiryOf, sessionOf, type LockState } from '../lock-machine.js';
 import type { AnswerTo, LockNotice, LockOperation } from '../lock-operation.js';
+import { micros } from '../server-clock.js';
 
 /** How a session hears; false when it does not listen. */
 type Hear = (name: string, notice: LockNotice) => boolean;
@@ -118,7 +119,7 @@ export class MemoryServer {
   }
 
   private remember(name: string, state: LockState, now: number): void {
-    const expiry = expiryOf(state, now, this.fenceMemory * 1_000);
+    const expiry = expiryOf(state, now, micros(this.fenceMemory));
     if (state.fence === 0 || expiry <= now) this.entries.delete(name);
     else {
       const entry = this.entries.get(name);

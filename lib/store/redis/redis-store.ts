@@ -20,7 +20,7 @@ import {
   type LockStoreListener,
   type StoreFindings,
 } from '../lock-store.js';
-import type { ServerSample } from '../server-clock.js';
+import { micros, type ServerSample } from '../server-clock.js';
 import { newAttemptId, newSession } from '../session-id.js';
 import { AcknowledgedAcquires } from './acknowledged-acquires.js';
 import type { ClientRecipe } from './client-recipe.js';
@@ -99,7 +99,7 @@ export class RedisStore implements LockStore {
     this.clock = clock;
     this.namespace = namespace;
     const prefix = (this.prefix = `${recipe.keyPrefix}${namespace}:`);
-    this.fenceMemory = fenceMemory * 1_000;
+    this.fenceMemory = micros(fenceMemory);
     const termsFor = (countable: boolean, server: string): string =>
       encodeTerms(this.fenceMemory, channelPrefix, countable, server);
     const on: ServersListener = {

@@ -257,6 +257,27 @@ export const lineMutants: readonly Mutant[] = [
     specs: SIMULATION,
   },
   {
+    bug: 'what was asked for while no notice could be heard lingers all the same',
+    file: 'lib/line/line.ts',
+    text: 'if (this.callers.first || this.leases.mayLinger) this.leases',
+    becomes: 'if (this.callers.first) this.leases',
+    specs: LINGERING,
+  },
+  {
+    bug: 'who asks once makes one who waits fail',
+    file: 'lib/line/line.ts',
+    text: 'this.endOf(attempt, attempt.terms.once)?.fail(error);',
+    becomes: 'this.endOf(attempt)?.fail(error);',
+    specs: LINE,
+  },
+  {
+    bug: 'what was revoked is free after a failover, while its work goes on',
+    file: 'lib/line/other-server.ts',
+    text: '!kept && revocation === undefined',
+    becomes: '!kept',
+    specs: ['test/redis/other-server.spec.ts'],
+  },
+  {
     bug: 'what lingers is kept when the process shuts down',
     file: 'lib/line/lines.ts',
     text: 'this.setup.mayLinger = false;\n    this.endLingers();',

@@ -240,6 +240,22 @@ describe('a line', () => {
       expect(holders()).toEqual([]);
     });
 
+    it('gives it back when the process closes meanwhile, once', async () => {
+      clock.still = true;
+      const { lease } = await holding();
+      const next = come();
+      void lease.release();
+      line.sendAway();
+      line.closeLeases();
+      await turned();
+      expect(holders()).toEqual([]);
+      clock.turn();
+      await turned();
+      expect(store.of('release')).toHaveLength(1);
+      expect(next.error).toMatchObject({ reason: 'closed' });
+      expect(idle).toBeGreaterThan(0);
+    });
+
     it('gives it back when it has ended meanwhile, and asks the store again', async () => {
       clock.still = true;
       const { lease } = await holding();
@@ -369,6 +385,18 @@ describe('a line', () => {
       const { error } = await comeFor(100);
       expect(error).toMatchObject({ code: 'LOCK_STORE' });
       expect(error?.message).toContain('did not answer within 100 ms');
+    });
+
+    it('says so to the caller who asks once, and not to one who waits', async () => {
+      hold('acquire');
+      const patient = come({}, { units: 1 });
+      const once = come({ wait: 0 }, { units: 1, once: true });
+      await turned();
+      await store.of('acquire')[1]!.lose();
+      expect(once.error).toMatchObject({ code: 'LOCK_STORE' });
+      expect(patient.error).toBeUndefined();
+      await store.of('acquire')[0]!.answer();
+      expect(patient.lease).toBeDefined();
     });
 
     it('says who has the lock when the wait is over', async () => {

@@ -78,6 +78,15 @@ describe('a hold that nobody uses', () => {
     expect(store.kinds).toEqual(['acquire', 'release']);
   });
 
+  it('is given back by a caller who keeps nothing, and then nothing keeps the process alive', async () => {
+    await lingering();
+    const timers = clock.timers.size;
+    await lingering({ linger: 0 });
+    expect(store.kinds).toEqual(['acquire', 'release']);
+    expect(clock.alive).toBe(false);
+    expect(clock.timers.size).toBeLessThan(timers);
+  });
+
   it('is given back after a caller who asked, where the hold was granted to one who did not', async () => {
     const first = await acquire({ linger: 0 });
     const second = acquire();
@@ -113,6 +122,19 @@ describe('a hold that nobody uses', () => {
     await pass(TTL / 2);
 
     expect(store.kinds).toEqual(['acquire', 'renew', 'release']);
+  });
+
+  it('is given back when others have asked for it while it was used and no notice could be heard', async () => {
+    const lease = await acquire();
+    store.subscribed = false;
+    listener.deaf?.();
+    await rival.acquire(rival.id(), { wait: 5_000_000 }); // that it is contended is told once
+    store.subscribed = true;
+    listener.wake();
+    await turned();
+    await lease.release();
+    await turned();
+    expect(store.of('release')).toHaveLength(1);
   });
 
   it('is kept from its last use, and no timer is made for each use', async () => {
