@@ -206,6 +206,7 @@ export class LineLease {
       const now = owner.clock.now();
       this.ended = { at: now, reason: 'released' };
       state.done = true;
+      if (releasedChannel.hasSubscribers) publishReleased(this, now - this.since);
       owner.handedOver(this, now);
       const { units, capacity } = hold.terms;
       const { fence, heldFor } = this;

@@ -262,14 +262,15 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
     this.pump(now);
   }
 
-  /** A hold of another process goes on here, for whoever resumed it. @throws what `hold` throws */
-  resume(holdFor: (owner: HoldOwner) => Hold, request: Request): LineLease {
+  /** A hold of another process goes on here, for whoever has asked for it since then. @throws what `holdFor` throws */
+  resume(holdFor: (owner: HoldOwner) => Hold, request: Request, since: number): LineLease {
     const now = this.clock.now();
     try {
       const hold = holdFor(this);
       this.leases.beginHandOffs();
       const lease = leaseOf(hold, request, now, false, this);
       this.leases.set(lease);
+      if (grantedChannel.hasSubscribers) publishGranted(lease, request, now - since, false);
       return lease;
     } finally {
       this.pump(now); // callers who waited get the lock from here; without any, the line is idle again after a failure

@@ -121,7 +121,7 @@ export class Lines {
       if (!answer || this.closing) throw one.abandon('closed');
       if (answer.outcome !== 'granted') return answer;
       const line = this.lineOf(request.name);
-      const lease = line.resume((owner) => one.holdOf(answer, owner), request);
+      const lease = line.resume((owner) => one.holdOf(answer, owner), request, one.since);
       one.passOnTo(lease.hold);
       return lease;
     } finally {

@@ -19,7 +19,7 @@ export type NotTakenOver = Exclude<TakenOver, { outcome: 'granted' }>;
 export class Resumption {
   readonly id: string;
   private readonly takeOver: TakeOver;
-  private readonly since: number;
+  readonly since: number;
   private readonly early = new Map<LockNotice['kind'], LockNotice>();
   private leave: (reason: 'aborted' | 'closed') => void = nothing;
 

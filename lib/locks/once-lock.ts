@@ -1,5 +1,5 @@
 import type { Duration } from '../base/duration.js';
-import { LockStoreError } from '../base/errors.js';
+import { LockBusyError, LockStoreError } from '../base/errors.js';
 import type { LeaseHandle, LockSetup } from './lease-handle.js';
 import { refuseUnknown } from './checks.js';
 import { namesFor, OPTIONS } from './option-table.js';
@@ -24,6 +24,9 @@ export interface OnceOptions extends Omit<
    */
   readonly mark?: 'start' | 'end' | undefined;
 }
+
+// In milliseconds: longer than anybody holds a name to find its mark.
+const WAIT_WHEN_MARKED = 30_000;
 
 const ONCE_OPTIONS = namesFor('once');
 // Including the options that `once` itself passes to `using`.
@@ -76,15 +79,21 @@ export class OnceLock extends NameLock {
       if (workDone) return { ran: false };
       if (left === 'released') break;
     }
-    return this.using<OnceOutcome<T>>(
-      async (lease) => {
-        if (!lease.workDone) throw unmarked(this.name);
-        lease.staysWith = 'once';
-        return { ran: true, value: await work(lease) };
-      },
-      // Callers who only find the mark hold the name for a moment, so that a wait of 0 would be too short here.
-      { ...this.terms(), wait: undefined },
-    );
+    // Callers who only find the mark hold the name for a moment. Whoever has left the mark does not give up because of them,
+    // however short its wait is: nobody else runs the work.
+    const terms = { ...this.terms(), wait: WAIT_WHEN_MARKED, maxWaiters: undefined };
+    let begun = false;
+    const run = async (lease: LeaseHandle): Promise<OnceOutcome<T>> => {
+      begun = true;
+      if (!lease.workDone) throw unmarked(this.name);
+      lease.staysWith = 'once';
+      return { ran: true, value: await work(lease) };
+    };
+    try {
+      return await this.using<OnceOutcome<T>>(run, terms);
+    } catch (error) {
+      throw begun || !isTooLate(error) ? error : notRun(error);
+    }
   }
 
   private terms(): UsingOptions {
@@ -104,6 +113,21 @@ export class OnceLock extends NameLock {
     const succeeded = 'result' in outcome && outcome.result.ran && !lease.workDone;
     void lease.release({ keep: 0, done: succeeded ? this.done : 0 });
   }
+}
+
+/** Whether others have the lock. */
+function isTooLate(error: unknown): error is LockBusyError {
+  return error instanceof LockBusyError && error.reason !== 'aborted' && error.reason !== 'closed';
+}
+
+/** An error that does not say "somebody else runs it", which a busy lock says everywhere else. */
+function notRun(error: LockBusyError): LockStoreError {
+  const { lockName = '', message } = error;
+  return new LockStoreError(
+    `'${lockName}' was marked as begun, and could not be locked again to run it: it was not run. ${message}`,
+    lockName,
+    { cause: error },
+  );
 }
 
 function unmarked(name: string): LockStoreError {

@@ -2,6 +2,7 @@ import type { LockLostError, LockUsageError } from '../../../lib/base/errors.js'
 import type { Lease, WriteLease } from '../../../lib/locks/lock.js';
 import { failureOf } from '../../support/eventually.js';
 import type { Fixture } from '../locks/fixture.js';
+import { HeardEvents } from '../../support/heard-events.js';
 import { Gate } from './gate.js';
 
 const taken = { code: 'LOCK_LOST', reason: 'taken' };
@@ -20,6 +21,21 @@ export function handOverContract(fixture: Fixture): void {
     expect(await one.tryAcquire(name)).toBeUndefined();
     expect(await next.release()).toBe('released');
     await (await one.acquire(name, { wait: 1_000 })).release();
+  });
+
+  it('ends the lease of the giver and begins another one for whoever listens', async () => {
+    const { one, two, name } = fixture;
+    const lease = await one.acquire(name, { label: 'giver' });
+    const fence = Number(lease.fence);
+    using heard = new HeardEvents({ plain: ['granted', 'released', 'lost'], traced: false });
+    const text = await lease.handOver();
+    const next = await two.resume(text, { label: 'taker' });
+    await next.release();
+    expect(heard.orderOf(name)).toEqual(['released', 'granted', 'released']);
+    expect(heard.of('released', name)).toMatchObject([{ fence, label: 'giver' }, { fence: next.fence }]);
+    expect(heard.of('granted', name)).toMatchObject([
+      { fence: next.fence, label: 'taker', handedOff: false, waited: expect.any(Number) as number },
+    ]);
   });
 
   it('is resumed once, however often a queue delivers the text', async () => {

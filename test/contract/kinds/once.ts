@@ -1,4 +1,5 @@
 import { failureOf } from '../../support/eventually.js';
+import type { LockService } from '../../../lib/locks/lock-service.js';
 import type { Fixture } from '../locks/fixture.js';
 import { Gate } from './gate.js';
 
@@ -55,6 +56,25 @@ export function onceContract(fixture: Fixture): void {
       expect([await second, await third]).toEqual([{ ran: true, value: 'second' }, { ran: false }]);
     },
   );
+
+  it("runs with mark: 'start' in one of them though nobody waits by default: who finds the mark holds the name for a moment", async () => {
+    const [one, two] = [fixture.open({ wait: 0 }), fixture.open({ wait: 0 })];
+    await Promise.all([one.ready(), two.ready()]);
+    const terms = { doneTtl: '1m', mark: 'start', maxWaiters: 1 } as const;
+    const names = Array.from({ length: 100 }, () => fixture.another('fire'));
+    const runs = await Promise.all(
+      names.map(async (name, late) => {
+        let ran = 0;
+        const run = (locks: LockService): Promise<unknown> =>
+          locks.once(name, () => (ran += 1), terms).catch(() => undefined);
+        const first = run(one);
+        for (let turn = 0; turn < late; turn += 1) await undefined; // it comes at every moment of the other's
+        await Promise.all([first, run(two)]);
+        return ran;
+      }),
+    );
+    expect(runs).toEqual(names.map(() => 1));
+  });
 
   it('waits for the caller that runs it no longer than its wait', async () => {
     const { one, two, name } = fixture;
