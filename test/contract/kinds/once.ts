@@ -68,7 +68,7 @@ export function onceContract(fixture: Fixture): void {
         const run = (locks: LockService): Promise<unknown> =>
           locks.once(name, () => (ran += 1), terms).catch(() => undefined);
         const first = run(one);
-        for (let turn = 0; turn < late; turn += 1) await undefined; // it comes at every moment of the other's
+        for (let turn = 0; turn < late; turn += 1) await Promise.resolve(); // it comes at every moment of the other's
         await Promise.all([first, run(two)]);
         return ran;
       }),
