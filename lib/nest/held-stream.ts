@@ -24,10 +24,11 @@ export interface HeldSource {
   readonly source: (lease: Lease) => Observable<unknown>;
   /** The response that ends the hold; without one the end of the source does. */
   readonly response?: HttpResponse | undefined;
-  /** Whether it is known to be a stream. Otherwise it may be a promise, whose work goes on when nobody listens. */
+  /**
+   * Whether it is known to be a stream. Otherwise it may be a promise until it emits: its work goes on when nobody
+   * listens, and the lock is held until that work is done.
+   */
   readonly streams: boolean;
-  /** Whether a promise is waited for when nobody listens any more: its work goes on. */
-  readonly outlives: boolean;
   /** Whether a server waits for it before it closes. */
   readonly answers: () => boolean;
   /** Whether a skipped subscription emits undefined; otherwise it only completes. */
@@ -142,7 +143,7 @@ class HeldSubscription {
   /** Nobody listens any more, or everything was said. */
   private left(): void {
     if (this.ended) return;
-    if (this.held.outlives && !this.held.streams && !this.emitted) return;
+    if (!this.held.streams && !this.emitted) return;
     this.stop();
   }
 
