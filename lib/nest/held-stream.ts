@@ -1,4 +1,4 @@
-import { Observable, type Subscriber, Subscription, throwError } from 'rxjs';
+import { defer, Observable, ReplaySubject, type Subscriber, Subscription, takeUntil } from 'rxjs';
 import { shown } from '../base/duration.js';
 import { LockError, type LockLostError, LockUsageError } from '../base/errors.js';
 import { orRejected } from '../locks/checks.js';
@@ -24,10 +24,11 @@ export interface HeldSource {
   readonly source: (lease: Lease) => Observable<unknown>;
   /** The response that ends the hold; without one the end of the source does. */
   readonly response?: HttpResponse | undefined;
-  /** Whether it is known to be a stream. Otherwise it may be a promise, whose work goes on when nobody listens. */
+  /**
+   * Whether it is known to be a stream. Otherwise it may be a promise until it emits: its work goes on when nobody
+   * listens, and the lock is held until that work is done.
+   */
   readonly streams: boolean;
-  /** Whether a promise is waited for when nobody listens any more: its work goes on. */
-  readonly outlives: boolean;
   /** Whether a server waits for it before it closes. */
   readonly answers: () => boolean;
   /** Whether a skipped subscription emits undefined; otherwise it only completes. */
@@ -67,7 +68,8 @@ export function heldStream(held: HeldSource): Observable<unknown> {
 
 /** One subscription to a source while its lock is held. */
 class HeldSubscription {
-  private readonly source = new Subscription();
+  // A synchronous source emits everything before its subscription is known, and may be stopped before it is subscribed.
+  private readonly stopped = new ReplaySubject<void>(1);
   private readonly watches = new Subscription();
   private watching = false;
   private emitted = false;
@@ -86,15 +88,13 @@ class HeldSubscription {
   ) {
     subscriber.add(() => this.left());
     if (held.streams) this.watch();
-    if (this.ended) return; // the lease was lost already
-    const source = attempted(() => held.source(lease));
-    this.source.add(
-      source.subscribe({
+    defer(() => held.source(lease))
+      .pipe(takeUntil(this.stopped))
+      .subscribe({
         next: (value) => this.next(value),
         error: (error) => this.failed(error),
         complete: () => this.completed(),
-      }),
-    );
+      });
   }
 
   private next(value: unknown): void {
@@ -129,6 +129,7 @@ class HeldSubscription {
   }
 
   private completed(): void {
+    if (this.ended) return; // stopped
     this.ended = true;
     const { response } = this.held;
     // After a loss `using` rejects, and its error has the outcome.
@@ -142,13 +143,13 @@ class HeldSubscription {
   /** Nobody listens any more, or everything was said. */
   private left(): void {
     if (this.ended) return;
-    if (this.held.outlives && !this.held.streams && !this.emitted) return;
+    if (!this.held.streams && !this.emitted) return;
     this.stop();
   }
 
   private stop(): void {
     this.ended = true;
-    this.source.unsubscribe(); // before the release
+    this.stopped.next(); // before the release
     this.end();
   }
 
@@ -169,7 +170,7 @@ class HeldSubscription {
   private lost(loss: LockLostError): void {
     const sending = this.ended;
     this.ended = true;
-    this.source.unsubscribe();
+    this.stopped.next();
     if (this.steps) this.steps.fail(loss);
     else if (sending) this.held.response?.destroy?.();
     this.failed(loss);
@@ -185,15 +186,6 @@ class HeldSubscription {
     this.ended = true;
     this.watches.unsubscribe();
     this.reject(error);
-  }
-}
-
-/** What the work makes; an Observable that fails when the work throws. */
-function attempted(work: () => Observable<unknown>): Observable<unknown> {
-  try {
-    return work();
-  } catch (error) {
-    return throwError(() => error);
   }
 }
 

@@ -35,8 +35,9 @@ const SSE = '__sse__';
  * `@UseInterceptors(LockInterceptor((context) => lockName('cart', context.switchToHttp().getRequest().params.id)))`.
  * The lock is held from before the pipes. An HTTP request holds it until its response was sent or its connection closed,
  * whatever the handler returns: a value, a `StreamableFile`, a generator, a `ReadableStream`, a web `Response`, events, or
- * nothing because it writes the response itself. In every other transport it is held until the result completes, fails or
- * is unsubscribed, and the completion is passed on once the release is sent.
+ * nothing because it writes the response itself. In every other transport it is held until the promise is settled or the
+ * Observable has ended, and the completion is passed on once the release is sent. An Observable that has emitted also ends
+ * when it is unsubscribed; one that has not may be a promise, and is held until it emits or ends.
  *
  * A request that still waits when its connection closes gives up, and its handler does not run; a handler that is already
  * running is not disturbed. A stream whose lease is lost ends at once: events and messages with an error, a body that is
@@ -76,7 +77,6 @@ export function LockInterceptor(
         response,
         streams,
         answers: () => answers,
-        outlives: answers,
         emitsSkipped: true, // Nest refuses an empty stream
         source: () => next.handle(),
         run: (work, { leaving, watches }) => {

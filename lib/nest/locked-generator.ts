@@ -68,6 +68,7 @@ export class LockedGenerator implements Steps {
       }
     }
     const first = !this.ended;
+    if (!first && !entered) return move(neverBegun());
     this.ended = true;
     return { done: true, value: first ? await this.outcome : undefined };
   }
@@ -86,15 +87,16 @@ export class LockedGenerator implements Steps {
   }
 
   private enter(): Promise<Entered | undefined> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       const work = (lease: Lease) =>
         new Promise<unknown>((end, fail) => {
           const scope = new AsyncResource('HeldGenerator');
           resolve({ lease, steps: this.open(lease), scope, end, fail });
         });
       this.outcome = this.hold(work);
-      // Has an effect only if the work never began, because the call was skipped or refused.
-      this.outcome.then(() => resolve(undefined), reject);
+      // Has an effect only if the work never began, because the call was skipped or refused. The first step tells which.
+      const over = (): void => resolve(undefined);
+      this.outcome.then(over, over);
     });
   }
 
@@ -104,3 +106,6 @@ export class LockedGenerator implements Steps {
     this.outcome = Promise.resolve(value);
   }
 }
+
+/** What answers the further steps of a generator that never began. */
+async function* neverBegun(): AsyncGenerator<never, void> {}

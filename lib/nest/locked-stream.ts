@@ -67,7 +67,6 @@ export function LockedStream(
       return heldStream({
         locks: () => decorated.locksOf(this),
         streams: true,
-        outlives: false,
         answers: () => decorated.isHttpRoute,
         emitsSkipped: false,
         source: (lease) => observable(decorated.apply(this, args, lease), where),

@@ -17,7 +17,7 @@ import type {
 } from './lock-key.js';
 import { isAsyncGeneratorFunction, noFires, promised, refuseStream } from './locked-method.js';
 import type { LockedOptions } from './locked-options.js';
-import { isQueueJob, requeuedAtShutdown } from './queue-job.js';
+import { isProcessorCall, requeuedAtShutdown } from './queue-job.js';
 
 /**
  * Runs the method under a lock: across all processes, at most one call at a time has the name.
@@ -107,8 +107,8 @@ export function Locked(
           }
         : function (...args) {
             const work = (lease: Lease) => promised(decorated.apply(this, args, lease), where);
+            if (!isProcessorCall(args)) return decorated.call(this, args, work);
             const [job, token] = args;
-            if (!isQueueJob(job)) return decorated.call(this, args, work);
             return requeuedAtShutdown(job, token, work, (begun) => decorated.call(this, args, begun));
           },
     );

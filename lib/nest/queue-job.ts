@@ -12,11 +12,17 @@ export interface QueueJob {
   moveToWaitingChildren(token: string): Promise<unknown>;
 }
 
-/** Whether a method was called with a job of BullMQ. */
-export function isQueueJob(value: unknown): value is QueueJob {
-  if (typeof value !== 'object' || value === null) return false;
-  const { moveToDelayed, moveToWaitingChildren } = value as Partial<QueueJob>;
-  return typeof moveToDelayed === 'function' && typeof moveToWaitingChildren === 'function';
+/** Whether a method was called as BullMQ calls a processor: with a job and its token, which services are not passed. */
+export function isProcessorCall(args: readonly unknown[]): args is readonly [QueueJob, string] {
+  const [job, token] = args;
+  if (typeof job !== 'object' || job === null) return false;
+  const { moveToDelayed, moveToWaitingChildren, token: own } = job as Partial<QueueJob>;
+  return (
+    typeof moveToDelayed === 'function' &&
+    typeof moveToWaitingChildren === 'function' &&
+    typeof token === 'string' &&
+    token === own
+  );
 }
 
 /**
@@ -25,14 +31,14 @@ export function isQueueJob(value: unknown): value is QueueJob {
  */
 export function requeuedAtShutdown(
   job: QueueJob,
-  token: unknown,
+  token: string,
   work: (lease: Lease) => PromiseLike<unknown>,
   run: (work: (lease: Lease) => PromiseLike<unknown>) => Promise<unknown>,
 ): Promise<unknown> {
   return workOrElse(run, work, async (error) => {
     if (!(error instanceof LockBusyError) || error.reason !== 'closed') throw error;
     try {
-      await job.moveToDelayed(Date.now() + COMES_BACK_IN, typeof token === 'string' ? token : job.token);
+      await job.moveToDelayed(Date.now() + COMES_BACK_IN, token);
       // By this name BullMQ knows that the processor has moved the job itself, and leaves the job alone.
       error.name = 'DelayedError';
     } catch {

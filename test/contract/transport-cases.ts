@@ -142,6 +142,22 @@ export function particularCases(): void {
     });
   });
 
+  describe('a gateway whose client disconnects', () => {
+    it.each(GATEWAY_SCOPES)('keeps the lock until the promise is settled, in the scope %s', async (scope) => {
+      const { app, socket } = await opened(openSocketIo(locks()));
+      const { door } = app.get(Shop);
+      door.closed = true;
+      socket.emit(`${scope}.held`, {});
+      await door.entered();
+      socket.close();
+      const taken = await app.get(LockService).tryAcquire(NAME, { wait: 200 });
+      door.open();
+      expect(taken?.names).toBeUndefined();
+      await (await app.get(LockService).acquire(NAME, { wait: 1_000 })).release();
+      expect(door.passed).toBe(1);
+    });
+  });
+
   describe('field resolvers of GraphQL', () => {
     let graphql: OpenedGraphql;
     beforeAll(async () => {

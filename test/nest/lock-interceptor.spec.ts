@@ -13,7 +13,7 @@ import { Test } from '@nestjs/testing';
 import { EventEmitter, once } from 'node:events';
 import { request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { EMPTY, lastValueFrom, type Observable, of, Subject, throwError, toArray } from 'rxjs';
+import { EMPTY, from, lastValueFrom, type Observable, of, Subject, throwError, toArray } from 'rxjs';
 import request from 'supertest';
 import { Locked, LockInterceptor, lockName, LockService } from '../../lib/index.js';
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
@@ -259,10 +259,37 @@ describe('LockInterceptor over a stream', () => {
     const source = new Subject<number>();
     const subscription = (await intercept(() => source)).subscribe();
     await until(() => source.observed);
+    source.next(1);
     subscription.unsubscribe();
     expect(source.observed).toBe(false);
     await sleep(5);
     expect(await isFree('stream')).toBe(true);
+  });
+
+  it.each([
+    ['resolves', () => undefined],
+    ['rejects', () => Promise.reject(new Error('nobody hears it'))],
+  ])('keeps the lock for a promise whose consumer has unsubscribed, until it %s', async (_, outcome) => {
+    door.closed = true;
+    const work = async () => (await door.pass(1), outcome());
+    const subscription = (await intercept(() => from(work()))).subscribe();
+    await door.entered();
+    subscription.unsubscribe();
+    expect(await isFree('stream')).toBe(false);
+    door.open();
+    await (await locks.acquire('stream', { wait: 1_000 })).release();
+  });
+
+  it('ends an Observable that was quiet when its consumer unsubscribed, at its first value', async () => {
+    const source = new Subject<number>();
+    const subscription = (await intercept(() => source)).subscribe();
+    await until(() => source.observed);
+    subscription.unsubscribe();
+    await sleep(5);
+    expect([source.observed, await isFree('stream')]).toEqual([true, false]);
+    source.next(1);
+    await sleep(5);
+    expect([source.observed, await isFree('stream')]).toEqual([false, true]);
   });
 
   it('leaves the queue when the consumer unsubscribes while it waits', async () => {

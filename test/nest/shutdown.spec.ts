@@ -467,10 +467,13 @@ describe('a job of BullMQ', () => {
     async process(_job: unknown, _token?: string): Promise<unknown> {
       return this.within?.acquire('within');
     }
+
+    @Locked('payment')
+    async pay(_job: unknown, _currency?: string): Promise<void> {}
   }
   const moved: unknown[][] = [];
   const job = (fails = false) => ({
-    token: 'of the job',
+    token: 'token',
     moveToDelayed: async (...args: unknown[]) => {
       if (fails) throw new Error('no Redis');
       moved.push(args);
@@ -498,8 +501,16 @@ describe('a job of BullMQ', () => {
     expect(error).toMatchObject({ code: 'LOCK_BUSY', reason: 'closed', name: 'DelayedError' });
     expect(moved).toEqual([[expect.any(Number), 'token']]);
     expect(Number(moved[0]![0]) - before).toBeGreaterThanOrEqual(1_000);
-    await errorOf(orders.process(job()));
-    expect(moved[1]![1]).toBe('of the job');
+  });
+
+  it('that its processor passes on to a service has begun: the refusal of the service does not move it', async () => {
+    const orders = await refusing(new Orders());
+    for (const args of [[], ['EUR']])
+      expect(await errorOf(orders.pay(job(), ...args))).toMatchObject({
+        name: 'LockBusyError',
+        reason: 'closed',
+      });
+    expect(moved).toEqual([]);
   });
 
   it('that cannot be moved fails with the refusal', async () => {

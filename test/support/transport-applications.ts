@@ -259,6 +259,12 @@ function gateway(scope: ScopeName): Type {
       return defer(() => this.shop.turn()).pipe(map((data) => ({ event: 'answer', data })));
     }
 
+    @SubscribeMessage(`${scope}.held`)
+    @UseInterceptors(LockInterceptor(NAME))
+    async held(): Promise<string> {
+      return this.shop.turn();
+    }
+
     @SubscribeMessage(`${scope}.acknowledged`)
     @Locked(NAME, { wait: 0 })
     async acknowledged(): Promise<string> {

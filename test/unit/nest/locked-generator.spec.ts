@@ -129,8 +129,31 @@ describe('@Locked on an async generator', () => {
     await first.return('');
   });
 
+  it('has ended when its lock was refused, and is disposed of without another error', async () => {
+    const lease = await locks.acquire('export:a');
+    const rows = service.rows('a');
+    const steps = await Promise.allSettled([rows.next(), rows.next(), rows.return('late')]);
+    expect(steps).toEqual([
+      { status: 'rejected', reason: expect.objectContaining({ code: 'LOCK_BUSY' }) },
+      { status: 'fulfilled', value: { done: true, value: undefined } },
+      { status: 'fulfilled', value: { done: true, value: 'late' } },
+    ]);
+    const error = new Error('enough');
+    expect(await errorOf(rows.throw(error))).toBe(error);
+    const used = async () => {
+      await using disposed = service.rows('a');
+      await disposed.next();
+    };
+    expect(await errorOf(used())).toMatchObject({ code: 'LOCK_BUSY' });
+    await lease.release();
+    expect(await rows.next()).toEqual({ done: true, value: undefined });
+    expect(log).toEqual([]);
+  });
+
   it('rejects its first step on an instance that Nest did not make', async () => {
-    expect(await errorOf(new Export().rows('a').next())).toMatchObject({ code: 'LOCK_USAGE' });
+    const rows = new Export().rows('a');
+    expect(await errorOf(rows.next())).toMatchObject({ code: 'LOCK_USAGE' });
+    expect(await rows.next()).toEqual({ done: true, value: undefined });
     expect(log).toEqual([]);
   });
 

@@ -2,11 +2,14 @@ import {
   concat,
   defer,
   EMPTY,
+  firstValueFrom,
   lastValueFrom,
   NEVER,
   type Observable,
   of,
+  range,
   Subject,
+  tap,
   throwError,
   toArray,
 } from 'rxjs';
@@ -35,6 +38,17 @@ class Sources {
       of(1, 2),
       defer(() => of(locks.current()?.names.join())),
     );
+  }
+
+  @LockedStream('feed:a')
+  left(leave: () => void): Observable<number> {
+    leave();
+    return subject;
+  }
+
+  @LockedStream('feed:a')
+  synchronous(): Observable<number> {
+    return range(0, 1_000).pipe(tap((n) => called.push(`step ${n}`)));
   }
 
   @LockedStream('feed:a', { onBusy: 'skip' })
@@ -134,6 +148,19 @@ describe('@LockedStream', () => {
     subscription.unsubscribe();
     expect(subject.observed).toBe(false);
     await until('the lock is free', () => isFree('feed:a'));
+  });
+
+  it('ends a source that emits while it is subscribed, when the consumer unsubscribes', async () => {
+    expect(await firstValueFrom(sources.synchronous())).toBe(0);
+    expect(called).toEqual(['step 0']);
+    await until('the lock is free', () => isFree('feed:a'));
+  });
+
+  it('ends the source of a consumer that unsubscribes while the method is called', async () => {
+    const subscription = sources.left(() => subscription.unsubscribe()).subscribe();
+    await until('it has left', () => subscription.closed);
+    await until('the lock is free', () => isFree('feed:a'));
+    expect(subject.observed).toBe(false);
   });
 
   it('leaves the line when the consumer unsubscribes while it waits', async () => {
