@@ -1,7 +1,9 @@
+import { tracingChannel } from 'node:diagnostics_channel';
 import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis-5';
 import { sendLean } from '../../lib/store/redis/lean-command.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
+import { pass } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 
 const ECHO = 'return { ARGV[1], { KEYS[1], 7 }, redis.error_reply("ERR one of them") }';
@@ -10,6 +12,28 @@ describeWithRealRedis('the call of a script for one name', () => {
   let redis: RunningRedis;
   beforeAll(async () => (redis = await startRedis()));
   afterAll(() => redis.stop());
+
+  it('is traced by ioredis until its answer', async () => {
+    const client = new Redis(redis.url);
+    const ended: unknown[] = [];
+    const trace = tracingChannel<unknown, { command: string; result?: unknown }>('ioredis:command');
+    const nothing = (): void => undefined;
+    const heard = {
+      ...{ start: nothing, end: nothing, asyncStart: nothing, error: nothing },
+      asyncEnd: ({ command, result }: { command: string; result?: unknown }): void =>
+        void (command === 'echo' && ended.push(result)),
+    };
+    trace.subscribe(heard);
+    try {
+      const answer = new Promise((resolve, reject) => sendLean(client, 'echo', ['text'], resolve, reject));
+      expect(await answer).toBe('text');
+      await pass(0);
+      expect(ended).toEqual(['text']);
+    } finally {
+      trace.unsubscribe(heard);
+      client.disconnect();
+    }
+  });
 
   it.each([
     ['6', Redis],

@@ -112,17 +112,20 @@ export class NativePath implements ClockOfServer {
     const { stream } = client;
     command.unknown = true;
     stream.cork();
-    sendLean(client, 'multi', [], ignored, refused);
-    sendLean(client, 'time', [], ignored, refused);
-    sendLean(
-      client,
-      'set',
-      [key, command.record, 'NX', 'PXAT', Math.ceil(command.hold.until / 1_000)],
-      ignored,
-      refused,
-    );
-    sendLean(client, 'exec', [], done, failed);
-    stream.uncork();
+    try {
+      sendLean(client, 'multi', [], ignored, refused);
+      sendLean(client, 'time', [], ignored, refused);
+      sendLean(
+        client,
+        'set',
+        [key, command.record, 'NX', 'PXAT', Math.ceil(command.hold.until / 1_000)],
+        ignored,
+        refused,
+      );
+      sendLean(client, 'exec', [], done, failed);
+    } finally {
+      stream.uncork();
+    }
   }
 
   private release(client: Redis, key: string, command: NativeRelease, outcome: NativeOutcome): void {

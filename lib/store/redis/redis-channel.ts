@@ -74,12 +74,14 @@ export class RedisChannel {
     const present = (): boolean => this.client === client && !this.closed;
     client.on('connect', () => {
       if (!present()) return client.disconnect();
+      this.dropping = false;
       this.expectAnswer();
       keepAlive(client, this.keepsAlive);
     });
     client.on('ready', () => void this.subscribe(client));
     client.on('close', () => {
       if (!present()) return;
+      this.cancelAnswer?.();
       this.silence();
       if (this.roams) this.goElsewhere();
     });
@@ -177,6 +179,7 @@ export class RedisChannel {
       this.goElsewhere();
       return client.disconnect();
     }
+    if (client.status !== 'connect' && client.status !== 'ready') return; // it has ended, and the next one is on its way
     this.dropping = true; // ioredis adds a listener each time, and a silent connection takes seconds to end
     client.disconnect(true);
   }
@@ -217,9 +220,9 @@ export class RedisChannel {
       ]);
       this.runId = runId;
       if (this.client !== client) return;
-      this.cancelAnswer?.();
       await client.subscribe(this.name);
       if (this.client !== client || this.closed) return;
+      this.cancelAnswer?.();
       this.failures = 0;
       this.clientId = clientId;
       this.subscribed = true;
@@ -227,7 +230,9 @@ export class RedisChannel {
       this.on.up();
     } catch (error) {
       // SUBSCRIBE denied, or the connection is gone again: waiters go on asking.
-      if (!isLost(error as Error)) for (const settle of [...this.tried]) settle(error as Error);
+      if (isLost(error as Error)) return;
+      if (this.client === client) this.cancelAnswer?.();
+      for (const settle of [...this.tried]) settle(error as Error);
     }
   }
 }

@@ -245,8 +245,11 @@ export class RedisConnection implements CommandHost, ScriptHost {
   inOneWrite(send: (client: Redis) => void): void {
     const { stream } = this.client;
     stream.cork();
-    send(this.client);
-    stream.uncork();
+    try {
+      send(this.client);
+    } finally {
+      stream.uncork(); // whatever it throws: nothing that is sent later would leave
+    }
   }
 
   answered(command: PendingCommand): number {
@@ -406,14 +409,16 @@ export class RedisConnection implements CommandHost, ScriptHost {
     const { client, terms } = this;
     const tellsFirst = calls.some((call) => call.tellsFirst);
     const tracked = this.tracking?.keysAfter(calls);
-    if (tellsFirst || tracked) client.stream.cork();
-    if (tellsFirst) client.time().catch(() => undefined);
-    if (!this.oneKeyACall) runForMany(client, name, terms, calls, host);
-    else if (calls.length > 1)
-      this.inOneWrite(() => calls.forEach((call) => runForOne(client, name, terms, call, host)));
-    else runForOne(client, name, terms, calls[0] as ScriptCall, host);
-    if (tracked) this.tracking?.read(client, tracked, this.oneKeyACall); // with what writes the keys
-    if (tellsFirst || tracked) client.stream.uncork();
+    const send = (): void => {
+      if (tellsFirst) client.time().catch(() => undefined);
+      if (!this.oneKeyACall) runForMany(client, name, terms, calls, host);
+      else if (calls.length > 1)
+        this.inOneWrite(() => calls.forEach((call) => runForOne(client, name, terms, call, host)));
+      else runForOne(client, name, terms, calls[0] as ScriptCall, host);
+      if (tracked) this.tracking?.read(client, tracked, this.oneKeyACall); // with what writes the keys
+    };
+    if (tellsFirst || tracked) this.inOneWrite(send);
+    else send();
   }
 
   private send(name: ScriptName, calls: readonly ScriptCall[]): void {

@@ -6,6 +6,7 @@ import { RedisChannel } from '../../../../lib/store/redis/redis-channel.js';
 /** A connection that does nothing by itself. */
 class SilentClient extends EventEmitter {
   disconnects = 0;
+  status = 'ready';
   connect = () => Promise.resolve();
   disconnect = () => void (this.disconnects += 1);
 }
@@ -25,14 +26,51 @@ describe('the session’s channel', () => {
     channel.close();
   });
 
-  it('leaves no timer when it is closed, whatever it waits for', () => {
-    const pending = new Set<() => void>();
-    class Watched extends SystemClock {
-      override after(_ms: number, fire: () => void): () => void {
-        pending.add(fire);
-        return () => pending.delete(fire);
-      }
+  it('does not wait for the end of a connection that has ended already', () => {
+    const client = new SilentClient();
+    const on = { message: () => undefined, up: () => undefined, down: () => undefined };
+    const channel = new RedisChannel('s', () => client as unknown as Redis, new SystemClock(), on);
+    channel.start();
+    client.emit('close');
+    client.status = 'reconnecting';
+    channel.reset();
+    expect(client.disconnects).toBe(0); // the next one is on its way
+    client.status = 'ready';
+    client.emit('connect');
+    channel.reset();
+    expect(client.disconnects).toBe(1);
+    channel.close();
+  });
+
+  const pending = new Set<() => void>();
+  /** Its timers fire when the test says so. */
+  class Watched extends SystemClock {
+    override after(_ms: number, fire: () => void): () => void {
+      pending.add(fire);
+      return () => pending.delete(fire);
     }
+  }
+  beforeEach(() => pending.clear());
+
+  it('waits for the subscription no longer than for the connection', async () => {
+    const subscribed = new Promise(() => undefined);
+    const client = Object.assign(new SilentClient(), {
+      info: () => Promise.resolve(''),
+      subscribe: () => subscribed,
+    });
+    const on = { message: () => undefined, up: () => undefined, down: () => undefined };
+    const channel = new RedisChannel('s', () => client as unknown as Redis, new Watched(), on);
+    channel.start();
+    client.emit('connect');
+    client.emit('ready');
+    await new Promise(setImmediate);
+    for (const fire of pending) fire();
+    await new Promise(setImmediate);
+    expect(client.disconnects).toBe(1);
+    channel.close();
+  });
+
+  it('leaves no timer when it is closed, whatever it waits for', () => {
     const client = new SilentClient();
     const on = { message: () => undefined, up: () => undefined, down: () => undefined };
     const channel = new RedisChannel('s', () => client as unknown as Redis, new Watched(), on);
