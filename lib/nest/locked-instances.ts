@@ -61,13 +61,18 @@ export class LockedInstances {
       for (const mark of marksOf(wrapper.metatype ?? {})) this.checkProfile(mark, locks);
       if (prototype === undefined) continue;
       for (const each of chainOf(prototype)) checkLeaseParameters(each);
-      for (const method of methodsOf(prototype))
-        for (const mark of marksOf(method)) {
+      for (const method of methodsOf(prototype)) {
+        const marks = marksOf(method);
+        const oncePerFire = marks.some(({ options }) => options.fires);
+        for (const mark of marks) {
           // Nest itself finds that a class lacks a registration, unless a factory makes its instances.
           checkRegistered(this.modules, mark.options.locks, `${mark.where} locks with`);
           const options = this.checkProfile(mark, locks);
-          if (options) checkSchedule(prototype, method, options as LockedOptions, warned, logOf(locks));
+          // A lock around one that runs once per fire may be a bare one.
+          if (options && (options.fires || !oncePerFire))
+            checkSchedule(prototype, method, options as LockedOptions, warned, logOf(locks));
         }
+      }
     }
   }
 

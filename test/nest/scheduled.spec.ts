@@ -130,7 +130,7 @@ describe('a locked method with a schedule', () => {
       }
 
       @Cron(YEARLY)
-      @Locked('group', { onBusy: 'throw' })
+      @Locked('group')
       @Locked('inner', oncePerFire())
       async twice(): Promise<string | undefined> {
         return 'run';
@@ -157,6 +157,11 @@ describe('a locked method with a schedule', () => {
       const fire = Date.UTC(2027, 0, 1) + new Date(2027, 0, 1).getTimezoneOffset() * 60_000;
       jest.spyOn(Date, 'now').mockReturnValue(fire);
     };
+
+    it('is not warned of for the locks around it', async () => {
+      await open(Reports);
+      expect(logged.about('at each fire')).toEqual([]);
+    });
 
     it.each(['wrapped', 'twice', symbol] as const)('runs once per fire: %p', async (method) => {
       const reports = (await open(Reports)).get(Reports);
