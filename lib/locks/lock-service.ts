@@ -13,7 +13,7 @@ import { Leadership, type LeadOptions, type Leader, type LeaderHandlers } from '
 import type { LeaseHandle, LockSetup } from './lease-handle.js';
 import { inform, type LockLog, warn } from './lock-log.js';
 import type { LockHistoryEvent } from './lock-history.js';
-import type { LockSettings } from './lock-settings.js';
+import type { LockSettings, Share } from './lock-settings.js';
 import type { AcquireOptions, Lock, UsingOptions, Lease, WriteLease } from './lock.js';
 import { LossLog } from './loss-log.js';
 import { assertLocked } from './lock-assertion.js';
@@ -348,6 +348,11 @@ export class LockService {
     if (this.streamsOver) end();
     else this.streams.add(end);
     return () => this.streams.delete(end);
+  }
+
+  /** Checks what the registration decides: whether calls for such a share may linger. @internal @throws LockUsageError */
+  checkLinger(options: Pick<UsingOptions, 'linger' | 'ttl'>, share: Share): void {
+    this.settings.checkLinger(options, share);
   }
 
   /** Whether a caller waits, or an answer of the store is due. @internal */

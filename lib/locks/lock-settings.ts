@@ -14,6 +14,9 @@ import { OPTIONS } from './option-table.js';
 const SHORTEST_WAIT = 10_000;
 const LONGEST_WAIT = 30_000;
 
+/** How many of the units of a name a call takes. */
+export type Share = Pick<Terms, 'units' | 'capacity'>;
+
 /** The checked options of a registration, in milliseconds. */
 export class LockSettings {
   readonly namespace: string;
@@ -165,7 +168,7 @@ export class LockSettings {
   private termsFor(
     ttl: number,
     once: boolean,
-    { units, capacity }: Pick<Terms, 'units' | 'capacity'>,
+    { units, capacity }: Share,
     identity: string,
     lingers: boolean,
   ): Terms {
@@ -182,13 +185,14 @@ export class LockSettings {
       : (this.lastTerms = { once, units, capacity, ttl, guard: this.guardOf(ttl), identity, lingers });
   }
 
+  /** Checks whether calls for such a share may linger. @throws LockUsageError */
+  checkLinger({ linger, ttl }: Pick<UsingOptions, 'linger' | 'ttl'>, share: Share): void {
+    if (linger !== undefined)
+      this.lingerOf(linger, ttl === undefined ? this.ttl : OPTIONS.ttl.check(ttl, ''), share, '');
+  }
+
   /** @throws LockUsageError where nothing may linger, or not for so long */
-  private lingerOf(
-    given: unknown,
-    ttl: number,
-    { units, capacity }: Pick<Terms, 'units' | 'capacity'>,
-    name: string,
-  ): number {
+  private lingerOf(given: unknown, ttl: number, { units, capacity }: Share, name: string): number {
     const linger = OPTIONS.linger.check(given, name);
     if (linger === 0) return 0;
     if (units !== capacity)

@@ -50,8 +50,8 @@ export class DecoratedMethod {
   /** @throws LockUsageError for a place, a key or options that cannot work */
   constructor(
     decorator: '@Locked' | '@LockedStream',
-    target: object,
-    property: string | symbol,
+    private readonly target: object,
+    private readonly property: string | symbol,
     private readonly descriptor: object,
     {
       key,
@@ -103,7 +103,20 @@ export class DecoratedMethod {
 
   /** Whether HTTP requests call it. */
   get isHttpRoute(): boolean {
-    return (this.isRoute ??= this.replacement !== undefined && isHttpRoute(this.replacement));
+    return (this.isRoute ??= isHttpRoute(this.outermost));
+  }
+
+  /**
+   * The method as its class has it, with what all decorators have written. One above may have wrapped the replacement, and
+   * those above that write on the wrapper only. A subclass that overrides the method has one of its own, so the instance is
+   * not asked. What has no metadata at all is no method of an application, but the spy of a test.
+   */
+  private get outermost(): Method {
+    const { target, property, replacement = this.method } = this;
+    const found: unknown = Reflect.getOwnPropertyDescriptor(target, property)?.value;
+    return typeof found === 'function' && Reflect.getOwnMetadataKeys(found).length > 0
+      ? (found as Method)
+      : replacement;
   }
 
   /** Runs the work of one call under the lock. Errors before the lock reject the call, like all later ones. */
@@ -131,7 +144,7 @@ export class DecoratedMethod {
       label: labelOf && textOf(Reflect.apply(labelOf, self, args), where),
       self: kinship.inherited ? (self as object) : undefined,
       leavesAtShutdown: isHttpRoute,
-      method: fires && this.replacement,
+      method: fires && this.outermost,
     };
   }
 }

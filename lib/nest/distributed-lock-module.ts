@@ -9,6 +9,7 @@ import {
 import { ModulesContainer, APP_FILTER, HttpAdapterHost } from '@nestjs/core';
 import { createLockService } from '../locks/create-lock-service.js';
 import { LockService } from '../locks/lock-service.js';
+import { checkFilters, noteFilter } from './filter-settings.js';
 import { bindToGateways } from './gateway-filters.js';
 import { hideFromGraphql } from './graphql-exception.js';
 import { LockErrorAnswers } from './lock-error-answers.js';
@@ -43,7 +44,8 @@ export interface DistributedLockOptions extends LockServiceOptions {
   /**
    * Whether lock errors that leave a handler are answered: over HTTP with 423 (busy) or 503 (closed, store, lost), and on
    * the other transports in their way; an object chooses the status for busy. `false` leaves the errors to the
-   * application's own filters, see `toHttpException` and `lockErrorBody`.
+   * application's own filters, see `toHttpException` and `lockErrorBody`. All registrations of an application share one
+   * filter, so the start fails unless all have the same setting.
    * @default true
    */
   readonly filter?: boolean | HttpMappingOptions | undefined;
@@ -177,7 +179,7 @@ function providersOf(name: string | undefined): Provider[] {
       inject: [token, OPTIONS, ModulesContainer, LockShutdown, LockErrorAnswers],
       useFactory: (
         locks: LockService,
-        { profiles = {} }: DistributedLockOptions,
+        { profiles = {}, filter }: DistributedLockOptions,
         modules: ModulesContainer,
         shutdown: LockShutdown,
         answers: LockErrorAnswers,
@@ -186,7 +188,11 @@ function providersOf(name: string | undefined): Provider[] {
         const instances = new LockedInstances(modules, name);
         instances.connect(locks); // for a service that replaced ours; not in a hook, since other hooks may come before it
         warnOfTwins(modules, DistributedLockModule, name, logOf(locks));
-        return new LockRegistration(locks, instances, shutdown, () => hideFromGraphql(modules, answers));
+        noteFilter(modules, name, filter);
+        return new LockRegistration(locks, instances, shutdown, () => {
+          checkFilters(modules); // all registrations have been made by now
+          hideFromGraphql(modules, answers);
+        });
       },
     },
     {

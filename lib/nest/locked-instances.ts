@@ -3,7 +3,7 @@ import { LockError, LockUsageError } from '../base/errors.js';
 import type { LockService } from '../locks/lock-service.js';
 import { combinedOptions, lockDefaultsOf, profileNameOf } from './lock-defaults.js';
 import { profileOf } from './lock-profiles.js';
-import { checkKind, type LockedOptions } from './locked-options.js';
+import { checkTogether, type LockedOptions } from './locked-options.js';
 import { fillSlot, lockSlot } from './lock-slot.js';
 import { checkLeaseParameters } from './locked-lease.js';
 import { type LockedMark, marksOf } from './locked-mark.js';
@@ -49,9 +49,10 @@ export class LockedInstances {
   }
 
   /**
-   * @throws LockUsageError when a method or an interceptor refers to a profile that the registration does not have or that
-   * does not fit its options, when a method refers to a registration that the application does not have, when one asks for
-   * the lease of a lock that it does not take, and when one runs once per fire without a schedule
+   * @throws LockUsageError when a method or an interceptor refers to a profile that the registration does not have, when its
+   * options do not go together with those of the profile and the registration, when a method refers to a registration that
+   * the application does not have, when one asks for the lease of a lock that it does not take, and when one runs once per
+   * fire without a schedule
    */
   checkMethods(locks: LockService): void {
     const warned = new Set<object>(); // a class may be provided in several modules
@@ -60,17 +61,22 @@ export class LockedInstances {
       for (const mark of marksOf(wrapper.metatype ?? {})) this.checkProfile(mark, locks);
       if (prototype === undefined) continue;
       for (const each of chainOf(prototype)) checkLeaseParameters(each);
-      for (const method of methodsOf(prototype))
-        for (const mark of marksOf(method)) {
+      for (const method of methodsOf(prototype)) {
+        const marks = marksOf(method);
+        const oncePerFire = marks.some(({ options }) => options.fires);
+        for (const mark of marks) {
           // Nest itself finds that a class lacks a registration, unless a factory makes its instances.
           checkRegistered(this.modules, mark.options.locks, `${mark.where} locks with`);
           const options = this.checkProfile(mark, locks);
-          if (options) checkSchedule(prototype, method, options as LockedOptions, warned, logOf(locks));
+          // A lock around one that runs once per fire may be a bare one.
+          if (options && (options.fires || !oncePerFire))
+            checkSchedule(prototype, method, options as LockedOptions, warned, logOf(locks));
         }
+      }
     }
   }
 
-  /** The options of a method with its profile; undefined when it locks with another registration. */
+  /** The options of a method with its profile, checked together; undefined when it locks with another registration. */
   private checkProfile(
     { options, target, where }: LockedMark,
     locks: LockService,
@@ -78,14 +84,15 @@ export class LockedInstances {
     if (options.locks !== this.registration) return undefined;
     const defaults = target && lockDefaultsOf(target);
     const name = profileNameOf(options, defaults);
-    if (name === undefined) return combinedOptions(options, defaults, undefined);
     try {
-      const combined = combinedOptions(options, defaults, profileOf(locks, name));
-      checkKind(combined);
+      const profile = name === undefined ? undefined : profileOf(locks, name);
+      const combined = combinedOptions(options, defaults, profile);
+      checkTogether(combined, locks);
       return combined;
     } catch (error) {
       if (!LockError.is(error)) throw error;
-      throw new LockUsageError(`${where} uses the profile '${name}': ${error.message}`);
+      const uses = name === undefined ? '' : ` uses the profile '${name}'`;
+      throw new LockUsageError(`${where}${uses}: ${error.message}`);
     }
   }
 

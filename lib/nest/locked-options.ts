@@ -2,6 +2,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { wholeNumber } from '../locks/checks.js';
+import type { LockService } from '../locks/lock-service.js';
 import { flag, namesFor, OPTIONS, type OptionRow, row, whole, word } from '../locks/option-table.js';
 import { WHOLE } from '../store/lock-machine.js';
 import type { UsingOptions } from '../locks/lock.js';
@@ -195,10 +196,20 @@ function checkGiven(given: LockedOptions<LockSignal | undefined>): void {
 }
 
 // Runs of one fire exclude each other by a mark, and a run that goes without its lock could not be marked.
-const NOT_WITH_FIRES = ['mode', 'permits', 'units', 'minHold', 'onStoreError', 'reentrant'] as const;
+const NOT_WITH_FIRES = [
+  'mode',
+  'permits',
+  'units',
+  'minHold',
+  'linger',
+  'onStoreError',
+  'reentrant',
+] as const;
 
 /** @throws LockUsageError for options that do not go together with `fires` */
-export function checkFireOptions(options: LockedOptions<LockSignal | undefined>): void {
+export function checkFireOptions(
+  options: Pick<LockedOptions, (typeof NOT_WITH_FIRES)[number] | 'onBusy'>,
+): void {
   const other = NOT_WITH_FIRES.find((option) => options[option] !== undefined);
   if (other !== undefined)
     throw new LockUsageError(`The options fires and ${other} exclude each other: one run per fire, alone.`);
@@ -222,4 +233,20 @@ export function checkKind({ mode, permits, units }: LockedKind): void {
   if (permits === undefined)
     throw new LockUsageError('The option units needs the option permits: the number of permits in all.');
   wholeNumber(units, 'units', permits, '');
+}
+
+/**
+ * Checks whether the options of a method go together with those of its profile, its class and its registration.
+ *
+ * @throws LockUsageError with which every call would fail
+ */
+export function checkTogether(
+  options: LockedOptions<LockSignal | undefined, OnBusy, LockLabel>,
+  locks: Partial<Pick<LockService, 'checkLinger'>>, // that of an older copy of this package cannot
+): void {
+  checkKind(options);
+  if (options.fires) checkFireOptions(options);
+  const { mode, permits, units = 1 } = options;
+  const alone = mode !== 'read' && permits === undefined;
+  locks.checkLinger?.(options, { units: alone ? WHOLE : units, capacity: permits ?? WHOLE });
 }

@@ -3,7 +3,9 @@ import { type Duration, milliseconds, shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import { getLocksToken, type Lease, LockService, type LockServiceOptions } from '../index.js';
+import type { LockLog } from '../locks/lock-log.js';
 import { LockSettings } from '../locks/lock-settings.js';
+import { logFor } from '../nest/nest-log.js';
 import { MemoryServer } from '../store/memory/memory-server.js';
 import { MemoryStore } from '../store/memory/memory-store.js';
 import { newSession } from '../store/session-id.js';
@@ -23,6 +25,11 @@ export interface LockTestKitOptions extends Omit<LockServiceOptions, 'redis' | '
    * @default 'system'
    */
   readonly clock?: 'system' | 'manual' | undefined;
+  /**
+   * Where the locks of this process report what an operator should know, as for `DistributedLockModule`.
+   * @default nowhere
+   */
+  readonly logger?: LockLog | undefined;
 }
 
 /**
@@ -74,7 +81,7 @@ export class LockTestKit implements AsyncDisposable {
    *
    * @throws LockUsageError that names the option, its range and its value
    */
-  constructor({ clock = 'system', ...options }: LockTestKitOptions = {}) {
+  constructor({ clock = 'system', logger, ...options }: LockTestKitOptions = {}) {
     this.clock = new CLOCKS[checkClock(clock)]();
     // Nobody waits for a holder of another process that died, so the wait is a round number for timers to advance by.
     const { wait = '10s', shutdownGrace = clock === 'manual' ? 0 : undefined } = options;
@@ -83,7 +90,8 @@ export class LockTestKit implements AsyncDisposable {
     this.otherSettings = Object.assign(otherSettings, { process: OTHER_PROCESS });
     this.server = new MemoryServer(this.clock, settings.fenceMemory);
     this.store = new FailingStore(this.server, newSession(), this.clock);
-    this.locks = LockService.over(this.store, settings, this.clock, QUIET);
+    const log = logger === undefined ? QUIET : logFor(logger);
+    this.locks = LockService.over(this.store, settings, this.clock, log);
   }
 
   /**

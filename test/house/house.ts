@@ -29,8 +29,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   opentelemetry: ['@opentelemetry/api'],
 };
 
-/** Beside the index, testing/ imports what it puts a stand-in in place of: clocks and stores, and who is given them. */
-const STAND_INS = ['locks', 'store', 'memory', 'base'];
+/** Beside the index, testing/ imports what it puts a stand-in in place of: clocks, stores and the module, and who is given them. */
+const STAND_INS = ['nest', 'locks', 'store', 'memory', 'base'];
 
 /** Where a file of lib/ belongs: a floor, a wing or an annex. */
 export function placeOf(file: string): string {

@@ -353,6 +353,15 @@ describe('DistributedLockModule.forRootAsync', () => {
 
 describe('the shutdown', () => {
   const door = new Door();
+  // As @UseCls of nestjs-cls does it.
+  const Wrapped = (): MethodDecorator => (_target, _property, descriptor: PropertyDescriptor) => {
+    const inner = descriptor.value as (this: unknown, ...args: unknown[]) => unknown;
+    descriptor.value = function (this: unknown, ...args: unknown[]): unknown {
+      return Reflect.apply(inner, this, args);
+    };
+    for (const key of Reflect.getMetadataKeys(inner) as unknown[])
+      Reflect.defineMetadata(key, Reflect.getMetadata(key, inner), descriptor.value as object);
+  };
 
   @Controller()
   class SlowController {
@@ -363,6 +372,13 @@ describe('the shutdown', () => {
     async slow(): Promise<string> {
       await door.pass(undefined);
       return `held: ${this.locks.current('slow')?.held}`;
+    }
+
+    @Get('wrapped')
+    @Wrapped()
+    @Locked('slow')
+    async wrapped(): Promise<string> {
+      return 'never';
     }
   }
 
@@ -376,10 +392,10 @@ describe('the shutdown', () => {
     return app;
   }
 
-  function get(app: INestApplication): Promise<string> {
+  function get(app: INestApplication, path = '/'): Promise<string> {
     const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
     return new Promise((resolve, reject) => {
-      httpRequest({ port, agent: false }, (answer) => {
+      httpRequest({ port, path, agent: false }, (answer) => {
         let body = '';
         answer.on('data', (chunk) => (body += String(chunk)));
         answer.on('end', () => resolve(`${answer.statusCode} ${body}`));
@@ -394,10 +410,10 @@ describe('the shutdown', () => {
     door.closed = true;
     const running = get(app);
     await door.entered();
-    const waiting = get(app);
+    const waiting = [get(app), get(app, '/wrapped')];
     await sleep(20);
     const closed = app.close();
-    expect(await waiting).toMatch(/^503 .*"LOCK_BUSY"/);
+    for (const answer of await Promise.all(waiting)) expect(answer).toMatch(/^503 .*"LOCK_BUSY"/);
     door.open();
     expect(await running).toBe('200 held: true');
     await closed;

@@ -253,6 +253,54 @@ describe('beside filters of the application that catch everything', () => {
   });
 });
 
+describe('the filter of several registrations', () => {
+  type Options = NonNullable<Parameters<typeof DistributedLockModule.forRoot>[0]>;
+  const startAll = async (...registrations: Options[]): Promise<void> => {
+    const module = await Test.createTestingModule({
+      imports: registrations.map((options) =>
+        DistributedLockModule.forRoot({ redis: 'memory', shutdownGrace: 0, ...options }),
+      ),
+      controllers: [ErrorController],
+    }).compile();
+    app = module.createNestApplication({ logger: false });
+    await app.init();
+  };
+
+  it.each<[string, Options['filter'], Options['filter'], string, string]>([
+    ['the default and a status', undefined, { busyStatus: 409 }, 'true', '{ busyStatus: 409 }'],
+    ['a status and none at all', { busyStatus: 429 }, false, '{ busyStatus: 429 }', 'false'],
+    ['two statuses', { busyStatus: 429 }, { busyStatus: 409 }, '{ busyStatus: 429 }', '{ busyStatus: 409 }'],
+    ['none at all and the default', false, true, 'false', 'true'],
+  ])('has one setting: %s fail the start', async (_what, one, other, first, second) => {
+    const error = await errorOf(startAll({ filter: one }, { name: 'reports', filter: other }));
+    expect(error).toMatchObject({ code: 'LOCK_USAGE', message: expect.stringContaining('the same filter') });
+    expect(error.message).toContain(`the default registration has filter: ${first}`);
+    expect(error.message).toContain(`the registration 'reports' has filter: ${second}`);
+  });
+
+  it('may be said in several ways', async () => {
+    const filters: Options['filter'][] = [
+      undefined,
+      true,
+      {},
+      { busyStatus: undefined },
+      { busyStatus: 423 },
+    ];
+    await startAll(
+      ...filters.map((filter, index) => ({ filter, name: index === 0 ? undefined : `r${index}` })),
+    );
+    await get('/throws/held').expect(423);
+  });
+
+  it.each<[Options['filter'], number]>([
+    [{ busyStatus: 409 }, 409],
+    [false, 500],
+  ])('answers for all of them with %j', async (filter, status) => {
+    await startAll({ filter }, { filter, name: 'reports' });
+    await get('/throws/held').expect(status);
+  });
+});
+
 describe('the filter', () => {
   it('lets the own HttpException of a locked method pass untouched', async () => {
     await start({});

@@ -3,6 +3,7 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import {
   createLockService,
   DistributedLockModule,
+  type FirePlan,
   LockBusyError,
   Locked,
   LockInterceptor,
@@ -11,7 +12,7 @@ import {
 } from '../../lib/index.js';
 import { DistributedLockTestingModule, LockTestKit, withLocks } from '../../lib/testing/index.js';
 import { Door, errorOf } from '../support/door.js';
-import { until } from '../support/eventually.js';
+import { failureOf, until } from '../support/eventually.js';
 
 const door = new Door();
 const inner = new LockBusyError('another lock is busy', 'other', { reason: 'held', waited: 0 });
@@ -229,6 +230,72 @@ describe('a profile', () => {
     expect((await errorOf(start({ patient: nested }))).message).toMatch(
       /cannot choose a registration, a profile, a signal or fires/,
     );
+  });
+});
+
+describe('options that never go together', () => {
+  const fires: FirePlan = { nearest: (now) => ({ at: now, period: 60_000 }) };
+  const once = { fires, onBusy: 'skip' } as const;
+  const locked = (options: object): object => {
+    class Refused {
+      async run(): Promise<undefined> {}
+    }
+    const decorate = Locked('x', options as Parameters<typeof Locked>[1]) as MethodDecorator;
+    const descriptor = Object.getOwnPropertyDescriptor(Refused.prototype, 'run')!;
+    decorate(Refused.prototype, 'run', descriptor);
+    Object.defineProperty(Refused.prototype, 'run', descriptor);
+    return Refused;
+  };
+
+  it.each<[string, object, LockProfile, RegExp]>([
+    ['fires and minHold', once, { minHold: '1s' }, /fires and minHold exclude each other/],
+    ['fires and reentrant', once, { reentrant: true }, /fires and reentrant exclude each other/],
+    ['fires and linger', once, { linger: '1s' }, /fires and linger exclude each other/],
+    [
+      'readers and linger',
+      { mode: 'read' },
+      { linger: '1s' },
+      /linger is for locks that exclude every other/,
+    ],
+    ['some permits and linger', { linger: '1s' }, { permits: 2 }, /linger is for locks that exclude/],
+    ['ttl and a longer linger', { ttl: '1s' }, { linger: '2s' }, /linger takes at most the ttl/],
+    ['the default ttl and a longer linger', {}, { linger: '11s' }, /at most the ttl of the call \(10s\)/],
+  ])('fail the start when the profile brings one: %s', async (_what, options, profile, message) => {
+    const started = start({ odd: profile }, locked({ profile: 'odd', ...options }));
+    expect(await failureOf(started)).toMatchObject({
+      code: 'LOCK_USAGE',
+      message: expect.stringMatching(message),
+    });
+    expect(await failureOf(started)).toMatchObject({
+      message: expect.stringMatching(/@Locked on Refused\.run uses the profile 'odd': /),
+    });
+  });
+
+  it.each<[object, RegExp]>([
+    [{ mode: 'read', linger: '1s' }, /linger is for locks that exclude every other/],
+    [{ permits: 2, linger: '1s' }, /linger is for locks that exclude every other/],
+    [{ ttl: '1s', linger: '2s' }, /linger takes at most the ttl of the call \(1s\)/],
+    [{ linger: '11s' }, /linger takes at most the ttl of the call \(10s\)/],
+  ])('fail the start when the method has both: %j', async (options, message) => {
+    for (const each of [locked(options), LockInterceptor('x', options)])
+      expect(await failureOf(start({}, each))).toMatchObject({
+        code: 'LOCK_USAGE',
+        message: expect.stringMatching(message),
+      });
+  });
+
+  it('are refused where they are written, if one is fires', () => {
+    expect(() => locked({ ...once, linger: '1s' })).toThrow(/fires and linger exclude each other/);
+  });
+
+  it.each<object>([
+    { mode: 'read', linger: 0 },
+    { permits: 2, units: 2, linger: '1s' },
+    { ttl: '1s', linger: '1s' },
+    { ttl: '20s', linger: '15s' },
+  ])('pass the start where they do: %j', async (options) => {
+    const started = await start({}, locked(options));
+    await started.close();
   });
 });
 

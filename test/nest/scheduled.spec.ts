@@ -108,6 +108,89 @@ describe('a locked method with a schedule', () => {
     ]);
   });
 
+  describe('below another decorator that wraps it', () => {
+    // As @UseCls of nestjs-cls does it.
+    const Wrapped = (): MethodDecorator => (_target, _property, descriptor: PropertyDescriptor) => {
+      const inner = descriptor.value as (this: unknown, ...args: unknown[]) => unknown;
+      const outer = function (this: unknown, ...args: unknown[]): unknown {
+        return Reflect.apply(inner, this, args);
+      };
+      for (const key of Reflect.getMetadataKeys(inner) as unknown[])
+        Reflect.defineMetadata(key, Reflect.getMetadata(key, inner), outer);
+      descriptor.value = outer;
+    };
+    const symbol = Symbol('report');
+    @Injectable()
+    class Reports {
+      @Cron(YEARLY)
+      @Wrapped()
+      @Locked('wrapped', oncePerFire())
+      async wrapped(): Promise<string | undefined> {
+        return 'run';
+      }
+
+      @Cron(YEARLY)
+      @Locked('group')
+      @Locked('inner', oncePerFire())
+      async twice(): Promise<string | undefined> {
+        return 'run';
+      }
+
+      @Cron(YEARLY)
+      @Wrapped()
+      @Locked('symbol', oncePerFire())
+      async [symbol](): Promise<string | undefined> {
+        return 'run';
+      }
+    }
+    @Injectable()
+    class Overriding extends Reports {
+      // Its own schedule has no say in the fires of the method that it overrides.
+      @Interval(1_000_000)
+      @Locked('overriding', { onBusy: 'skip' })
+      override async wrapped(): Promise<string | undefined> {
+        return super.wrapped();
+      }
+    }
+
+    const atFire = (): void => {
+      const fire = Date.UTC(2027, 0, 1) + new Date(2027, 0, 1).getTimezoneOffset() * 60_000;
+      jest.spyOn(Date, 'now').mockReturnValue(fire);
+    };
+
+    it('is not warned of for the locks around it', async () => {
+      await open(Reports);
+      expect(logged.about('at each fire')).toEqual([]);
+    });
+
+    it.each(['wrapped', 'twice', symbol] as const)('runs once per fire: %p', async (method) => {
+      const reports = (await open(Reports)).get(Reports);
+      atFire();
+      expect([await reports[method](), await reports[method]()]).toEqual(['run', undefined]);
+    });
+
+    it('runs once per fire when it is inherited, and when super calls it', async () => {
+      const reports = (await open(Overriding)).get(Overriding);
+      atFire();
+      expect([await reports.twice(), await reports.twice()]).toEqual(['run', undefined]);
+      expect([await reports.wrapped(), await reports.wrapped()]).toEqual(['run', undefined]);
+    });
+
+    it('runs once per fire when a test spies on it', async () => {
+      class Direct {
+        @Cron(YEARLY)
+        @Locked('direct', oncePerFire())
+        async report(): Promise<string | undefined> {
+          return 'run';
+        }
+      }
+      const direct = (await open(Direct)).get(Direct);
+      jest.spyOn(Direct.prototype, 'report');
+      atFire();
+      expect([await direct.report(), await direct.report()]).toEqual(['run', undefined]);
+    });
+  });
+
   it.each([
     ['later than an hour', 3_600_001, /not run here, since it is 3600001 ms after it/],
     ['nearly a fire too early', -1_001, /not run here, since it is 1001 ms before it/],

@@ -12,6 +12,7 @@ import {
 } from '../../lib/index.js';
 import { LockErrorAnswers } from '../../lib/nest/lock-error-answers.js';
 import { logFor } from '../../lib/nest/nest-log.js';
+import { DistributedLockTestingModule } from '../../lib/testing/index.js';
 import { failureOf } from '../support/eventually.js';
 
 type Options = NonNullable<Parameters<typeof DistributedLockModule.forRoot>[0]>;
@@ -78,6 +79,25 @@ describe('a line of the log', () => {
     expect(text).toContain(TEXT);
     expect(meta).toMatchObject(FIELDS);
     expect(`${message as string}`).toContain(TEXT);
+  });
+
+  it('reaches the logger of a testing module, and without one nobody', async () => {
+    const messages: unknown[] = [];
+    const logger = { ...silent, warn: (message: unknown) => void messages.push(message) };
+    const revoked = async (options: Pick<Options, 'logger'>): Promise<void> => {
+      const imports = [DistributedLockTestingModule.forRoot(options)];
+      const app = await Test.createTestingModule({ imports }).setLogger(logger).compile();
+      const locks = app.get(LockService);
+      await locks.acquire('stock:42', { label: 'export' });
+      await locks.revoke('stock:42', { reason: 'stuck' });
+      await app.close();
+    };
+    await revoked({});
+    expect(messages).toEqual([]);
+    await revoked({ logger });
+    expect(messages).toContainEqual(
+      expect.objectContaining({ msg: expect.stringContaining(TEXT), ...FIELDS }),
+    );
   });
 
   it('about an error that left a handler has its stack', async () => {
