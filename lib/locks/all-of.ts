@@ -181,17 +181,25 @@ function rollBack(leases: readonly Lease[]): void {
 }
 
 /** The locks that a user asks for together; a name stands for its mutex. @throws LockUsageError */
-export function locksIn(
-  locks: unknown,
-  mutexOf: (name: string) => BaseLock,
-  naming: Naming = (name) => name,
-): BaseLock[] {
+export function locksIn(locks: unknown, setup: LockSetup, naming: Naming = (name) => name): BaseLock[] {
   if (!Array.isArray(locks))
     throw new LockUsageError(`allOf takes a list of names or locks; it was ${shown(locks)}.`);
   return (locks as readonly unknown[]).map((lock) => {
-    if (lock instanceof BaseLock) return lock as BaseLock;
-    if (lock instanceof LockByCall) return lock.make(naming) as BaseLock;
-    if (typeof lock === 'string') return mutexOf(naming(lock));
+    if (typeof lock === 'string') return new NameLock(naming(lock), 'write', setup);
+    if (lock instanceof BaseLock || lock instanceof LockByCall) {
+      checkSetup(lock as BaseLock | LockByCall, setup);
+      return (lock instanceof BaseLock ? lock : lock.make(naming)) as BaseLock;
+    }
     throw new LockUsageError(`allOf takes names, or locks of this library; one was ${shown(lock)}.`);
   });
+}
+
+/** @throws LockUsageError for a lock of another registration, which may have another store and other names */
+function checkSetup(lock: BaseLock | LockByCall, setup: LockSetup): void {
+  if (lock.setup === setup) return;
+  const { names } = lock;
+  throw new LockUsageError(
+    `allOf was given a lock of another LockService: '${names.join("', '")}' is locked there, not here.`,
+    names[0],
+  );
 }
