@@ -1,5 +1,5 @@
 import { shown } from '../base/duration.js';
-import { type Explanation, LockBusyError, LockUsageError } from '../base/errors.js';
+import { type Explanation, LockBusyError, LockStoreError, LockUsageError } from '../base/errors.js';
 import type { Request } from '../line/request.js';
 import { BaseLock } from './base-lock.js';
 import { HELD, holdingToo, ORIGIN, type WithHeld, type WithOrigin } from './hidden-options.js';
@@ -116,6 +116,7 @@ export class AllOf extends BaseLock<LeaseBundle> {
   ): Promise<NamedLease[]> {
     const { clock } = this.setup;
     const until = clock.now() + wait;
+    const left = (): number => Math.max(0, until - clock.now());
     const tries = await Promise.allSettled(
       this.locks.map(
         async (lock) => (await lock.take({ ...options, wait: 0 }, 0, undefined, by)) as NamedLease,
@@ -125,10 +126,10 @@ export class AllOf extends BaseLock<LeaseBundle> {
     if (leases.length === this.locks.length) return leases;
     rollBack(leases);
     const failed = tries.flatMap((each) => (each.status === 'rejected' ? [each.reason as Error] : []));
-    const fatal = failed.find((error) => !(error instanceof LockBusyError && error.reason === 'held'));
+    const fatal = failed.find((error) => !mayPass(error, left()));
     if (fatal) throw fatal;
     if (wait === 0) throw failed[0] as Error;
-    return this.takeInOrder(options, () => Math.max(0, until - clock.now()), by);
+    return this.takeInOrder(options, left, by);
   }
 
   /** Takes one after another, and keeps alive what it has taken so far. */
@@ -169,6 +170,12 @@ export class AllOf extends BaseLock<LeaseBundle> {
     let cancel = clock.after(every, tick);
     return () => cancel();
   }
+}
+
+/** Whether a call that may wait for `left` ms more goes on after this failure of its first try, as it does for one name. */
+function mayPass(error: Error, left: number): boolean {
+  if (error instanceof LockStoreError) return left > 0 && !error.refused;
+  return error instanceof LockBusyError && error.reason === 'held';
 }
 
 async function renewAll(leases: readonly Lease[]): Promise<void> {
