@@ -137,6 +137,11 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
     return name === this.name ? this : undefined;
   }
 
+  /** How it was lost; undefined while it is held, and when it was released in time. */
+  get loss(): LockLostError | undefined {
+    return this.root.now.lineLease.loss;
+  }
+
   /** Whether listeners were told that it is at risk, and it still is. */
   get toldRisk(): boolean {
     return this.root.now.lineLease.toldRisk;
@@ -325,7 +330,7 @@ export class LeaseHandle extends NamedLease {
 
   private abortWhenLost(): void {
     this.cancelTimer?.();
-    const { loss } = this.now.lineLease;
+    const { loss } = this;
     if (loss) this.controller?.abort(loss);
   }
 }
@@ -565,13 +570,8 @@ export function concluded<T>(loss: LockLostError | undefined, outcome: Outcome<T
 
 /** The loss of one of the leases under which work ran. */
 export function lossOf(leases: readonly NamedLease[]): LockLostError | undefined {
-  try {
-    for (const { now } of leases) now.assertHeld();
-    return undefined;
-  } catch (error) {
-    // When the work itself has released the lease in time, it was not lost.
-    return error instanceof LockLostError && error.reason !== 'released' ? error : undefined;
-  }
+  for (const { loss } of leases) if (loss) return loss;
+  return undefined;
 }
 
 /** Whether the work itself threw this loss, which then needs no second error around it. */
