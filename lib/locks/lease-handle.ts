@@ -15,7 +15,7 @@ import { namesFor, OPTIONS } from './option-table.js';
 import type { UnlockedRuns } from './unlocked-runs.js';
 import type { UnreleasedLeases } from './unreleased-leases.js';
 import type { WaitHints } from './wait-hints.js';
-import { EntryMutex, type EntryTimeout } from './entry-mutex.js';
+import { EntryMutex, type EntryTimeout, type Loss } from './entry-mutex.js';
 
 /** How a lease is given back. Both are milliseconds, 0 for neither: the minimum hold, and the mark of work that was done. */
 export interface ReleaseOptions {
@@ -64,7 +64,7 @@ export interface TakenLease extends Lease {
 }
 
 /** A lease on one name that more work can enter: the one that was taken, or an entry of it. */
-export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease> {
+export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>, Loss {
   /** Declared only: few leases are ever entered. */
   declare entries?: Entries | undefined;
   /** The lease that was taken. */
@@ -140,6 +140,11 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
   /** How it was lost; undefined while it is held, and when it was released in time. */
   get loss(): LockLostError | undefined {
     return this.root.now.lineLease.loss;
+  }
+
+  /** Calls `listener` once when the store or a shutdown ends it, also after a downgrade. Returns what takes it back. */
+  onLoss(listener: () => void): () => void {
+    return this.root.now.lineLease.onLoss(listener);
   }
 
   /** Whether listeners were told that it is at risk, and it still is. */
@@ -233,7 +238,7 @@ export class LeaseHandle extends NamedLease {
     // Listeners run in the async context of the code that asked for the signal, not of the code that notices the loss.
     const abort = (this.abort = AsyncResource.bind(() => this.abortWhenLost()));
     if (this.now.lineLease.over === undefined) {
-      this.now.lineLease.onLoss(abort);
+      this.onLoss(abort);
       this.watch(abort);
     } else this.abortWhenLost();
     return controller.signal;
@@ -288,7 +293,6 @@ export class LeaseHandle extends NamedLease {
     this.downgraded = new ReadLease(lineLease, this.setup);
     if (this.entries) this.downgraded.entries = this.entries; // present entries go on as readers
     if (this.releasing) this.downgraded.releasing = this.releasing; // and when they have ended, a pending release takes place
-    if (this.abort) lineLease.onLoss(this.abort); // listeners of the old signal hear of a loss, too
     await done;
     this.downgraded.assertHeld();
     return this.downgraded;
@@ -454,7 +458,7 @@ export class EnteredLease extends NamedLease {
         .some(({ lease }) => lease instanceof EnteredLease && lease.counted === counted);
     const stopHint = inside ? setup.hints.watch(name, 'entry', place) : undefined;
     try {
-      this.unlock = await counted.mutex.lock(timeout, this.root.now.lineLease);
+      this.unlock = await counted.mutex.lock(timeout, this);
     } finally {
       stopHint?.();
     }
