@@ -38,6 +38,8 @@ export interface LockSetup {
 const ENTRY_OPTIONS = namesFor('entry');
 const HAND_OVER_OPTIONS = namesFor('handOver');
 const LONGEST_NOTE = 1_024;
+// Timers do not notice a jump of the clock, so a lease whose signal was read is looked at once in so many milliseconds.
+const LOOK_EVERY = 1_000;
 
 /** The entries that were begun through one lease and have not ended. */
 class Entries {
@@ -233,15 +235,10 @@ export class LeaseHandle extends NamedLease {
   }
 
   get signal(): AbortSignal {
-    if (this.controller) return this.controller.signal;
-    const controller = (this.controller = new AbortController());
-    // Listeners run in the async context of the code that asked for the signal, not of the code that notices the loss.
-    const abort = (this.abort = AsyncResource.bind(() => this.abortWhenLost()));
-    if (this.now.lineLease.over === undefined) {
-      this.onLoss(abort);
-      this.watch(abort);
-    } else this.abortWhenLost();
-    return controller.signal;
+    const { signal } = (this.controller ??= this.watched());
+    // No timer has fired yet if the clock has jumped, or while the event loop is blocked.
+    if (!signal.aborted && this.now.lineLease.over !== undefined) this.abort?.();
+    return signal;
   }
 
   assertHeld(): void {
@@ -324,9 +321,20 @@ export class LeaseHandle extends NamedLease {
     return this.lineLease.release(terms?.keep, terms?.done);
   }
 
-  /** Looks again at the deadline, which may have moved by then. */
+  private watched(): AbortController {
+    // Listeners run in the async context of the code that asked for the signal, not of the code that notices the loss.
+    const abort = (this.abort = AsyncResource.bind(() => this.abortWhenLost()));
+    if (this.now.lineLease.over === undefined) {
+      this.onLoss(abort);
+      this.watch(abort);
+    }
+    return new AbortController();
+  }
+
+  /** Looks again at the deadline, which may have moved by then, or may have passed in a jump of the clock. */
   private watch(abort: () => void): void {
-    this.cancelTimer = this.setup.clock.after(this.now.lineLease.remaining, () => {
+    const next = Math.min(this.now.lineLease.remaining, LOOK_EVERY);
+    this.cancelTimer = this.setup.clock.after(next, () => {
       if (this.now.lineLease.over === undefined) this.watch(abort);
       else abort();
     });
@@ -671,7 +679,8 @@ export class LeaseBundle implements Lease {
   }
 
   get signal(): AbortSignal {
-    return (this.combined ??= AbortSignal.any(this.parts.map(({ signal }) => signal)));
+    const signals = this.parts.map(({ signal }) => signal); // aborts those of parts that are lost by now
+    return (this.combined ??= AbortSignal.any(signals));
   }
 
   get held(): boolean {
