@@ -5,7 +5,7 @@ import { LockLostError, LockUsageError, type LockStoreError } from '../base/erro
 import type { LineLease } from '../line/line-lease.js';
 import type { HeldLease } from '../line/request.js';
 import type { Lines } from '../line/lines.js';
-import { checkOptions } from './checks.js';
+import { checkOptions, checkWork } from './checks.js';
 import { type ContextLeases, leasesFrom, type LockMode, type TrackedLease } from './context-leases.js';
 import { type CallOrigin, HELD, type WithHeld } from './hidden-options.js';
 import { textOf } from './handed-over-lease.js';
@@ -598,8 +598,7 @@ export function checkEntry(
   name: string,
   known: ReadonlySet<string> = ENTRY_OPTIONS,
 ): void {
-  if (typeof work !== 'function')
-    throw new LockUsageError(`The work under a lock must be a function; it was ${shown(work)}.`, name);
+  checkWork(work, name);
   checkOptions(options, name, known);
 }
 
