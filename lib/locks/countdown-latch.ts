@@ -96,8 +96,9 @@ export class StoreLatch implements CountDownLatch {
   async trySetCount(n: number, options: { ttl?: unknown } = {}): Promise<boolean> {
     checkOptions(options, this.name, SET_OPTIONS);
     wholeNumber(n, 'n', WHOLE, this.name);
-    const ttl = micros(OPTIONS.ttl.check(options.ttl ?? '24h', this.name));
-    return (await this.ask({ kind: 'set', round: this.round, count: n, ttl })).outcome === 'set';
+    const { ttl = '24h' } = options; // null is a mistake and is refused
+    const lasts = micros(OPTIONS.ttl.check(ttl, this.name));
+    return (await this.ask({ kind: 'set', round: this.round, count: n, ttl: lasts })).outcome === 'set';
   }
 
   async countDown(id: string = randomUUID()): Promise<number> {

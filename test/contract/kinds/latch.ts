@@ -260,9 +260,11 @@ export function latchContract(fixture: Fixture): void {
     const latch = fixture.one.latch(players().name);
     for (const n of [0, -1, 1.5, NaN, 2 ** 30 + 1])
       expect((await failureOf<Error>(latch.trySetCount(n))).message).toContain('from 1 to 1073741824');
-    expect((await failureOf<Error>(latch.trySetCount(1, { ttl: 99 }))).message).toContain(
-      'ttl takes 100ms to 24h',
-    );
+    for (const ttl of [99, '25h', null])
+      expect((await failureOf<Error>(latch.trySetCount(1, { ttl } as never))).message).toContain(
+        'ttl takes 100ms to 24h',
+      );
+    expect((await failureOf<Error>(latch.trySetCount(1, null as never))).message).toContain('be an object');
     for (const id of ['', 'x'.repeat(129)])
       expect((await failureOf<Error>(latch.countDown(id))).message).toContain('1 to 128 bytes');
     expect((await failureOf<Error>(latch.opened({ wait: -1 }))).message).toContain('wait takes 0');
