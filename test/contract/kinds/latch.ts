@@ -267,8 +267,12 @@ export function latchContract(fixture: Fixture): void {
     expect((await failureOf<Error>(latch.trySetCount(1, null as never))).message).toContain('be an object');
     for (const id of ['', 'x'.repeat(129)])
       expect((await failureOf<Error>(latch.countDown(id))).message).toContain('1 to 128 bytes');
+    for (const id of ['worker \ud83d', '\udc00', '\udc00\ud800'])
+      expect((await failureOf<Error>(latch.countDown(id))).message).toContain('half of a surrogate pair');
     expect((await failureOf<Error>(latch.opened({ wait: -1 }))).message).toContain('wait takes 0');
     expect(await latch.count()).toBeUndefined();
+    await latch.trySetCount(2);
+    expect(await latch.countDown('worker \u{1f510}')).toBe(1);
   });
 
   it('has a name of its own: a lock of that name is refused, and the other way round', async () => {
