@@ -5,8 +5,8 @@ const LONGEST_NAME = 512;
 const NEVER_A_SEGMENT = /(?:^|:)(undefined|null|NaN|\[object Object\])(?:$|:)/;
 /** Words that a template literal makes of a missing value, but that may also be real values, such as the surname Null. */
 const ALSO_WORDS: ReadonlySet<string> = new Set(['undefined', 'null', 'NaN']);
-// With the flag u, a surrogate that belongs to a pair is part of its character and does not match.
-const LONE_SURROGATE = /\p{Surrogate}/u;
+/** Half of a surrogate pair. With the flag u, one that belongs to a pair is part of its character and does not match. */
+export const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * Checks a lock name: it has 1 to 512 bytes, no segment between colons that comes from a missing value (`undefined`,

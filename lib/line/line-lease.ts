@@ -231,6 +231,7 @@ export class LineLease {
     this.ended ??= { at: owner.clock.now(), reason: 'released' };
     const lease = new LineLease(hold, owner, fence, identity, by, since, ttl, longest);
     if (this.previous !== undefined) lease.previous = this.previous;
+    if (this.listeners) lease.listeners = this.listeners;
     if (this.riskListeners) lease.riskListeners = this.riskListeners;
     const done = hold.downgrade(units);
     owner.downgraded(lease);

@@ -1,5 +1,5 @@
 import { shown } from '../base/duration.js';
-import { type Explanation, LockBusyError, LockUsageError } from '../base/errors.js';
+import { type Explanation, LockBusyError, LockStoreError, LockUsageError } from '../base/errors.js';
 import type { Request } from '../line/request.js';
 import { BaseLock } from './base-lock.js';
 import { HELD, holdingToo, ORIGIN, type WithHeld, type WithOrigin } from './hidden-options.js';
@@ -116,6 +116,7 @@ export class AllOf extends BaseLock<LeaseBundle> {
   ): Promise<NamedLease[]> {
     const { clock } = this.setup;
     const until = clock.now() + wait;
+    const left = (): number => Math.max(0, until - clock.now());
     const tries = await Promise.allSettled(
       this.locks.map(
         async (lock) => (await lock.take({ ...options, wait: 0 }, 0, undefined, by)) as NamedLease,
@@ -125,10 +126,10 @@ export class AllOf extends BaseLock<LeaseBundle> {
     if (leases.length === this.locks.length) return leases;
     rollBack(leases);
     const failed = tries.flatMap((each) => (each.status === 'rejected' ? [each.reason as Error] : []));
-    const fatal = failed.find((error) => !(error instanceof LockBusyError && error.reason === 'held'));
+    const fatal = failed.find((error) => !mayPass(error, left()));
     if (fatal) throw fatal;
     if (wait === 0) throw failed[0] as Error;
-    return this.takeInOrder(options, () => Math.max(0, until - clock.now()), by);
+    return this.takeInOrder(options, left, by);
   }
 
   /** Takes one after another, and keeps alive what it has taken so far. */
@@ -171,6 +172,12 @@ export class AllOf extends BaseLock<LeaseBundle> {
   }
 }
 
+/** Whether a call that may wait for `left` ms more goes on after this failure of its first try, as it does for one name. */
+function mayPass(error: Error, left: number): boolean {
+  if (error instanceof LockStoreError) return left > 0 && !error.refused;
+  return error instanceof LockBusyError && error.reason === 'held';
+}
+
 async function renewAll(leases: readonly Lease[]): Promise<void> {
   await Promise.all(leases.map((lease) => lease.renew()));
 }
@@ -181,17 +188,25 @@ function rollBack(leases: readonly Lease[]): void {
 }
 
 /** The locks that a user asks for together; a name stands for its mutex. @throws LockUsageError */
-export function locksIn(
-  locks: unknown,
-  mutexOf: (name: string) => BaseLock,
-  naming: Naming = (name) => name,
-): BaseLock[] {
+export function locksIn(locks: unknown, setup: LockSetup, naming: Naming = (name) => name): BaseLock[] {
   if (!Array.isArray(locks))
     throw new LockUsageError(`allOf takes a list of names or locks; it was ${shown(locks)}.`);
   return (locks as readonly unknown[]).map((lock) => {
-    if (lock instanceof BaseLock) return lock as BaseLock;
-    if (lock instanceof LockByCall) return lock.make(naming) as BaseLock;
-    if (typeof lock === 'string') return mutexOf(naming(lock));
+    if (typeof lock === 'string') return new NameLock(naming(lock), 'write', setup);
+    if (lock instanceof BaseLock || lock instanceof LockByCall) {
+      checkSetup(lock as BaseLock | LockByCall, setup);
+      return (lock instanceof BaseLock ? lock : lock.make(naming)) as BaseLock;
+    }
     throw new LockUsageError(`allOf takes names, or locks of this library; one was ${shown(lock)}.`);
   });
+}
+
+/** @throws LockUsageError for a lock of another registration, which may have another store and other names */
+function checkSetup(lock: BaseLock | LockByCall, setup: LockSetup): void {
+  if (lock.setup === setup) return;
+  const { names } = lock;
+  throw new LockUsageError(
+    `allOf was given a lock of another LockService: '${names.join("', '")}' is locked there, not here.`,
+    names[0],
+  );
 }

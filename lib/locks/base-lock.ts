@@ -29,7 +29,7 @@ const USING_OPTIONS = namesFor('using');
 export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> implements Lock<L, X> {
   abstract readonly names: readonly string[];
 
-  constructor(protected readonly setup: LockSetup) {}
+  constructor(readonly setup: LockSetup) {}
 
   protected get firstName(): string {
     return this.names[0] ?? '';

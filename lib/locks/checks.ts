@@ -1,6 +1,12 @@
 import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 
+/** @throws LockUsageError for work that is no function */
+export function checkWork(work: unknown, name: string): void {
+  if (typeof work !== 'function')
+    throw new LockUsageError(`The work under a lock must be a function; it was ${shown(work)}.`, name);
+}
+
 /** Checks that the options of a call are an object with known names. @throws LockUsageError */
 export function checkOptions(options: unknown, name: string, known: ReadonlySet<string>): void {
   if (typeof options === 'object' && options !== null && !Array.isArray(options))

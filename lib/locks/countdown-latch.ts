@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Duration, shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
-import { checkName } from '../base/name.js';
+import { checkName, LONE_SURROGATE } from '../base/name.js';
 import { otherRound } from '../line/latch-wait.js';
 import { micros } from '../store/server-clock.js';
 import type { LatchAnswer, LatchOperation } from '../store/latch-machine.js';
@@ -96,13 +96,20 @@ export class StoreLatch implements CountDownLatch {
   async trySetCount(n: number, options: { ttl?: unknown } = {}): Promise<boolean> {
     checkOptions(options, this.name, SET_OPTIONS);
     wholeNumber(n, 'n', WHOLE, this.name);
-    const ttl = micros(OPTIONS.ttl.check(options.ttl ?? '24h', this.name));
-    return (await this.ask({ kind: 'set', round: this.round, count: n, ttl })).outcome === 'set';
+    const { ttl = '24h' } = options; // null is a mistake and is refused
+    const lasts = micros(OPTIONS.ttl.check(ttl, this.name));
+    return (await this.ask({ kind: 'set', round: this.round, count: n, ttl: lasts })).outcome === 'set';
   }
 
   async countDown(id: string = randomUUID()): Promise<number> {
     if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > LONGEST_ID)
       throw new LockUsageError(`The id of countDown must be a text of 1 to ${LONGEST_ID} bytes.`, this.name);
+    if (LONE_SURROGATE.test(id))
+      throw new LockUsageError(
+        'The id of countDown has half of a surrogate pair (a character that was cut in two), which cannot be stored: ' +
+          'different ids would count as one.',
+        this.name,
+      );
     const answer = await this.ask({ kind: 'down', round: this.round, id });
     if (answer.outcome === 'open' || answer.outcome === 'counting') return answer.count;
     if (answer.outcome === 'over' || answer.round !== '') throw otherRound(this.name, this.round, answer);
@@ -132,7 +139,7 @@ export class StoreLatch implements CountDownLatch {
 
 function roundOf(round: unknown, name: string): string {
   if (typeof round === 'string' && round !== '' && Buffer.byteLength(round) <= LONGEST_ROUND) {
-    if (!/\p{Surrogate}/u.test(round)) return round;
+    if (!LONE_SURROGATE.test(round)) return round;
     throw new LockUsageError(
       'The option round takes a well-formed text; it had half of a surrogate pair, which cannot be stored as it is.',
       name,

@@ -42,11 +42,13 @@ export class EntryMutex {
         this.taken = true;
         return resolve(end);
       }
+      // The lease may have been lost while the call waited for its turn under another one.
+      if (loss.loss) return reject(loss.loss);
+      if (wait === 0) return reject(this.busy('held', 0, signal));
       const gaveUp = (reason: LockBusyReason): void => {
         finish();
         reject(this.busy(reason, Math.round(clock.now() - since), signal));
       };
-      if (wait === 0) return reject(this.busy('held', 0, signal));
       const watch = new Wait(this.waits, since + wait, signal, true, { gaveUp });
       this.waits.keep();
       const forget = loss.onLoss(() => {

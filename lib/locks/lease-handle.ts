@@ -5,7 +5,7 @@ import { LockLostError, LockUsageError, type LockStoreError } from '../base/erro
 import type { LineLease } from '../line/line-lease.js';
 import type { HeldLease } from '../line/request.js';
 import type { Lines } from '../line/lines.js';
-import { checkOptions } from './checks.js';
+import { checkOptions, checkWork } from './checks.js';
 import { type ContextLeases, leasesFrom, type LockMode, type TrackedLease } from './context-leases.js';
 import { type CallOrigin, HELD, type WithHeld } from './hidden-options.js';
 import { textOf } from './handed-over-lease.js';
@@ -15,7 +15,7 @@ import { namesFor, OPTIONS } from './option-table.js';
 import type { UnlockedRuns } from './unlocked-runs.js';
 import type { UnreleasedLeases } from './unreleased-leases.js';
 import type { WaitHints } from './wait-hints.js';
-import { EntryMutex, type EntryTimeout } from './entry-mutex.js';
+import { EntryMutex, type EntryTimeout, type Loss } from './entry-mutex.js';
 
 /** How a lease is given back. Both are milliseconds, 0 for neither: the minimum hold, and the mark of work that was done. */
 export interface ReleaseOptions {
@@ -38,6 +38,8 @@ export interface LockSetup {
 const ENTRY_OPTIONS = namesFor('entry');
 const HAND_OVER_OPTIONS = namesFor('handOver');
 const LONGEST_NOTE = 1_024;
+// Timers do not notice a jump of the clock, so a lease whose signal was read is looked at once in so many milliseconds.
+const LOOK_EVERY = 1_000;
 
 /** The entries that were begun through one lease and have not ended. */
 class Entries {
@@ -64,7 +66,7 @@ export interface TakenLease extends Lease {
 }
 
 /** A lease on one name that more work can enter: the one that was taken, or an entry of it. */
-export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease> {
+export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>, Loss {
   /** Declared only: few leases are ever entered. */
   declare entries?: Entries | undefined;
   /** The lease that was taken. */
@@ -135,6 +137,16 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
   /** The lease on one of its names. */
   partOn(name: string): NamedLease | undefined {
     return name === this.name ? this : undefined;
+  }
+
+  /** How it was lost; undefined while it is held, and when it was released in time. */
+  get loss(): LockLostError | undefined {
+    return this.root.now.lineLease.loss;
+  }
+
+  /** Calls `listener` once when the store or a shutdown ends it, also after a downgrade. Returns what takes it back. */
+  onLoss(listener: () => void): () => void {
+    return this.root.now.lineLease.onLoss(listener);
   }
 
   /** Whether listeners were told that it is at risk, and it still is. */
@@ -223,15 +235,10 @@ export class LeaseHandle extends NamedLease {
   }
 
   get signal(): AbortSignal {
-    if (this.controller) return this.controller.signal;
-    const controller = (this.controller = new AbortController());
-    // Listeners run in the async context of the code that asked for the signal, not of the code that notices the loss.
-    const abort = (this.abort = AsyncResource.bind(() => this.abortWhenLost()));
-    if (this.now.lineLease.over === undefined) {
-      this.now.lineLease.onLoss(abort);
-      this.watch(abort);
-    } else this.abortWhenLost();
-    return controller.signal;
+    const { signal } = (this.controller ??= this.watched());
+    // No timer has fired yet if the clock has jumped, or while the event loop is blocked.
+    if (!signal.aborted && this.now.lineLease.over !== undefined) this.abort?.();
+    return signal;
   }
 
   assertHeld(): void {
@@ -283,7 +290,6 @@ export class LeaseHandle extends NamedLease {
     this.downgraded = new ReadLease(lineLease, this.setup);
     if (this.entries) this.downgraded.entries = this.entries; // present entries go on as readers
     if (this.releasing) this.downgraded.releasing = this.releasing; // and when they have ended, a pending release takes place
-    if (this.abort) lineLease.onLoss(this.abort); // listeners of the old signal hear of a loss, too
     await done;
     this.downgraded.assertHeld();
     return this.downgraded;
@@ -315,9 +321,20 @@ export class LeaseHandle extends NamedLease {
     return this.lineLease.release(terms?.keep, terms?.done);
   }
 
-  /** Looks again at the deadline, which may have moved by then. */
+  private watched(): AbortController {
+    // Listeners run in the async context of the code that asked for the signal, not of the code that notices the loss.
+    const abort = (this.abort = AsyncResource.bind(() => this.abortWhenLost()));
+    if (this.now.lineLease.over === undefined) {
+      this.onLoss(abort);
+      this.watch(abort);
+    }
+    return new AbortController();
+  }
+
+  /** Looks again at the deadline, which may have moved by then, or may have passed in a jump of the clock. */
   private watch(abort: () => void): void {
-    this.cancelTimer = this.setup.clock.after(this.now.lineLease.remaining, () => {
+    const next = Math.min(this.now.lineLease.remaining, LOOK_EVERY);
+    this.cancelTimer = this.setup.clock.after(next, () => {
       if (this.now.lineLease.over === undefined) this.watch(abort);
       else abort();
     });
@@ -325,7 +342,7 @@ export class LeaseHandle extends NamedLease {
 
   private abortWhenLost(): void {
     this.cancelTimer?.();
-    const { loss } = this.now.lineLease;
+    const { loss } = this;
     if (loss) this.controller?.abort(loss);
   }
 }
@@ -449,7 +466,7 @@ export class EnteredLease extends NamedLease {
         .some(({ lease }) => lease instanceof EnteredLease && lease.counted === counted);
     const stopHint = inside ? setup.hints.watch(name, 'entry', place) : undefined;
     try {
-      this.unlock = await counted.mutex.lock(timeout, this.root.now.lineLease);
+      this.unlock = await counted.mutex.lock(timeout, this);
     } finally {
       stopHint?.();
     }
@@ -565,13 +582,8 @@ export function concluded<T>(loss: LockLostError | undefined, outcome: Outcome<T
 
 /** The loss of one of the leases under which work ran. */
 export function lossOf(leases: readonly NamedLease[]): LockLostError | undefined {
-  try {
-    for (const { now } of leases) now.assertHeld();
-    return undefined;
-  } catch (error) {
-    // When the work itself has released the lease in time, it was not lost.
-    return error instanceof LockLostError && error.reason !== 'released' ? error : undefined;
-  }
+  for (const { loss } of leases) if (loss) return loss;
+  return undefined;
 }
 
 /** Whether the work itself threw this loss, which then needs no second error around it. */
@@ -586,8 +598,7 @@ export function checkEntry(
   name: string,
   known: ReadonlySet<string> = ENTRY_OPTIONS,
 ): void {
-  if (typeof work !== 'function')
-    throw new LockUsageError(`The work under a lock must be a function; it was ${shown(work)}.`, name);
+  checkWork(work, name);
   checkOptions(options, name, known);
 }
 
@@ -667,7 +678,8 @@ export class LeaseBundle implements Lease {
   }
 
   get signal(): AbortSignal {
-    return (this.combined ??= AbortSignal.any(this.parts.map(({ signal }) => signal)));
+    const signals = this.parts.map(({ signal }) => signal); // aborts those of parts that are lost by now
+    return (this.combined ??= AbortSignal.any(signals));
   }
 
   get held(): boolean {

@@ -137,14 +137,13 @@ export class LockService {
   /**
    * Several locks, all or none, without deadlock in whatever order they are named. A string means a mutex.
    *
-   * @throws LockUsageError for an empty list, or one name in two ways
+   * @throws LockUsageError for an empty list, one name in two ways, or a lock of another LockService
    */
   allOf(locks: readonly (string | Lock<Lease, never>)[]): Lock {
     const { setup } = this;
-    const mutexOf = (name: string): NameLock => new NameLock(name, 'write', setup);
     return this.settings.nameOf === undefined
-      ? new AllOf(locksIn(locks, mutexOf), setup)
-      : new LockByCall((naming) => new AllOf(locksIn(locks, mutexOf, naming), setup), this.nameNow);
+      ? new AllOf(locksIn(locks, setup), setup)
+      : new LockByCall((naming) => new AllOf(locksIn(locks, setup, naming), setup), this.nameNow);
   }
 
   /**

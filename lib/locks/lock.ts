@@ -112,7 +112,8 @@ export interface Lease extends AsyncDisposable {
   readonly previous: string | undefined;
   /**
    * Gives the lock back; `expired` when it was lost before. Idempotent. It waits for entries that were begun with `using`;
-   * new entries are refused from now on.
+   * new entries are refused from now on. The work of an entry must not await the release of the lease that it was given, or
+   * of one around it: that resolves only when the entry has ended, so the work would wait for itself.
    */
   release(): Promise<'released' | 'expired'>;
   /**

@@ -20,12 +20,19 @@ export class LockByCall<
   X = unknown,
   B extends BaseLock<L, X> = BaseLock<L, X>,
 > implements Lock<L, X> {
+  readonly setup: LockSetup;
+
   /** @throws LockUsageError for what no call could lock */
   constructor(
     readonly make: (naming: Naming) => B,
     private readonly naming: Naming,
   ) {
-    make(asGiven); // bad names and numbers are refused here already
+    this.setup = make(asGiven).setup; // bad names and numbers are refused here already
+  }
+
+  /** The names as its caller gave them. */
+  get names(): readonly string[] {
+    return this.make(asGiven).names;
   }
 
   acquire(options?: AcquireOptions & X): Promise<L> {

@@ -1,7 +1,7 @@
 import type { Duration } from '../base/duration.js';
 import { LockBusyError, LockStoreError } from '../base/errors.js';
 import type { LeaseHandle, LockSetup } from './lease-handle.js';
-import { refuseUnknown } from './checks.js';
+import { checkOptions, checkWork } from './checks.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { UsingOptions } from './lock.js';
 import { NameLock } from './name-lock.js';
@@ -50,12 +50,13 @@ export class OnceLock extends NameLock {
     private readonly options: OnceOptions,
   ) {
     super(name, 'write', setup);
-    refuseUnknown(options, ONCE_OPTIONS, name);
+    checkOptions(options, name, ONCE_OPTIONS);
     this.done = Math.ceil(OPTIONS.doneTtl.check(options.doneTtl, name));
     this.marksFirst = options.mark !== undefined && OPTIONS.mark.check(options.mark, name) === 'start';
   }
 
   run<T>(work: (lease: LeaseHandle) => T | PromiseLike<T>): Promise<OnceOutcome<T>> {
+    checkWork(work, this.name); // before anything marks it as begun
     return this.marksFirst ? this.markedThenRun(work) : this.runThenMarked(work);
   }
 

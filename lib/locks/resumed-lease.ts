@@ -38,8 +38,8 @@ export async function resumedLease(
         `those of ${placeOf(prefix)}: resume it with the namespace and keyPrefix of the service that gave it.`,
       name,
     );
-  const asked = { ...options, ttl: options.ttl ?? from.ttl };
-  const request = setup.settings.request(name, asked, undefined, { units, capacity });
+  const { ttl = from.ttl } = options; // null is a mistake and is refused
+  const request = setup.settings.request(name, { ...options, ttl }, undefined, { units, capacity });
   const outcome = await setup.lines.resume(request, from.id);
   if (!(outcome instanceof LineLease)) throw lossOf(from, outcome);
   if (capacity !== WHOLE) return new PermitLease(outcome, setup);

@@ -178,4 +178,13 @@ export function allOfContract(fixture: Fixture): void {
     expect(() => one.allOf([name, one.readWrite(name).read])).toThrow('in different ways');
     expect(() => one.allOf([one.semaphore(name, 2), one.semaphore(name, 2)])).toThrow('in different ways');
   });
+
+  it('refuse a lock of another LockService, which would be taken for one of theirs', () => {
+    const { one, two, name } = fixture;
+    const [other = ''] = names(1);
+    const elsewhere = `another LockService: '${name}' is locked there, not here`;
+    for (const lock of [two.mutex(name), two.readWrite(name).read, two.semaphore(name, 2), two.allOf([name])])
+      for (const list of [[lock], [lock, one.mutex(name)], [one.mutex(other), lock]])
+        expect(() => one.allOf(list)).toThrow(elsewhere);
+  });
 }

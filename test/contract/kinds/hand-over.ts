@@ -298,7 +298,8 @@ export function handOverContract(fixture: Fixture): void {
       expect(refused.message).not.toContain(text.slice(10, 30));
       if (each === 'secret') expect(refused.message).not.toContain('secret');
     }
-    expect(await failureOf(one.resume(text, { ttl: 5 }))).toMatchObject(usage);
+    for (const options of [{ ttl: 5 }, { ttl: null }, { wait: null }, null])
+      expect(await failureOf(one.resume(text, options as never))).toMatchObject(usage);
     expect(await failureOf(one.resume(text, { units: 1 } as never))).toMatchObject(usage);
     const lease = await one.resume(text);
     expect(await failureOf(lease.handOver({ ttl: '25h' }))).toMatchObject(usage);

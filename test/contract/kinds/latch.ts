@@ -260,13 +260,19 @@ export function latchContract(fixture: Fixture): void {
     const latch = fixture.one.latch(players().name);
     for (const n of [0, -1, 1.5, NaN, 2 ** 30 + 1])
       expect((await failureOf<Error>(latch.trySetCount(n))).message).toContain('from 1 to 1073741824');
-    expect((await failureOf<Error>(latch.trySetCount(1, { ttl: 99 }))).message).toContain(
-      'ttl takes 100ms to 24h',
-    );
+    for (const ttl of [99, '25h', null])
+      expect((await failureOf<Error>(latch.trySetCount(1, { ttl } as never))).message).toContain(
+        'ttl takes 100ms to 24h',
+      );
+    expect((await failureOf<Error>(latch.trySetCount(1, null as never))).message).toContain('be an object');
     for (const id of ['', 'x'.repeat(129)])
       expect((await failureOf<Error>(latch.countDown(id))).message).toContain('1 to 128 bytes');
+    for (const id of ['worker \ud83d', '\udc00', '\udc00\ud800'])
+      expect((await failureOf<Error>(latch.countDown(id))).message).toContain('half of a surrogate pair');
     expect((await failureOf<Error>(latch.opened({ wait: -1 }))).message).toContain('wait takes 0');
     expect(await latch.count()).toBeUndefined();
+    await latch.trySetCount(2);
+    expect(await latch.countDown('worker \u{1f510}')).toBe(1);
   });
 
   it('has a name of its own: a lock of that name is refused, and the other way round', async () => {

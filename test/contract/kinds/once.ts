@@ -107,6 +107,27 @@ export function onceContract(fixture: Fixture): void {
     expect(await two.once(name, () => 'again', { doneTtl: '1m' })).toEqual({ ran: true, value: 'again' });
   });
 
+  it.each(['start', 'end'] as const)(
+    "refuses work that is no function, and options that are none, without a mark: with mark: '%s'",
+    async (mark) => {
+      const { one, name } = fixture;
+      const options = { doneTtl: '1m', mark } as const;
+      for (const work of [undefined, Promise.resolve(1), { run: () => 1 }])
+        expect(await failureOf(one.once(name, work as never, options))).toMatchObject({
+          code: 'LOCK_USAGE',
+          lockName: name,
+          message: expect.stringContaining('must be a function') as string,
+        });
+      for (const none of [undefined, null, '1m', []])
+        expect(await failureOf(one.once(name, () => 1, none as never))).toMatchObject({
+          code: 'LOCK_USAGE',
+          message: expect.stringContaining('must be an object') as string,
+        });
+      expect((await fixture.report()).fence).toBeUndefined();
+      expect(await one.once(name, () => 1, options)).toEqual({ ran: true, value: 1 });
+    },
+  );
+
   it('refuses a doneTtl out of range, or none; a call that holds the name waits, and is told why', async () => {
     const { one, name } = fixture;
     for (const doneTtl of [99, '25h', undefined, NaN])

@@ -125,6 +125,37 @@ export function reentryEdgesContract(fixture: Fixture): void {
       await reader.release();
     });
 
+    it('by the entry that works leaves those that wait hearing of a loss', async () => {
+      const { one, two, name } = fixture;
+      const { write, read } = one.readWrite(name);
+      const lease = await write.acquire();
+      const [down, over] = [new Gate(), new Gate()];
+      const entry = failureOf(
+        write.using(
+          async (entered: WriteLease) => {
+            await entered.downgrade();
+            down.open();
+            await over.opened;
+          },
+          { within: lease },
+        ),
+      );
+      const waiting = failureOf(read.using(() => 1, { within: lease, wait: '5s' }));
+      await down.opened;
+      await two.revoke(name, { reason: 'test' });
+      const reader = await lease.downgrade();
+      await until('the reader knows', () =>
+        reader.renew().then(
+          () => false,
+          () => !reader.held,
+        ),
+      );
+      expect(await waiting).toMatchObject({ code: 'LOCK_LOST', reason: 'revoked' });
+      over.open();
+      expect(await entry).toMatchObject({ code: 'LOCK_LOST', reason: 'revoked' });
+      await reader.release();
+    });
+
     it('refuses an entry to write that was waiting, and lets the next one in', async () => {
       const { one, name } = fixture;
       const { write, read } = one.readWrite(name);
@@ -230,6 +261,30 @@ export function reentryEdgesContract(fixture: Fixture): void {
       await working;
       await lease.release();
     });
+  });
+
+  it('a turn of several names is refused when one was lost while another was waited for', async () => {
+    const { one, two } = fixture;
+    const [first, second] = [fixture.another('a'), fixture.another('b')];
+    const lease = await one.allOf([first, second]).acquire();
+    const [gate, over] = [new Gate(), new Gate()];
+    const working = [
+      one.using(first, () => gate.opened, { within: lease }),
+      failureOf(one.using(second, () => over.opened, { within: lease })),
+    ];
+    const waiting = failureOf(lease.using(() => 1, { wait: '5s' }));
+    await two.revoke(second, { reason: 'test' });
+    await until('the loss is known', () =>
+      lease.renew().then(
+        () => false,
+        () => !lease.held,
+      ),
+    );
+    gate.open();
+    expect(await waiting).toMatchObject({ code: 'LOCK_LOST', lockName: second, reason: 'revoked' });
+    over.open();
+    await Promise.all(working);
+    await lease.release();
   });
 
   it('a loss while an entry works is reported to its caller, with the outcome', async () => {

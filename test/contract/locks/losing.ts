@@ -33,6 +33,19 @@ export function losingContract(fixture: Fixture): void {
     expect(lease.signal.reason).toMatchObject({ reason: 'expired' });
   });
 
+  it('aborts the signal for whoever reads it in a blocked event loop', async () => {
+    const { one, name } = fixture;
+    for (const lease of [
+      await one.acquire(name, SHORT),
+      await one.allOf([fixture.another()]).acquire(SHORT),
+    ]) {
+      const { signal } = lease;
+      while (lease.held); // no timer fires meanwhile
+      expect(lease.signal.aborted).toBe(true);
+      expect(signal.reason).toMatchObject({ code: 'LOCK_LOST', reason: 'expired' });
+    }
+  });
+
   it('is reported with the result of the work', async () => {
     const work = fixture.one.using(
       fixture.name,

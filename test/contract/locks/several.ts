@@ -96,4 +96,24 @@ export function severalContract(fixture: Fixture): void {
     );
     expect(await failureOf(work)).toMatchObject({ code: 'LOCK_LOST', lockName: other, result: 'done' });
   });
+
+  it('are lost also when the work gives back what is left of them', async () => {
+    const { one, two, name } = fixture;
+    const other = fixture.another();
+    // Whichever comes first in order is the one that was released in time.
+    for (const lost of [name, other]) {
+      const work = one.using(
+        [name, other],
+        async (lease) => {
+          const loss = new Promise((resolve) => lease.signal.addEventListener('abort', resolve));
+          await two.revoke(lost, { reason: 'test' });
+          await loss;
+          await lease.release();
+          return 'done';
+        },
+        { ttl: 1_000 },
+      );
+      expect(await failureOf(work)).toMatchObject({ reason: 'revoked', lockName: lost, result: 'done' });
+    }
+  });
 }

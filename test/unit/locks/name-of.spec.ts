@@ -44,6 +44,18 @@ describe('the option nameOf', () => {
     expect(seen).toEqual(['tenant:x:a', true, 'tenant:y:a', true]);
   });
 
+  it('is not applied to a lock of another LockService: allOf refuses it', async () => {
+    const others = createLockService({ ...QUIET, nameOf: (name) => `others:${name}` });
+    for (const lock of [others.mutex('a'), others.semaphore('a', 2), others.allOf(['a'])]) {
+      expect(() => locks.allOf([lock])).toThrow("another LockService: 'a' is locked there, not here");
+      const plain = createLockService(QUIET);
+      expect(() => plain.allOf([lock])).toThrow('another LockService');
+      expect(() => locks.allOf([plain.mutex('a')])).toThrow('another LockService');
+      await plain.close();
+    }
+    await others.close();
+  });
+
   it('is asked by each call of a lock that is kept', async () => {
     const kept: Lock[] = [locks.mutex('kept'), locks.readWrite('kept').write, locks.allOf(['kept', 'other'])];
     for (const lock of kept)
