@@ -4,7 +4,7 @@ import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
 import { ClusterServers, type ClusterSetup } from '../../tools/redis/cluster-servers.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
-import { failureOf, until } from '../support/eventually.js';
+import { abortOf, failureOf, pass, until } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { RoundTrips } from '../support/round-trips.js';
@@ -337,6 +337,36 @@ describeWithRealRedis('a master that fails', () => {
     ]);
     expect(Math.min(first, second)).toBeGreaterThan(before);
     expect(first).not.toBe(second);
+  }, 40_000);
+});
+
+describeWithRealRedis('a master that dies and has no replica', () => {
+  const field = fieldOf({ masters: 2, replicas: 0, nodeTimeout: 15_000 });
+
+  it('loses its names to another one after nobody had them: leases are asked for again at once', async () => {
+    const redis = { cluster: field.servers.addresses, options: { slotsRefreshInterval: 100 } };
+    const locks = await field.open({ redis });
+    const [heir, victim] = (await field.servers.mastersNow()) as [ServerProcess, ServerProcess];
+    const [held, free] = [
+      await field.servers.nameAt(victim, 'held', namespace),
+      await field.servers.nameAt(victim, 'free', namespace),
+    ];
+    const lease = await locks.acquire(held, { ttl: '60s' }); // it is not renewed for twenty seconds
+    const slots = (await heir.admin.call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
+    const [first, last] = slots.find(([, , [, port]]) => port === victim.port) as [number, number, unknown];
+    await victim.kill();
+    await heir.admin.cluster('FORGET', field.servers.idOf(victim));
+    const refusal = async (): Promise<string> => String(await failureOf(locks.acquire(free, { wait: 200 })));
+    await until('nobody has its slots', async () => /no node has the slot/.test(await refusal()), 10_000);
+    expect(lease.held).toBe(true);
+    const taken = Array.from({ length: last - first + 1 }, (_, offset) => first + offset);
+    await heir.admin.cluster('ADDSLOTS', ...taken);
+    const lost = await Promise.race([abortOf(lease.signal), pass(5_000)]);
+    expect(lost).toMatchObject({ reason: 'taken' });
+    const said =
+      `Redis at redis://127.0.0.1:${heir.port}/0 has the names of redis://127.0.0.1:${victim.port}/0 now: ` +
+      'of 1 leases of this process, it kept 0 and lost 1.';
+    await until('it is said', () => field.warnings.includes(said));
   }, 40_000);
 });
 

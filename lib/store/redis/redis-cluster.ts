@@ -69,6 +69,8 @@ export class RedisCluster implements RedisServers {
   private view: ClusterView | undefined;
   private viewText = '';
   private owners: (Node | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
+  /** Who had each slot last: the node that gets it may do so after a view in which nobody had it. */
+  private readonly lastOwners: (Node | undefined)[] = [...this.owners];
   /** What nodes said about slots since the view was asked for. */
   private readonly moved = new Map<number, Node>();
   private refreshing = false;
@@ -507,8 +509,10 @@ export class RedisCluster implements RedisServers {
     const taken = new Map<Node, Map<Node, Set<number>>>();
     const owners = view.masterOf.map((place) => place && this.nodeAt(place));
     for (let slot = 0; slot < SLOTS; slot += 1) {
-      const [before, now] = [this.owners[slot], owners[slot]];
-      if (!before || !now || before === now) continue;
+      const [before, now] = [this.lastOwners[slot], owners[slot]];
+      if (!now) continue;
+      this.lastOwners[slot] = now;
+      if (!before || before === now) continue;
       this.changes += 1;
       // Between two masters the keys went with the slot. In place of a master that is none any more, its last writes
       // may be missing.
