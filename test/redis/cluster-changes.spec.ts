@@ -323,6 +323,28 @@ describeWithRealRedis('a master that fails', () => {
     expect(longest).toTakeLessThan(usual + 20, ...delays);
   }, 60_000);
 
+  it.each(['killed', 'frozen'])(
+    'loses its names to its replica when it is %s, also for a process that was never connected to it',
+    async (way) => {
+      const options = { slotsRefreshInterval: 60_000 };
+      const locks = field.openAtOnce({ redis: { cluster: field.servers.addresses, options } });
+      await field.servers.settled();
+      const [victim, another] = (await field.servers.mastersNow()) as [ServerProcess, ServerProcess];
+      const name = await field.servers.nameAt(victim, 'unconnected', namespace);
+      await cycle(locks, await field.servers.nameAt(another, 'unconnected', namespace)); // all nodes are known now
+      const replica = await field.servers.replicaOf(victim);
+      if (way === 'killed') await victim.kill();
+      else field.servers.freeze(victim);
+      await field.servers.promoted(replica);
+      const take = (wait: number): Promise<boolean> => locks.using(name, () => true, { wait });
+      await take(200).catch(() => undefined); // this one may find that it is not reachable
+      expect(await take(1_500)).toBe(true); // before a silent connection is given up, after two seconds
+      if (way === 'killed') await victim.boot();
+      else field.servers.thaw();
+    },
+    60_000,
+  );
+
   it('loses its names to its replica when it is killed, and nobody sees an error', async () => {
     const [one, two] = [await field.open({ ttl: '20s' }), await field.open({ ttl: '20s' })];
     await field.servers.settled();

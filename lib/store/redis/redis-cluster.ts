@@ -250,6 +250,7 @@ export class RedisCluster implements RedisServers {
         redirect: (script, call, error, repeatable) => this.redirect(node, script, call, error, repeatable),
         demoted: () => this.demoted(node),
         silent: () => this.silent(node),
+        unreached: () => this.refresh(),
       },
     );
     connection.keepAlive(this.keepsAlive);

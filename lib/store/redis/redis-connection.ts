@@ -62,6 +62,8 @@ export interface ClusterMembership {
   demoted(): void;
   /** The node did not answer in time. */
   silent(): void;
+  /** An attempt to connect to the node failed or took too long: another one may have its names. */
+  unreached(): void;
 }
 
 /** The connection that commands go over: when it is up, what the server's clock shows, and a deadline for each. */
@@ -162,6 +164,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
       const giveUp = (): void => {
         if (!this.waiting.has(settle)) return;
         this.resetIfSilent();
+        this.membership?.unreached();
         settle(this.failures.unreachable(this.lastError, timeout));
       };
       // After a turn of the event loop: when it was late, what makes the connection may wait in the socket.
@@ -497,7 +500,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.tracking?.end();
     this.sample = undefined;
     this.asking = undefined;
-    if (!this.serving || this.closed) return;
+    if (this.closed) return;
+    if (!this.serving) return this.membership?.unreached();
     this.serving = false;
     this.lostAt = this.clock.now();
     outsideContext(() => this.on.lost(this.lastError)); // a write that failed brings it, in the context of its caller
