@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createLockService } from '../../lib/locks/create-lock-service.js';
+import { type Clock, SystemClock, wallTime } from '../../lib/base/clock.js';
+import { createLockService, openStore } from '../../lib/locks/create-lock-service.js';
 import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
-import type { LockService } from '../../lib/locks/lock-service.js';
+import { LockService } from '../../lib/locks/lock-service.js';
+import { LockSettings } from '../../lib/locks/lock-settings.js';
 import { ClusterServers, type ClusterSetup } from '../../tools/redis/cluster-servers.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
 import { abortOf, failureOf, pass, until } from '../support/eventually.js';
@@ -28,6 +30,14 @@ class Field {
     const log = { warn: (message: string) => void this.warnings.push(message) };
     const redis = { cluster: this.servers.addresses };
     const locks = createLockService({ redis, namespace, log, shutdownGrace: 0, ...options });
+    this.services.push(locks);
+    return locks;
+  }
+
+  /** As `openAtOnce`, by that clock. */
+  openBy(clock: Clock, options: LockServiceOptions): LockService {
+    const [log, settings] = [{ warn: () => undefined }, new LockSettings({ namespace, ...options })];
+    const locks = LockService.over(openStore(options, settings, clock, log), settings, clock, log);
     this.services.push(locks);
     return locks;
   }
@@ -151,6 +161,26 @@ describeWithRealRedis('a cluster that changes', () => {
     await lease.renew();
     expect(await other.release()).toBe('released');
     expect(await lease.release()).toBe('released');
+  }, 30_000);
+
+  it('is connected to a master without slots only for a while after it was asked for keys on their way', async () => {
+    let ahead = 0;
+    const clock = new SystemClock(() => wallTime() + ahead);
+    const redis = { cluster: field.servers.addresses, options: { slotsRefreshInterval: 100 } };
+    const locks = field.openBy(clock, { redis });
+    const joined = await field.servers.join();
+    const connections = async (): Promise<number> =>
+      String(await joined.admin.client('LIST')).split(` name=${namespace}@`).length - 1;
+    await cycle(locks, `${name}:before`);
+    await field.servers.beginMove(slot, joined);
+    await cycle(locks, name);
+    expect(await connections()).toBe(1);
+    for (const each of [from, joined]) await each.admin.call('CLUSTER', 'SETSLOT', slot, 'STABLE');
+    await pass(300);
+    expect(await connections()).toBe(1);
+    ahead += 11_000;
+    await until('it is left', async () => (await connections()) === 0);
+    await cycle(locks, name);
   }, 30_000);
 
   it('says of a free name that it is not served, and not that it is taken', async () => {

@@ -25,7 +25,7 @@ const PATIENCE = 1_000;
 const AT_ONCE = 2;
 const FIRST_PAUSE = 5;
 const LONGEST_PAUSE = 100;
-// A node without slots is kept for as long as keys are on their way to it.
+// A node without slots is kept for as long as keys are on their way to it, or the news that it has slots.
 const KEPT_FOR_KEYS = 10_000;
 // From so many nodes on, what is published to all of them costs more than the hand-off itself.
 const MANY_NODES = 20;
@@ -39,7 +39,7 @@ interface Node {
   readonly connection: RedisConnection;
   /** What is to be said of the names that it has got, as soon as it is up. */
   news: { readonly what: string; readonly slots: ReadonlySet<number> }[];
-  /** When a call was sent to it although it does not have the slot. */
+  /** When a call was last sent to it because another node said so: the view need not know yet what it has. */
   askedAt: number;
   /** Nothing is asked over its connection any more. */
   left: boolean;
@@ -335,8 +335,8 @@ export class RedisCluster implements RedisServers {
     let to: Node | undefined;
     if (redirection) {
       to = this.nodeAt(redirection.place);
-      if (redirection.once) to.askedAt = this.settings.clock.now();
-      else this.learnMove(redirection.slot, to);
+      to.askedAt = this.settings.clock.now();
+      if (!redirection.once) this.learnMove(redirection.slot, to);
     } else {
       from.connection.doubt();
       this.doubted = from;
@@ -503,7 +503,8 @@ export class RedisCluster implements RedisServers {
 
   private adopt(reply: unknown, asked: NodePlace): void {
     const text = JSON.stringify(reply);
-    if (text === this.viewText && this.moved.size === 0) return;
+    // A migration that is given up changes no view: the node that was asked for its keys is left all the same.
+    if (this.view && text === this.viewText && this.moved.size === 0) return this.leaveOthers(this.view);
     const view = viewIn(reply, asked, this.recipe);
     const known = this.view !== undefined;
     this.view = view;
@@ -526,6 +527,10 @@ export class RedisCluster implements RedisServers {
     this.owners = owners;
     if (known) for (const [now, from] of taken) this.announce(now, from);
     this.leaveOthers(view);
+    for (const place of PLACES) {
+      const from = this.noticesFrom[place];
+      if (from !== undefined && !view.nodes.has(from)) this.on.deaf(place);
+    }
   }
 
   private announce(now: Node, from: ReadonlyMap<Node, ReadonlySet<number>>): void {
@@ -543,10 +548,6 @@ export class RedisCluster implements RedisServers {
     for (const node of [...this.nodes.values()]) {
       const wanted = view.masters.has(node.key) || [...this.moved.values()].includes(node);
       if (!wanted && now - node.askedAt > KEPT_FOR_KEYS) this.forget(node);
-    }
-    for (const place of PLACES) {
-      const from = this.noticesFrom[place];
-      if (from !== undefined && !view.nodes.has(from)) this.on.deaf(place);
     }
   }
 
