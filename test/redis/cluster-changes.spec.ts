@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { createLockService } from '../../lib/locks/create-lock-service.js';
+import { type Clock, SystemClock, wallTime } from '../../lib/base/clock.js';
+import { createLockService, openStore } from '../../lib/locks/create-lock-service.js';
 import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
-import type { LockService } from '../../lib/locks/lock-service.js';
+import { LockService } from '../../lib/locks/lock-service.js';
+import { LockSettings } from '../../lib/locks/lock-settings.js';
 import { ClusterServers, type ClusterSetup } from '../../tools/redis/cluster-servers.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
-import { failureOf, until } from '../support/eventually.js';
+import { abortOf, failureOf, pass, until } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { RoundTrips } from '../support/round-trips.js';
@@ -28,6 +30,14 @@ class Field {
     const log = { warn: (message: string) => void this.warnings.push(message) };
     const redis = { cluster: this.servers.addresses };
     const locks = createLockService({ redis, namespace, log, shutdownGrace: 0, ...options });
+    this.services.push(locks);
+    return locks;
+  }
+
+  /** As `openAtOnce`, by that clock. */
+  openBy(clock: Clock, options: LockServiceOptions): LockService {
+    const [log, settings] = [{ warn: () => undefined }, new LockSettings({ namespace, ...options })];
+    const locks = LockService.over(openStore(options, settings, clock, log), settings, clock, log);
     this.services.push(locks);
     return locks;
   }
@@ -151,6 +161,26 @@ describeWithRealRedis('a cluster that changes', () => {
     await lease.renew();
     expect(await other.release()).toBe('released');
     expect(await lease.release()).toBe('released');
+  }, 30_000);
+
+  it('is connected to a master without slots only for a while after it was asked for keys on their way', async () => {
+    let ahead = 0;
+    const clock = new SystemClock(() => wallTime() + ahead);
+    const redis = { cluster: field.servers.addresses, options: { slotsRefreshInterval: 100 } };
+    const locks = field.openBy(clock, { redis });
+    const joined = await field.servers.join();
+    const connections = async (): Promise<number> =>
+      String(await joined.admin.client('LIST')).split(` name=${namespace}@`).length - 1;
+    await cycle(locks, `${name}:before`);
+    await field.servers.beginMove(slot, joined);
+    await cycle(locks, name);
+    expect(await connections()).toBe(1);
+    for (const each of [from, joined]) await each.admin.call('CLUSTER', 'SETSLOT', slot, 'STABLE');
+    await pass(300);
+    expect(await connections()).toBe(1);
+    ahead += 11_000;
+    await until('it is left', async () => (await connections()) === 0);
+    await cycle(locks, name);
   }, 30_000);
 
   it('says of a free name that it is not served, and not that it is taken', async () => {
@@ -323,6 +353,28 @@ describeWithRealRedis('a master that fails', () => {
     expect(longest).toTakeLessThan(usual + 20, ...delays);
   }, 60_000);
 
+  it.each(['killed', 'frozen'])(
+    'loses its names to its replica when it is %s, also for a process that was never connected to it',
+    async (way) => {
+      const options = { slotsRefreshInterval: 60_000 };
+      const locks = field.openAtOnce({ redis: { cluster: field.servers.addresses, options } });
+      await field.servers.settled();
+      const [victim, another] = (await field.servers.mastersNow()) as [ServerProcess, ServerProcess];
+      const name = await field.servers.nameAt(victim, 'unconnected', namespace);
+      await cycle(locks, await field.servers.nameAt(another, 'unconnected', namespace)); // all nodes are known now
+      const replica = await field.servers.replicaOf(victim);
+      if (way === 'killed') await victim.kill();
+      else field.servers.freeze(victim);
+      await field.servers.promoted(replica);
+      const take = (wait: number): Promise<boolean> => locks.using(name, () => true, { wait });
+      await take(200).catch(() => undefined); // this one may find that it is not reachable
+      expect(await take(1_500)).toBe(true); // before a silent connection is given up, after two seconds
+      if (way === 'killed') await victim.boot();
+      else field.servers.thaw();
+    },
+    60_000,
+  );
+
   it('loses its names to its replica when it is killed, and nobody sees an error', async () => {
     const [one, two] = [await field.open({ ttl: '20s' }), await field.open({ ttl: '20s' })];
     await field.servers.settled();
@@ -337,6 +389,36 @@ describeWithRealRedis('a master that fails', () => {
     ]);
     expect(Math.min(first, second)).toBeGreaterThan(before);
     expect(first).not.toBe(second);
+  }, 40_000);
+});
+
+describeWithRealRedis('a master that dies and has no replica', () => {
+  const field = fieldOf({ masters: 2, replicas: 0, nodeTimeout: 15_000 });
+
+  it('loses its names to another one after nobody had them: leases are asked for again at once', async () => {
+    const redis = { cluster: field.servers.addresses, options: { slotsRefreshInterval: 100 } };
+    const locks = await field.open({ redis });
+    const [heir, victim] = (await field.servers.mastersNow()) as [ServerProcess, ServerProcess];
+    const [held, free] = [
+      await field.servers.nameAt(victim, 'held', namespace),
+      await field.servers.nameAt(victim, 'free', namespace),
+    ];
+    const lease = await locks.acquire(held, { ttl: '60s' }); // it is not renewed for twenty seconds
+    const slots = (await heir.admin.call('CLUSTER', 'SLOTS')) as [number, number, [string, number]][];
+    const [first, last] = slots.find(([, , [, port]]) => port === victim.port) as [number, number, unknown];
+    await victim.kill();
+    await heir.admin.cluster('FORGET', field.servers.idOf(victim));
+    const refusal = async (): Promise<string> => String(await failureOf(locks.acquire(free, { wait: 200 })));
+    await until('nobody has its slots', async () => /no node has the slot/.test(await refusal()), 10_000);
+    expect(lease.held).toBe(true);
+    const taken = Array.from({ length: last - first + 1 }, (_, offset) => first + offset);
+    await heir.admin.cluster('ADDSLOTS', ...taken);
+    const lost = await Promise.race([abortOf(lease.signal), pass(5_000)]);
+    expect(lost).toMatchObject({ reason: 'taken' });
+    const said =
+      `Redis at redis://127.0.0.1:${heir.port}/0 has the names of redis://127.0.0.1:${victim.port}/0 now: ` +
+      'of 1 leases of this process, it kept 0 and lost 1.';
+    await until('it is said', () => field.warnings.includes(said));
   }, 40_000);
 });
 

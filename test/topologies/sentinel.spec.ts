@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { Redis as Redis5 } from 'ioredis-5';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { ClientRecipe, type RedisSource } from '../../lib/store/redis/client-recipe.js';
+import { Child } from '../support/child.js';
 import { commandAt } from '../support/command-at.js';
 import type { Lease } from '../../lib/locks/lock.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
@@ -110,6 +111,27 @@ describeWithRealRedis('Sentinel', () => {
     expect(client.status).toBe('ready');
     client.disconnect();
   }, 20_000);
+
+  it.each(['answer', 'are partly away'])(
+    'does not keep a process alive whose shutdown was broken off, when the sentinels %s',
+    async (how) => {
+      const { sentinels, name } = servers.addresses;
+      // Nobody listens at port 1: ioredis tries again and again to hear of failovers there.
+      const listed = how === 'answer' ? sentinels : [...sentinels, { host: '127.0.0.1', port: 1 }];
+      const child = new Child(
+        'test/support/unreferenced-process.ts',
+        JSON.stringify({ sentinels: listed, name }),
+      );
+      const ended = await Promise.race([child.exited, pass(10_000)]);
+      await child.kill();
+      expect([ended, child.said]).toEqual([0, 'nothing keeps it alive\n']);
+      const locks = createLockService({ redis: servers.addresses, log: QUIET });
+      const lease = await locks.tryAcquire('left');
+      expect(await lease?.release()).toBe('released');
+      await locks.close();
+    },
+    20_000,
+  );
 
   it('is refused by its URL, with what to write instead', async () => {
     const { port } = servers.addresses.sentinels[0]!;

@@ -6,10 +6,11 @@ import { outsideContext } from '../../base/outside-context.js';
 import type { ServerSample } from '../server-clock.js';
 import type { ClusterRecipe, NodePlace } from './cluster-recipe.js';
 import { isUnsettled, keyOf, redirectionIn, viewIn, type ClusterView } from './cluster-view.js';
+import { keepAlive } from './keep-alive.js';
 import { KeySlots, SLOTS } from './key-slots.js';
 import type { ScriptName } from './run-script.js';
 import { NativePath } from './native-path.js';
-import { keepAlive, RedisConnection, serverIn } from './redis-connection.js';
+import { RedisConnection, serverIn } from './redis-connection.js';
 import { isDenied, isLost, isNoCluster, isUnsent, RedisFailures } from './redis-failures.js';
 import type { RedisServers, ServersListener, ServersSettings } from './redis-servers.js';
 import type { ScriptCall } from './script-batch.js';
@@ -24,7 +25,7 @@ const PATIENCE = 1_000;
 const AT_ONCE = 2;
 const FIRST_PAUSE = 5;
 const LONGEST_PAUSE = 100;
-// A node without slots is kept for as long as keys are on their way to it.
+// A node without slots is kept for as long as keys are on their way to it, or the news that it has slots.
 const KEPT_FOR_KEYS = 10_000;
 // From so many nodes on, what is published to all of them costs more than the hand-off itself.
 const MANY_NODES = 20;
@@ -38,7 +39,7 @@ interface Node {
   readonly connection: RedisConnection;
   /** What is to be said of the names that it has got, as soon as it is up. */
   news: { readonly what: string; readonly slots: ReadonlySet<number> }[];
-  /** When a call was sent to it although it does not have the slot. */
+  /** When a call was last sent to it because another node said so: the view need not know yet what it has. */
   askedAt: number;
   /** Nothing is asked over its connection any more. */
   left: boolean;
@@ -69,6 +70,8 @@ export class RedisCluster implements RedisServers {
   private view: ClusterView | undefined;
   private viewText = '';
   private owners: (Node | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
+  /** Who had each slot last: the node that gets it may do so after a view in which nobody had it. */
+  private readonly lastOwners: (Node | undefined)[] = [...this.owners];
   /** What nodes said about slots since the view was asked for. */
   private readonly moved = new Map<number, Node>();
   private refreshing = false;
@@ -248,6 +251,7 @@ export class RedisCluster implements RedisServers {
         redirect: (script, call, error, repeatable) => this.redirect(node, script, call, error, repeatable),
         demoted: () => this.demoted(node),
         silent: () => this.silent(node),
+        unreached: () => this.refresh(),
       },
     );
     connection.keepAlive(this.keepsAlive);
@@ -331,8 +335,8 @@ export class RedisCluster implements RedisServers {
     let to: Node | undefined;
     if (redirection) {
       to = this.nodeAt(redirection.place);
-      if (redirection.once) to.askedAt = this.settings.clock.now();
-      else this.learnMove(redirection.slot, to);
+      to.askedAt = this.settings.clock.now();
+      if (!redirection.once) this.learnMove(redirection.slot, to);
     } else {
       from.connection.doubt();
       this.doubted = from;
@@ -499,7 +503,8 @@ export class RedisCluster implements RedisServers {
 
   private adopt(reply: unknown, asked: NodePlace): void {
     const text = JSON.stringify(reply);
-    if (text === this.viewText && this.moved.size === 0) return;
+    // A migration that is given up changes no view: the node that was asked for its keys is left all the same.
+    if (this.view && text === this.viewText && this.moved.size === 0) return this.leaveOthers(this.view);
     const view = viewIn(reply, asked, this.recipe);
     const known = this.view !== undefined;
     this.view = view;
@@ -507,8 +512,10 @@ export class RedisCluster implements RedisServers {
     const taken = new Map<Node, Map<Node, Set<number>>>();
     const owners = view.masterOf.map((place) => place && this.nodeAt(place));
     for (let slot = 0; slot < SLOTS; slot += 1) {
-      const [before, now] = [this.owners[slot], owners[slot]];
-      if (!before || !now || before === now) continue;
+      const [before, now] = [this.lastOwners[slot], owners[slot]];
+      if (!now) continue;
+      this.lastOwners[slot] = now;
+      if (!before || before === now) continue;
       this.changes += 1;
       // Between two masters the keys went with the slot. In place of a master that is none any more, its last writes
       // may be missing.
@@ -520,6 +527,10 @@ export class RedisCluster implements RedisServers {
     this.owners = owners;
     if (known) for (const [now, from] of taken) this.announce(now, from);
     this.leaveOthers(view);
+    for (const place of PLACES) {
+      const from = this.noticesFrom[place];
+      if (from !== undefined && !view.nodes.has(from)) this.on.deaf(place);
+    }
   }
 
   private announce(now: Node, from: ReadonlyMap<Node, ReadonlySet<number>>): void {
@@ -537,10 +548,6 @@ export class RedisCluster implements RedisServers {
     for (const node of [...this.nodes.values()]) {
       const wanted = view.masters.has(node.key) || [...this.moved.values()].includes(node);
       if (!wanted && now - node.askedAt > KEPT_FOR_KEYS) this.forget(node);
-    }
-    for (const place of PLACES) {
-      const from = this.noticesFrom[place];
-      if (from !== undefined && !view.nodes.has(from)) this.on.deaf(place);
     }
   }
 

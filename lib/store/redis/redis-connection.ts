@@ -5,6 +5,7 @@ import { Deadlines } from '../../base/shared-timer.js';
 import { LockStoreError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
 import type { ServerSample } from '../server-clock.js';
+import { keepAlive } from './keep-alive.js';
 import type { KeyTracking } from './key-tracking.js';
 import { NativeReply, type NativeCommand } from './native-command.js';
 import type { NativePath } from './native-path.js';
@@ -20,6 +21,8 @@ import {
 } from './run-script.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 import { TurnWrite } from './turn-write.js';
+
+export { keepAlive } from './keep-alive.js';
 
 // The client reports that, and goes on with database 0.
 // A command that is not served is sent again more often than this.
@@ -62,6 +65,8 @@ export interface ClusterMembership {
   demoted(): void;
   /** The node did not answer in time. */
   silent(): void;
+  /** An attempt to connect to the node failed or took too long: another one may have its names. */
+  unreached(): void;
 }
 
 /** The connection that commands go over: when it is up, what the server's clock shows, and a deadline for each. */
@@ -162,6 +167,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
       const giveUp = (): void => {
         if (!this.waiting.has(settle)) return;
         this.resetIfSilent();
+        this.membership?.unreached();
         settle(this.failures.unreachable(this.lastError, timeout));
       };
       // After a turn of the event loop: when it was late, what makes the connection may wait in the socket.
@@ -502,7 +508,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.tracking?.end();
     this.sample = undefined;
     this.asking = undefined;
-    if (!this.serving || this.closed) return;
+    if (this.closed) return;
+    if (!this.serving) return this.membership?.unreached();
     this.serving = false;
     this.lostAt = this.clock.now();
     outsideContext(() => this.on.lost(this.lastError)); // a write that failed brings it, in the context of its caller
@@ -563,13 +570,6 @@ export class RedisConnection implements CommandHost, ScriptHost {
 /** How many masters the answer to CLUSTER SLOTS names. */
 function mastersIn(slots: readonly unknown[]): number {
   return new Set(slots.map((each) => String((each as readonly unknown[])[2]))).size;
-}
-
-/** Whether the present connection of a client keeps the process alive. */
-export function keepAlive({ stream }: Redis, on: boolean): void {
-  const socket = stream as Partial<Redis['stream']> | undefined; // there is none before the first connection
-  if (on) socket?.ref?.();
-  else socket?.unref?.();
 }
 
 /** What notices call the server of a run id. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Redis, RedisOptions } from 'ioredis';
 import { shown } from '../../base/duration.js';
+import { keepAliveWith } from './keep-alive.js';
 import { isClient } from './redis-source.js';
 
 // Between two questions to the sentinels, when a failover ended the first one.
@@ -60,7 +61,8 @@ export function refusalOfSentinelOptions({ sentinels, name, role }: RedisOptions
  * Listens to the errors of the connections over which ioredis hears of failovers; otherwise ioredis would print them. While
  * another sentinel answers, nobody has to know that one does not. It also keeps ioredis from leaving the new master again
  * when the next sentinel tells of the same failover, a second later, or of the failover of another master that the same
- * sentinels watch. A client that waits for its next attempt to connect makes it when it is told of a failover.
+ * sentinels watch. A client that waits for its next attempt to connect makes it when it is told of a failover. The
+ * connections to the sentinels keep the process alive only while that of the client does.
  */
 export function calmSentinels(client: Redis): void {
   type Listener = (...args: unknown[]) => void;
@@ -92,6 +94,7 @@ export function calmSentinels(client: Redis): void {
   };
   connector.connectToSentinel = (...args) => {
     const sentinel = connectToSentinel(...args);
+    keepAliveWith(client, sentinel as Redis);
     const on = sentinel.on.bind(sentinel);
     on('error', () => undefined);
     sentinel.on = (event, listener) =>
