@@ -2,7 +2,8 @@ import type { Redis } from 'ioredis';
 import type { CancelTimer, Clock } from '../../base/clock.js';
 import { outsideContext } from '../../base/outside-context.js';
 import { INVALIDATIONS } from './key-tracking.js';
-import { keepAlive, runIdIn } from './redis-connection.js';
+import { keepAlive } from './keep-alive.js';
+import { runIdIn } from './redis-connection.js';
 import { isLost } from './redis-failures.js';
 
 // The subscription is up this long after the connection, or the way is dead.
