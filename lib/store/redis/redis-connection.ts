@@ -22,7 +22,6 @@ import {
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 import { TurnWrite } from './turn-write.js';
 
-
 // The client reports that, and goes on with database 0.
 // A command that is not served is sent again more often than this.
 const DOUBTED = 1_000;
