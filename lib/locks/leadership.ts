@@ -1,3 +1,4 @@
+import { shown } from '../base/duration.js';
 import { LockBusyError, LockLostError, type LockLostReason, LockStoreError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import type { LeaseMaker } from '../line/caller.js';
@@ -97,18 +98,18 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
         await this.lead(this.lease);
       } catch (error) {
         if (signal.aborted || (error instanceof LockBusyError && error.reason === 'closed')) return;
-        this.failed(error as Error);
+        this.failed(error);
         await this.pause(PAUSE);
       }
     }
   }
 
   /** One line for an outage, and not one for each try; one for each election whose work failed. */
-  private failed(error: Error): void {
+  private failed(error: unknown): void {
     const known = this.storeFailed && error instanceof LockStoreError;
     this.storeFailed = error instanceof LockStoreError;
     if (known) return;
-    const message = `The campaign for '${this.name}' failed and goes on: ${error.message}`;
+    const message = `The campaign for '${this.name}' failed and goes on: ${textOf(error)}`;
     warn(this.log, 'campaign', message, { lock: this.name });
   }
 
@@ -151,7 +152,7 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
       await ended;
     } catch (error) {
       revoked();
-      const message = `onRevoked of the leader of '${this.name}' failed: ${(error as Error).message}`;
+      const message = `onRevoked of the leader of '${this.name}' failed: ${textOf(error)}`;
       warn(this.log, 'campaign', message, { lock: this.name });
     }
     // After a loss, entries that still work hold up the next election, but not a stop.
@@ -173,4 +174,10 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+/** What an error says. Users' code may reject with anything, also with nothing. */
+function textOf(error: unknown): string {
+  const { message } = (error ?? {}) as { readonly message?: unknown };
+  return typeof message === 'string' ? message : shown(error);
 }

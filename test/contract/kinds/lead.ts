@@ -34,6 +34,18 @@ class Candidate {
   }
 }
 
+/** A service of its own, and what it logs of the test's name. */
+function logging(fixture: Fixture): { locks: LockService; lines: string[] } {
+  const lines: string[] = [];
+  const warn = (line: string): void => void (line.includes(`'${fixture.name}'`) && lines.push(line));
+  return { locks: fixture.open({ log: { warn } }), lines };
+}
+
+function rejected(error: unknown): Promise<void> {
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- users' code may do that
+  return Promise.reject(error);
+}
+
 export function leadContract(fixture: Fixture): void {
   it('is one at a time; when it stops, the next leads, with a higher fence', async () => {
     const { one, two, name } = fixture;
@@ -88,6 +100,34 @@ export function leadContract(fixture: Fixture): void {
     await failing.leads();
     expect(failures).toBe(2);
     await failing.leader.stop();
+  });
+
+  it('campaigns again, and says why, when its work rejects with nothing', async () => {
+    const { locks, lines } = logging(fixture);
+    let elections = 0;
+    const candidate = new Candidate(locks, fixture.name, () => {
+      elections += 1;
+      return elections === 1 ? rejected(undefined) : Promise.resolve();
+    });
+    await until('it leads again', () => elections === 2 && candidate.leader.leading);
+    expect(lines).toEqual([`The campaign for '${fixture.name}' failed and goes on: undefined`]);
+    await candidate.leader.stop();
+  });
+
+  it('gives the lead back when onRevoked rejects, whatever with', async () => {
+    const { locks, lines } = logging(fixture);
+    for (const error of [undefined, null, 'gone', new Error('no database')]) {
+      const leader = locks.lead(fixture.name, {
+        onElected: () => Promise.resolve(),
+        onRevoked: () => rejected(error),
+      });
+      await until('it leads', () => leader.leading);
+      await leader.stop();
+      expect(leader.leading).toBe(false);
+      await (await fixture.two.acquire(fixture.name, { wait: 0 })).release();
+    }
+    const said = `onRevoked of the leader of '${fixture.name}' failed:`;
+    expect(lines).toEqual([`${said} undefined`, `${said} null`, `${said} 'gone'`, `${said} no database`]);
   });
 
   it('stops while it campaigns, and leaves the queue', async () => {
