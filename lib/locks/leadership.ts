@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { shown } from '../base/duration.js';
 import { LockBusyError, LockLostError, type LockLostReason, LockStoreError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
@@ -28,7 +29,10 @@ export interface LeaderHandlers {
    * this function has ended, so let it listen to `lease.signal`.
    */
   onElected(lease: Lease): Promise<void>;
-  /** This process is no longer the leader. At `stop` this is awaited before the lease is given back. */
+  /**
+   * This process is no longer the leader. At `stop` this is awaited before the lease is given back; otherwise the lease
+   * is over before this is called, except for entries that still work.
+   */
   onRevoked?(reason: StepDownReason): void | Promise<void>;
 }
 
@@ -40,7 +44,10 @@ export interface LeaderHandlers {
 export interface Leader {
   /** Whether this process leads now; computed from clocks at each read. */
   readonly leading: boolean;
-  /** Ends the campaign, or steps down. Resolves when the lead is given back. */
+  /**
+   * Ends the campaign, or steps down. Resolves when the lead is given back. The `onRevoked` that a stop awaits may call
+   * this, too: it then resolves at once, and the lead is given back when `onRevoked` has ended.
+   */
   stop(): Promise<void>;
 }
 
@@ -60,6 +67,8 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
   private storeFailed = false;
   /** Resolves when `onRevoked` was called for the present lease or the last one. */
   private revoked = new Promise<void>(() => undefined);
+  /** The call of `onRevoked` that a stop awaits, in the async context of that call. */
+  private readonly awaited = new AsyncLocalStorage<{ running: boolean }>();
 
   constructor(
     private readonly name: string,
@@ -86,6 +95,7 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
 
   async stop(): Promise<void> {
     this.stopping.abort();
+    if (this.awaited.getStore()?.running) return; // it would wait for its own caller
     await this.ended;
   }
 
@@ -146,21 +156,47 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
       },
     );
     const reason = await Promise.race([stopped, lost, failed]);
+    if (reason === 'stopped') {
+      try {
+        const told = this.tellAwaited(reason);
+        revoked();
+        await told;
+      } finally {
+        await lease.release();
+      }
+      return;
+    }
+    if (reason === 'failed') this.failed(failure);
+    const back = lease.release();
+    const told = this.tell(reason);
+    revoked();
+    if (reason === 'failed') await back;
+    // The work of one election ends before the next one begins; it can see that its lease is over. So do onRevoked and,
+    // after a loss, entries that still work. A stop waits for none of them.
+    const over = Promise.all([back, told, elected.catch(() => undefined)]);
+    await Promise.race([over, aborted(signal)]);
+    if (reason === 'failed') await this.pause(PAUSE);
+  }
+
+  /** Resolves when `onRevoked` has ended; never rejects. */
+  private async tell(reason: StepDownReason): Promise<void> {
     try {
-      const ended = this.handlers.onRevoked?.(reason);
-      revoked();
-      await ended;
+      await this.handlers.onRevoked?.(reason);
     } catch (error) {
-      revoked();
       const message = `onRevoked of the leader of '${this.name}' failed: ${textOf(error)}`;
       warn(this.log, 'campaign', message, { lock: this.name });
     }
-    // After a loss, entries that still work hold up the next election, but not a stop.
-    const back = lease.release();
-    await (reason === 'stopped' || reason === 'failed' ? back : Promise.race([back, aborted(signal)]));
-    if (reason === 'failed') throw failure;
-    // The work of one election ends before the next one begins; it can see that its lease is over.
-    if (reason !== 'stopped') await Promise.race([elected.catch(() => undefined), aborted(signal)]);
+  }
+
+  /** Like `tell`, when a stop awaits it. */
+  private async tellAwaited(reason: StepDownReason): Promise<void> {
+    const call = { running: true };
+    try {
+      await this.awaited.run(call, () => this.tell(reason));
+    } finally {
+      call.running = false;
+      this.awaited.disable(); // Node carries every storage in use through all asynchronous calls of the process
+    }
   }
 
   private pause(ms: number): Promise<void> {

@@ -161,6 +161,56 @@ export function leadContract(fixture: Fixture): void {
     await (await two.acquire(name, { wait: 0 })).release();
   });
 
+  it('gives the lead back before onRevoked has ended when its work failed', async () => {
+    const { one, two, name } = fixture;
+    const gate = new Gate();
+    const revoked = new Gate();
+    let [elections, ledInside] = [0, true];
+    const leader = one.lead(name, {
+      onElected: () => ((elections += 1) === 1 ? rejected(new Error('no database')) : Promise.resolve()),
+      onRevoked: () => {
+        ledInside = leader.leading;
+        revoked.open();
+        return gate.opened;
+      },
+    });
+    await revoked.opened;
+    await (await two.acquire(name, { wait: '2s' })).release();
+    expect([ledInside, leader.leading, elections]).toEqual([false, false, 1]);
+    gate.open();
+    await until('it leads again', () => leader.leading);
+    await leader.stop();
+  });
+
+  it.each(['stopped', 'failed', 'revoked'] as const)('stops for good inside onRevoked (%s)', async (why) => {
+    const { two, name } = fixture;
+    const { locks, lines } = logging(fixture);
+    const steps: string[] = [];
+    const begun = new Gate();
+    const handlers = {
+      onElected: async () => {
+        await begun.opened;
+        if (why === 'failed') await rejected(new Error('no database'));
+      },
+      onRevoked: async (reason: StepDownReason) => {
+        await Promise.resolve();
+        await leader.stop();
+        steps.push(reason);
+      },
+    };
+    const leader = locks.lead(name, handlers, { ttl: 300 });
+    await until('it leads', () => leader.leading);
+    begun.open();
+    if (why === 'stopped') void leader.stop().then(() => steps.push('given back'));
+    if (why === 'revoked') await two.revoke(name, { reason: 'by the test' });
+    await until('onRevoked has ended', () => steps.length > 0);
+    await leader.stop();
+    expect(steps).toEqual(why === 'stopped' ? ['stopped', 'given back'] : [why]);
+    await (await two.acquire(name, { wait: 0 })).release();
+    const failure = `The campaign for '${name}' failed and goes on: no database`;
+    expect(lines.filter((line) => line === failure)).toHaveLength(why === 'failed' ? 1 : 0);
+  });
+
   it('steps down when its service closes, and the next leads at once', async () => {
     const { two, name } = fixture;
     const locks = fixture.open({ shutdownGrace: '5s' });
@@ -185,6 +235,17 @@ export function leadContract(fixture: Fixture): void {
     await locks.close();
     expect(performance.now() - start).toTakeLessThan(250, fixture.lag.max);
     expect(leader.leading).toBe(false);
+  });
+
+  it('does not log that its work failed after it was stopped', async () => {
+    const { locks, lines } = logging(fixture);
+    const gate = new Gate();
+    const candidate = new Candidate(locks, fixture.name, () => gate.opened.then(() => rejected(undefined)));
+    await candidate.leads();
+    await candidate.leader.stop();
+    gate.open();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(lines).toEqual([]);
   });
 
   it('stops after a loss even while the work of that election goes on', async () => {
