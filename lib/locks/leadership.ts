@@ -141,21 +141,8 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
     const { signal } = this.stopping;
     let revoked!: () => void;
     this.revoked = new Promise((resolve) => (revoked = resolve));
-    const stopped = aborted(signal).then((): StepDownReason => 'stopped');
-    const lost = aborted(lease.signal).then((): StepDownReason => {
-      const reason: unknown = lease.signal.reason;
-      return reason instanceof LockLostError ? reason.reason : 'expired';
-    });
-    let failure: unknown;
     const elected = (async () => this.handlers.onElected(lease))();
-    const failed = elected.then(
-      () => new Promise<never>(() => undefined),
-      (error: unknown): StepDownReason => {
-        failure = error;
-        return 'failed';
-      },
-    );
-    const reason = await Promise.race([stopped, lost, failed]);
+    const reason = await this.whenOver(lease, elected);
     if (reason === 'stopped') {
       try {
         const told = this.tellAwaited(reason);
@@ -166,7 +153,7 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
       }
       return;
     }
-    if (reason === 'failed') this.failed(failure);
+    if (reason === 'failed') await elected.catch((error: unknown) => this.failed(error));
     const back = lease.release();
     const told = this.tell(reason);
     revoked();
@@ -174,8 +161,26 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
     // The work of one election ends before the next one begins; it can see that its lease is over. So do onRevoked and,
     // after a loss, entries that still work. A stop waits for none of them.
     const over = Promise.all([back, told, elected.catch(() => undefined)]);
-    await Promise.race([over, aborted(signal)]);
+    await endOrAbort(over, signal);
     if (reason === 'failed') await this.pause(PAUSE);
+  }
+
+  /** Resolves when this process no longer leads, with the reason. */
+  private async whenOver(lease: LeaseHandle, elected: Promise<void>): Promise<StepDownReason> {
+    let end!: (reason: StepDownReason) => void;
+    const over = new Promise<StepDownReason>((resolve) => (end = resolve));
+    const forgetStop = onAbort(this.stopping.signal, () => end('stopped'));
+    const forgetLoss = onAbort(lease.signal, () => {
+      const reason: unknown = lease.signal.reason;
+      end(reason instanceof LockLostError ? reason.reason : 'expired');
+    });
+    elected.catch(() => end('failed'));
+    try {
+      return await over;
+    } finally {
+      forgetStop();
+      forgetLoss();
+    }
   }
 
   /** Resolves when `onRevoked` has ended; never rejects. */
@@ -200,16 +205,27 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
   }
 
   private pause(ms: number): Promise<void> {
-    return Promise.race([
-      aborted(this.stopping.signal),
-      new Promise<void>((resolve) => this.setup.clock.after(ms, resolve)),
-    ]);
+    const over = new Promise<void>((resolve) => this.setup.clock.after(ms, resolve));
+    return endOrAbort(over, this.stopping.signal);
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+/** Calls `listener` when the signal aborts, or at once if it has. Returns what removes the listener. */
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) listener();
+  else signal.addEventListener('abort', listener);
+  return () => signal.removeEventListener('abort', listener);
+}
+
+/** Resolves when `work` has ended well or the signal aborts. It leaves no listener: a campaign has one signal for ever. */
+async function endOrAbort(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  let forget!: () => void;
+  const abort = new Promise<void>((resolve) => (forget = onAbort(signal, resolve)));
+  try {
+    await Promise.race([work, abort]);
+  } finally {
+    forget();
+  }
 }
 
 /** What an error says. Users' code may reject with anything, also with nothing. */

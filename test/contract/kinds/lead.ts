@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import type { Lease } from '../../../lib/locks/lock.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
 import type { Leader, StepDownReason } from '../../../lib/locks/leadership.js';
@@ -246,6 +247,33 @@ export function leadContract(fixture: Fixture): void {
     gate.open();
     await new Promise((resolve) => setTimeout(resolve));
     expect(lines).toEqual([]);
+  });
+
+  it('leaves no listener of an election at the signal of its stop', async () => {
+    const { one, two, name } = fixture;
+    const candidate = new Candidate(one, name);
+    const { stopping } = candidate.leader as unknown as { stopping: AbortController };
+    const listeners: number[] = [];
+    for (let election = 1; election <= 4; election += 1) {
+      await until('it leads', () => candidate.leases.length === election && candidate.leader.leading);
+      listeners.push(getEventListeners(stopping.signal, 'abort').length);
+      await two.revoke(name, { reason: 'by the test' });
+    }
+    expect(listeners).toEqual([1, 1, 1, 1]);
+    await candidate.leader.stop();
+    expect(getEventListeners(stopping.signal, 'abort')).toEqual([]);
+  });
+
+  it('leaves no listener of a failed election at the signal of its stop', async () => {
+    const candidate = new Candidate(fixture.one, fixture.name, () => rejected(new Error('no database')));
+    const { stopping } = candidate.leader as unknown as { stopping: AbortController };
+    for (let failures = 1; failures <= 2; failures += 1) {
+      await until('it pauses', () => candidate.steps.length === failures && !candidate.leader.leading);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(getEventListeners(stopping.signal, 'abort')).toHaveLength(1);
+    }
+    await candidate.leader.stop();
+    expect(getEventListeners(stopping.signal, 'abort')).toEqual([]);
   });
 
   it('stops after a loss even while the work of that election goes on', async () => {
