@@ -4,14 +4,15 @@ import { LockBusyError, LockLostError, type LockLostReason, LockStoreError } fro
 import { checkName } from '../base/name.js';
 import type { LeaseMaker } from '../line/caller.js';
 import type { LineLease } from '../line/line-lease.js';
-import { LeaseHandle, type LockSetup } from './lease-handle.js';
+import { LeaseHandle, type LockSetup, type ReleaseOptions } from './lease-handle.js';
 import { refuseUnknown } from './checks.js';
 import { namesFor } from './option-table.js';
 import type { AcquireOptions, Lease } from './lock.js';
 import { type LockLog, warn } from './lock-log.js';
 
 /**
- * Why a process is no longer the leader: its lease was lost, it was stopped, or its own work failed.
+ * Why a process is no longer the leader: its lease was lost, it was `stopped`, its own work `failed`, or its own work has
+ * `released` the lease.
  *
  * @publicApi
  */
@@ -25,8 +26,9 @@ export type StepDownReason = LockLostReason | 'stopped' | 'failed';
 export interface LeaderHandlers {
   /**
    * This process is the leader until `lease` is lost or `stop` is called, even after this function has returned. When it
-   * rejects, the process steps down and campaigns again a second later. After a loss the process does not campaign before
-   * this function has ended, so let it listen to `lease.signal`.
+   * rejects, or when anybody calls `lease.release()`, the process steps down and campaigns again a second later. After a
+   * loss or a release the process does not campaign before this function has ended, so let it listen to `lease.signal`,
+   * which tells a loss, and to `onRevoked`, which tells both.
    */
   onElected(lease: Lease): Promise<void>;
   /**
@@ -57,12 +59,25 @@ export type LeadOptions = Pick<AcquireOptions, 'ttl' | 'maxHold' | 'renew' | 'la
 const PAUSE = 1_000;
 const LEAD_OPTIONS = namesFor('lead');
 
+/** The lease of a leader. */
+class LeadLease extends LeaseHandle {
+  private tellGivenBack!: () => void;
+  /** Resolves when anybody gives it back. The signal does not tell that, and no longer tells a loss found at that time. */
+  readonly givenBack = new Promise<void>((resolve) => (this.tellGivenBack = resolve));
+
+  override release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
+    const back = super.release(terms);
+    this.tellGivenBack();
+    return back;
+  }
+}
+
 /** Campaigns for the lease of a name, leads while it is held, and campaigns again. */
-export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
+export class Leadership implements Leader, LeaseMaker<LeadLease> {
   private readonly stopping = new AbortController();
   /** Resolves when the campaign is over and the lead was given back. */
   readonly ended: Promise<void>;
-  private lease: LeaseHandle | undefined;
+  private lease: LeadLease | undefined;
   /** Whether the last try failed because of the store. */
   private storeFailed = false;
   /** Resolves when `onRevoked` was called for the present lease or the last one. */
@@ -124,20 +139,20 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
   }
 
   /** Nobody awaits a campaign: a process that has nothing else to do ends while another one leads. */
-  private take(signal: AbortSignal): Promise<LeaseHandle> {
+  private take(signal: AbortSignal): Promise<LeadLease> {
     const { lines, settings } = this.setup;
     const request = settings.request(this.name, { ...this.options, wait: Infinity, signal }, 0);
     const unattended = { ...request, by: 'using', unattended: true } as const;
     return lines.acquire(unattended, this);
   }
 
-  leaseOn(lineLease: LineLease): LeaseHandle {
-    const lease = new LeaseHandle(lineLease, this.setup);
+  leaseOn(lineLease: LineLease): LeadLease {
+    const lease = new LeadLease(lineLease, this.setup);
     lease.staysWith = 'lead';
     return lease;
   }
 
-  private async lead(lease: LeaseHandle): Promise<void> {
+  private async lead(lease: LeadLease): Promise<void> {
     const { signal } = this.stopping;
     let revoked!: () => void;
     this.revoked = new Promise((resolve) => (revoked = resolve));
@@ -153,20 +168,21 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
       }
       return;
     }
-    if (reason === 'failed') await elected.catch((error: unknown) => this.failed(error));
+    const ownDoing = reason === 'failed' || reason === 'released';
+    // After a loss, work may fail because of it.
+    const worked = elected.catch((error: unknown) => ownDoing && this.failed(error));
     const back = lease.release();
     const told = this.tell(reason);
     revoked();
-    if (reason === 'failed') await back;
+    if (ownDoing) await back;
     // The work of one election ends before the next one begins; it can see that its lease is over. So do onRevoked and,
     // after a loss, entries that still work. A stop waits for none of them.
-    const over = Promise.all([back, told, elected.catch(() => undefined)]);
-    await endOrAbort(over, signal);
-    if (reason === 'failed') await this.pause(PAUSE);
+    await endOrAbort(Promise.all([back, told, worked]), signal);
+    if (ownDoing) await this.pause(PAUSE);
   }
 
   /** Resolves when this process no longer leads, with the reason. */
-  private async whenOver(lease: LeaseHandle, elected: Promise<void>): Promise<StepDownReason> {
+  private async whenOver(lease: LeadLease, elected: Promise<void>): Promise<StepDownReason> {
     let end!: (reason: StepDownReason) => void;
     const over = new Promise<StepDownReason>((resolve) => (end = resolve));
     const forgetStop = onAbort(this.stopping.signal, () => end('stopped'));
@@ -175,6 +191,7 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
       end(reason instanceof LockLostError ? reason.reason : 'expired');
     });
     elected.catch(() => end('failed'));
+    void lease.givenBack.then(() => end(lease.lineLease.over ?? 'released'));
     try {
       return await over;
     } finally {

@@ -131,6 +131,76 @@ export function leadContract(fixture: Fixture): void {
     expect(lines).toEqual([`${said} undefined`, `${said} null`, `${said} 'gone'`, `${said} no database`]);
   });
 
+  it('steps down when its work gives the lease back, and leads again later; another may lead meanwhile', async () => {
+    const { one, two, name } = fixture;
+    const candidate = new Candidate(one, name);
+    await candidate.leads();
+    const start = performance.now();
+    expect(await candidate.leases[0]?.release()).toBe('released');
+    expect(candidate.leader.leading).toBe(false);
+    await until('it is told', () => candidate.steps.length === 1);
+    expect(candidate.steps).toEqual(['released']);
+    const other = new Candidate(two, name);
+    await other.leads();
+    await other.leader.stop();
+    await candidate.leads();
+    expect(performance.now() - start).toBeGreaterThan(950); // work that always does so must not campaign without a pause
+    await candidate.leader.stop();
+    expect([candidate.leases.length, candidate.steps]).toEqual([2, ['released', 'stopped']]);
+  });
+
+  it('steps down when its work gives the lease back through an entry', async () => {
+    const candidate = new Candidate(fixture.one, fixture.name, (lease) =>
+      lease.using((entry) => void entry.release()),
+    );
+    await until('it is told', () => candidate.steps.length === 1);
+    expect(candidate.steps).toEqual(['released']);
+    await candidate.leader.stop();
+  });
+
+  it('learns that its lease had expired when its work gives it back too late', async () => {
+    const steps: StepDownReason[] = [];
+    const handlers = {
+      onElected: async (lease: Lease) => {
+        if (steps.length > 0) return;
+        lease.signal.throwIfAborted(); // from here on a timer watches the lease, which the block below keeps from firing
+        for (const end = performance.now() + 300; performance.now() < end;);
+        await lease.release();
+      },
+      onRevoked: (reason: StepDownReason) => void steps.push(reason),
+    };
+    const leader = fixture.one.lead(fixture.name, handlers, { ttl: 200, renew: false });
+    await until('it is told', () => steps.length > 0);
+    await leader.stop();
+    expect(steps[0]).toBe('expired');
+  });
+
+  it('says why its work failed although that has given the lease back before', async () => {
+    const { locks, lines } = logging(fixture);
+    const candidate = new Candidate(locks, fixture.name, async (lease) => {
+      await using _ = lease;
+      await rejected(new Error('no database'));
+    });
+    await until('it says why', () => lines.length === 1);
+    expect(candidate.steps).toEqual(['released']);
+    expect(lines).toEqual([`The campaign for '${fixture.name}' failed and goes on: no database`]);
+    await candidate.leader.stop();
+  });
+
+  it('does not campaign again before work that has given its lease back has ended', async () => {
+    const gate = new Gate();
+    const candidate = new Candidate(fixture.one, fixture.name, async (lease) => {
+      await lease.release();
+      await gate.opened;
+    });
+    await until('it is told', () => candidate.steps.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(candidate.leases).toHaveLength(1);
+    gate.open();
+    await until('it is elected again', () => candidate.leases.length === 2);
+    await candidate.leader.stop();
+  });
+
   it('stops while it campaigns, and leaves the queue', async () => {
     const { one, two, name } = fixture;
     const lease = await one.acquire(name);
