@@ -1,15 +1,18 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { shown } from '../base/duration.js';
 import { LockBusyError, LockLostError, type LockLostReason, LockStoreError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import type { LeaseMaker } from '../line/caller.js';
 import type { LineLease } from '../line/line-lease.js';
-import { LeaseHandle, type LockSetup } from './lease-handle.js';
+import { LeaseHandle, type LockSetup, type ReleaseOptions } from './lease-handle.js';
 import { refuseUnknown } from './checks.js';
 import { namesFor } from './option-table.js';
 import type { AcquireOptions, Lease } from './lock.js';
 import { type LockLog, warn } from './lock-log.js';
 
 /**
- * Why a process is no longer the leader: its lease was lost, it was stopped, or its own work failed.
+ * Why a process is no longer the leader: its lease was lost, it was `stopped`, its own work `failed`, or its own work has
+ * `released` the lease.
  *
  * @publicApi
  */
@@ -23,11 +26,15 @@ export type StepDownReason = LockLostReason | 'stopped' | 'failed';
 export interface LeaderHandlers {
   /**
    * This process is the leader until `lease` is lost or `stop` is called, even after this function has returned. When it
-   * rejects, the process steps down and campaigns again a second later. After a loss the process does not campaign before
-   * this function has ended, so let it listen to `lease.signal`.
+   * rejects, or when anybody calls `lease.release()`, the process steps down and campaigns again a second later. After a
+   * loss or a release the process does not campaign before this function has ended, so let it listen to `lease.signal`,
+   * which tells a loss, and to `onRevoked`, which tells both.
    */
   onElected(lease: Lease): Promise<void>;
-  /** This process is no longer the leader. At `stop` this is awaited before the lease is given back. */
+  /**
+   * This process is no longer the leader. At `stop` this is awaited before the lease is given back; otherwise the lease
+   * is over before this is called, except for entries that still work.
+   */
   onRevoked?(reason: StepDownReason): void | Promise<void>;
 }
 
@@ -39,7 +46,10 @@ export interface LeaderHandlers {
 export interface Leader {
   /** Whether this process leads now; computed from clocks at each read. */
   readonly leading: boolean;
-  /** Ends the campaign, or steps down. Resolves when the lead is given back. */
+  /**
+   * Ends the campaign, or steps down. Resolves when the lead is given back. The `onRevoked` that a stop awaits may call
+   * this, too: it then resolves at once, and the lead is given back when `onRevoked` has ended.
+   */
   stop(): Promise<void>;
 }
 
@@ -49,16 +59,31 @@ export type LeadOptions = Pick<AcquireOptions, 'ttl' | 'maxHold' | 'renew' | 'la
 const PAUSE = 1_000;
 const LEAD_OPTIONS = namesFor('lead');
 
+/** The lease of a leader. */
+class LeadLease extends LeaseHandle {
+  private tellGivenBack!: () => void;
+  /** Resolves when anybody gives it back. The signal does not tell that, and no longer tells a loss found at that time. */
+  readonly givenBack = new Promise<void>((resolve) => (this.tellGivenBack = resolve));
+
+  override release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
+    const back = super.release(terms);
+    this.tellGivenBack();
+    return back;
+  }
+}
+
 /** Campaigns for the lease of a name, leads while it is held, and campaigns again. */
-export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
+export class Leadership implements Leader, LeaseMaker<LeadLease> {
   private readonly stopping = new AbortController();
   /** Resolves when the campaign is over and the lead was given back. */
   readonly ended: Promise<void>;
-  private lease: LeaseHandle | undefined;
+  private lease: LeadLease | undefined;
   /** Whether the last try failed because of the store. */
   private storeFailed = false;
   /** Resolves when `onRevoked` was called for the present lease or the last one. */
   private revoked = new Promise<void>(() => undefined);
+  /** The call of `onRevoked` that a stop awaits, in the async context of that call. */
+  private readonly awaited = new AsyncLocalStorage<{ running: boolean }>();
 
   constructor(
     private readonly name: string,
@@ -85,6 +110,7 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
 
   async stop(): Promise<void> {
     this.stopping.abort();
+    if (this.awaited.getStore()?.running) return; // it would wait for its own caller
     await this.ended;
   }
 
@@ -97,80 +123,130 @@ export class Leadership implements Leader, LeaseMaker<LeaseHandle> {
         await this.lead(this.lease);
       } catch (error) {
         if (signal.aborted || (error instanceof LockBusyError && error.reason === 'closed')) return;
-        this.failed(error as Error);
+        this.failed(error);
         await this.pause(PAUSE);
       }
     }
   }
 
   /** One line for an outage, and not one for each try; one for each election whose work failed. */
-  private failed(error: Error): void {
+  private failed(error: unknown): void {
     const known = this.storeFailed && error instanceof LockStoreError;
     this.storeFailed = error instanceof LockStoreError;
     if (known) return;
-    const message = `The campaign for '${this.name}' failed and goes on: ${error.message}`;
+    const message = `The campaign for '${this.name}' failed and goes on: ${textOf(error)}`;
     warn(this.log, 'campaign', message, { lock: this.name });
   }
 
   /** Nobody awaits a campaign: a process that has nothing else to do ends while another one leads. */
-  private take(signal: AbortSignal): Promise<LeaseHandle> {
+  private take(signal: AbortSignal): Promise<LeadLease> {
     const { lines, settings } = this.setup;
     const request = settings.request(this.name, { ...this.options, wait: Infinity, signal }, 0);
     const unattended = { ...request, by: 'using', unattended: true } as const;
     return lines.acquire(unattended, this);
   }
 
-  leaseOn(lineLease: LineLease): LeaseHandle {
-    const lease = new LeaseHandle(lineLease, this.setup);
+  leaseOn(lineLease: LineLease): LeadLease {
+    const lease = new LeadLease(lineLease, this.setup);
     lease.staysWith = 'lead';
     return lease;
   }
 
-  private async lead(lease: LeaseHandle): Promise<void> {
+  private async lead(lease: LeadLease): Promise<void> {
     const { signal } = this.stopping;
     let revoked!: () => void;
     this.revoked = new Promise((resolve) => (revoked = resolve));
-    const stopped = aborted(signal).then((): StepDownReason => 'stopped');
-    const lost = aborted(lease.signal).then((): StepDownReason => {
-      const reason: unknown = lease.signal.reason;
-      return reason instanceof LockLostError ? reason.reason : 'expired';
-    });
-    let failure: unknown;
     const elected = (async () => this.handlers.onElected(lease))();
-    const failed = elected.then(
-      () => new Promise<never>(() => undefined),
-      (error: unknown): StepDownReason => {
-        failure = error;
-        return 'failed';
-      },
-    );
-    const reason = await Promise.race([stopped, lost, failed]);
+    const reason = await this.whenOver(lease, elected);
+    if (reason === 'stopped') {
+      try {
+        const told = this.tellAwaited(reason);
+        revoked();
+        await told;
+      } finally {
+        await lease.release();
+      }
+      return;
+    }
+    const ownDoing = reason === 'failed' || reason === 'released';
+    // After a loss, work may fail because of it.
+    const worked = elected.catch((error: unknown) => ownDoing && this.failed(error));
+    const back = lease.release();
+    const told = this.tell(reason);
+    revoked();
+    if (ownDoing) await back;
+    // The work of one election ends before the next one begins; it can see that its lease is over. So do onRevoked and,
+    // after a loss, entries that still work. A stop waits for none of them.
+    await endOrAbort(Promise.all([back, told, worked]), signal);
+    if (ownDoing) await this.pause(PAUSE);
+  }
+
+  /** Resolves when this process no longer leads, with the reason. */
+  private async whenOver(lease: LeadLease, elected: Promise<void>): Promise<StepDownReason> {
+    let end!: (reason: StepDownReason) => void;
+    const over = new Promise<StepDownReason>((resolve) => (end = resolve));
+    const forgetStop = onAbort(this.stopping.signal, () => end('stopped'));
+    const forgetLoss = onAbort(lease.signal, () => {
+      const reason: unknown = lease.signal.reason;
+      end(reason instanceof LockLostError ? reason.reason : 'expired');
+    });
+    elected.catch(() => end('failed'));
+    void lease.givenBack.then(() => end(lease.lineLease.over ?? 'released'));
     try {
-      const ended = this.handlers.onRevoked?.(reason);
-      revoked();
-      await ended;
+      return await over;
+    } finally {
+      forgetStop();
+      forgetLoss();
+    }
+  }
+
+  /** Resolves when `onRevoked` has ended; never rejects. */
+  private async tell(reason: StepDownReason): Promise<void> {
+    try {
+      await this.handlers.onRevoked?.(reason);
     } catch (error) {
-      revoked();
-      const message = `onRevoked of the leader of '${this.name}' failed: ${(error as Error).message}`;
+      const message = `onRevoked of the leader of '${this.name}' failed: ${textOf(error)}`;
       warn(this.log, 'campaign', message, { lock: this.name });
     }
-    // After a loss, entries that still work hold up the next election, but not a stop.
-    const back = lease.release();
-    await (reason === 'stopped' || reason === 'failed' ? back : Promise.race([back, aborted(signal)]));
-    if (reason === 'failed') throw failure;
-    // The work of one election ends before the next one begins; it can see that its lease is over.
-    if (reason !== 'stopped') await Promise.race([elected.catch(() => undefined), aborted(signal)]);
+  }
+
+  /** Like `tell`, when a stop awaits it. */
+  private async tellAwaited(reason: StepDownReason): Promise<void> {
+    const call = { running: true };
+    try {
+      await this.awaited.run(call, () => this.tell(reason));
+    } finally {
+      call.running = false;
+      this.awaited.disable(); // Node carries every storage in use through all asynchronous calls of the process
+    }
   }
 
   private pause(ms: number): Promise<void> {
-    return Promise.race([
-      aborted(this.stopping.signal),
-      new Promise<void>((resolve) => this.setup.clock.after(ms, resolve)),
-    ]);
+    const over = new Promise<void>((resolve) => this.setup.clock.after(ms, resolve));
+    return endOrAbort(over, this.stopping.signal);
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+/** Calls `listener` when the signal aborts, or at once if it has. Returns what removes the listener. */
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) listener();
+  else signal.addEventListener('abort', listener);
+  return () => signal.removeEventListener('abort', listener);
+}
+
+/** Resolves when `work` has ended well or the signal aborts. It leaves no listener: a campaign has one signal for ever. */
+async function endOrAbort(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  let forget!: () => void;
+  const abort = new Promise<void>((resolve) => (forget = onAbort(signal, resolve)));
+  try {
+    await Promise.race([work, abort]);
+  } finally {
+    forget();
+  }
+}
+
+/** What an error says. Users' code may reject with anything, also with nothing. */
+function textOf(error: unknown): string {
+  const { message } = (error ?? {}) as { readonly message?: unknown };
+  return typeof message === 'string' ? message : shown(error);
 }

@@ -1,11 +1,14 @@
 import type { LockServiceOptions } from '../../../lib/locks/lock-options.js';
+import type { LockLog } from '../../../lib/locks/lock-log.js';
 import type { LockReport } from '../../../lib/locks/inspector.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
 import { Lag } from '../../support/lag.js';
 import { until } from '../../support/eventually.js';
 
 /** Opens a service at one and the same store. */
-export type OpenLocks = (options?: LockServiceOptions) => LockService;
+export type OpenLocks = (options?: OpenOptions) => LockService;
+
+export type OpenOptions = LockServiceOptions & { readonly log?: LockLog };
 
 let names = 0;
 
@@ -59,7 +62,7 @@ export class Fixture {
   }
 
   /** A service of the test's own. */
-  open(options: LockServiceOptions = {}): LockService {
+  open(options: OpenOptions = {}): LockService {
     const locks = this.openLocks({ shutdownGrace: 0, ...options });
     this.extra.push(locks);
     return locks;

@@ -10,9 +10,9 @@ import { kindsContract } from '../../contract/kinds-contract.js';
 describe('kinds of locks in memory', () => {
   const clock = new SystemClock();
   const server = new MemoryServer(clock);
-  kindsContract((options = {}) => {
+  kindsContract(({ log = { warn: () => undefined }, ...options } = {}) => {
     const store = new MemoryStore(server, newSession(), clock);
-    return LockService.over(store, new LockSettings(options), clock, { warn: () => undefined });
+    return LockService.over(store, new LockSettings(options), clock, log);
   });
 });
 
