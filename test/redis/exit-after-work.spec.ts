@@ -1,9 +1,22 @@
 import { arenaForTests } from '../support/arena.js';
+import { startRedis } from '../../tools/redis/start-redis.js';
 import { Child } from '../support/child.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 
 describeWithRealRedis('a process that ends right after its work', () => {
   const arena = arenaForTests();
+
+  it('after its shutdown was broken off while Redis is gone: nothing waits for a server that may never come back', async () => {
+    const server = await startRedis({ emulated: false });
+    const { hostname: host, port } = new URL(server.url);
+    const options = JSON.stringify({ host, port: Number(port) });
+    const child = new Child('test/support/unreferenced-process.ts', options, 'gone');
+    await child.says('holds a lock');
+    await server.stop();
+    const ended = await child.endsWithin(15_000);
+    await child.kill();
+    expect([ended, child.said]).toEqual([0, 'holds a lock\nnothing keeps it alive\n']);
+  }, 30_000);
 
   it.each(['using', 'two', 'forty', 'once'])(
     '%s: leaves nothing held',

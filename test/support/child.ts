@@ -21,6 +21,17 @@ export class Child {
     this.exited = once(this.process, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
   }
 
+  /** With what it ended; undefined when it has not after `ms`. */
+  async endsWithin(ms: number): Promise<number | string | null | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), ms)));
+    try {
+      return await Promise.race([this.exited, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Everything it wrote so far, errors included. */
   get said(): string {
     return this.text;

@@ -122,7 +122,7 @@ describeWithRealRedis('Sentinel', () => {
         'test/support/unreferenced-process.ts',
         JSON.stringify({ sentinels: listed, name }),
       );
-      const ended = await Promise.race([child.exited, pass(10_000)]);
+      const ended = await child.endsWithin(10_000);
       await child.kill();
       expect([ended, child.said]).toEqual([0, 'nothing keeps it alive\n']);
       const locks = createLockService({ redis: servers.addresses, log: QUIET });

@@ -9,11 +9,12 @@ interface Sentinels {
 const sentinelsOf = new WeakMap<Redis, Sentinels>();
 
 /**
- * Whether the present connection of a client keeps the process alive, and those to its sentinels, now and when they are
- * made anew.
+ * Whether the present connection of a client keeps the process alive, or the wait for the next one, and the connections to
+ * its sentinels, now and when they are made anew. To be called again at each `connect` and `reconnecting` of the client.
  */
 export function keepAlive(client: Redis, on: boolean): void {
   keepSocketAlive(client, on);
+  keepTimerAlive(client, on);
   const sentinels = sentinelsOf.get(client);
   if (!sentinels) return;
   sentinels.alive = on;
@@ -30,10 +31,14 @@ export function keepAliveWith(client: Redis, sentinel: Redis): void {
   });
   sentinel.on('close', () => sentinels.connected.delete(sentinel));
   // Until a sentinel that is away answers again there is no socket, but always a timer.
-  sentinel.on('reconnecting', () => {
-    const { reconnectTimeout } = sentinel as unknown as { reconnectTimeout: NodeJS.Timeout | null };
-    if (!sentinels.alive) reconnectTimeout?.unref();
-  });
+  sentinel.on('reconnecting', () => keepTimerAlive(sentinel, sentinels.alive));
+}
+
+/** The timer of the next attempt to connect. */
+function keepTimerAlive(client: Redis, on: boolean): void {
+  const { reconnectTimeout } = client as unknown as { reconnectTimeout?: NodeJS.Timeout | null };
+  if (on) reconnectTimeout?.ref();
+  else reconnectTimeout?.unref();
 }
 
 function keepSocketAlive({ stream }: Redis, on: boolean): void {

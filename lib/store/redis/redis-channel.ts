@@ -79,6 +79,9 @@ export class RedisChannel {
       this.expectAnswer();
       keepAlive(client, this.keepsAlive);
     });
+    client.on('reconnecting', () => {
+      if (present()) keepAlive(client, this.keepsAlive);
+    });
     client.on('ready', () => void this.subscribe(client));
     client.on('close', () => {
       if (!present()) return;

@@ -140,6 +140,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
       this.heardAt = clock.now();
       keepAlive(client, this.keepsAlive);
     });
+    client.on('reconnecting', () => keepAlive(client, this.keepsAlive));
     client.on('ready', () => void this.greet());
     client.on('close', () => this.lose());
   }
