@@ -6,7 +6,8 @@ import { card, WHERE } from './lock-words.js';
 import { harmless, type Output, type Streams } from './output.js';
 
 /**
- * Takes a lock away, after showing who holds it and asking.
+ * Takes a lock away, after showing who holds it and asking. Whoever has it by the time of the answer is shown and asked
+ * about again.
  *
  * @throws CommandError when nobody holds it, or whoever was asked said no
  */
@@ -17,14 +18,29 @@ export async function revoke(
   output: Output,
   streams: Streams,
 ): Promise<void> {
-  const report = await locks.inspect(name);
-  if (report.holders.length === 0) throw free(report);
-  if (!yes) await ask(report, force, streams);
+  let report = await locks.inspect(name);
+  for (let agreed = yes; ;) {
+    if (report.holders.length === 0) throw free(report);
+    if (agreed) break;
+    await ask(report, force, streams);
+    const shown = grantsIn(report);
+    report = await locks.inspect(name);
+    agreed = grantsIn(report) === shown;
+    if (!agreed && report.holders.length > 0)
+      streams.stderr.write(
+        '\nThe lock has changed hands meanwhile (--yes takes it from whoever holds it):\n',
+      );
+  }
   if (!(await locks.revoke(name, { reason, force }))) throw free(report);
   const line = entries.find(({ event }) => event === 'revoked');
   await output.line(
     json ? JSON.stringify({ name, reason, force, holders: report.holders }) : harmless(line?.message ?? ''),
   );
+}
+
+/** Which grants the holders have. */
+function grantsIn({ holders }: LockReport): string {
+  return holders.map(({ fences }) => fences[0]).join();
 }
 
 function free({ name, key }: LockReport): CommandError {
