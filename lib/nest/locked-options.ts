@@ -238,6 +238,7 @@ export function checkKind({ mode, permits, units }: LockedKind): void {
 /**
  * Checks whether the options of a method go together with those of its profile, its class and its registration.
  *
+ * @internal
  * @throws LockUsageError with which every call would fail
  */
 export function checkTogether(
