@@ -18,15 +18,13 @@ export async function revoke(
   output: Output,
   streams: Streams,
 ): Promise<void> {
-  let report = await locks.inspect(name);
-  for (let agreed = yes; ;) {
-    if (report.holders.length === 0) throw free(report);
-    if (agreed) break;
+  let report = await heldLock(locks, name);
+  for (let agreed = yes; !agreed;) {
     await ask(report, force, streams);
     const shown = grantsIn(report);
-    report = await locks.inspect(name);
+    report = await heldLock(locks, name);
     agreed = grantsIn(report) === shown;
-    if (!agreed && report.holders.length > 0)
+    if (!agreed)
       streams.stderr.write(
         '\nThe lock has changed hands meanwhile (--yes takes it from whoever holds it):\n',
       );
@@ -36,6 +34,13 @@ export async function revoke(
   await output.line(
     json ? JSON.stringify({ name, reason, force, holders: report.holders }) : harmless(line?.message ?? ''),
   );
+}
+
+/** @throws CommandError when nobody holds the lock */
+async function heldLock(locks: Pick<LockService, 'inspect'>, name: string): Promise<LockReport> {
+  const report = await locks.inspect(name);
+  if (report.holders.length === 0) throw free(report);
+  return report;
 }
 
 /** Which grants the holders have. */

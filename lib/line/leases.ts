@@ -90,8 +90,8 @@ export class Leases {
   }
 
   /** Whether a lease would leave its hold to the next caller here, whenever that comes. */
-  get mayLinger(): boolean {
-    return this.find(({ linger }) => linger !== undefined && linger > 0) !== undefined;
+  get asksToLinger(): boolean {
+    return this.find(({ linger }) => linger !== undefined) !== undefined;
   }
 
   /** A connection is back, or notices can be heard now: exclusive holds check whether other processes wait. */

@@ -124,7 +124,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
   wake(): void {
     this.endLinger(); // others may have asked for it meanwhile
     this.attempts.wake();
-    if (this.callers.first || this.leases.mayLinger) this.leases.checkContended();
+    if (this.callers.first || this.leases.asksToLinger) this.leases.checkContended();
   }
 
   /** Gives back what nobody here uses. */

@@ -1,5 +1,5 @@
 import { type LockBusyError, LockError } from '../base/errors.js';
-import type { Lease } from '../locks/lock.js';
+import type { Lease } from './lock.js';
 
 /** What runs under a lock. */
 export type Work = (lease: Lease) => unknown;
@@ -8,18 +8,18 @@ export type Work = (lease: Lease) => unknown;
  * Runs work by `run`, which takes a lock for it; when that fails before the work has begun, resolves with what `otherwise`
  * returns instead. What the work itself threw is not about this lock.
  */
-export async function workOrElse<W extends Work>(
-  run: (held: W) => Promise<unknown>,
-  work: W,
-  otherwise: (error: unknown) => unknown,
-): Promise<unknown> {
+export async function workOrElse<L, T, R, E>(
+  run: (held: (lease: L) => T) => Promise<R>,
+  work: (lease: L) => T,
+  otherwise: (error: unknown) => E | PromiseLike<E>,
+): Promise<R | E> {
   let begun = false;
-  const begin = (lease: Lease): unknown => {
+  const begin = (lease: L): T => {
     begun = true;
     return work(lease);
   };
   try {
-    return await run(begin as W);
+    return await run(begin);
   } catch (error) {
     if (begun) throw error;
     return otherwise(error);
@@ -27,11 +27,11 @@ export async function workOrElse<W extends Work>(
 }
 
 /** The same when the lock was busy, which `onBusy` is told. */
-export function unlessBusy(
-  run: (held: Work) => Promise<unknown>,
-  work: Work,
-  onBusy: (error: LockBusyError) => unknown,
-): Promise<unknown> {
+export function unlessBusy<L, T, R, E>(
+  run: (held: (lease: L) => T) => Promise<R>,
+  work: (lease: L) => T,
+  onBusy: (error: LockBusyError) => E | PromiseLike<E>,
+): Promise<R | E> {
   return workOrElse(run, work, (error) => {
     if (!isBusy(error)) throw error;
     return onBusy(error);

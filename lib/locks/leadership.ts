@@ -134,7 +134,7 @@ export class Leadership implements Leader, LeaseMaker<LeadLease> {
     const known = this.storeFailed && error instanceof LockStoreError;
     this.storeFailed = error instanceof LockStoreError;
     if (known) return;
-    const message = `The campaign for '${this.name}' failed and goes on: ${textOf(error)}`;
+    const message = `The campaign for '${this.name}' failed and goes on: ${messageOf(error)}`;
     warn(this.log, 'campaign', message, { lock: this.name });
   }
 
@@ -205,7 +205,7 @@ export class Leadership implements Leader, LeaseMaker<LeadLease> {
     try {
       await this.handlers.onRevoked?.(reason);
     } catch (error) {
-      const message = `onRevoked of the leader of '${this.name}' failed: ${textOf(error)}`;
+      const message = `onRevoked of the leader of '${this.name}' failed: ${messageOf(error)}`;
       warn(this.log, 'campaign', message, { lock: this.name });
     }
   }
@@ -246,7 +246,7 @@ async function endOrAbort(work: Promise<unknown>, signal: AbortSignal): Promise<
 }
 
 /** What an error says. Users' code may reject with anything, also with nothing. */
-function textOf(error: unknown): string {
+function messageOf(error: unknown): string {
   const { message } = (error ?? {}) as { readonly message?: unknown };
   return typeof message === 'string' ? message : shown(error);
 }

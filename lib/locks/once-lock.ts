@@ -1,5 +1,6 @@
 import type { Duration } from '../base/duration.js';
-import { LockBusyError, LockStoreError } from '../base/errors.js';
+import { type LockBusyError, LockStoreError } from '../base/errors.js';
+import { unlessBusy } from './busy-call.js';
 import type { LeaseHandle, LockSetup } from './lease-handle.js';
 import { checkOptions, checkWork } from './checks.js';
 import { namesFor, OPTIONS } from './option-table.js';
@@ -83,18 +84,17 @@ export class OnceLock extends NameLock {
     // Callers who only find the mark hold the name for a moment. Whoever has left the mark does not give up because of them,
     // however short its wait is: nobody else runs the work.
     const terms = { ...this.terms(), wait: WAIT_WHEN_MARKED, maxWaiters: undefined };
-    let begun = false;
-    const run = async (lease: LeaseHandle): Promise<OnceOutcome<T>> => {
-      begun = true;
-      if (!lease.workDone) throw unmarked(this.name);
-      lease.staysWith = 'once';
-      return { ran: true, value: await work(lease) };
-    };
-    try {
-      return await this.using<OnceOutcome<T>>(run, terms);
-    } catch (error) {
-      throw begun || !isTooLate(error) ? error : notRun(error);
-    }
+    return unlessBusy(
+      (run) => this.using<OnceOutcome<T>>(run, terms),
+      async (lease: LeaseHandle): Promise<OnceOutcome<T>> => {
+        if (!lease.workDone) throw unmarked(this.name);
+        lease.staysWith = 'once';
+        return { ran: true, value: await work(lease) };
+      },
+      (error) => {
+        throw notRun(error);
+      },
+    );
   }
 
   private terms(): UsingOptions {
@@ -114,11 +114,6 @@ export class OnceLock extends NameLock {
     const succeeded = 'result' in outcome && outcome.result.ran && !lease.workDone;
     void lease.release({ keep: 0, done: succeeded ? this.done : 0 });
   }
-}
-
-/** Whether others have the lock. */
-function isTooLate(error: unknown): error is LockBusyError {
-  return error instanceof LockBusyError && error.reason !== 'aborted' && error.reason !== 'closed';
 }
 
 /** An error that does not say "somebody else runs it", which a busy lock says everywhere else. */

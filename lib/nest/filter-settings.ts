@@ -1,10 +1,7 @@
-import { HttpStatus } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { LockUsageError } from '../base/errors.js';
-import type { HttpMappingOptions } from './http-exception.js';
+import { BUSY_STATUS, type HttpMappingOptions } from './http-exception.js';
 import { registrationCalled } from './locks-token.js';
-
-const BUSY: number = HttpStatus.LOCKED;
 
 /** What the option `filter` takes. */
 type FilterOption = boolean | HttpMappingOptions | undefined;
@@ -46,6 +43,6 @@ export function checkFilters(modules: ModulesContainer): void {
 /** A setting in one form, whichever way it was written. */
 function spelled(filter: FilterOption): string {
   if (filter === false) return 'false';
-  const { busyStatus = BUSY } = typeof filter === 'object' ? filter : {};
-  return busyStatus === BUSY ? 'true' : `{ busyStatus: ${busyStatus} }`;
+  const { busyStatus = BUSY_STATUS } = typeof filter === 'object' ? filter : {};
+  return busyStatus === BUSY_STATUS ? 'true' : `{ busyStatus: ${busyStatus} }`;
 }

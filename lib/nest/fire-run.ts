@@ -3,7 +3,7 @@ import type { Lease } from '../locks/lock.js';
 import { debug, inform, warn } from '../locks/lock-log.js';
 import type { LockService } from '../locks/lock-service.js';
 import type { OnceOptions } from '../locks/once-lock.js';
-import { unlessBusy, type Work } from './busy-call.js';
+import { unlessBusy, type Work } from '../locks/busy-call.js';
 import { checkFirePlan, type FirePlan, fireTerms } from './fire-plan.js';
 import type { LockNames } from './lock-key.js';
 import { logOf } from './nest-log.js';

@@ -28,6 +28,9 @@ export interface LockErrorBody {
   readonly retryAfter?: number;
 }
 
+/** The status of a busy lock, unless the option `filter` chooses another. */
+export const BUSY_STATUS: number = HttpStatus.LOCKED;
+
 const MESSAGES: Readonly<Record<LockErrorCode, string>> = {
   LOCK_BUSY: 'The resource is locked, try again later',
   LOCK_LOST: 'The lock was lost while the request was processed',
@@ -63,7 +66,7 @@ export function lockErrorBody(error: LockError, options: HttpMappingOptions = {}
   if (busy.reason === 'closed')
     return { statusCode: HttpStatus.SERVICE_UNAVAILABLE, code, message: 'The service is shutting down' };
   return {
-    statusCode: options.busyStatus ?? HttpStatus.LOCKED,
+    statusCode: options.busyStatus ?? BUSY_STATUS,
     code,
     message: MESSAGES[code],
     // The lease is no guide: its ttl says how long a dead holder keeps others out, and nothing about one that works.
@@ -73,7 +76,7 @@ export function lockErrorBody(error: LockError, options: HttpMappingOptions = {}
 
 /** @throws LockUsageError for a status out of range */
 export function checkHttpMapping(options: HttpMappingOptions): HttpMappingOptions {
-  const { busyStatus = HttpStatus.LOCKED } = options;
+  const { busyStatus = BUSY_STATUS } = options;
   if (Number.isInteger(busyStatus) && busyStatus >= 400 && busyStatus <= 599) return options;
   throw new LockUsageError(`The option filter.busyStatus takes 400 to 599; it was ${shown(busyStatus)}.`);
 }

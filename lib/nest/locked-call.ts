@@ -10,7 +10,7 @@ import type { PermitOptions } from '../locks/semaphore.js';
 import type { LockService } from '../locks/lock-service.js';
 import { combinedOptions, profileNameOf } from './lock-defaults.js';
 import type { LockNames } from './lock-key.js';
-import { unlessBusy, type Work } from './busy-call.js';
+import { unlessBusy, type Work } from '../locks/busy-call.js';
 import { runFire } from './fire-run.js';
 import { profileOf } from './lock-profiles.js';
 import {

@@ -1,6 +1,6 @@
 import { LockBusyError } from '../base/errors.js';
 import type { Lease } from '../locks/lock.js';
-import { workOrElse } from './busy-call.js';
+import { workOrElse } from '../locks/busy-call.js';
 
 // A worker that still runs would take the job again at once, and do nothing else.
 const COMES_BACK_IN = 1_000;

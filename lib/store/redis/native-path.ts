@@ -12,6 +12,7 @@ import {
   type NativeRelease,
 } from './native-command.js';
 import { digestOf } from './run-script.js';
+import { inOneWrite } from './turn-write.js';
 
 // No client has it: asking to end it shows whether we may end any.
 const NOBODY = '9223372036854775807';
@@ -109,10 +110,8 @@ export class NativePath implements ClockOfServer {
       else if (present && !this.left.includes(present)) this.left.push(present);
       outcome.failed(error);
     };
-    const { stream } = client;
     command.unknown = true;
-    stream.cork();
-    try {
+    inOneWrite(client, () => {
       sendLean(client, 'multi', [], ignored, refused);
       sendLean(client, 'time', [], ignored, refused);
       sendLean(
@@ -123,9 +122,7 @@ export class NativePath implements ClockOfServer {
         refused,
       );
       sendLean(client, 'exec', [], done, failed);
-    } finally {
-      stream.uncork();
-    }
+    });
   }
 
   private release(client: Redis, key: string, command: NativeRelease, outcome: NativeOutcome): void {

@@ -20,7 +20,7 @@ import {
   type ScriptName,
 } from './run-script.js';
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
-import { TurnWrite } from './turn-write.js';
+import { inOneWrite, TurnWrite } from './turn-write.js';
 
 // The client reports that, and goes on with database 0.
 // A command that is not served is sent again more often than this.
@@ -248,13 +248,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
 
   /** Sends all that `send` asks the client for in one write. */
   inOneWrite(send: (client: Redis) => void): void {
-    const { stream } = this.client;
-    stream.cork();
-    try {
-      send(this.client);
-    } finally {
-      stream.uncork(); // whatever it throws: nothing that is sent later would leave
-    }
+    inOneWrite(this.client, () => send(this.client));
   }
 
   answered(command: PendingCommand): number {

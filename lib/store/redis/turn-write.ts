@@ -9,6 +9,16 @@ interface Corked {
   uncork(): void;
 }
 
+/** All that `send` asks the client for leaves in one write, whatever it throws: else nothing that is sent later would leave. */
+export function inOneWrite({ stream }: { readonly stream: Corked }, send: () => void): void {
+  stream.cork();
+  try {
+    send();
+  } finally {
+    stream.uncork();
+  }
+}
+
 /**
  * Has the calls of a turn of the event loop leave in one write, where each call is for one name: a node of a cluster takes
  * no other. A write costs as much as several calls, on both sides, and all its answers come together, so that the next

@@ -259,7 +259,7 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'what was asked for while no notice could be heard lingers all the same',
     file: 'lib/line/line.ts',
-    text: 'if (this.callers.first || this.leases.mayLinger) this.leases',
+    text: 'if (this.callers.first || this.leases.asksToLinger) this.leases',
     becomes: 'if (this.callers.first) this.leases',
     specs: LINGERING,
   },
