@@ -29,8 +29,9 @@ export class StoreHealthCheck {
   /** Resolves within `timeout`, whatever the store does. @throws LockUsageError for a time out of range */
   async check(options: { readonly timeout?: unknown; readonly slow?: unknown } = {}): Promise<StoreHealth> {
     const range = { min: 10, max: 60_000 };
-    const timeout = milliseconds(options.timeout ?? TIMEOUT, { option: 'timeout', ...range });
-    const slow = milliseconds(options.slow ?? SLOW, { option: 'slow', ...range });
+    const { timeout: patience = TIMEOUT, slow: limit = SLOW } = options; // null is a mistake and is refused
+    const timeout = milliseconds(patience, { option: 'timeout', ...range });
+    const slow = milliseconds(limit, { option: 'slow', ...range });
     const began = this.clock.now();
     try {
       const findings = await this.within(timeout);

@@ -192,6 +192,8 @@ describeWithRealRedis('the health of locks, over HTTP', () => {
   it.each([
     [{ timeout: '2h' }, /option timeout takes 10ms to 1m.*it was '2h'/],
     [{ slow: 5 }, /option slow takes 10ms to 1m/],
+    [{ timeout: null }, /option timeout takes 10ms to 1m.*it was null/],
+    [{ slow: null }, /option slow takes 10ms to 1m.*it was null/],
     [{ details: 'some' }, /option details takes 'safe' or 'all'; it was some/],
     [{ grace: 1 }, /no option grace; it has timeout, slow, details, locks/],
     [null, /must be an object; they were null/],

@@ -1,6 +1,7 @@
 import { obstacleToTls } from '../../tools/redis/certificates.js';
+import { runInTime } from '../proof/time-bounds.js';
 import { isWanted, type Choice } from './choice.js';
-import { clusterComplaints, clusterRounds, runClusterRound } from './cluster-rounds.js';
+import { clusterComplaints, clusterRounds, runClusterRound, type ClusterVerdict } from './cluster-rounds.js';
 import { halfMigratedSlot } from './half-migrated.js';
 import { ROWS } from './rows.js';
 import { ms, type Report } from './report.js';
@@ -12,7 +13,9 @@ export async function inCluster(choice: Choice, report: Report): Promise<void> {
   for (const round of clusterRounds) {
     if (!isWanted(choice, round.fault, round.row, round.quick === true)) continue;
     for (let index = 0; index < rounds; index += 1) {
-      const verdict = await runClusterRound(round);
+      const broken = (seen?: ClusterVerdict): readonly string[] =>
+        seen ? clusterComplaints(round, seen) : [];
+      const verdict = await runInTime(round.fault, () => runClusterRound(round), broken);
       if (!verdict) {
         report.skip(`${round.fault}: ${(round.tls && obstacleToTls()) || 'these servers cannot do it'}`);
         break;
@@ -36,7 +39,7 @@ export async function inCluster(choice: Choice, report: Report): Promise<void> {
           `names of the victim ${ms(victims)} from ${round.from}, other names ${ms(others)}` +
           `${listeners ? ` (${listeners} processes listened at the victim)` : ''}, longest of a name ` +
           `${ms(blocked)}, longest wait ${ms(longestWait)}, lag ${ms(lag)}, ping ${ms(ping)}`,
-        clusterComplaints(round, verdict),
+        broken(verdict),
       );
       if (!process.env['SHOW_WARNINGS']) continue;
       for (const line of verdict.warnings) report.say(`warned: ${line}`);

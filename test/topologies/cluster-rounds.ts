@@ -4,6 +4,7 @@ import { obstacleToTls } from '../../tools/redis/certificates.js';
 import { ClusterServers } from '../../tools/redis/cluster-servers.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
 import { monotonic } from '../proof/faults/harness/history.js';
+import { overrun } from '../proof/time-bounds.js';
 import { pass } from '../support/eventually.js';
 import { ROWS } from './rows.js';
 import { Load, type LoadVerdict } from './load.js';
@@ -296,9 +297,8 @@ export async function runClusterRound(round: ClusterRound): Promise<ClusterVerdi
 
 /** What a round did not keep to. */
 export function clusterComplaints(round: ClusterRound, verdict: ClusterVerdict): string[] {
-  const delays = verdict.lag + verdict.ping;
-  const bound = (what: string, value: number, most: number): string[] =>
-    value > most + delays ? [`${what}: ${value.toFixed(0)} ms, allowed are ${most} ms and the delays`] : [];
+  const bound = (what: string, ms: number, most: number): string[] =>
+    overrun(what, ms, most, verdict.lag, verdict.ping);
   return [
     ...verdict.violations,
     ...verdict.refusals,

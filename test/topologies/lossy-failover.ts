@@ -4,6 +4,7 @@ import type { RedisSource } from '../../lib/store/redis/client-recipe.js';
 import type { LockService } from '../../lib/locks/lock-service.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 import { monotonic } from '../proof/faults/harness/history.js';
+import { overrun } from '../proof/time-bounds.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { pass, until } from '../support/eventually.js';
 import { Lag } from '../support/lag.js';
@@ -163,17 +164,11 @@ async function round(
 /** What a lossy failover did not keep to. */
 export function lossyComplaints(verdict: LossyVerdict): string[] {
   const { twoHoldersConnected, roundTrip, lag, known, kept, lost, leases, refusals } = verdict;
-  const most = 2 * roundTrip + lag;
-  const bad = [...refusals];
-  if (twoHoldersConnected > most)
-    bad.push(
-      `two held a name for ${twoHoldersConnected.toFixed(0)} ms after the new connection, allowed are two round trips ` +
-        `of ${roundTrip.toFixed(0)} ms and the lag of ${lag.toFixed(0)} ms`,
-    );
-  if (verdict.ghosts > GHOST + roundTrip + lag)
-    bad.push(
-      `a name that nobody holds was blocked for ${verdict.ghosts.toFixed(0)} ms, allowed are ${GHOST} ms`,
-    );
+  const bad = [
+    ...refusals,
+    ...overrun('two held a name after the new connection', twoHoldersConnected, 0, roundTrip, roundTrip, lag),
+    ...overrun('a name that nobody holds was blocked', verdict.ghosts, GHOST, roundTrip, lag),
+  ];
   if (kept !== known) bad.push(`of ${known} leases that the new master knew, ${kept} were kept`);
   if (lost !== leases - known) bad.push(`${lost} leases were lost, not ${leases - known}`);
   if (verdict.fencesRepeated > 0) bad.push(`${verdict.fencesRepeated} fences were given twice`);

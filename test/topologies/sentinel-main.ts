@@ -1,4 +1,5 @@
 import { obstacleToTls } from '../../tools/redis/certificates.js';
+import { runInTime } from '../proof/time-bounds.js';
 import { lossyComplaints, lossyFailover } from './lossy-failover.js';
 import { isWanted, type Choice } from './choice.js';
 import { ms, span, type Report } from './report.js';
@@ -11,7 +12,8 @@ export async function inSentinel(choice: Choice, report: Report): Promise<void> 
     if (!isWanted(choice, round.fault, round.row, round.quick === true)) continue;
     const verdicts: SentinelVerdict[] = [];
     for (let index = 0; index < rounds; index += 1) {
-      const verdict = await runRound(round);
+      const broken = (seen?: SentinelVerdict): readonly string[] => (seen ? complaints(round, seen) : []);
+      const verdict = await runInTime(round.fault, () => runRound(round), broken);
       if (!verdict) {
         report.skip(`${round.fault}: ${(round.tls && obstacleToTls()) || 'these servers cannot do it'}`);
         break;
@@ -24,7 +26,7 @@ export async function inSentinel(choice: Choice, report: Report): Promise<void> 
           (ours === undefined ? '' : `of that after the new master was named ${ms(ours)}, `) +
           `longest of a name ${ms(blocked)}, longest wait ${ms(longestWait)}, connected after ${ms(connected)}, ` +
           `lag ${ms(lag)}, ping ${ms(ping)}`,
-        complaints(round, verdict),
+        broken(verdict),
       );
       if (process.env['SHOW_WARNINGS']) for (const line of verdict.warnings) report.say(`warned: ${line}`);
     }
@@ -38,7 +40,7 @@ export async function inSentinel(choice: Choice, report: Report): Promise<void> 
     const words = `lossy failover with ${leases} leases of 30 s`;
     if (![ROWS.lossy, ROWS.ghost].some((row) => isWanted(choice, words, row, true))) continue;
     for (let index = 0; index < rounds; index += 1) {
-      const verdict = await lossyFailover(leases);
+      const verdict = await runInTime(words, () => lossyFailover(leases), lossyComplaints);
       const { kept, lost, twoHolders, twoHoldersConnected, toldAfter, ghosts, roundTrip, lag } = verdict;
       report.count(
         `${words}: kept ${kept}, lost ${lost}, two holders for ${ms(twoHolders)}, after the new connection for ` +

@@ -2,6 +2,7 @@ import { createLockService } from '../../lib/locks/create-lock-service.js';
 import { obstacleToTls } from '../../tools/redis/certificates.js';
 import { SentinelServers } from '../../tools/redis/sentinel-servers.js';
 import { monotonic } from '../proof/faults/harness/history.js';
+import { overrun } from '../proof/time-bounds.js';
 import { pass } from '../support/eventually.js';
 import { ROWS } from './rows.js';
 import { interruptionSince, Load, type LoadVerdict, type Redis } from './load.js';
@@ -192,9 +193,8 @@ export async function runRound(round: SentinelRound): Promise<SentinelVerdict | 
 
 /** What a round did not keep to. */
 export function complaints(round: SentinelRound, verdict: SentinelVerdict): string[] {
-  const delays = verdict.lag + verdict.ping;
   const bound = (what: string, ms: number, most: number): string[] =>
-    ms > most + delays ? [`${what}: ${ms.toFixed(0)} ms, allowed are ${most} ms and the delays`] : [];
+    overrun(what, ms, most, verdict.lag, verdict.ping);
   return [
     ...verdict.violations,
     ...verdict.refusals,

@@ -1,10 +1,11 @@
 import { obstacleToTls } from '../../tools/redis/certificates.js';
+import { overrun, runInTime } from '../proof/time-bounds.js';
 import { isWanted, type Choice } from './choice.js';
 import { ROWS } from './rows.js';
 import type { LoadVerdict } from './load.js';
-import { coordinatedFailover } from './one-address.js';
+import { coordinatedFailover, type OneAddressVerdict } from './one-address.js';
 import { ms, type Report } from './report.js';
-import { loadOverTls } from './tls.js';
+import { loadOverTls, type TlsVerdict } from './tls.js';
 
 const FAILOVER = 'one address, coordinated failover (FAILOVER)';
 const TLS = 'one server over TLS, connections cut';
@@ -17,21 +18,27 @@ const BLOCKED = 2_500;
 export async function withOneServer(choice: Choice, report: Report): Promise<void> {
   const { rounds } = choice;
   for (let index = 0; isWanted(choice, FAILOVER, ROWS.planned, true) && index < rounds; index += 1) {
-    const verdict = await coordinatedFailover();
-    const { ours, lag, ping } = verdict;
+    const broken = (seen: OneAddressVerdict): readonly string[] => [
+      ...complaints(seen, INTERRUPTION[FAILOVER]),
+      ...overrun('the interruption after the address followed', seen.ours, OURS, seen.lag, seen.ping),
+    ];
+    const verdict = await runInTime(FAILOVER, coordinatedFailover, broken);
     report.count(
-      `${FAILOVER}: ${figures(verdict)}, of the interruption after the address followed ${ms(ours)}`,
-      [
-        ...complaints(verdict, INTERRUPTION[FAILOVER]),
-        ...(ours > OURS + lag + ping ? [`interrupted for ${ms(ours)} after the address followed`] : []),
-      ],
+      `${FAILOVER}: ${figures(verdict)}, of the interruption after the address followed ${ms(verdict.ours)}`,
+      broken(verdict),
     );
   }
   for (let index = 0; isWanted(choice, TLS, 0, true) && index < rounds; index += 1) {
-    const verdict = await loadOverTls();
+    const broken = (seen?: TlsVerdict): readonly string[] =>
+      seen
+        ? [
+            ...complaints(seen, INTERRUPTION[TLS]),
+            ...(/certificate/.test(seen.stranger) ? [] : [`a stranger is told: ${seen.stranger}`]),
+          ]
+        : [];
+    const verdict = await runInTime(TLS, loadOverTls, broken);
     if (!verdict) return report.skip(`${TLS}: ${obstacleToTls()}`);
-    const told = /certificate/.test(verdict.stranger) ? [] : [`a stranger is told: ${verdict.stranger}`];
-    report.count(`${TLS}: ${figures(verdict)}`, [...complaints(verdict, INTERRUPTION[TLS]), ...told]);
+    report.count(`${TLS}: ${figures(verdict)}`, broken(verdict));
   }
 }
 
@@ -53,8 +60,10 @@ function figures({
 
 function complaints(verdict: LoadVerdict, most = 0): string[] {
   const { violations, refusals, interruption, blocked, lag, ping } = verdict;
-  const bad = [...violations, ...refusals];
-  if (interruption > most + lag + ping) bad.push(`interrupted for ${ms(interruption)}`);
-  if (blocked > BLOCKED + lag + ping) bad.push(`a name was blocked for ${ms(blocked)}`);
-  return bad;
+  return [
+    ...violations,
+    ...refusals,
+    ...overrun('the interruption', interruption, most, lag, ping),
+    ...overrun('a name was blocked', blocked, BLOCKED, lag, ping),
+  ];
 }

@@ -284,11 +284,18 @@ export function handOverContract(fixture: Fixture): void {
     await (await two.resume(text)).release();
   });
 
+  it('goes on under the longest name of characters that JSON escapes', async () => {
+    const { one, two, name } = fixture;
+    const longest = `${name}${'\u0001'.repeat(512 - name.length)}`;
+    const text = await (await one.acquire(longest)).handOver();
+    await (await two.resume(text)).release();
+  });
+
   it('refuses what is no such text without showing it, and options out of range', async () => {
     const { one, name } = fixture;
     const text = await (await one.acquire(name)).handOver();
     const version = Buffer.from(JSON.stringify([2, 'a'])).toString('base64url');
-    const bad = ['', 'secret', `${text}!`, text.slice(0, -9), 'a'.repeat(5_000), undefined, 7, {}, version];
+    const bad = ['', 'secret', `${text}!`, text.slice(0, -9), 'a'.repeat(20_000), undefined, 7, {}, version];
     const ids = Buffer.from(text, 'base64url').toString();
     bad.push(Buffer.from(ids.replace(/^\[1,/, '[1,7,')).toString('base64url'));
     bad.push(Buffer.from(ids.replace(/,\d+\]$/, ',-1]')).toString('base64url'));

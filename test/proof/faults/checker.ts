@@ -5,8 +5,7 @@ import { fences } from './fences.js';
 import { askedIn, eventsOf, holdsIn, type Asked, type Hold } from './holds.js';
 import { latches, openedIn } from './latches.js';
 import { relays, resumedTwice } from './relays.js';
-
-const LATE = ' and the delays';
+import { overrun } from '../time-bounds.js';
 
 export interface Verdict {
   readonly violations: string[];
@@ -28,11 +27,6 @@ export interface Verdict {
   readonly longestGap: number;
   readonly lag: number;
   readonly ping: number;
-}
-
-/** Whether a violation is one of a time bound alone. */
-export function isLate(violation: string): boolean {
-  return violation.endsWith(LATE);
 }
 
 /** Judges a history by what stands in the file, and by nothing else. */
@@ -81,7 +75,7 @@ export function check(events: readonly HistoryEvent[]): Verdict {
   );
   for (const { process, message } of eventsOf(events, 'crash')) bad.push(`${process} failed: ${message}`);
   for (const { what, ms, bound } of eventsOf(events, 'bound'))
-    if (ms > bound + lag + ping) bad.push(`${what}: ${ms.toFixed(1)} ms, allowed are ${bound} ms${LATE}`);
+    bad.push(...overrun(what, ms, bound, lag, ping));
   for (const { what, ok } of eventsOf(events, 'claim')) if (!ok) bad.push(what);
   const faults: Record<string, number> = {};
   for (const { kind } of eventsOf(events, 'fault')) faults[kind] = (faults[kind] ?? 0) + 1;

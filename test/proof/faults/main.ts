@@ -1,4 +1,4 @@
-import { isLate } from './checker.js';
+import { runInTime } from '../time-bounds.js';
 import { controls, type Control } from './controls.js';
 import { Bed } from './harness/bed.js';
 import type { Row } from './row.js';
@@ -13,10 +13,13 @@ const seed = argument('--seed')[0] ?? Math.floor(Math.random() * 1e9);
 const only = argument('--row');
 console.log(`seed ${seed}`);
 
-// A machine can be late in ways that no clock shows, so a time bound counts as broken when it is broken so often in a row.
-const MOST_RUNS = 3;
+interface Seen {
+  readonly words: readonly string[];
+  readonly violations: readonly string[];
+  readonly path: string;
+}
 
-async function run(row: Row, time = 1): Promise<boolean> {
+async function once(row: Row): Promise<Seen> {
   const began = performance.now();
   const bed = new Bed(seed);
   let failure: string | undefined;
@@ -34,14 +37,20 @@ async function run(row: Row, time = 1): Promise<boolean> {
     took: `${((performance.now() - began) / 1_000).toFixed(1)} s`,
   };
   const words = Object.entries(measured).map(([what, figure]) => `${what} ${figure}`);
+  return { words, violations, path: bed.path };
+}
+
+async function run(row: Row): Promise<boolean> {
+  const seen = await runInTime(
+    `row ${row.number}`,
+    () => once(row),
+    ({ violations }) => violations,
+  );
+  const { words, violations, path } = seen;
   const good = violations.length === 0;
-  if (!good && violations.every(isLate) && time < MOST_RUNS) {
-    console.log(`time bound broken in run ${time} of 'row ${row.number}': ${violations.join('; ')}`);
-    return run(row, time + 1);
-  }
   console.log(`${good ? 'ok  ' : 'FAIL'} row ${row.number} ${row.fault}: ${words.join(', ')}`);
   for (const violation of violations.slice(0, 10)) console.log(`       ${violation}`);
-  if (!good && process.env['KEEP_HISTORY']) console.log(`       ${bed.path}`);
+  if (!good && process.env['KEEP_HISTORY']) console.log(`       ${path}`);
   return good;
 }
 
