@@ -60,8 +60,11 @@ class Execution {
     private readonly streams: Streams,
     private readonly stopped: AbortSignal,
   ) {
+    // What else the application asks for is looked at by the doctor alone.
+    const { demands, ...place } = where;
+    const options = command.verb === 'doctor' ? { ...place, ...demands } : place;
     const write = (entry: LockLogEntry): void => void this.entries.push(entry);
-    this.locks = createLockService({ ...where, shutdownGrace: 0, log: { write, warn: () => undefined } });
+    this.locks = createLockService({ ...options, shutdownGrace: 0, log: { write, warn: () => undefined } });
   }
 
   async run(): Promise<void> {

@@ -6,7 +6,10 @@ import { type CommandError, usage } from './command-error.js';
 import type { Place } from './command-line.js';
 
 /** What of the options of an application says where its locks are. */
-export type Where = Pick<LockServiceOptions, 'redis' | 'namespace'>;
+export type Where = Pick<LockServiceOptions, 'redis' | 'namespace'> & {
+  /** What else decides which commands its locks send, and so which rights they need. */
+  readonly demands: Pick<LockServiceOptions, 'clientTracking' | 'durability' | 'fenceMemory'>;
+};
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -27,7 +30,7 @@ export async function whereIn(place: Place, env: Environment): Promise<Where> {
   const direct = sentinel === undefined && cluster === undefined;
   if (place.tls && direct)
     throw usage('The option --tls goes with --sentinel and --cluster; a URL says rediss://.');
-  const where = config === undefined ? { redis: redisOf(place, env) } : await configured(config);
+  const where = config === undefined ? { redis: redisOf(place, env), demands: {} } : await configured(config);
   return { ...where, ...(place.namespace !== undefined && { namespace: place.namespace }) };
 }
 
@@ -106,14 +109,26 @@ async function configured(file: string): Promise<Where> {
     throw usage(
       `The file '${file}' of --config gives no object with options, such as { redis: 'redis://…' }.`,
     );
-  const { redis, namespace } = options as Where;
+  const { redis } = options as LockServiceOptions;
   if (redis === undefined || redis === '' || redis === null)
     throw usage(`The file '${file}' of --config gives no option redis, such as { redis: 'redis://…' }.`);
   if (redis === 'memory')
     throw usage(
       `The locks of '${file}' live in the memory of each process, so no other process can see them.`,
     );
-  return { redis, ...(namespace !== undefined && { namespace }) };
+  return {
+    ...given(options, 'redis', 'namespace'),
+    demands: given(options, 'clientTracking', 'durability', 'fenceMemory'),
+  };
+}
+
+/** Those of these options that are given. */
+function given<K extends keyof LockServiceOptions>(
+  options: LockServiceOptions,
+  ...names: readonly K[]
+): Pick<LockServiceOptions, K> {
+  const found = names.filter((name) => options[name] !== undefined);
+  return Object.fromEntries(found.map((name) => [name, options[name]])) as Pick<LockServiceOptions, K>;
 }
 
 /** The default export of a module, of either kind, or all that it exports. */

@@ -27,7 +27,8 @@ export async function examine(
   output: Output,
   json: boolean,
 ): Promise<void> {
-  const rights = leastRights(where);
+  const { demands, ...place } = where;
+  const rights = leastRights({ ...place, ...demands });
   let findings: StoreFindings | undefined;
   try {
     findings = await locks.ready();

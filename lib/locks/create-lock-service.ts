@@ -38,7 +38,7 @@ function rehearsal(clock: Clock): LockService {
 
 /**
  * The command of Redis that gives a user the least rights with which these locks work, for the namespace, the prefix of
- * keys, the database and the kind of servers that the options name. It connects to nothing, and the password in it is
+ * keys, the database, the kind of servers and what else the options ask for. It connects to nothing, and the password in it is
  * `<password>`.
  *
  * @throws LockUsageError for locks in memory, and for options that lead to no Redis
@@ -57,11 +57,16 @@ export function leastRights(options: LockServiceOptions): string {
       cluster: true,
       otherDatabase: false,
       clientTracking: false,
+      durability: false,
     });
   }
   const { keyPrefix, db } = new ClientRecipe(redis);
-  const otherDatabase = db !== 0;
-  return leastRightsRule({ namespace, keyPrefix, cluster: false, otherDatabase, clientTracking, native });
+  return leastRightsRule({
+    ...{ namespace, keyPrefix, native, clientTracking },
+    cluster: false,
+    otherDatabase: db !== 0,
+    durability: durability !== undefined,
+  });
 }
 
 /** Opens the store that the options ask for; the only place that knows all stores. @throws LockUsageError */

@@ -23,12 +23,11 @@ import { resumedLease, type ResumeOptions } from './resumed-lease.js';
 import { LatchByCall, LockByCall, SemaphoreByCall } from './named-by-call.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
 import { SemaphoreLock, type Semaphore } from './semaphore.js';
+import { StoreGreeting } from './store-greeting.js';
 import { StoreHealthCheck, type StoreHealth } from './store-health.js';
 import { UnlockedRuns } from './unlocked-runs.js';
 import { UnreleasedLeases } from './unreleased-leases.js';
 import { WaitHints } from './wait-hints.js';
-
-const START_TIMEOUT = 4_500;
 
 /**
  * Everything about locks: take them by name, look at them, take them away.
@@ -43,6 +42,7 @@ export class LockService {
   private readonly unreleased: UnreleasedLeases | undefined;
   private readonly recorder: LockRecorder | undefined;
   private readonly healthCheck: StoreHealthCheck;
+  private readonly greeting: StoreGreeting;
   private readonly leaders = new Set<Leadership>();
   /** What ends the streams that hold up a server's close. */
   private readonly streams = new Set<() => void>();
@@ -60,7 +60,7 @@ export class LockService {
     /** Where this registration reports. @internal */
     readonly log: LockLog,
     /** Called when the server has been asked whether it is ready, and has not answered yet. */
-    private readonly whileStarting?: () => void,
+    private whileStarting?: () => void,
   ) {
     const { recorder: recorded } = settings;
     this.recorder = recorded && new LockRecorder(store.session, settings.process);
@@ -87,6 +87,7 @@ export class LockService {
     };
     this.inspector = new Inspector(store, log);
     this.healthCheck = new StoreHealthCheck(store, clock);
+    this.greeting = new StoreGreeting(store, settings.startup, log);
   }
 
   /** Makes the locks of one registration over an open store. @internal */
@@ -284,13 +285,19 @@ export class LockService {
     return this.recorder?.recording() ?? [];
   }
 
-  /** Probes the store and reports what it is; with `startup: 'warn'` it never rejects. @throws LockStoreError */
+  /**
+   * Probes the store and reports what it is; with `startup: 'warn'` it never rejects. What it warns of is logged once, and
+   * again when it comes back.
+   *
+   * @throws LockStoreError
+   */
   ready(): Promise<StoreFindings | undefined> {
-    const { store, log } = this;
+    const { store } = this;
     // Beside the other connection: the first callers who wait find it up.
     if (store.address !== 'memory') store.subscribe();
-    const met = meetStore(store, this.settings.startup, log);
+    const met = this.greeting.ready();
     this.whileStarting?.();
+    this.whileStarting = undefined; // a health check may call this again and again
     return met;
   }
 
@@ -429,25 +436,4 @@ export class LockService {
   }
 
   private readonly nameNow = (name: string): string => this.settings.nameNow(name);
-}
-
-/** Probes the store and says what it found; with 'warn' it never rejects. @throws LockStoreError */
-async function meetStore(
-  store: LockStore,
-  startup: 'require' | 'warn',
-  log: LockLog,
-): Promise<StoreFindings | undefined> {
-  try {
-    const findings = await store.ready(START_TIMEOUT);
-    // The warnings about memory were logged when it was opened.
-    if (findings.address !== 'memory')
-      for (const warning of findings.warnings)
-        warn(log, 'store-warning', warning, { address: findings.address });
-    return findings;
-  } catch (error) {
-    if (startup === 'require') throw error;
-    const message = `${(error as Error).message} Locks fail until it can be reached (startup: 'warn').`;
-    warn(log, 'store-warning', message, { address: store.address });
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
@@ -406,6 +407,23 @@ describeWithRealRedis('the command', () => {
         err: expect.stringContaining('ACL: ~lock:*'),
       });
       await admin.call('ACL', 'DELUSER', 'locks');
+    });
+
+    it('knows what the options of --config ask for', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'doctor-'));
+      const config = join(folder, 'locks.json');
+      const options = {
+        redis: redis.url,
+        clientTracking: true,
+        durability: { replicas: 1, timeout: '100ms' },
+      };
+      writeFileSync(config, JSON.stringify(options));
+      const { code, out } = await command.run(['doctor', '--config', config], {});
+      expect(code).toBe(0);
+      expect(out).toMatch(/ACL SETUSER[^]*\+client\|tracking[^]*\+wait/);
+      expect(out).toMatch(/What to change:\n {2}- .*No lock can be taken until enough replicas follow/);
+      expect(await command.run(['ls', '--config', config], {})).toMatchObject({ code: 0 }); // it takes no lock
+      rmSync(folder, { recursive: true });
     });
 
     it('says what to change', async () => {

@@ -44,6 +44,21 @@ describeWithRealRedis('the probe at start-up', () => {
     return redis.url.replace('redis://', 'redis://limited:secret-of-limited@');
   }
 
+  it('says each warning once, however often a health check asks, and again when it comes back', async () => {
+    const locks = open();
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    for (let time = 0; time < 3; time += 1) await locks.ready();
+    expect(warnings).toHaveLength(1);
+    await admin.config('SET', 'maxmemory-policy', 'noeviction');
+    await locks.ready();
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-lfu');
+    await locks.ready();
+    expect(warnings).toEqual([
+      expect.stringContaining('allkeys-lru'),
+      expect.stringContaining('allkeys-lfu'),
+    ]);
+  });
+
   it('tells what the server is, warns of nothing, and leaves no key', async () => {
     const findings = await open().ready();
     expect(findings).toMatchObject({

@@ -12,6 +12,8 @@ export interface RightsFor {
   readonly clientTracking: boolean;
   /** Whether free names are taken without scripts, where that is allowed. */
   readonly native: boolean;
+  /** Whether replicas have to acknowledge grants. */
+  readonly durability: boolean;
 }
 
 const COMMANDS = [
@@ -25,10 +27,11 @@ const IN_OTHER_DATABASES = '+select';
 export const FOR_TRACKING = '+client|tracking +client|caching +client|id';
 /** What the native path needs in addition; without it, scripts do it all. */
 const FOR_NATIVE = '+multi +exec +client|id +client|kill';
+const FOR_DURABILITY = '+wait';
 
 /** The command that gives a user the least rights for locks, in several lines. The password is the reader's. */
 export function leastRightsRule(rights: RightsFor): string {
-  const { namespace, keyPrefix, cluster, otherDatabase, clientTracking, native } = rights;
+  const { namespace, keyPrefix, cluster, otherDatabase, clientTracking, native, durability } = rights;
   const [first = '', ...more] = COMMANDS;
   const literally = (text: string): string => text.replace(/[*?[\]\\]/g, '\\$&');
   return [
@@ -41,5 +44,6 @@ export function leastRightsRule(rights: RightsFor): string {
     ...(otherDatabase ? [IN_OTHER_DATABASES] : []),
     ...(clientTracking ? [FOR_TRACKING] : []),
     ...(native ? [FOR_NATIVE] : []),
+    ...(durability ? [FOR_DURABILITY] : []),
   ].join('\n  ');
 }

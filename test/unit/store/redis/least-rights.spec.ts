@@ -31,6 +31,12 @@ describe('the least rights', () => {
     expect(leastRights({ redis, fenceMemory: 0, durability: { replicas: 1 } })).not.toMatch(FOR_NATIVE);
   });
 
+  it('have what waits for replicas, where grants have to be acknowledged', () => {
+    const redis = 'redis://localhost';
+    expect(leastRights({ redis, durability: { replicas: 1 } })).toMatch(/\+wait$/);
+    expect(leastRights({ redis })).not.toContain('+wait');
+  });
+
   it('have every command that the scripts call', () => {
     const scripts = read('lib/store/redis/scripts.gen.ts').matchAll(/redis\.p?call\('([A-Z]+)'/g);
     const called = [...new Set([...scripts].map(([, name = '']) => name.toLowerCase()))];
