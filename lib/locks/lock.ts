@@ -28,8 +28,9 @@ export interface HandOverOptions {
 /**
  * A hold of a lock that is limited in time.
  *
- * While `held` is true, no other lease on the name is held, as long as clocks drift less than 1 % and the store keeps its
- * state. Use `fence` where a stale writer would do harm.
+ * While `held` is true, no other lease on the name is held, as long as clocks drift less than 1 %, the server's clock does
+ * not step forward by more than the guard within a lease, and the store keeps its state. Use `fence` where a stale writer
+ * would do harm.
  *
  * @publicApi
  */
