@@ -62,9 +62,9 @@ export interface LockServiceOptions {
    */
   readonly wait?: Duration | undefined;
   /**
-   * The server keeps a lease this much longer than its holder believes. The wall clock of the server may step forward by so
-   * much within a lease; with 0, any such step may let somebody else in while the holder still believes its lease.
-   * 0 … 24 h. @default min(500 ms, ttl/4)
+   * The server keeps a lease this much longer than its holder believes. 0 … 24 h. Steps forward of the server's wall clock
+   * within a lease have to add up to less; with 0, any of them may let somebody else in while the holder still believes its
+   * lease. @default min(500 ms, ttl/4)
    */
   readonly guard?: Duration | undefined;
   /**
