@@ -61,7 +61,11 @@ export interface LockServiceOptions {
    * @default min(max(10 s, ttl + guard + 1 s), 30 s) by the ttl of the call: 11.5 s with the defaults
    */
   readonly wait?: Duration | undefined;
-  /** The server keeps a lease this much longer than its holder believes. 0 … 24 h. @default min(500 ms, ttl/4) */
+  /**
+   * The server keeps a lease this much longer than its holder believes. 0 … 24 h. Steps forward of the server's wall clock
+   * within a lease have to add up to less; with 0, any of them may let somebody else in while the holder still believes its
+   * lease. @default min(500 ms, ttl/4)
+   */
   readonly guard?: Duration | undefined;
   /**
    * How long the record of an idle name, with its last fence, is kept. With 0 a free name costs the server less than half, and

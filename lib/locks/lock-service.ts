@@ -156,7 +156,13 @@ export class LockService {
     return orRejected(() => this.nameLock(name, 'write').acquire(options));
   }
 
-  /** Like `acquire`, but resolves with undefined when the lock is busy. `wait` is 0 unless given. */
+  /**
+   * Like `acquire`, but resolves with undefined when the lock is busy: with the reasons `held` and `timeout`. `wait` is 0
+   * unless given.
+   *
+   * @throws LockBusyError with the reasons `full`, `deadlock`, `aborted` and `closed`
+   * @throws LockStoreError | LockUsageError
+   */
   tryAcquire(name: string, options?: AcquireOptions): Promise<Lease | undefined> {
     return orRejected(() => this.nameLock(name, 'write').tryAcquire(options));
   }
@@ -263,8 +269,9 @@ export class LockService {
   /**
    * Takes the lock away: renewals are refused, and the name is free when its holders release it or at their deadlines. With
    * `force` it is free at once, and only fences protect against what the old holders still write. A process learns of it
-   * within a round trip if somebody has waited for one of its locks before, otherwise at its next renewal (a third of the
-   * ttl) or deadline. Resolves with whether the lock was held.
+   * within a round trip when it listens to its channel: from `ready()` on, which every start of Nest calls, or once one of
+   * its own callers has had to wait. Otherwise it learns of it at its next renewal (a third of the ttl) or deadline.
+   * Resolves with whether the lock was held.
    *
    * The holder's `LockLostError` has `reason: 'revoked'` and your reason as `revokeReason`; `inspect` and `list` show it
    * until the name is free. This is also true with `force`, until the lease would have ended. A second call with `force`

@@ -28,8 +28,9 @@ export interface HandOverOptions {
 /**
  * A hold of a lock that is limited in time.
  *
- * While `held` is true, no other lease on the name is held, as long as clocks drift less than 1 % and the store keeps its
- * state. Use `fence` where a stale writer would do harm.
+ * While `held` is true, no other lease on the name is held, as long as clocks drift less than 1 %, the server's clock does
+ * not step forward by more than the guard within a lease, and the store keeps its state. Use `fence` where a stale writer
+ * would do harm.
  *
  * @publicApi
  */
@@ -152,7 +153,8 @@ export interface WriteLease extends Lease {
 export interface AcquireOptions {
   /**
    * How long to try: 0 tries once, Infinity never gives up. 0 … 24 h or Infinity. A process that is killed keeps others
-   * out for ttl + guard, and a shorter wait may end before that. While somebody waits, the process stays alive.
+   * out for ttl + guard, and a shorter wait may end before that. While somebody waits, the process stays alive. `resume`
+   * never waits for the lock: there it is for how long the store is asked when it does not answer.
    * @default the registration's `wait`, or min(max(10 s, ttl + guard + 1 s), 30 s) by the ttl of this call (11.5 s with
    * the defaults); 0 for `tryAcquire`
    */
@@ -160,7 +162,7 @@ export interface AcquireOptions {
   /**
    * How long the lease lasts unless it is renewed, and therefore how long others wait when this process dies.
    * 100 ms … 24 h. With a shorter ttl others wait for less time, and renewals are more frequent.
-   * @default the registration's `ttl` (10 s)
+   * @default the registration's `ttl` (10 s); in `resume` the ttl that the lease had
    */
   readonly ttl?: Duration | undefined;
   /** Ends the waiting at once, with reason `aborted`. It does not end a lease. */
@@ -218,16 +220,19 @@ export interface UsingOptions extends AcquireOptions {
    */
   readonly reentrant?: boolean | undefined;
   /**
-   * What happens when the store cannot answer: `throw` (the work does not run), or `run` (the work runs without the lock,
-   * even while somebody else holds it). The lease of such work is not held and has no fence, its `assertHeld` throws the
+   * What happens when the store fails: `throw` (the work does not run), or `run` (the work runs without the lock, even while
+   * somebody else holds it). `run` is for every LockStoreError: no answer, but also a refusal of Redis (a right is missing,
+   * the memory is full), a foreign value at the key, and too few replicas with `durability`. The lease of such work is not held and has no fence, its `assertHeld` throws the
    * LockStoreError, and its signal never aborts, as there is nothing to lose. Each such run is logged as a warning; of more
    * than ten within a second the others are counted.
    * @default 'throw'
    */
   readonly onStoreError?: 'throw' | 'run' | undefined;
   /**
-   * For how long the name stays taken at least, counted from the grant. When the work ends sooner, the name becomes free
-   * only after that time, so that a replica whose clock is late does not run the same job again. 0 … 24 h. @default none
+   * For how long the name stays taken at least, counted from the grant. When the work ends sooner, also with an error, the
+   * name becomes free only after that time, so that a replica whose clock is late does not run the same job again. The
+   * release says so to the store: when the process dies or the lease is lost before that, the name is free after
+   * ttl + guard at the latest, and when the work itself calls `release()`, at once. 0 … 24 h. @default none
    */
   readonly minHold?: Duration | undefined;
 }
@@ -246,7 +251,13 @@ export interface Lock<L = Lease, X = unknown> {
    * @throws LockUsageError for an option out of range, and for one that does not exist
    */
   acquire(options?: AcquireOptions & X): Promise<L>;
-  /** Like `acquire`, but resolves with undefined when the lock is busy. `wait` is 0 unless given. */
+  /**
+   * Like `acquire`, but resolves with undefined when the lock is busy: with the reasons `held` and `timeout`. `wait` is 0
+   * unless given.
+   *
+   * @throws LockBusyError with the reasons `full`, `deadlock`, `aborted` and `closed`
+   * @throws LockStoreError | LockUsageError as `acquire`
+   */
   tryAcquire(options?: AcquireOptions & X): Promise<L | undefined>;
   /**
    * Runs `work` under the lock and releases it when the work is done.

@@ -30,11 +30,12 @@ export interface LockedOptions<
    * A text for operators in `inspect` and for telemetry, 1 to 128 bytes, or a function that returns it for a call: it gets the
    * method's arguments, which are checked at compile time, and the instance as `this`. Calls of one label are expected to
    * hold their locks for about the same time (see `retryIn`), so give few different labels and no ids.
-   * @default the fixed segments of the key when it is a template, otherwise that of the profile, otherwise none
+   * @default that of the profile, otherwise the fixed segments of the key when it is a template, otherwise none
    */
   readonly label?: L | undefined;
   /**
-   * `read` shares the name with other readers; a call that reads and asks to write is refused.
+   * `read` shares the name with other readers. A call that reads and asks to write waits like any other, and ends at its
+   * `wait`; it is refused with a LockUsageError only when it asks to enter, by `reentrant: true` or by `within`.
    * @default 'write': alone
    */
   readonly mode?: 'write' | 'read' | undefined;
@@ -50,10 +51,12 @@ export interface LockedOptions<
   /** A named set of options of the registration, from `forRoot({ profiles })`; options given here win. */
   readonly profile?: string | undefined;
   /**
-   * What happens when a call did not get the lock within `wait`, or found the line full. `throw` throws the LockBusyError.
-   * `skip` returns undefined, and its `wait` is 0 unless given, as for `tryAcquire`. A function is called, and its value is
-   * returned instead. The method's type must allow what is returned, which is checked at compile time where it is given to
-   * the decorator. An error that the function throws is the call's. A closed LockService always throws, and an error of the method itself never counts as a busy lock.
+   * What happens when a call did not get the lock within `wait`, found the line full, or gave way in a deadlock. `throw`
+   * throws the LockBusyError. `skip` returns undefined, and its `wait` is 0 unless given, as for `tryAcquire`, which throws
+   * when the line is full and in a deadlock. A function is called, and its value is returned instead. The method's type must
+   * allow what is returned, which is checked at compile time where it is given to the decorator. An error that the function
+   * throws is the call's. A closed LockService and a wait that was aborted always throw, and an error of the method itself
+   * never counts as a busy lock.
    * @default 'throw'
    */
   readonly onBusy?: B | undefined;

@@ -12,7 +12,7 @@ import { getLockTestKitToken, LockTestKit, type LockTestKitOptions } from './loc
 
 /**
  * What `DistributedLockTestingModule.forRoot` takes: the options of `DistributedLockModule`, except where the
- * locks live, and where they take their time from.
+ * locks live, and where they take their time from. `wait` is 10 s unless given, whatever the ttl.
  *
  * @publicApi
  */

@@ -13,7 +13,8 @@ import { FailingStore, type StoreFailure } from './failing-store.js';
 import { ManualClock } from './manual-clock.js';
 
 /**
- * What a `LockTestKit` is made of: the options of a registration, except where the locks live.
+ * What a `LockTestKit` is made of: the options of a registration, except where the locks live. `wait` is 10 s unless given,
+ * whatever the ttl.
  *
  * @publicApi
  */

@@ -1,6 +1,6 @@
 /**
- * `fence` is a bigint: the fencing token of the order that wrote the row last. The table of items keeps the
- * largest one, and refuses a smaller one; the orders keep theirs, for everybody to check.
+ * `fence` is a bigint: a fencing token. The table of items keeps the largest one that was shown to it, and refuses a
+ * smaller one; the orders keep theirs, for everybody to check.
  */
 export const SCHEMA = [
   'create schema if not exists flash_sale',

@@ -32,34 +32,45 @@ export class FlashSaleService {
     const fence = this.locks.current()?.fence ?? null;
 
     // Read …
-    const [item] = await this.database.rows<{ stock: number }>(
-      'select stock from flash_sale.items where sku = $1',
-      [sku],
-    );
+    const stock = await this.stockOf(sku, fence);
 
     // … decide …
-    const left = (item?.stock ?? 0) - quantity;
+    const left = stock - quantity;
     if (left < 0) throw new ConflictException(`'${sku}' is sold out.`);
 
     this.reporter.betweenDecideAndWrite(fence);
 
-    // … write, the stock and the order in one statement: a process that dies leaves both or neither. Fences only
-    // grow, so a writer that lost its lease and woke up late changes nothing.
+    // … write, the stock and the order in one statement: a process that dies leaves both or neither. A writer that lost its
+    // lease and woke up late changes nothing: whoever holds the lock now has shown a larger fence before it read.
     const order: Order = { id: randomUUID(), sku, buyer, quantity, fence, servedBy: this.instance };
     const written = await this.database.rows(
       `with item as (
-         update flash_sale.items set stock = $2, fence = coalesce($3, fence)
-          where sku = $1 and ($3::bigint is null or fence < $3) returning sku
+         update flash_sale.items set stock = $2
+          where sku = $1 and ($3::bigint is null or fence = $3) returning sku
        )
        insert into flash_sale.orders (id, sku, buyer, quantity, fence, served_by)
          select $4::uuid, sku, $5::text, $6::integer, $3, $7::text from item returning number`,
       [sku, left, fence, order.id, buyer, quantity, order.servedBy],
     );
-    if (written.length === 0) {
-      this.reporter.refused(sku, fence, await this.fenceOf(sku));
-      throw new ConflictException(`A later order for '${sku}' was written first.`);
-    }
+    if (written.length === 0) throw await this.refusal(sku, fence);
     return order;
+  }
+
+  /** Under the lock the row is shown the fence first: from then on it refuses whoever held the lock before. */
+  private async stockOf(sku: string, fence: number | null): Promise<number> {
+    const [item] = await this.database.rows<{ stock: number }>(
+      fence === null
+        ? 'select stock from flash_sale.items where sku = $1'
+        : 'update flash_sale.items set fence = $2 where sku = $1 and fence <= $2 returning stock',
+      fence === null ? [sku] : [sku, fence],
+    );
+    if (!item && fence !== null) throw await this.refusal(sku, fence);
+    return item?.stock ?? 0;
+  }
+
+  private async refusal(sku: string, fence: number | null): Promise<ConflictException> {
+    this.reporter.refused(sku, fence, await this.fenceOf(sku));
+    return new ConflictException(`A later order for '${sku}' was written first.`);
   }
 
   private async fenceOf(sku: string): Promise<number> {

@@ -55,6 +55,39 @@ async function endAll(replicas) {
   for (const { said } of replicas) assert.doesNotMatch(said, /ERROR|WARN/, said);
 }
 
+/** Two holders of one lock: the first stands still in its payment for longer than its lease, and pays while the second does. */
+async function sellWithOnePaused({ from, redis }, database, sku) {
+  from('reflect-metadata');
+  const { DataSource } = from('typeorm');
+  const { createLockService, lockName } = from('nestjs-distributed-lock/plain');
+  const { Item, Order } = from('./dist/entities.js');
+  const { OrdersService } = from('./dist/orders.service.js');
+  const source = await new DataSource({
+    type: 'postgres',
+    url: database,
+    entities: [Item, Order],
+  }).initialize();
+  const locks = createLockService({ redis, namespace: 'paused', log: { warn: () => undefined } });
+  const payments = [];
+  const charge = (buyer) => new Promise((resolve) => payments.push(() => resolve(`receipt of ${buyer}`)));
+  const orders = new OrdersService(locks, source, { charge });
+  const places = (buyer) => orders.place(sku, buyer).catch((error) => error);
+  try {
+    const early = places('early');
+    await until('the first pays', () => payments.length === 1);
+    await locks.revoke(lockName('item', sku), { reason: 'it stands still', force: true });
+    const late = places('late');
+    await until('the second pays', () => payments.length === 2);
+    payments[0]();
+    const lost = await early;
+    payments[1]();
+    return { lost, sold: await late };
+  } finally {
+    await locks.close();
+    await source.destroy();
+  }
+}
+
 /** How often each value occurs. */
 function tally(values) {
   const counts = {};
@@ -88,6 +121,17 @@ export const EXAMPLES = {
     const late = await post(`${shops[0].url}/items/sneaker/orders`, { buyer: 'late' });
     assert.deepEqual([late.status, late.body.message], [409, 'A later holder of the lock was here.']);
     assert.deepEqual((await sql.query('select "left" from item')).rows, [{ left: 1 }]);
+
+    await sql.query(`insert into item (sku, "left", fence) values ('cap', 10, 0)`);
+    const { lost, sold } = await sellWithOnePaused(tools, database, 'cap');
+    const caps = await (await fetch(`${shops[0].url}/items/cap`)).json();
+    assert.deepEqual(
+      [caps.left, caps.orders.map(({ buyer }) => buyer)],
+      [9, ['late']],
+      'no item is sold twice',
+    );
+    assert.deepEqual([lost.code, lost.cause?.message], ['LOCK_LOST', 'A later holder of the lock was here.']);
+    assert.equal(sold.receipt, 'receipt of late');
     await endAll(shops.map(({ replica }) => replica));
     await sql.end();
   },

@@ -2,7 +2,9 @@ import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import pg from 'pg';
 import request from 'supertest';
+import { LockService } from 'nestjs-distributed-lock';
 import { AppModule } from '../../sample-app/app.module.js';
+import { Database } from '../../sample-app/database/database.js';
 import type { Order } from '../../sample-app/flash-sale/order.js';
 import { startDatabase, type RunningDatabase } from '../../tools/database/start-database.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
@@ -26,6 +28,25 @@ const crowd = (sku: string, buyers: number, lock: 'on' | 'off') =>
       order(sku, { buyer: `buyer ${buyer}` }, servers()[buyer % apps.length]).query({ lock }),
     ),
   );
+
+/** Stops the next order of an application between its look at the stock and its write. */
+function stopBeforeWrite(app: INestApplication) {
+  const database = app.get(Database);
+  let goOn = (): void => undefined;
+  const gate = new Promise<void>((resolve) => (goOn = resolve));
+  const reached = new Promise<void>((resolve) => {
+    // An own property stands before the method of the class, until it is deleted.
+    database.rows = async <T extends pg.QueryResultRow>(statement: string, values?: readonly unknown[]) => {
+      if (!statement.startsWith('with item as'))
+        return Database.prototype.rows.call(database, statement, values) as Promise<T[]>;
+      Reflect.deleteProperty(database, 'rows');
+      resolve();
+      await gate;
+      return database.rows<T>(statement, values);
+    };
+  });
+  return { reached, goOn };
+}
 
 beforeAll(async () => {
   [redis, database] = await Promise.all([startRedis(), startDatabase()]);
@@ -131,5 +152,24 @@ describe('the flash sale', () => {
     await sql.query("update flash_sale.items set fence = $1 where sku = 'sneaker'", [rows[0].fence]);
     const { body: sale } = await request(server()).get('/flash-sale/sneaker');
     expect(sale).toMatchObject({ offered: 5, stock: 5, sold: 0 });
+  });
+
+  it('sells no piece twice when a holder stands still, and writes between the look and the write of the next one', async () => {
+    const [early, late] = apps.map(stopBeforeWrite) as [
+      ReturnType<typeof stopBeforeWrite>,
+      ReturnType<typeof stopBeforeWrite>,
+    ];
+    const first = order('sneaker', { buyer: 'early' }, servers()[0]).then((answer) => answer);
+    await early.reached;
+    const locks = apps[1]!.get(LockService);
+    await locks.revoke('flash-sale:sneaker', { reason: 'it stands still', force: true });
+    const second = order('sneaker', { buyer: 'late' }, servers()[1]).then((answer) => answer);
+    await late.reached;
+    early.goOn();
+    expect((await first).status).toBe(503);
+    late.goOn();
+    expect((await second).status).toBe(201);
+    const { body: sale } = await request(server()).get('/flash-sale/sneaker');
+    expect(sale).toMatchObject({ offered: 5, stock: 4, sold: 1 });
   });
 });

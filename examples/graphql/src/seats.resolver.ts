@@ -20,8 +20,9 @@ export class SeatsResolver {
   }
 
   /**
-   * Whether the seat is now the buyer's. Nobody pays for a seat that somebody else gets. When the seat is busy for two
-   * seconds, the answer is an error with LOCK_BUSY in `extensions.code`.
+   * Whether the seat is now the buyer's. Nobody pays for a seat that somebody else gets, unless a process is frozen for
+   * longer than its lease: one of two rows is then refused after its payment. When the seat is busy for two seconds, the
+   * answer is an error with LOCK_BUSY in `extensions.code`.
    */
   @Mutation(() => Boolean)
   @Locked((show: string, seat: string) => lockName('seat', show, seat), { wait: '2s' })
