@@ -1,7 +1,7 @@
 /** The attempts of one name that wait at the store: how many there are, and for which callers. */
 import type { Chain } from '../base/chain.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
-import type { Caller, InTheWay } from './caller.js';
+import { type Caller, firstFor, type InTheWay } from './caller.js';
 import type { LineSetup } from './line-setup.js';
 import { exclusive, sameUnits, type Terms } from './request.js';
 
@@ -26,26 +26,46 @@ export class Attempts {
 
   /**
    * Keeps as many attempts as the head of the line needs, in the order of the line, and gives up the others. Nothing is
-   * needed behind the first exclusive caller; with `willHandOff` that caller gets the lock without the store.
+   * needed behind the first exclusive caller; with `willHandOff` that caller gets the lock without the store. A `newcomer`
+   * who asks once has an attempt wherever it stands.
    */
-  cover(line: AttemptLine, callers: Chain<Caller>, willHandOff: boolean): void {
+  cover(line: AttemptLine, callers: Chain<Caller>, willHandOff: boolean, newcomer?: Caller): void {
     const unused = [...this.waiting];
     let caller = callers.first;
-    for (let room = MOST; caller && room > 0; caller = caller.after, room -= 1) {
+    let room = MOST;
+    // No caller has a place in the queue before that of a caller who stands before it; who asks once has none.
+    let from = 0;
+    for (; caller && room > 0; caller = caller.after, room -= 1) {
       const { terms } = caller.request;
       const alone = exclusive(terms);
       if (alone && willHandOff) break;
       const found = unused.findIndex(
-        (attempt) => sameUnits(attempt.terms, terms) && attempt.terms.once === terms.once,
+        (attempt, place) =>
+          sameUnits(attempt.terms, terms) &&
+          attempt.terms.once === terms.once &&
+          (terms.once || place >= from),
       );
-      if (found >= 0) unused.splice(found, 1);
-      else this.start(line, terms);
+      if (found < 0) this.start(line, terms);
+      else {
+        unused.splice(found, 1);
+        if (!terms.once) from = found;
+        else if (found < from) from -= 1;
+      }
+      if (caller === newcomer) newcomer = undefined;
       if (alone) break;
     }
+    if (room === 0 && newcomer?.request.terms.once) this.start(line, newcomer.request.terms);
     for (const attempt of unused) {
+      const { terms } = attempt;
+      if (room === 0 && terms.once && firstFor(callers, terms, true)) continue; // of a newcomer before
       this.remove(attempt);
       attempt.abandon();
     }
+  }
+
+  /** How many of them have no answer yet: their callers may find the lock free. */
+  get asking(): number {
+    return this.waiting.filter(({ retryAfter }) => retryAfter === undefined).length;
   }
 
   /** Whether a newcomer has to wait for others in this line, as far as this process knows. */

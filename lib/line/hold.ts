@@ -9,7 +9,7 @@ import { commandEnd, commandTimeout, leaseDeadline, micros } from '../store/serv
 import type { LineSetup } from './line-setup.js';
 import { publishRenewed, publishStoreError, renewedChannel } from './lock-channels.js';
 import type { PendingRelease } from './pending-releases.js';
-import { exclusive, type Terms } from './request.js';
+import { exclusive, type Span, type Terms } from './request.js';
 import { TakeOver } from './take-over.js';
 
 // A renewal because of a change of the record comes as often as this at most: the sign of life of each waiter is one.
@@ -69,7 +69,12 @@ export class Hold extends Link<Renewable> implements Renewable {
   private renewal:
     | 'unconfirmed'
     | 'idle'
-    | { readonly outcome: Promise<'renewed' | 'lost'>; readonly riskAt: number; again: boolean | undefined };
+    | {
+        readonly outcome: Promise<'renewed' | 'lost'>;
+        readonly ttl: number;
+        readonly riskAt: number;
+        again: boolean | undefined;
+      };
   /** Whether the store was told to say when somebody else changes the record. Declared only: short holds have none. */
   declare private tracked?: boolean;
   /** When it was asked because of such a change, and whether it still has to be. Declared only. */
@@ -110,6 +115,14 @@ export class Hold extends Link<Renewable> implements Renewable {
     return this.used < this.last && this.deadline - now >= Math.min(1_000, this.terms.ttl / 3);
   }
 
+  /**
+   * Whether it lasts for longer than a lease of `ttl` that begins now. The store never shortens a hold, so whoever died
+   * under it would keep others out for longer than its ttl.
+   */
+  outlasts(ttl: number, now: number): boolean {
+    return this.deadline > now + Math.max(ttl, CLAIM_WINDOW / 1_000);
+  }
+
   /** Local time at which the lease that it serves ends in spite of renewals. */
   get endsAt(): number {
     return this.end === undefined ? Infinity : this.end.at;
@@ -139,18 +152,26 @@ export class Hold extends Link<Renewable> implements Renewable {
   }
 
   /**
-   * From now on the hold serves a lease of `ttl`, which ends at `endsAt` in spite of renewals. `handedOff` is true when the
-   * hold served a lease before, that of another caller or its own.
+   * From now on the hold serves a lease of such a span, which ends at `endsAt` in spite of renewals. `handedOff` is true when
+   * the hold served a lease before, that of another caller or its own.
    */
-  serve(ttl: number, renews: boolean, endsAt: number, endReason: LockLostReason, handedOff: boolean): void {
+  serve(
+    { ttl, guard }: Span,
+    renews: boolean,
+    endsAt: number,
+    endReason: LockLostReason,
+    handedOff: boolean,
+  ): void {
     const longer = ttl > this.terms.ttl;
     const rescheduled = !handedOff || longer || !renews || !this.renews || endsAt !== this.endsAt;
-    if (ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl };
+    if (ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl, guard };
     this.renews = renews;
     if (endsAt < Infinity) this.end = { at: endsAt, reason: endReason };
     else if (this.end) this.end = undefined;
-    if (rescheduled && this.renewal !== 'unconfirmed') this.scheduleNext();
-    if (handedOff && (longer || (!renews && this.deadline < endsAt))) this.confirm();
+    const confirmed = this.renewal !== 'unconfirmed';
+    if (rescheduled && confirmed) this.scheduleNext();
+    // A pushed grant is confirmed in any case, a little later. The store may have granted it for the ttl of another caller.
+    if (handedOff ? longer || (!renews && this.deadline < endsAt) : longer && confirmed) this.confirm();
   }
 
   /**
@@ -208,14 +229,13 @@ export class Hold extends Link<Renewable> implements Renewable {
     } else this.schedule(this.untilRisk(now), now);
   }
 
-  /** Renews for `ttl`; rejects with LockStoreError when the outcome is unknown, which changes nothing. */
-  async renewNow(ttl = this.terms.ttl): Promise<'renewed' | 'lost'> {
+  /** Renews for `span`; rejects with LockStoreError when the outcome is unknown, which changes nothing. */
+  async renewNow({ ttl, guard }: Span = this.terms): Promise<'renewed' | 'lost'> {
     this.track();
-    if (ttl !== this.terms.ttl) {
-      this.terms = { ...this.terms, ttl };
-      // A renewal in flight was sent with the old ttl.
-      if (typeof this.renewal === 'object') await this.renewal.outcome.catch(() => undefined);
-    }
+    if (ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl, guard };
+    // What is in flight may have been sent with the old ttl, or only to learn whether it is still held.
+    while (typeof this.renewal === 'object' && this.renewal.ttl !== ttl)
+      await this.renewal.outcome.catch(() => undefined);
     return this.send(ttl);
   }
 
@@ -248,22 +268,25 @@ export class Hold extends Link<Renewable> implements Renewable {
   }
 
   /**
-   * Lets the hold go on under another id, which somebody else may resume for `ttl` ms. Then it has ended here, without a
+   * Lets the hold go on under another id, which somebody else may resume for `span`. Then it has ended here, without a
    * release. Resolves with the server time until which the store keeps it; undefined when the hold was lost. Rejects with
    * LockStoreError when the store refused: the hold then goes on as before.
    */
-  async handOver(id: string, ttl: number): Promise<number | undefined> {
+  async handOver(id: string, { ttl, guard }: Span): Promise<number | undefined> {
     // What is in flight for the present id would find that it has ended.
     await this.notes?.written;
     while (typeof this.renewal === 'object') await this.renewal.outcome.catch(() => undefined);
     if (this.over) return undefined;
     const { setup, name, terms, used } = this;
-    const takeOver = new TakeOver(setup, name, { ...terms, ttl }, id, { id: this.id, used });
+    const takeOver = new TakeOver(setup, name, { ...terms, ttl, guard: Math.max(guard, terms.guard) }, id, {
+      id: this.id,
+      used,
+    });
     const until = this.handOverBy(takeOver, ttl).finally(() => this.settled());
     // As a renewal in flight, whose outcome others share; there is none beside it.
     const outcome = until.then((kept) => (kept === undefined ? ('lost' as const) : ('renewed' as const)));
     outcome.catch(() => undefined);
-    this.renewal = { outcome, riskAt: Infinity, again: undefined };
+    this.renewal = { outcome, ttl: terms.ttl, riskAt: Infinity, again: undefined };
     return until;
   }
 
@@ -349,7 +372,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     // A claim, and a hold whose ttl has just become longer, are proven for less than half of it to begin with.
     const riskAt = now < half || this.failures ? half : now + (this.deadline - now) / 2;
     const outcome = this.sendRenewal(ttl, riskAt, now).finally(() => this.settled());
-    this.renewal = { outcome, riskAt, again: undefined };
+    this.renewal = { outcome, ttl, riskAt, again: undefined };
     return outcome;
   }
 

@@ -5,7 +5,7 @@ import { newAttemptId, newSession } from '../store/session-id.js';
 import { leaseDeadline, micros } from '../store/server-clock.js';
 import type { Hold } from './hold.js';
 import { publishAtRisk, publishLost, publishReleased, releasedChannel } from './lock-channels.js';
-import type { Request } from './request.js';
+import type { Request, Span } from './request.js';
 
 /** Who is told how a lease ended: the line of its name. */
 export interface LeaseOwner {
@@ -71,7 +71,7 @@ export class LineLease {
     readonly by: NonNullable<Request['by']>,
     /** When it was granted. */
     readonly since: number,
-    private ttl: number,
+    private span: Span,
     /** Local time at which maxHold ends it; Infinity for never. */
     longest: number,
   ) {
@@ -146,17 +146,17 @@ export class LineLease {
     for (const listener of this.listeners ?? []) listener();
   }
 
-  /** Renews for `ttl` ms; rejects with LockStoreError when the outcome is unknown, which changes nothing. */
-  async renew(ttl = this.ttl): Promise<void> {
+  /** Renews for `span`; rejects with LockStoreError when the outcome is unknown, which changes nothing. */
+  async renew(span = this.span): Promise<void> {
     const { hold, longest = Infinity } = this;
     const sentAt = this.owner.clock.now();
-    if ((await hold.renewNow(ttl)) === 'lost' || this.ended) return;
-    this.ttl = ttl;
+    if ((await hold.renewNow(span)) === 'lost' || this.ended) return;
+    this.span = span;
     // A lease that was handed off and does not renew itself ends at a time of its own, which moves as well.
-    const own = Math.max(hold.endsAt, leaseDeadline(sentAt, ttl));
+    const own = Math.max(hold.endsAt, leaseDeadline(sentAt, span.ttl));
     const endsAt = Math.min(own, longest);
     if (endsAt !== hold.endsAt)
-      hold.serve(ttl, hold.renews, endsAt, longest < own ? 'max-hold' : hold.endReason, true);
+      hold.serve(span, hold.renews, endsAt, longest < own ? 'max-hold' : hold.endReason, true);
   }
 
   /** Gives the lock back, once; every call gets the same answer. `keep` and `done` are milliseconds, 0 for neither. */
@@ -191,13 +191,13 @@ export class LineLease {
   }
 
   /**
-   * Lets another process go on with the hold, if it resumes it within `ttl` ms; this lease ends then, without a loss.
+   * Lets another process go on with the hold, if it resumes it within the ttl of `span`; this lease ends then, without a loss.
    * Rejects with LockLostError, or with LockStoreError when the store refused; then the lease goes on.
    */
-  async handOver(ttl = this.ttl): Promise<HandedOver> {
+  async handOver(span = this.span): Promise<HandedOver> {
     const { hold, owner } = this;
     const id = newAttemptId(newSession()); // of a session that does not exist: nobody hears what is said to it
-    const handing = hold.handOver(id, ttl);
+    const handing = hold.handOver(id, span);
     const state: HandOverState = { settled: handing.catch(() => undefined), done: false };
     this.handOverState = state;
     try {
@@ -210,7 +210,7 @@ export class LineLease {
       owner.handedOver(this, now);
       const { units, capacity } = hold.terms;
       const { fence, heldFor } = this;
-      return { id, units, capacity, ttl: this.ttl, until: from + micros(ttl), fence, heldFor };
+      return { id, units, capacity, ttl: this.span.ttl, until: from + micros(span.ttl), fence, heldFor };
     } finally {
       if (!state.done) this.handOverState = undefined;
     }
@@ -227,9 +227,9 @@ export class LineLease {
 
   /** Goes on with fewer units, without a gap and with the same fence; this lease ends at once. */
   downgrade(units: number): { lease: LineLease; done: Promise<void> } {
-    const { hold, owner, fence, identity, by, since, ttl, longest = Infinity } = this;
+    const { hold, owner, fence, identity, by, since, span, longest = Infinity } = this;
     this.ended ??= { at: owner.clock.now(), reason: 'released' };
-    const lease = new LineLease(hold, owner, fence, identity, by, since, ttl, longest);
+    const lease = new LineLease(hold, owner, fence, identity, by, since, span, longest);
     if (this.previous !== undefined) lease.previous = this.previous;
     if (this.listeners) lease.listeners = this.listeners;
     if (this.riskListeners) lease.riskListeners = this.riskListeners;
@@ -298,9 +298,9 @@ export function leaseOf(
   const longest = now + maxHold;
   // A hold that is handed off may be proven for longer than this caller's ttl, by renewals that it did not ask for.
   const own = handedOff && !renews ? leaseDeadline(now, ttl) : Infinity;
-  const lease = new LineLease(hold, owner, hold.nextFence(), identity, by, now, ttl, longest);
+  const lease = new LineLease(hold, owner, hold.nextFence(), identity, by, now, terms, longest);
   if (hold.note) lease.previous = hold.note;
   if (linger) lease.linger = linger;
-  hold.serve(ttl, renews, Math.min(own, longest), longest < own ? 'max-hold' : 'expired', handedOff);
+  hold.serve(terms, renews, Math.min(own, longest), longest < own ? 'max-hold' : 'expired', handedOff);
   return lease;
 }

@@ -31,6 +31,7 @@ export interface SetupOfLines extends LineSetup {
   readonly onLost: (lease: LineLease, reason: LockLostReason) => void;
 }
 
+const LEAST_WAIT = 1;
 const RELEASED = Promise.resolve('released' as const);
 
 /**
@@ -71,12 +72,12 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
     else if (busy || size > 0 || caller.request.linger) store.subscribe();
     if (otherKind !== undefined) caller.refuseKind(otherKind);
     else if (wait === 0 && busy) this.turnAway(caller, 'held');
-    else if (size >= maxWaiters)
+    else if (size - this.attempts.asking >= maxWaiters)
       caller.refuse('full', undefined, this.setup.holdTimes.typical(terms.identity));
     else {
       this.callers.add(caller);
       if (this.leases.idle) this.useIdle(now);
-      this.pump(now);
+      this.pump(now, caller);
       if (!caller.linked) return;
       caller.stand(this.setup.waiting, this);
       if (busy || size > 0) this.setup.waiting.keep(); // for a caller who is alone, its attempt does so when it has to wait
@@ -183,14 +184,16 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
   }
 
   waitLeft(attempt: Attempt): number {
-    return attempt.terms.once ? 0 : waitLeftFor(this.callers, attempt.terms);
+    // Whoever waits is told that its time is over by its timer, and an attempt that asked once would end before.
+    return attempt.terms.once ? 0 : Math.max(LEAST_WAIT, waitLeftFor(this.callers, attempt.terms));
   }
 
   granted(attempt: Attempt, hold: Hold, now: number): void {
     this.attempts.remove(attempt);
     this.leases.beginHandOffs();
     const next = firstFor(this.callers, hold.terms);
-    if (next) this.give(hold, next, now, false);
+    // Whoever asked for it may have left, and the others may have a shorter ttl: then they ask for themselves.
+    if (next && !hold.outlasts(next.request.terms.ttl, now)) this.give(hold, next, now, false);
     else void this.giveBack(hold);
     this.pump(now);
   }
@@ -341,17 +344,19 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
   /** Which caller may have the hold now, without the store. */
   private nextFor(hold: Hold, now: number): Caller | undefined {
     const next = successorOf(this.callers, hold.terms);
-    return next && this.leases.mayGoOn(hold, now) ? next : undefined;
+    return next && this.leases.mayGoOn(hold, now) && !hold.outlasts(next.request.terms.ttl, now)
+      ? next
+      : undefined;
   }
 
-  private pump(now = this.clock.now()): void {
-    if (this.callers.first || this.attempts !== NO_ATTEMPTS) this.cover(now);
+  private pump(now = this.clock.now(), newcomer?: Caller): void {
+    if (this.callers.first || this.attempts !== NO_ATTEMPTS) this.cover(now, newcomer);
     if (this.callers.first === undefined && this.attempts.none && this.leases.none) this.setup.onIdle(this);
   }
 
-  private cover(now: number): void {
+  private cover(now: number, newcomer?: Caller): void {
     if (this.attempts === NO_ATTEMPTS) this.attempts = new Attempts();
-    this.attempts.cover(this, this.callers, this.leases.willHandOffAt(now));
+    this.attempts.cover(this, this.callers, this.leases.willHandOffAt(now), newcomer);
     if (this.attempts.none) this.attempts = NO_ATTEMPTS; // for as long as the lock is held, mostly
   }
 

@@ -17,6 +17,9 @@ export interface Terms {
   readonly lingers?: boolean;
 }
 
+/** How long a lease lasts unless it is renewed, and for how much longer the server keeps it. */
+export type Span = Pick<Terms, 'ttl' | 'guard'>;
+
 /** A lease that a caller holds while it waits. */
 export interface HeldLease {
   readonly name: string;

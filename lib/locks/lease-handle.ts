@@ -3,7 +3,7 @@ import type { Clock, CancelTimer } from '../base/clock.js';
 import { shown } from '../base/duration.js';
 import { LockLostError, LockUsageError, type LockStoreError } from '../base/errors.js';
 import type { LineLease } from '../line/line-lease.js';
-import type { HeldLease } from '../line/request.js';
+import type { HeldLease, Span } from '../line/request.js';
 import type { Lines } from '../line/lines.js';
 import { checkOptions, checkWork } from './checks.js';
 import { type ContextLeases, leasesFrom, type LockMode, type TrackedLease } from './context-leases.js';
@@ -248,7 +248,7 @@ export class LeaseHandle extends NamedLease {
 
   async renew(ttl?: number): Promise<void> {
     this.assertHeld();
-    await this.lineLease.renew(ttl === undefined ? undefined : OPTIONS.ttl.check(ttl, this.name));
+    await this.lineLease.renew(this.spanOf(ttl));
     this.assertHeld();
   }
 
@@ -298,7 +298,7 @@ export class LeaseHandle extends NamedLease {
   async handOver(options: HandOverOptions = {}): Promise<string> {
     const { name, setup, lineLease, staysWith } = this;
     checkOptions(options, name, HAND_OVER_OPTIONS);
-    const ttl = options.ttl === undefined ? undefined : OPTIONS.ttl.check(options.ttl, name);
+    const span = this.spanOf(options.ttl);
     if (staysWith) throw this.noHandOver(`it is the lease of ${staysWith}(), which gives it back itself`);
     if (this.downgraded)
       throw this.noHandOver('it was downgraded; hand over the lease that downgrade() gave');
@@ -307,9 +307,14 @@ export class LeaseHandle extends NamedLease {
     if (this.entries && this.entries.open > 0)
       throw this.noHandOver('work that has entered it is not done, and would lose the lock');
     if (this.releasing) throw lineLease.lostError('released');
-    const given = await lineLease.handOver(ttl);
+    const given = await lineLease.handOver(span);
     this.cancelTimer?.();
     return textOf({ ...given, name, prefix: setup.lines.setup.store.prefix });
+  }
+
+  /** Undefined for no ttl. @throws LockUsageError */
+  private spanOf(ttl: unknown): Span | undefined {
+    return ttl === undefined ? undefined : this.setup.settings.spanOf(OPTIONS.ttl.check(ttl, this.name));
   }
 
   private noHandOver(why: string): LockUsageError {

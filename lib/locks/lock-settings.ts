@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { shown, spelled } from '../base/duration.js';
 import { LockError, LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
-import type { HeldLease, Request, Terms } from '../line/request.js';
+import type { HeldLease, Request, Span, Terms } from '../line/request.js';
 import { WHOLE } from '../store/lock-machine.js';
 import type { Durability } from '../store/lock-store.js';
 import type { UsingOptions } from './lock.js';
@@ -96,6 +96,11 @@ export class LockSettings {
   waitOf({ wait, ttl }: Pick<UsingOptions, 'wait' | 'ttl'>, otherwise = this.wait): number {
     if (wait !== undefined) return OPTIONS.wait.check(wait, '');
     return otherwise ?? this.defaultWait(ttl === undefined ? this.ttl : OPTIONS.ttl.check(ttl, ''));
+  }
+
+  /** How long a lease of `ttl` lasts in all. */
+  spanOf(ttl: number): Span {
+    return { ttl, guard: this.guardOf(ttl) };
   }
 
   private guardOf(ttl: number): number {

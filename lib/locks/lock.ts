@@ -185,8 +185,8 @@ export interface AcquireOptions {
    */
   readonly linger?: Duration | undefined;
   /**
-   * How many callers of this process may stand in line for the name; any further caller is refused with reason `full`.
-   * 1 … 2³⁰. @default none
+   * How many callers of this process may stand in line for the name; any further caller is refused with reason `full`. Who has
+   * no answer of the store yet does not count, since the lock may be free. 1 … 2³⁰. @default none
    */
   readonly maxWaiters?: number | undefined;
   /**

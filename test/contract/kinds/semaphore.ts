@@ -3,6 +3,43 @@ import type { Fixture } from '../locks/fixture.js';
 import { Gate, Room } from './gate.js';
 
 export function semaphoreContract(fixture: Fixture): void {
+  it('answers who asks once in time for one command, however many ask at the same time', async () => {
+    const { one, two, name } = fixture;
+    const held = await two.semaphore(name, 2).acquire({ units: 2 });
+    const leaving = new AbortController();
+    const waits = { wait: 5_000, signal: leaving.signal };
+    const line = Array.from({ length: 20 }, () => failureOf(one.semaphore(name, 2).acquire(waits)));
+    const began = performance.now();
+    const tries = [1, 2, 3].map(() => one.semaphore(name, 2).tryAcquire());
+    expect(await Promise.all(tries)).toEqual([undefined, undefined, undefined]);
+    expect(performance.now() - began).toTakeLessThan(150, fixture.lag.max);
+    leaving.abort();
+    await Promise.all(line);
+    await held.release();
+  });
+
+  it('serves the callers of a process in their order, also when one before them leaves', async () => {
+    const { one, two, name } = fixture;
+    const held = await two.semaphore(name, 4).acquire({ units: 4 });
+    const leaving = new AbortController();
+    const semaphore = one.semaphore(name, 4);
+    const first = failureOf(semaphore.acquire({ units: 3, signal: leaving.signal }));
+    const served: string[] = [];
+    const take = async (who: string, units: number): Promise<void> => {
+      const lease = await semaphore.acquire({ units });
+      served.push(who);
+      await lease.release();
+    };
+    const both = [take('second', 2), take('third', 3)];
+    await fixture.queued(3);
+    leaving.abort();
+    await first;
+    await fixture.queued(2);
+    await held.release();
+    await Promise.all(both);
+    expect(served).toEqual(['second', 'third']);
+  });
+
   it('lets as many in as it has permits, over 20 callers of one shared instance', async () => {
     const semaphore = fixture.one.semaphore(fixture.name, 3);
     const room = new Room();

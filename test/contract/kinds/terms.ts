@@ -55,11 +55,79 @@ export function termsContract(fixture: Fixture): void {
     expect(await fixture.one.tryAcquire(fixture.name)).toBeUndefined();
   });
 
+  it('is held for the ttl of its own caller, not for the longer one of whoever had it before or asked before', async () => {
+    const { one, two, name } = fixture;
+    const before = await one.acquire(name, { ttl: '1h' });
+    const handedOn = one.acquire(name, { ttl: 500 });
+    await before.release();
+    const own = [await handedOn];
+    await own[0]!.release();
+    const leaving = new AbortController();
+    const left = failureOf(one.acquire(name, { ttl: '1h', signal: leaving.signal }));
+    const granted = one.acquire(name, { ttl: 500 });
+    leaving.abort();
+    own.push(await granted);
+    await left;
+    for (const { remaining } of own) expect(remaining).toBeLessThanOrEqual(500);
+    const { holders } = await two.inspect(name);
+    expect(holders[0]!.remaining).toBeLessThanOrEqual(500 + 125);
+    await own[1]!.release();
+  });
+
+  it('is held for the ttl of its own caller, not for the shorter one of whoever asked before', async () => {
+    const { one, two, name } = fixture;
+    const leaving = new AbortController();
+    const left = failureOf(one.acquire(name, { ttl: 100, signal: leaving.signal }));
+    const granted = one.acquire(name, { ttl: '10s', renew: false });
+    leaving.abort();
+    const lease = await granted;
+    await left;
+    await until('it is renewed once', () => lease.remaining > 9_000);
+    // The guard is that of its ttl as well.
+    const { holders } = await two.inspect(name);
+    expect(holders[0]!.remaining - lease.remaining).toBeGreaterThan(500);
+    await lease.release();
+  });
+
+  it('has the guard of the ttl for which it is renewed, and handed over', async () => {
+    const { one, two, name } = fixture;
+    const lease = await one.acquire(name, { ttl: 200 });
+    await lease.renew(10_000);
+    const { holders } = await two.inspect(name);
+    expect(holders[0]!.remaining - lease.remaining).toBeGreaterThan(500);
+    await lease.release();
+    const short = await one.acquire(name, { ttl: 200 });
+    const text = await short.handOver({ ttl: '10s' });
+    expect((await two.inspect(name)).holders[0]!.remaining).toBeGreaterThan(10_000);
+    await (await two.resume(text)).release();
+  });
+
+  it('lets a caller with next to no wait go at its time', async () => {
+    const { one, two, name } = fixture;
+    const lease = await two.acquire(name);
+    expect(await failureOf(one.acquire(name, { wait: 0.001 }))).toMatchObject({ reason: 'timeout' });
+    expect(await failureOf(one.readWrite(name).read.acquire({ wait: 0.02 }))).toMatchObject({
+      reason: 'timeout',
+    });
+    await lease.release();
+  });
+
+  it('counts no caller for maxWaiters whose question is not answered yet: the lock may be free', async () => {
+    const { one, name } = fixture;
+    const gate = new Gate();
+    const line = Array.from({ length: 2 }, () => one.using(name, () => gate.opened, { maxWaiters: 1 }));
+    const refused = failureOf(one.using(name, () => gate.opened, { maxWaiters: 1 }));
+    expect(await refused).toMatchObject({ code: 'LOCK_BUSY', reason: 'full' });
+    gate.open();
+    await Promise.all(line);
+  });
+
   it('refuses a caller that finds maxWaiters callers of this process in line, and nobody else', async () => {
     const { one, two, name } = fixture;
     const lease = await two.acquire(name);
     const gate = new Gate();
     const line = Array.from({ length: 3 }, () => one.using(name, () => gate.opened, { maxWaiters: 3 }));
+    await fixture.queued(1);
     expect(await failureOf(one.using(name, () => 1, { maxWaiters: 3 }))).toMatchObject({
       code: 'LOCK_BUSY',
       reason: 'full',

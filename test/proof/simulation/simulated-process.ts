@@ -209,7 +209,7 @@ export class SimulatedProcess {
     this.open += 1;
     const { label, plan } = held.ask;
     held.lease
-      .handOver(plan.givesFor)
+      .handOver({ ttl: plan.givesFor, guard: guardOf(plan.givesFor) })
       .then(
         (given) => {
           const parcel = this.checker.handedOver(held, given);

@@ -7,6 +7,7 @@ import { HandClock } from '../../support/hand-clock.js';
 import { type Command, HandStore } from '../../support/hand-store.js';
 
 const TTL = 3_000;
+const lasting = (ttl: number) => ({ ttl, guard: 300 });
 const RENEWED = { outcome: 'renewed', last: 9, contended: false };
 const REVOKED = { kind: 'revoked', id: 'id', reason: 'by test' } as const;
 const CONTENDED = { kind: 'contended', id: 'id' } as const;
@@ -35,7 +36,7 @@ describe('a hold', () => {
       },
       wanted: () => undefined,
     });
-    made.serve(TTL, renews, longest, longest < Infinity ? 'max-hold' : 'expired', false);
+    made.serve(lasting(TTL), renews, longest, longest < Infinity ? 'max-hold' : 'expired', false);
     return made;
   }
   const renewals = (): Command<RenewOperation>[] => store.of('renew');
@@ -67,11 +68,23 @@ describe('a hold', () => {
     it('renews with a new ttl only after what is in flight with the old one', async () => {
       const one = hold();
       one.confirm();
-      const longer = one.renewNow(2 * TTL);
+      const longer = one.renewNow(lasting(2 * TTL));
       await renewals()[0]!.answer(RENEWED);
       expect(ttls()).toEqual([TTL, 2 * TTL]);
       await renewals()[1]!.answer(RENEWED);
       await expect(longer).resolves.toBe('renewed');
+    });
+
+    it('is prolonged by who renews while it is only asked whether it is held', async () => {
+      const one = hold();
+      clock.pass(TTL / 10);
+      one.confirm(false);
+      const renewed = one.renewNow();
+      await renewals()[0]!.answer(RENEWED);
+      expect(ttls()[0]).toBeLessThan(TTL);
+      expect(ttls()[1]).toBe(TTL);
+      await renewals()[1]!.answer(RENEWED);
+      await expect(renewed).resolves.toBe('renewed');
     });
 
     it('has no timer of its own while it is not confirmed, and renews by itself from then on', async () => {
@@ -100,10 +113,10 @@ describe('a hold', () => {
       const one = hold();
       clock.pass(900);
       const { deadline } = one;
-      void one.renewNow(TTL / 3);
+      void one.renewNow(lasting(TTL / 3));
       await renewals()[0]!.answer(RENEWED);
       expect(one.deadline).toBe(deadline);
-      void one.renewNow(TTL);
+      void one.renewNow(lasting(TTL));
       const { sentAt } = renewals()[1]!;
       clock.pass(500);
       await renewals()[1]!.answer(RENEWED);
@@ -275,7 +288,7 @@ describe('a hold', () => {
     it('is not so by a ttl that has just become longer, unless that is not answered', async () => {
       const one = hold();
       clock.pass(100);
-      one.serve(10 * TTL, true, Infinity, 'expired', true);
+      one.serve(lasting(10 * TTL), true, Infinity, 'expired', true);
       await passing(TTL / 4);
       expect(risks).toEqual([]);
       await passing(TTL / 4 + 20);
@@ -357,19 +370,19 @@ describe('a hold', () => {
 
   describe('that serves another caller', () => {
     it('asks at once when that one wants it for longer', () => {
-      hold().serve(2 * TTL, true, Infinity, 'expired', true);
+      hold().serve(lasting(2 * TTL), true, Infinity, 'expired', true);
       expect(ttls()).toEqual([2 * TTL]);
     });
 
     it('asks at once when what is proven is too little for a lease that is not renewed by itself', () => {
       const one = hold();
       clock.pass(500);
-      one.serve(TTL, false, clock.now() + TTL - 100, 'expired', true);
+      one.serve(lasting(TTL), false, clock.now() + TTL - 100, 'expired', true);
       expect(ttls()).toEqual([TTL]);
     });
 
     it('asks nobody when what is proven is enough', () => {
-      hold().serve(TTL, true, Infinity, 'expired', true);
+      hold().serve(lasting(TTL), true, Infinity, 'expired', true);
       expect(renewals()).toEqual([]);
     });
 

@@ -197,7 +197,7 @@ describe('what is told of the store', () => {
       { name: 'name', command: 'renew', refused: false, message: 'No answer.' },
     ]);
     expect(heard.of('renewed', 'name')[0]!['lag']).toBeGreaterThanOrEqual(400);
-    void lease.renew(2 * TTL);
+    void lease.renew({ ttl: 2 * TTL, guard: 500 });
     await turned();
     await store.of('renew')[2]!.answer();
     expect(heard.of('renewed', 'name')[1]!['lag']).toBe(0);

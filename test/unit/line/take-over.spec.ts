@@ -123,7 +123,7 @@ describe('a take-over', () => {
     it('for less time than the lease has left is believed for that time only', async () => {
       const lease = await acquired();
       const { remaining } = lease;
-      const giving = failureOf(lease.handOver(200));
+      const giving = failureOf(lease.handOver({ ttl: 200, guard: 300 }));
       await turned();
       taking()[0]!.read();
       expect(lease.remaining).toBeLessThan(200);
@@ -138,7 +138,7 @@ describe('a take-over', () => {
     it('that the store refuses leaves the lease as it was', async () => {
       const lease = await acquired();
       const { remaining } = lease;
-      const giving = failureOf(lease.handOver(100));
+      const giving = failureOf(lease.handOver({ ttl: 100, guard: 300 }));
       await turned();
       await taking()[0]!.refuse();
       expect(await giving).toMatchObject({ code: 'LOCK_STORE' });
