@@ -422,6 +422,24 @@ describeWithRealRedis('a master that dies and has no replica', () => {
   }, 40_000);
 });
 
+describeWithRealRedis('a master that starts again without its data, before the others miss it', () => {
+  const field = fieldOf({ masters: 2, replicas: 0, nodeTimeout: 15_000 });
+
+  it('is asked for the leases at once, and the lost ones are told', async () => {
+    const locks = await field.open();
+    const [master, another] = (await field.servers.mastersNow()) as [ServerProcess, ServerProcess];
+    const [lost, kept] = [
+      await locks.acquire(await field.servers.nameAt(master, 'lost', namespace), { ttl: '60s' }),
+      await locks.acquire(await field.servers.nameAt(another, 'kept', namespace), { ttl: '60s' }),
+    ];
+    await master.kill();
+    await master.boot();
+    await until('the lease is found to be gone', () => !lost.held, 10_000);
+    expect(await abortOf(lost.signal)).toMatchObject({ reason: 'taken' });
+    expect(kept.held).toBe(true);
+  }, 40_000);
+});
+
 describeWithRealRedis('a master that gives all its slots away', () => {
   const field = fieldOf({ replicas: 0, nodeTimeout: 15_000 });
 
