@@ -271,7 +271,8 @@ export class LockService {
    * `force` it is free at once, and only fences protect against what the old holders still write. A process learns of it
    * within a round trip when it listens to its channel: from `ready()` on, which every start of Nest calls, or once one of
    * its own callers has had to wait. Otherwise it learns of it at its next renewal (a third of the ttl) or deadline.
-   * Resolves with whether the lock was held.
+   * Resolves with whether the lock was held. A name that `minHold` keeps after its work has ended counts as held with `force`
+   * alone, which frees it; a lease that was revoked is not prolonged by its `minHold`.
    *
    * The holder's `LockLostError` has `reason: 'revoked'` and your reason as `revokeReason`; `inspect` and `list` show it
    * until the name is free. This is also true with `force`, until the lease would have ended. A second call with `force`

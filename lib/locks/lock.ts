@@ -232,7 +232,8 @@ export interface UsingOptions extends AcquireOptions {
    * For how long the name stays taken at least, counted from the grant. When the work ends sooner, also with an error, the
    * name becomes free only after that time, so that a replica whose clock is late does not run the same job again. The
    * release says so to the store: when the process dies or the lease is lost before that, the name is free after
-   * ttl + guard at the latest, and when the work itself calls `release()`, at once. 0 … 24 h. @default none
+   * ttl + guard at the latest, and when the work itself calls `release()`, at once. A `revoke`
+   * with `force` frees it sooner, too. 0 … 24 h. @default none
    */
   readonly minHold?: Duration | undefined;
 }
