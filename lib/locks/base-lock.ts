@@ -137,7 +137,8 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     const loss = lossOf(this.leasesIn(lease));
     const { clock } = this.setup;
     // The line takes care of the answer.
-    if (freeFrom > 0 && freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
+    if (freeFrom > 0 && freeFrom > clock.now())
+      void releaseFrom(freeFrom, lease, this.leasesIn(lease), clock);
     else this.giveBack(lease, outcome);
     return concluded(loss, outcome);
   }
@@ -260,9 +261,15 @@ function checkWithin(within: unknown, names: readonly string[], setup: LockSetup
 }
 
 /** Gives a lease back, and lets the store keep its units until `time` (minimum hold). */
-async function releaseFrom(time: number, lease: TakenLease, clock: Clock): Promise<void> {
+async function releaseFrom(
+  time: number,
+  lease: TakenLease,
+  parts: readonly NamedLease[],
+  clock: Clock,
+): Promise<void> {
   const left = (): number => Math.max(0, Math.ceil(time - clock.now()));
-  // The store keeps nothing for longer than the lease lasts.
-  if (lease.remaining < left()) await lease.renew(Math.max(100, left())).catch(() => undefined);
+  // The store keeps nothing for longer than the lease lasts. The work may have downgraded it.
+  const short = parts.map(({ now }) => now).filter(({ remaining }) => remaining < left());
+  if (short.length > 0) await Promise.allSettled(short.map((part) => part.renew(Math.max(100, left()))));
   await lease.release({ keep: left(), done: 0 });
 }

@@ -1,4 +1,5 @@
 import { abortOf, failureOf, until } from '../../support/eventually.js';
+import type { WriteLease } from '../../../lib/locks/lock.js';
 import type { Fixture } from '../locks/fixture.js';
 import { Gate } from './gate.js';
 
@@ -28,6 +29,25 @@ export function termsContract(fixture: Fixture): void {
     await waiting;
     await (await one.acquire(name)).release();
     expect(performance.now() - granted).toBeGreaterThan(495);
+  });
+
+  it('keeps as a reader what was downgraded meanwhile, for longer than the lease would last', async () => {
+    const { one, two, name } = fixture;
+    const other = fixture.another();
+    const { write } = one.readWrite(name);
+    const terms = { ttl: 100, minHold: 500 };
+    for (const lock of [write, one.allOf([write, other])]) {
+      let granted = 0;
+      const work = async (): Promise<void> => {
+        granted = performance.now();
+        await (one.current(name) as WriteLease).downgrade();
+      };
+      await lock.using(work, terms);
+      await (await two.readWrite(name).read.acquire()).release();
+      expect(performance.now() - granted).toTakeLessThan(400, fixture.lag.max);
+      await (await two.acquire(name)).release();
+      expect(performance.now() - granted).toBeGreaterThan(495);
+    }
   });
 
   it('gives back at once what was held for longer than minHold', async () => {
