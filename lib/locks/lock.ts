@@ -174,7 +174,10 @@ export interface AcquireOptions {
    * @default true
    */
   readonly renew?: boolean | undefined;
-  /** For how long a lease may be held; after that it is lost with reason `max-hold`. 100 ms … 24 h. @default none */
+  /**
+   * For how long a lease may be held; after that it is lost with reason `max-hold`. It counts from the grant, and for several
+   * locks from when all of them are held. 100 ms … 24 h. @default none
+   */
   readonly maxHold?: Duration | undefined;
   /**
    * For how long this process keeps the lock after its last use, while nobody asks for it: the next caller here is granted
