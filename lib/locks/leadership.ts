@@ -118,9 +118,12 @@ export class Leadership implements Leader, LeaseMaker<LeadLease> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        this.lease = await this.take(signal);
+        const lease = await this.take(signal);
+        // It may have been stopped after the grant, before this went on.
+        if (signal.aborted) return void (await lease.release());
+        this.lease = lease;
         this.storeFailed = false;
-        await this.lead(this.lease);
+        await this.lead(lease);
       } catch (error) {
         if (signal.aborted || (error instanceof LockBusyError && error.reason === 'closed')) return;
         this.failed(error);
