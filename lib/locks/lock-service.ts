@@ -117,7 +117,7 @@ export class LockService {
     };
   }
 
-  /** So many permits under one name. 1 … 2³⁰. @throws LockUsageError */
+  /** So many permits under one name. 1 … 2³⁰ − 1. @throws LockUsageError */
   semaphore(name: string, permits: number): Semaphore {
     const { setup, store } = this;
     const { nameOf } = this.settings;

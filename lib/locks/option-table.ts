@@ -27,6 +27,8 @@ const REPLICA_PATIENCE = 500;
 const DURABILITY: ReadonlySet<string> = new Set(['replicas', 'timeout']);
 const RECORDER: ReadonlySet<string> = new Set(['signal']);
 const LONGEST_LABEL = 128;
+/** The most permits of a semaphore. With one more it would be a read-write lock, whose readers would share its permits. */
+export const MOST_PERMITS = WHOLE - 1;
 /** Every way to ask for a lease. */
 const CALLS = ['acquire', 'using', 'once'] as const;
 
@@ -79,7 +81,9 @@ export const OPTIONS = {
   onStoreError: word('onStoreError', ['throw', 'run'], ['using']),
   doneTtl: duration({ option: 'doneTtl', min: 100, max: DAY }, 'none', ['once']),
   mark: word('mark', ['start', 'end'], ['once'], 'end'),
-  units: row('1 … permits', '1', ['permits'], (value, name) => wholeNumber(value, 'units', WHOLE, name)),
+  units: row('1 … permits', '1', ['permits'], (value, name) =>
+    wholeNumber(value, 'units', MOST_PERMITS, name),
+  ),
 } as const satisfies Record<keyof UsingOptions | keyof LockServiceOptions, OptionRow> &
   Record<string, OptionRow>;
 

@@ -3,7 +3,6 @@ import type { LeaseMaker } from '../line/caller.js';
 import type { LineLease } from '../line/line-lease.js';
 import type { Request } from '../line/request.js';
 import type { Explanation } from '../base/errors.js';
-import { WHOLE } from '../store/lock-machine.js';
 import type { LockStore } from '../store/lock-store.js';
 import { BaseLock } from './base-lock.js';
 import {
@@ -14,7 +13,7 @@ import {
   type NamedLease,
   type LockSetup,
 } from './lease-handle.js';
-import { namesFor } from './option-table.js';
+import { MOST_PERMITS, namesFor } from './option-table.js';
 import type { Lock, AcquireOptions, UsingOptions, Lease } from './lock.js';
 import { wholeNumber } from './checks.js';
 
@@ -59,7 +58,7 @@ export class SemaphoreLock
   ) {
     super(setup);
     this.names = [checkName(name)];
-    wholeNumber(permits, 'permits', WHOLE, name);
+    wholeNumber(permits, 'permits', MOST_PERMITS, name);
   }
 
   take(

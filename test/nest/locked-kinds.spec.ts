@@ -208,7 +208,9 @@ describe('minHold', () => {
 describe('@Locked refuses', () => {
   it.each<[LockedOptions, RegExp]>([
     [{ mode: 'shared' as 'read' }, /mode takes 'read' or 'write'; it was 'shared'/],
-    [{ permits: 0 }, /permits takes a whole number from 1 to 1073741824; it was 0/],
+    [{ permits: 0 }, /permits takes a whole number from 1 to 1073741823; it was 0/],
+    [{ permits: 2 ** 30 }, /permits takes a whole number from 1 to 1073741823; it was 1073741824/],
+    [{ permits: 2 ** 30, units: 2 }, /permits takes a whole number from 1 to 1073741823/],
     [{ permits: 3, units: 4 }, /units takes a whole number from 1 to 3; it was 4/],
     [{ units: 2 }, /units needs the option permits/],
     [{ permits: 3, mode: 'read' }, /mode: 'read' and permits: 3 exclude each other/],
