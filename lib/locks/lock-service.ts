@@ -187,7 +187,8 @@ export class LockService {
 
   /**
    * Runs `work` in one process; the others wait for it and go on. When it fails, its own call rejects, and the next caller
-   * runs it. For `doneTtl` after a success nobody runs it again.
+   * runs it. For `doneTtl` after a success nobody runs it again. The lease is given back by `once` itself, since the mark that
+   * the work is done goes with that: `lease.release()` and `await using` are refused inside the work.
    *
    * @throws LockBusyError | LockStoreError | LockUsageError | LockLostError
    */
