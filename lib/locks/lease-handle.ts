@@ -256,7 +256,7 @@ export class LeaseHandle extends NamedLease {
 
   /** Whether the work of this name was done before (run once). */
   get workDone(): boolean {
-    return this.lineLease.hold.workDone === true;
+    return this.lineLease.hold.workDoneAt !== undefined;
   }
 
   /** Why the work of `once` may not give it back: nothing would say that the work is done. Undefined when it may be released. */

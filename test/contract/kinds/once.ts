@@ -50,6 +50,21 @@ export function onceContract(fixture: Fixture): void {
     expect(await once(two)).toEqual({ ran: true, value: 1 });
   });
 
+  it('runs again after doneTtl, also in a process in which somebody always asks', async () => {
+    const { one, name } = fixture;
+    const runs: number[] = [];
+    const end = performance.now() + 650;
+    const asking = async (): Promise<void> => {
+      while (performance.now() < end)
+        await one.once(name, () => runs.push(performance.now()), { doneTtl: 100 });
+    };
+    await Promise.all([asking(), asking(), asking(), asking()]);
+    expect(runs.length).toBeGreaterThan(2);
+    expect(runs.length).toBeLessThanOrEqual(7);
+    for (const [at, run] of runs.entries())
+      if (at > 0) expect(run - runs[at - 1]!).toTakeLessThan(160, fixture.lag.max);
+  });
+
   it.each(['another service', 'a caller beside it'])(
     'fails for the caller whose work failed, and %s runs it',
     async (who) => {
