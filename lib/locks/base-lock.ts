@@ -18,7 +18,7 @@ import {
   UnprotectedLease,
 } from './lease-handle.js';
 import { checkOptions, orRejected } from './checks.js';
-import { namesFor, OPTIONS } from './option-table.js';
+import { checkMinHold, namesFor, OPTIONS } from './option-table.js';
 import type { AcquireOptions, Lock, UsingOptions, Lease } from './lock.js';
 import { selfWait } from './wait-hints.js';
 
@@ -87,10 +87,10 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
   ): Promise<T> | undefined {
     const name = this.firstName;
     checkEntry(work, options, name, this.optionsOf('using'));
-    const { within, reentrant, onStoreError, minHold } = options;
+    const { within, reentrant, onStoreError } = options;
     if (reentrant !== undefined) OPTIONS.reentrant.check(reentrant, name);
     if (onStoreError !== undefined) OPTIONS.onStoreError.check(onStoreError, name);
-    if (minHold !== undefined) OPTIONS.minHold.check(minHold, name);
+    checkMinHold(options, name);
     // Nearly every call holds nothing in its context, and so has nothing to enter.
     if (within === undefined && !nested) return undefined;
     if (within !== undefined) {

@@ -236,7 +236,8 @@ export interface UsingOptions extends AcquireOptions {
    * name becomes free only after that time, so that a replica whose clock is late does not run the same job again. The
    * release says so to the store: when the process dies or the lease is lost before that, the name is free after
    * ttl + guard at the latest, and when the work itself calls `release()`, at once. A `revoke`
-   * with `force` frees it sooner, too. 0 … 24 h. @default none
+   * with `force` frees it sooner, too, and so does a shutdown whose grace is over while the work still runs. 0 … 24 h, and
+   * at most `maxHold`. @default none
    */
   readonly minHold?: Duration | undefined;
 }

@@ -87,6 +87,22 @@ export const OPTIONS = {
 } as const satisfies Record<keyof UsingOptions | keyof LockServiceOptions, OptionRow> &
   Record<string, OptionRow>;
 
+/** Checks the minimum hold of a call. @throws LockUsageError for one out of range, and for a maxHold that would end it */
+export function checkMinHold(
+  { minHold, maxHold }: Pick<UsingOptions, 'minHold' | 'maxHold'>,
+  name: string,
+): void {
+  if (minHold === undefined) return;
+  const least = OPTIONS.minHold.check(minHold, name);
+  const most = maxHold === undefined ? Infinity : OPTIONS.maxHold.check(maxHold, name);
+  if (most < least)
+    throw new LockUsageError(
+      `The option maxHold (${spelled(most)}) is shorter than minHold (${spelled(least)}): the lease would be lost, and the ` +
+        'name free, before minHold is over.',
+      name,
+    );
+}
+
 /** The names of the options of some places, in the order of the table. */
 export function namesFor(...places: readonly OptionPlace[]): ReadonlySet<string> {
   const rows = Object.entries<OptionRow>(OPTIONS);

@@ -3,7 +3,16 @@ import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { wholeNumber } from '../locks/checks.js';
 import type { LockService } from '../locks/lock-service.js';
-import { flag, MOST_PERMITS, namesFor, OPTIONS, type OptionRow, row, word } from '../locks/option-table.js';
+import {
+  checkMinHold,
+  flag,
+  MOST_PERMITS,
+  namesFor,
+  OPTIONS,
+  type OptionRow,
+  row,
+  word,
+} from '../locks/option-table.js';
 import { WHOLE } from '../store/lock-machine.js';
 import type { UsingOptions } from '../locks/lock.js';
 import { checkFirePlan, type FirePlan } from './fire-plan.js';
@@ -194,6 +203,7 @@ function checkGiven(given: LockedOptions<LockSignal | undefined>): void {
     // The range of `units` depends on `permits`, see below.
     if (option !== 'units' || given.permits === undefined) found.check(value, '');
   }
+  checkMinHold(given, '');
   // A profile is known only when the method is called.
   if (given.profile === undefined || given.permits !== undefined) checkKind(given);
   if (given.fires) checkFireOptions(given);
@@ -250,6 +260,7 @@ export function checkTogether(
   locks: Partial<Pick<LockService, 'checkLinger'>>, // that of an older copy of this package cannot
 ): void {
   checkKind(options);
+  checkMinHold(options, '');
   if (options.fires) checkFireOptions(options);
   const { mode, permits, units = 1 } = options;
   const alone = mode !== 'read' && permits === undefined;

@@ -306,6 +306,20 @@ describe('bad arguments of a call', () => {
     });
   });
 
+  it('a maxHold that is over before minHold is refused by using, with both; one that is as long is not', async () => {
+    for (const names of ['x', ['x', 'y']]) {
+      const refusal = await failureOf(
+        locks.using(names, () => undefined, { minHold: '5m', maxHold: 60_000 }),
+      );
+      expect(refusal).toMatchObject({
+        code: 'LOCK_USAGE',
+        message: expect.stringMatching(/option maxHold \(1m\) is shorter than minHold \(5m\)/),
+      });
+    }
+    expect((await locks.inspect('x')).inUse).toBe(0);
+    expect(await locks.using('min', () => 1, { minHold: 100, maxHold: 100 })).toBe(1);
+  });
+
   it('an option that does not exist is refused by name, by every verb of every kind', async () => {
     const bad = { ttll: '5s' } as object;
     const units = { units: 1 } as object;
