@@ -29,7 +29,7 @@ export async function revoke(
         '\nThe lock has changed hands meanwhile (--yes takes it from whoever holds it):\n',
       );
   }
-  if (!(await locks.revoke(name, { reason, force }))) throw free(report);
+  if (!(await locks.revoke(name, { reason, force }))) throw force ? free(report) : left(report);
   const line = entries.find(({ event }) => event === 'revoked');
   await output.line(
     json ? JSON.stringify({ name, reason, force, holders: report.holders }) : harmless(line?.message ?? ''),
@@ -51,6 +51,13 @@ function grantsIn({ holders }: LockReport): string {
 function free({ name, key }: LockReport): CommandError {
   return new CommandError(
     `Nobody holds '${harmless(name)}', under the key ${harmless(key)}: there is nothing to revoke. ${WHERE}`,
+    EXIT.refused,
+  );
+}
+
+function left({ name }: LockReport): CommandError {
+  return new CommandError(
+    `Nobody works under '${harmless(name)}' any more. If it is still shown as held, its minHold keeps it: --force frees it.`,
     EXIT.refused,
   );
 }

@@ -38,8 +38,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   declare lossReason?: LockLostReason;
   /** The operator's reason, if it was revoked; '' when the text is not known. Declared only. */
   declare revokeReason?: string | undefined;
-  /** Whether the name is marked: its work was done (run once). Declared only. */
-  declare readonly workDone?: boolean;
+  /** Local time at which the store said that the name is marked: its work was done (run once). Declared only. */
+  declare readonly workDoneAt?: number;
   readonly id: string;
   readonly name: string;
   /** How many replicas had the grant. Declared only: without `durability` a hold has no room for it. */
@@ -103,7 +103,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     super();
     ({ id: this.id, name: this.name, terms: this.terms, doubt: this.doubt } = attempt);
     ({ first: this.first, last: this.last, contended: this.contended } = grant);
-    if (grant.done) this.workDone = true;
+    if (grant.done) this.workDoneAt = setup.clock.now();
     if (grant.replicas !== undefined) this.replicas = grant.replicas;
     if (grant.note !== undefined) this.note = grant.note;
     this.deadline = deadline;

@@ -9,6 +9,8 @@ import { exclusive, type Terms } from './request.js';
 // When other processes wait, they get the lock after so many milliseconds or so many hand-offs, in order of arrival.
 const LONGEST_WHILE_CONTENDED = 10;
 const MOST_HAND_OFFS = 64;
+// A hold that was granted with the mark of done work is handed off for so many milliseconds: later, the mark may be over.
+const LONGEST_WHILE_MARKED = 10;
 // The event loop turns at least this often while the lock goes from caller to caller.
 const BREATH = 1;
 
@@ -134,9 +136,10 @@ export class Leases {
     this.handOffs.contendedSince = undefined;
   }
 
-  /** Whether a hold may be handed off here: proven for long enough, with a fence left, and not contended for too long. */
+  /** Whether a hold may be handed off here: proven for long enough, with a fence left, not contended for too long, and no old mark. */
   mayGoOn(hold: Hold, now: number): boolean {
     if (hold.lossReason || !hold.suffices(now)) return false;
+    if (hold.workDoneAt !== undefined && now - hold.workDoneAt >= LONGEST_WHILE_MARKED) return false;
     if (!hold.contended) return true;
     const handOffs = (this.handOffs ??= new HandOffs());
     handOffs.contendedSince ??= now;

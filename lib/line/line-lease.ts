@@ -159,6 +159,14 @@ export class LineLease {
       hold.serve(span, hold.renews, endsAt, longest < own ? 'max-hold' : hold.endReason, true);
   }
 
+  /** From now on it may be held for `maxHold` ms more, whatever is renewed. */
+  limit(maxHold: number): void {
+    if (this.ended) return;
+    const { hold, span } = this;
+    const longest = (this.longest = this.owner.clock.now() + maxHold);
+    if (longest < hold.endsAt) hold.serve(span, hold.renews, longest, 'max-hold', false);
+  }
+
   /** Gives the lock back, once; every call gets the same answer. `keep` and `done` are milliseconds, 0 for neither. */
   release(keep = 0, done = 0): Promise<'released' | 'expired'> {
     if (this.releasing) return this.releasing;

@@ -15,6 +15,7 @@ import {
 import type { AcquireOptions, UsingOptions, Lease } from './lock.js';
 import { NameLock } from './name-lock.js';
 import { LockByCall, type Naming } from './named-by-call.js';
+import { OPTIONS } from './option-table.js';
 
 /**
  * Several locks at once, all or none. First it asks for all of them together, which takes one round trip when they are
@@ -54,8 +55,13 @@ export class AllOf extends BaseLock<LeaseBundle> {
     by?: Request['by'],
   ): Promise<LeaseBundle> {
     const wait = this.setup.settings.waitOf(options, otherwise);
+    const { maxHold } = options;
+    const longest = maxHold === undefined ? undefined : OPTIONS.maxHold.check(maxHold, this.firstName);
     try {
-      return new LeaseBundle(await this.takeAll(options, wait, by), this.setup);
+      const leases = await this.takeAll({ ...options, maxHold: undefined }, wait, by);
+      // It counts from now: those that were taken first may have waited for the others.
+      if (longest !== undefined) for (const { root } of leases) root.lineLease.limit(longest);
+      return new LeaseBundle(leases, this.setup);
     } catch (error) {
       throw explained ? explained(error as Error) : error;
     }

@@ -18,7 +18,7 @@ import {
   UnprotectedLease,
 } from './lease-handle.js';
 import { checkOptions, orRejected } from './checks.js';
-import { namesFor, OPTIONS } from './option-table.js';
+import { checkMinHold, namesFor, OPTIONS } from './option-table.js';
 import type { AcquireOptions, Lock, UsingOptions, Lease } from './lock.js';
 import { selfWait } from './wait-hints.js';
 
@@ -87,10 +87,10 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
   ): Promise<T> | undefined {
     const name = this.firstName;
     checkEntry(work, options, name, this.optionsOf('using'));
-    const { within, reentrant, onStoreError, minHold } = options;
+    const { within, reentrant, onStoreError } = options;
     if (reentrant !== undefined) OPTIONS.reentrant.check(reentrant, name);
     if (onStoreError !== undefined) OPTIONS.onStoreError.check(onStoreError, name);
-    if (minHold !== undefined) OPTIONS.minHold.check(minHold, name);
+    checkMinHold(options, name);
     // Nearly every call holds nothing in its context, and so has nothing to enter.
     if (within === undefined && !nested) return undefined;
     if (within !== undefined) {
@@ -137,7 +137,8 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     const loss = lossOf(this.leasesIn(lease));
     const { clock } = this.setup;
     // The line takes care of the answer.
-    if (freeFrom > 0 && freeFrom > clock.now()) void releaseFrom(freeFrom, lease, clock);
+    if (freeFrom > 0 && freeFrom > clock.now())
+      void releaseFrom(freeFrom, lease, this.leasesIn(lease), clock);
     else this.giveBack(lease, outcome);
     return concluded(loss, outcome);
   }
@@ -260,9 +261,15 @@ function checkWithin(within: unknown, names: readonly string[], setup: LockSetup
 }
 
 /** Gives a lease back, and lets the store keep its units until `time` (minimum hold). */
-async function releaseFrom(time: number, lease: TakenLease, clock: Clock): Promise<void> {
+async function releaseFrom(
+  time: number,
+  lease: TakenLease,
+  parts: readonly NamedLease[],
+  clock: Clock,
+): Promise<void> {
   const left = (): number => Math.max(0, Math.ceil(time - clock.now()));
-  // The store keeps nothing for longer than the lease lasts.
-  if (lease.remaining < left()) await lease.renew(Math.max(100, left())).catch(() => undefined);
+  // The store keeps nothing for longer than the lease lasts. The work may have downgraded it.
+  const short = parts.map(({ now }) => now).filter(({ remaining }) => remaining < left());
+  if (short.length > 0) await Promise.allSettled(short.map((part) => part.renew(Math.max(100, left()))));
   await lease.release({ keep: left(), done: 0 });
 }

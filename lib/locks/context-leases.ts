@@ -105,7 +105,8 @@ export class ContextLeases<L extends TrackedLease<L>> {
 /** A lazy query builder starts when `then` is called, so that has to happen inside the frame, too. */
 function beginLazy<W, T>(work: (lease: W) => T, lease: W): T {
   const result = work(lease);
-  if (typeof result !== 'object' || result === null || result instanceof Promise) return result;
+  if (result === null || (typeof result !== 'object' && typeof result !== 'function')) return result;
+  if (result instanceof Promise && result.constructor === Promise) return result; // `await` never calls its `then`
   const { then } = result as { then?: unknown };
   if (typeof then !== 'function') return result;
   return new Promise((resolve, reject) => {

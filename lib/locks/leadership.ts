@@ -1,11 +1,17 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { shown } from '../base/duration.js';
-import { LockBusyError, LockLostError, type LockLostReason, LockStoreError } from '../base/errors.js';
+import {
+  LockBusyError,
+  LockLostError,
+  type LockLostReason,
+  LockStoreError,
+  LockUsageError,
+} from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import type { LeaseMaker } from '../line/caller.js';
 import type { LineLease } from '../line/line-lease.js';
 import { LeaseHandle, type LockSetup, type ReleaseOptions } from './lease-handle.js';
-import { refuseUnknown } from './checks.js';
+import { checkOptions } from './checks.js';
 import { namesFor } from './option-table.js';
 import type { AcquireOptions, Lease } from './lock.js';
 import { type LockLog, warn } from './lock-log.js';
@@ -93,7 +99,8 @@ export class Leadership implements Leader, LeaseMaker<LeadLease> {
     private readonly log: LockLog,
   ) {
     checkName(name);
-    refuseUnknown(options, LEAD_OPTIONS, name);
+    checkHandlers(handlers, name);
+    checkOptions(options, name, LEAD_OPTIONS);
     setup.settings.request(name, options, 0); // so that a bad option throws here, and not in the campaign
     this.ended = this.run();
   }
@@ -118,9 +125,12 @@ export class Leadership implements Leader, LeaseMaker<LeadLease> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
       try {
-        this.lease = await this.take(signal);
+        const lease = await this.take(signal);
+        // It may have been stopped after the grant, before this went on.
+        if (signal.aborted) return void (await lease.release());
+        this.lease = lease;
         this.storeFailed = false;
-        await this.lead(this.lease);
+        await this.lead(lease);
       } catch (error) {
         if (signal.aborted || (error instanceof LockBusyError && error.reason === 'closed')) return;
         this.failed(error);
@@ -225,6 +235,19 @@ export class Leadership implements Leader, LeaseMaker<LeadLease> {
     const over = new Promise<void>((resolve) => this.setup.clock.after(ms, resolve));
     return endOrAbort(over, this.stopping.signal);
   }
+}
+
+/** @throws LockUsageError for handlers that could not be called */
+function checkHandlers(handlers: unknown, name: string): void {
+  if (typeof handlers !== 'object' || handlers === null)
+    throw new LockUsageError(
+      `The handlers of lead must be an object with a function onElected; they were ${shown(handlers)}.`,
+      name,
+    );
+  const { onElected, onRevoked } = handlers as Record<string, unknown>;
+  for (const [handler, given] of Object.entries({ onElected, onRevoked }))
+    if (typeof given !== 'function' && (given !== undefined || handler === 'onElected'))
+      throw new LockUsageError(`The handler ${handler} takes a function; it was ${shown(given)}.`, name);
 }
 
 /** Calls `listener` when the signal aborts, or at once if it has. Returns what removes the listener. */

@@ -178,8 +178,10 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
     );
   }
 
-  /** Sends the release, without waiting for its answer. */
+  /** Sends the release, without waiting for its answer. @throws LockUsageError as `release` */
   [Symbol.asyncDispose](): Promise<void> {
+    const { releaseRefusal } = this.root;
+    if (releaseRefusal) return Promise.reject(releaseRefusal);
     void this.release();
     return Promise.resolve();
   }
@@ -254,12 +256,27 @@ export class LeaseHandle extends NamedLease {
 
   /** Whether the work of this name was done before (run once). */
   get workDone(): boolean {
-    return this.lineLease.hold.workDone === true;
+    return this.lineLease.hold.workDoneAt !== undefined;
   }
 
-  /** Gives it back at once, or when the last entry that was begun through it has ended. */
+  /** Why the work of `once` may not give it back: nothing would say that the work is done. Undefined when it may be released. */
+  get releaseRefusal(): LockUsageError | undefined {
+    if (this.staysWith !== 'once' || this.releasing || !this.held) return undefined;
+    return new LockUsageError(
+      `The lease of '${this.name}' cannot be released by its work: it is the lease of once(), which gives it back itself, ` +
+        'with the mark that the work is done.',
+      this.name,
+    );
+  }
+
+  /**
+   * Gives it back at once, or when the last entry that was begun through it has ended. Rejects with LockUsageError for the
+   * work of `once`, which does so itself.
+   */
   release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
     if (this.releasing) return this.releasing;
+    const refusal = terms === undefined ? this.releaseRefusal : undefined;
+    if (refusal) return Promise.reject(refusal);
     if (this.downgraded) {
       this.cancelTimer?.();
       return this.downgraded.release(terms);
@@ -440,6 +457,7 @@ export class EnteredLease extends NamedLease {
 
   /** Gives back the whole lease once all entries have ended. */
   release(terms?: ReleaseOptions): Promise<'released' | 'expired'> {
+    if (!this.over && this.root.releaseRefusal) return this.root.release(terms);
     return (this.releasing ??= this.over ? Promise.resolve('expired') : this.root.release(terms));
   }
 
@@ -738,6 +756,8 @@ export class LeaseBundle implements Lease {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    const refused = this.parts.find(({ root }) => root.releaseRefusal);
+    if (refused) return refused[Symbol.asyncDispose]();
     void this.release();
     return Promise.resolve();
   }

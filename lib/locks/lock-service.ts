@@ -117,7 +117,7 @@ export class LockService {
     };
   }
 
-  /** So many permits under one name. 1 … 2³⁰. @throws LockUsageError */
+  /** So many permits under one name. 1 … 2³⁰ − 1. @throws LockUsageError */
   semaphore(name: string, permits: number): Semaphore {
     const { setup, store } = this;
     const { nameOf } = this.settings;
@@ -187,7 +187,8 @@ export class LockService {
 
   /**
    * Runs `work` in one process; the others wait for it and go on. When it fails, its own call rejects, and the next caller
-   * runs it. For `doneTtl` after a success nobody runs it again.
+   * runs it. For `doneTtl` after a success nobody runs it again. The lease is given back by `once` itself, since the mark that
+   * the work is done goes with that: `lease.release()` and `await using` are refused inside the work.
    *
    * @throws LockBusyError | LockStoreError | LockUsageError | LockLostError
    */
@@ -271,7 +272,8 @@ export class LockService {
    * `force` it is free at once, and only fences protect against what the old holders still write. A process learns of it
    * within a round trip when it listens to its channel: from `ready()` on, which every start of Nest calls, or once one of
    * its own callers has had to wait. Otherwise it learns of it at its next renewal (a third of the ttl) or deadline.
-   * Resolves with whether the lock was held.
+   * Resolves with whether the lock was held. A name that `minHold` keeps after its work has ended counts as held with `force`
+   * alone, which frees it; a lease that was revoked is not prolonged by its `minHold`.
    *
    * The holder's `LockLostError` has `reason: 'revoked'` and your reason as `revokeReason`; `inspect` and `list` show it
    * until the name is free. This is also true with `force`, until the lease would have ended. A second call with `force`

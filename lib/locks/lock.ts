@@ -174,7 +174,10 @@ export interface AcquireOptions {
    * @default true
    */
   readonly renew?: boolean | undefined;
-  /** For how long a lease may be held; after that it is lost with reason `max-hold`. 100 ms … 24 h. @default none */
+  /**
+   * For how long a lease may be held; after that it is lost with reason `max-hold`. It counts from the grant, and for several
+   * locks from when all of them are held. 100 ms … 24 h. @default none
+   */
   readonly maxHold?: Duration | undefined;
   /**
    * For how long this process keeps the lock after its last use, while nobody asks for it: the next caller here is granted
@@ -232,7 +235,9 @@ export interface UsingOptions extends AcquireOptions {
    * For how long the name stays taken at least, counted from the grant. When the work ends sooner, also with an error, the
    * name becomes free only after that time, so that a replica whose clock is late does not run the same job again. The
    * release says so to the store: when the process dies or the lease is lost before that, the name is free after
-   * ttl + guard at the latest, and when the work itself calls `release()`, at once. 0 … 24 h. @default none
+   * ttl + guard at the latest, and when the work itself calls `release()`, at once. A `revoke`
+   * with `force` frees it sooner, too, and so does a shutdown whose grace is over while the work still runs. 0 … 24 h, and
+   * at most `maxHold`. @default none
    */
   readonly minHold?: Duration | undefined;
 }

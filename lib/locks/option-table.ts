@@ -27,6 +27,8 @@ const REPLICA_PATIENCE = 500;
 const DURABILITY: ReadonlySet<string> = new Set(['replicas', 'timeout']);
 const RECORDER: ReadonlySet<string> = new Set(['signal']);
 const LONGEST_LABEL = 128;
+/** The most permits of a semaphore. With one more it would be a read-write lock, whose readers would share its permits. */
+export const MOST_PERMITS = WHOLE - 1;
 /** Every way to ask for a lease. */
 const CALLS = ['acquire', 'using', 'once'] as const;
 
@@ -79,9 +81,27 @@ export const OPTIONS = {
   onStoreError: word('onStoreError', ['throw', 'run'], ['using']),
   doneTtl: duration({ option: 'doneTtl', min: 100, max: DAY }, 'none', ['once']),
   mark: word('mark', ['start', 'end'], ['once'], 'end'),
-  units: row('1 … permits', '1', ['permits'], (value, name) => wholeNumber(value, 'units', WHOLE, name)),
+  units: row('1 … permits', '1', ['permits'], (value, name) =>
+    wholeNumber(value, 'units', MOST_PERMITS, name),
+  ),
 } as const satisfies Record<keyof UsingOptions | keyof LockServiceOptions, OptionRow> &
   Record<string, OptionRow>;
+
+/** Checks the minimum hold of a call. @throws LockUsageError for one out of range, and for a maxHold that would end it */
+export function checkMinHold(
+  { minHold, maxHold }: Pick<UsingOptions, 'minHold' | 'maxHold'>,
+  name: string,
+): void {
+  if (minHold === undefined) return;
+  const least = OPTIONS.minHold.check(minHold, name);
+  const most = maxHold === undefined ? Infinity : OPTIONS.maxHold.check(maxHold, name);
+  if (most < least)
+    throw new LockUsageError(
+      `The option maxHold (${spelled(most)}) is shorter than minHold (${spelled(least)}): the lease would be lost, and the ` +
+        'name free, before minHold is over.',
+      name,
+    );
+}
 
 /** The names of the options of some places, in the order of the table. */
 export function namesFor(...places: readonly OptionPlace[]): ReadonlySet<string> {

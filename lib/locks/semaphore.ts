@@ -1,9 +1,9 @@
 import { checkName } from '../base/name.js';
-import type { LeaseMaker } from '../line/caller.js';
+import { Caller, type LeaseMaker } from '../line/caller.js';
 import type { LineLease } from '../line/line-lease.js';
 import type { Request } from '../line/request.js';
 import type { Explanation } from '../base/errors.js';
-import { WHOLE } from '../store/lock-machine.js';
+import { livingWaiters } from '../store/lock-machine.js';
 import type { LockStore } from '../store/lock-store.js';
 import { BaseLock } from './base-lock.js';
 import {
@@ -14,7 +14,7 @@ import {
   type NamedLease,
   type LockSetup,
 } from './lease-handle.js';
-import { namesFor } from './option-table.js';
+import { MOST_PERMITS, namesFor } from './option-table.js';
 import type { Lock, AcquireOptions, UsingOptions, Lease } from './lock.js';
 import { wholeNumber } from './checks.js';
 
@@ -35,7 +35,12 @@ export interface PermitOptions {
  * @publicApi
  */
 export interface Semaphore extends Lock<Lease, PermitOptions> {
-  /** How many permits are free now. This is a snapshot: others may take them before you do. @throws LockStoreError */
+  /**
+   * How many permits are free now. This is a snapshot: others may take them before you do.
+   *
+   * @throws LockUsageError while the name is in use as a lock of another kind, or with another number of permits
+   * @throws LockStoreError
+   */
   available(): Promise<number>;
 }
 
@@ -59,7 +64,7 @@ export class SemaphoreLock
   ) {
     super(setup);
     this.names = [checkName(name)];
-    wholeNumber(permits, 'permits', WHOLE, name);
+    wholeNumber(permits, 'permits', MOST_PERMITS, name);
   }
 
   take(
@@ -83,7 +88,18 @@ export class SemaphoreLock
   async available(): Promise<number> {
     const { state, now } = await this.store.read(this.name, READ_TIMEOUT);
     const holders = state.holders.filter(({ deadline }) => deadline > now);
+    const used = holders.length + livingWaiters(state, now).length > 0;
+    if (used && state.capacity !== this.permits) return this.refuseKind(state.capacity);
     return Math.max(0, this.permits - holders.reduce((sum, { units }) => sum + units, 0));
+  }
+
+  /** Rejects as a call for a permit does. */
+  private refuseKind(inUse: number): Promise<never> {
+    const { clock, settings } = this.setup;
+    const request = settings.request(this.name, {}, 0, { units: 1, capacity: this.permits });
+    return new Promise((resolve, reject) =>
+      new Caller(request, clock, this, resolve, reject).refuseKind(inUse),
+    );
   }
 
   protected override optionsOf(verb: 'acquire' | 'using'): ReadonlySet<string> {

@@ -3,7 +3,16 @@ import { shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { wholeNumber } from '../locks/checks.js';
 import type { LockService } from '../locks/lock-service.js';
-import { flag, namesFor, OPTIONS, type OptionRow, row, whole, word } from '../locks/option-table.js';
+import {
+  checkMinHold,
+  flag,
+  MOST_PERMITS,
+  namesFor,
+  OPTIONS,
+  type OptionRow,
+  row,
+  word,
+} from '../locks/option-table.js';
 import { WHOLE } from '../store/lock-machine.js';
 import type { UsingOptions } from '../locks/lock.js';
 import { checkFirePlan, type FirePlan } from './fire-plan.js';
@@ -40,7 +49,8 @@ export interface LockedOptions<
    */
   readonly mode?: 'write' | 'read' | undefined;
   /**
-   * How many calls may run at a time, instead of one. 1 … 2³⁰; all methods that use the name must give the same number.
+   * How many calls may run at a time, instead of one. 1 … 2³⁰ − 1; all methods that use the name must give the same
+   * number.
    * @default none
    */
   readonly permits?: number | undefined;
@@ -114,7 +124,7 @@ const USING = new Set([...namesFor('using')].filter((name) => name !== 'within' 
 
 /** The options that a decorator has in addition to those of `using`. */
 const OF_DECORATORS = {
-  permits: whole('permits', 'none', []),
+  permits: row('1 … 2³⁰ − 1', 'none', [], (value) => wholeNumber(value, 'permits', MOST_PERMITS, '')),
   units: OPTIONS.units,
   mode: word('mode', ['read', 'write'], [], 'write'),
   onBusy: row("'throw', 'skip' or a function", "'throw'", [], (value) => {
@@ -193,6 +203,7 @@ function checkGiven(given: LockedOptions<LockSignal | undefined>): void {
     // The range of `units` depends on `permits`, see below.
     if (option !== 'units' || given.permits === undefined) found.check(value, '');
   }
+  checkMinHold(given, '');
   // A profile is known only when the method is called.
   if (given.profile === undefined || given.permits !== undefined) checkKind(given);
   if (given.fires) checkFireOptions(given);
@@ -227,7 +238,7 @@ export type LockedKind = Pick<LockedOptions, 'mode' | 'permits' | 'units'>;
 
 /** @throws LockUsageError for numbers out of range, and for options of different kinds */
 export function checkKind({ mode, permits, units }: LockedKind): void {
-  if (permits !== undefined) wholeNumber(permits, 'permits', WHOLE, '');
+  if (permits !== undefined) wholeNumber(permits, 'permits', MOST_PERMITS, '');
   if (permits !== undefined && mode !== undefined)
     throw new LockUsageError(
       `The options mode: '${mode}' and permits: ${permits} exclude each other: a lock has readers and writers, or permits.`,
@@ -249,6 +260,7 @@ export function checkTogether(
   locks: Partial<Pick<LockService, 'checkLinger'>>, // that of an older copy of this package cannot
 ): void {
   checkKind(options);
+  checkMinHold(options, '');
   if (options.fires) checkFireOptions(options);
   const { mode, permits, units = 1 } = options;
   const alone = mode !== 'read' && permits === undefined;

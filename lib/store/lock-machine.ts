@@ -56,7 +56,8 @@ import type {
  * - DOUBT, RELEASE TWICE. The state remembers the id that was released last: a repeated release is still `released`, and a
  *   copy of its acquire that is read later is `gone`. It remembers one id only. An attempt that has an acquire without
  *   an answer is in doubt until the server's clock has passed `notAfter`, and then releases its id again.
- * - KEPT. A release may keep the units for a minimum hold. The id has ended, and the units return at the deadline.
+ * - KEPT. A release may keep the units for a minimum hold. The id has ended, and the units return at the deadline, or at a
+ *   revocation by force. The release of a hold that was revoked keeps nothing.
  * - REVOCATION. A marked holder keeps its units until it releases or its deadline passes, so two never hold; its renewals
  *   are refused with the reason. A revocation by force takes the units at once. The state remembers the id and the reason
  *   until the lease would have ended, so that its holder learns why, and no repeat brings it back.
@@ -534,7 +535,7 @@ function leave(state: LockState, op: ReleaseOperation, now: number): ReleaseAnsw
   if (holder) {
     giveBack(state, holder, op.used);
     state.released = op.id;
-    if (op.keep > 0) {
+    if (op.keep > 0 && holder.revocation === undefined) {
       holder.kept = true;
       holder.deadline = Math.min(holder.deadline, now + op.keep);
     } else state.holders.splice(state.holders.indexOf(holder), 1);
@@ -562,10 +563,10 @@ function downgrade(state: LockState, op: DowngradeOperation, now: number, push: 
 
 function revoke(state: LockState, op: RevokeOperation, now: number, push: Push): RevokeAnswer {
   expire(state, now);
-  const revoked = state.holders.filter(({ kept }) => !kept);
+  const revoked = state.holders.filter(({ kept }) => op.force || !kept);
   for (const holder of revoked) holder.revocation = op.reason;
   if (op.force) {
-    state.holders.splice(0, Infinity, ...state.holders.filter(({ kept }) => kept));
+    state.holders.splice(0);
     for (const { id, deadline: until } of revoked) state.forced.push({ id, reason: op.reason, until });
     state.forced.splice(0, Math.max(0, state.forced.length - MOST_FORCED));
   }

@@ -208,12 +208,15 @@ describe('minHold', () => {
 describe('@Locked refuses', () => {
   it.each<[LockedOptions, RegExp]>([
     [{ mode: 'shared' as 'read' }, /mode takes 'read' or 'write'; it was 'shared'/],
-    [{ permits: 0 }, /permits takes a whole number from 1 to 1073741824; it was 0/],
+    [{ permits: 0 }, /permits takes a whole number from 1 to 1073741823; it was 0/],
+    [{ permits: 2 ** 30 }, /permits takes a whole number from 1 to 1073741823; it was 1073741824/],
+    [{ permits: 2 ** 30, units: 2 }, /permits takes a whole number from 1 to 1073741823/],
     [{ permits: 3, units: 4 }, /units takes a whole number from 1 to 3; it was 4/],
     [{ units: 2 }, /units needs the option permits/],
     [{ permits: 3, mode: 'read' }, /mode: 'read' and permits: 3 exclude each other/],
     [{ maxWaiters: 0 }, /maxWaiters takes a whole number from 1 to 1073741824; it was 0/],
     [{ minHold: -1 }, /minHold takes 0ms to 24h/],
+    [{ minHold: '5m', maxHold: '1m' }, /maxHold \(1m\) is shorter than minHold \(5m\)/],
   ])('%p when the class is defined', async (options, message) => {
     expect(
       (await errorOf(() => Locked('name', options)({}, 'work', { value: async () => 1 }))).message,
@@ -237,9 +240,18 @@ describe('@Locked refuses', () => {
         return 1;
       }
     }
-    const failureOf = async (provider: typeof Mixed | typeof Heavy): Promise<string> => {
+    @Injectable()
+    class Brief {
+      @Locked('brief', { profile: 'long', maxHold: '1m' })
+      async brief(): Promise<number> {
+        return 1;
+      }
+    }
+    const failureOf = async (provider: typeof Mixed | typeof Heavy | typeof Brief): Promise<string> => {
       const other = await Test.createTestingModule({
-        imports: [DistributedLockModule.forRoot({ profiles: { narrow: { permits: 4 } } })],
+        imports: [
+          DistributedLockModule.forRoot({ profiles: { narrow: { permits: 4 }, long: { minHold: '5m' } } }),
+        ],
         providers: [provider],
       })
         .setLogger(false as never)
@@ -251,6 +263,9 @@ describe('@Locked refuses', () => {
     );
     expect(await failureOf(Heavy)).toMatch(
       /@Locked on Heavy\.heavy uses the profile 'narrow': .*from 1 to 4; it was 5/,
+    );
+    expect(await failureOf(Brief)).toMatch(
+      /@Locked on Brief\.brief uses the profile 'long': .*maxHold \(1m\) is shorter than minHold \(5m\)/,
     );
   });
 });

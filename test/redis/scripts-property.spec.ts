@@ -177,6 +177,16 @@ describe('the scripts and the machine, side by side', () => {
     60_000,
   ); // an emulated server takes its time with a crowd
 
+  const keeps = { verb: 'release', keep: 60_000_000 } as const;
+  it.each([
+    ['is ended by a revocation by force alone', [waits(0), keeps, { verb: 'revoke' }, byForce, ...asked]],
+    ['makes room for whoever waits', [waits(0), waits(1), keeps, byForce, { ...keeps, who: 0 }, ...asked]],
+    ['is none where the hold was revoked', [waits(0), waits(1), { verb: 'revoke' }, keeps, ...asked]],
+    ['is one of several that end', [...readers.slice(0, 3), keeps, byForce, ...asked]],
+  ] as [string, Partial<Step>[]][])('agree that a minimum hold %s', async (_what, steps) => {
+    for (const fenceMemory of [0, 60_000_000]) await compare({ ...mutexHistory(steps), fenceMemory });
+  });
+
   const goesOn = { verb: 'takeOver' } as const;
   const again = { ...goesOn, force: true } as const;
   const second = { ...goesOn, otherCapacity: true } as const;

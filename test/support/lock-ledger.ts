@@ -95,6 +95,7 @@ export class LockLedger {
     this.checkFences(observed);
     if (jumped) return;
     this.checkReasons(observed);
+    checkRevoked(observed);
     if ('block' in operation) this.block = Math.max(this.block, operation.block);
     const ahead = after.fence - this.latest;
     ok(ahead <= this.block + this.forced, `the fence runs ${ahead} µs ahead of the clock`);
@@ -133,7 +134,8 @@ export class LockLedger {
     if (before.fence === 0) this.revoked.clear(); // forgotten
     if (operation.kind === 'revoke') {
       for (const { id, kept, deadline, span } of before.holders)
-        if (!kept) this.revoked.set(id, { reason: operation.reason, until: Math.min(deadline, now + span) });
+        if (operation.force || !kept)
+          this.revoked.set(id, { reason: operation.reason, until: Math.min(deadline, now + span) });
       return;
     }
     const revocation = this.revoked.get(operation.id);
@@ -194,7 +196,7 @@ export class LockLedger {
       // Ids come again in histories: what an earlier hold of the same id used is none of this one's fences.
       if (holder.id === id && 'used' in operation)
         this.usedUpTo = Math.max(this.usedUpTo, Math.min(operation.used, holder.last));
-      const forced = operation.kind === 'revoke' && operation.force && !holder.kept;
+      const forced = operation.kind === 'revoke' && operation.force;
       // Nobody gives back what an expired or forced-out holder may still use.
       if ((forced || holder.deadline <= now) && holder.last >= holder.first)
         this.usedUpTo = Math.max(this.usedUpTo, holder.last);
@@ -210,6 +212,17 @@ export class LockLedger {
 
 function granted(before: LockState, after: LockState) {
   return after.holders.filter(({ first }) => !before.holders.some((holder) => holder.first === first));
+}
+
+/** A revocation by force leaves nobody units, and whoever was revoked keeps none after its release. */
+function checkRevoked({ before, operation, after }: Observed): void {
+  const ended = before.holders.filter(({ id, revocation }) =>
+    operation.kind === 'revoke'
+      ? operation.force
+      : operation.kind === 'release' && operation.id === id && revocation !== undefined,
+  );
+  for (const { first } of ended)
+    ok(!after.holders.some((each) => each.first === first), 'what was revoked is kept');
 }
 
 /** A place in the queue says what its last acquire said of holds, and no other command changes that. */

@@ -20,8 +20,13 @@ interface Entry {
   expiry: number;
 }
 
+// Expired names are looked for so often, among so many names at once.
 const SWEEP_EVERY = 1_000;
 const SWEEP_AT_ONCE = 4_096;
+// With many names it is done more often, so that each of them is looked at within about so many milliseconds: fewer at a
+// time than come would never get to those that have expired.
+const SWEEP_ALL = 5_000;
+const SWEEP_SOONEST = 5;
 
 /** What a Redis server is for the other stores: names, their records, a clock, and the connected sessions. */
 export class MemoryServer {
@@ -131,14 +136,15 @@ export class MemoryServer {
 
   private scheduleSweep(): void {
     if (this.cancelSweep || this.entries.size + this.latches.size === 0 || this.sessions.size === 0) return;
-    this.cancelSweep = this.clock.after(SWEEP_EVERY, () => this.sweep());
+    const often = Math.max(SWEEP_SOONEST, (SWEEP_ALL * SWEEP_AT_ONCE) / this.entries.size);
+    this.cancelSweep = this.clock.after(Math.min(SWEEP_EVERY, often), () => this.sweep());
   }
 
   /** Forgets what has expired; looks at a bounded number of names, and continues there the next time. */
   private sweep(): void {
     this.cancelSweep = undefined;
     const now = this.time();
-    this.latches.sweep(now);
+    if (!this.cursor) this.latches.sweep(now);
     for (let looked = 0; looked < SWEEP_AT_ONCE; looked += 1) {
       this.cursor ??= this.entries.entries();
       const next = this.cursor.next();

@@ -911,7 +911,7 @@ local h = holders[id]
 if h then
 giveBack(id, lastUsed)
 released = id
-if keep > 0 then
+if keep > 0 and not h.revoked then
 h.kept = true
 h.deadline = math.min(h.deadline, now + keep)
 touch(id)
@@ -993,7 +993,7 @@ persist()
 expire()
 local revoked, holder = {}, ''
 for _, each in ipairs(ids) do
-if not holders[each].kept then
+if force or not holders[each].kept then
 revoked[#revoked + 1] = each
 end
 end

@@ -61,6 +61,21 @@ export const revokeCases: Cases = {
     matches((await b.state()).state, { holders: [], forced: [] });
   },
 
+  'by force frees what a minimum hold keeps, and a release after a revocation keeps nothing': async ({
+    a,
+    b,
+  }) => {
+    const [kept, revoked] = [a.id(), b.id()];
+    await a.granted(kept);
+    await a.release(kept, { keep: 60_000 * MS });
+    matches(await b.revoke(false), { outcome: 'marked', count: 0 });
+    matches(await b.revoke(true), { outcome: 'freed', count: 1 });
+    await b.granted(revoked);
+    await b.revoke(false);
+    matches(await b.release(revoked, { keep: 60_000 * MS }), { outcome: 'released' });
+    matches((await b.state()).state, { holders: [] });
+  },
+
   'of a free lock says that there was nobody': async ({ b }) => {
     matches(await b.revoke(), { outcome: 'marked', count: 0 });
     equals((await b.state()).state, emptyState());

@@ -1,5 +1,5 @@
-import type { LockBusyError } from '../../../lib/base/errors.js';
-import { failureOf, until } from '../../support/eventually.js';
+import type { LockBusyError, LockLostError } from '../../../lib/base/errors.js';
+import { abortOf, failureOf, until } from '../../support/eventually.js';
 import type { Fixture } from '../locks/fixture.js';
 import { Gate, Room } from './gate.js';
 
@@ -52,6 +52,28 @@ export function allOfContract(fixture: Fixture): void {
     const bad = one.allOf([first, one.semaphore(fixture.name, 2)]).acquire({ units: 3 } as never);
     expect(await failureOf(bad)).toMatchObject({ code: 'LOCK_USAGE' });
     await until('it is free', async () => (await fixture.report(first)).inUse === 0);
+  });
+
+  it('are held for maxHold from when all are held, however long the others were waited for', async () => {
+    const { one, two } = fixture;
+    const [free = '', busy = ''] = names(2);
+    for (const renew of [true, false]) {
+      const lease = await two.acquire(busy);
+      const waiting = one.allOf([free, busy]).acquire({ maxHold: 200, renew });
+      await fixture.queued(1, busy);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await lease.release();
+      await using both = await waiting;
+      const start = performance.now();
+      expect(both.remaining).toBeGreaterThan(150);
+      expect(both.remaining).toBeLessThanOrEqual(200);
+      await both.renew();
+      const loss = await abortOf<LockLostError>(both.signal);
+      expect(loss.reason).toBe('max-hold');
+      expect(performance.now() - start).toTakeLessThan(250, fixture.lag.max);
+    }
+    const bad = one.allOf([free, busy]).acquire({ maxHold: 1 });
+    expect(await failureOf(bad)).toMatchObject({ code: 'LOCK_USAGE' });
   });
 
   it('may be of any kind, and each keeps its rules', async () => {

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { getEventListeners } from 'node:events';
 import type { Lease } from '../../../lib/locks/lock.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
@@ -147,6 +148,21 @@ export function leadContract(fixture: Fixture): void {
     expect(performance.now() - start).toBeGreaterThan(950); // work that always does so must not campaign without a pause
     await candidate.leader.stop();
     expect([candidate.leases.length, candidate.steps]).toEqual([2, ['released', 'stopped']]);
+  });
+
+  it('is not elected any more when it is stopped in the moment of the grant', async () => {
+    const { one, two, name } = fixture;
+    const stopping: Promise<void>[] = [];
+    const stop = (granted: unknown): void => {
+      if ((granted as { name: string }).name === name) stopping.push(candidate.leader.stop());
+    };
+    subscribe('nestjs-distributed-lock:granted', stop);
+    const candidate = new Candidate(one, name);
+    await until('it is stopped', () => stopping.length === 1);
+    unsubscribe('nestjs-distributed-lock:granted', stop);
+    await stopping[0];
+    expect([candidate.leader.leading, candidate.leases.length, candidate.steps]).toEqual([false, 0, []]);
+    await (await two.acquire(name, { wait: 0 })).release();
   });
 
   it('steps down when its work gives the lease back through an entry', async () => {

@@ -1,7 +1,17 @@
 import { failureOf } from '../../support/eventually.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
+import type { Lease } from '../../../lib/locks/lock.js';
 import type { Fixture } from '../locks/fixture.js';
 import { Gate } from './gate.js';
+
+/** Has an entry give the lease back; others may enter it afterwards, since that is refused. */
+function releaseEntry(lease: Lease): Promise<void> {
+  return lease.using(async (entry) => {
+    const refusal = await failureOf(entry.release());
+    await entry.using(() => undefined);
+    throw refusal;
+  });
+}
 
 export function onceContract(fixture: Fixture): void {
   it('runs in one of many callers; the others wait until it is done and go on', async () => {
@@ -38,6 +48,21 @@ export function onceContract(fixture: Fixture): void {
     expect([await once(), await once(two)]).toEqual([{ ran: false }, { ran: false }]);
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(await once(two)).toEqual({ ran: true, value: 1 });
+  });
+
+  it('runs again after doneTtl, also in a process in which somebody always asks', async () => {
+    const { one, name } = fixture;
+    const runs: number[] = [];
+    const end = performance.now() + 650;
+    const asking = async (): Promise<void> => {
+      while (performance.now() < end)
+        await one.once(name, () => runs.push(performance.now()), { doneTtl: 100 });
+    };
+    await Promise.all([asking(), asking(), asking(), asking()]);
+    expect(runs.length).toBeGreaterThan(2);
+    expect(runs.length).toBeLessThanOrEqual(7);
+    for (const [at, run] of runs.entries())
+      if (at > 0) expect(run - runs[at - 1]!).toTakeLessThan(160, fixture.lag.max);
   });
 
   it.each(['another service', 'a caller beside it'])(
@@ -105,6 +130,35 @@ export function onceContract(fixture: Fixture): void {
     );
     expect(lost).toMatchObject({ code: 'LOCK_LOST', reason: 'revoked' });
     expect(await two.once(name, () => 'again', { doneTtl: '1m' })).toEqual({ ran: true, value: 'again' });
+  });
+
+  it.each<[string, (lease: Lease) => Promise<void>]>([
+    ['release()', async (lease: Lease) => void (await lease.release())],
+    ['await using', async (lease: Lease) => void (await lease[Symbol.asyncDispose]())],
+    ['release() of an entry', releaseEntry],
+    ['await using of an entry', (lease: Lease) => lease.using((entry) => entry[Symbol.asyncDispose]())],
+    [
+      'await using of several',
+      (lease: Lease) =>
+        fixture.one.using([lease.names[0]!, fixture.another()], (both) => both[Symbol.asyncDispose](), {
+          within: lease,
+        }),
+    ],
+  ])('refuses %s to its work, which goes on and is marked as done at its end', async (_by, release) => {
+    const { one, two, name } = fixture;
+    const work = async (lease: Lease): Promise<void> => {
+      expect(await failureOf(release(lease))).toMatchObject({
+        code: 'LOCK_USAGE',
+        message: expect.stringContaining('it is the lease of once(), which gives it back itself') as string,
+      });
+      expect(await lease.using(() => lease.held)).toBe(true);
+    };
+    let kept!: Lease;
+    const once = (locks: LockService): Promise<unknown> =>
+      locks.once(name, (lease) => work((kept = lease)), { doneTtl: '1m' });
+    expect(await once(one)).toMatchObject({ ran: true });
+    expect(await once(two)).toEqual({ ran: false });
+    expect(await kept.release()).toBe('released');
   });
 
   it.each(['start', 'end'] as const)(

@@ -1,3 +1,4 @@
+import type { LockUsageError } from '../../../lib/base/errors.js';
 import { failureOf, until } from '../../support/eventually.js';
 import type { Fixture } from '../locks/fixture.js';
 import { Gate, Room } from './gate.js';
@@ -119,9 +120,27 @@ export function semaphoreContract(fixture: Fixture): void {
       const refusal = await failureOf<Error>(other.semaphore(name, 5).acquire());
       expect(refusal.message).toContain('a semaphore of 3 permits');
       expect(refusal.message).toContain('a semaphore of 5 permits');
+      const { code, lockName, message } = await failureOf<LockUsageError>(
+        other.semaphore(name, 5).available(),
+      );
+      expect({ code, lockName, message }).toEqual({
+        code: 'LOCK_USAGE',
+        lockName: name,
+        message: refusal.message,
+      });
       await lease.release();
     },
   );
+
+  it('says how many are free to whoever counts otherwise once nobody uses it', async () => {
+    const { one, two, name } = fixture;
+    const mutex = await one.acquire(name, { ttl: 100, renew: false });
+    expect(await failureOf(two.semaphore(name, 5).available())).toMatchObject({ code: 'LOCK_USAGE' });
+    await until('its lease is over', async () => (await fixture.report()).inUse === 0);
+    expect(await two.semaphore(name, 5).available()).toBe(5);
+    expect(await mutex.release()).toBe('expired');
+    expect(await two.semaphore(name, 5).available()).toBe(5);
+  });
 
   it('takes another number of permits when nobody uses it', async () => {
     const { one, two, name } = fixture;
@@ -134,7 +153,7 @@ export function semaphoreContract(fixture: Fixture): void {
     await (await two.acquire(name)).release();
   });
 
-  it.each([0, -1, 1.5, NaN, Infinity, '1', null])(
+  it.each([0, -1, 1.5, NaN, Infinity, '1', null, 2 ** 30])(
     'refuses %p as units and as permits, with the range',
     async (bad) => {
       const semaphore = fixture.one.semaphore(fixture.name, 3);
@@ -146,7 +165,7 @@ export function semaphoreContract(fixture: Fixture): void {
         expect(refusal).toMatchObject({ code: 'LOCK_USAGE', lockName: fixture.name });
         expect(refusal.message).toContain('from 1 to 3');
       }
-      expect(() => fixture.one.semaphore(fixture.name, bad as number)).toThrow('from 1 to 1073741824');
+      expect(() => fixture.one.semaphore(fixture.name, bad as number)).toThrow('from 1 to 1073741823');
       expect(await semaphore.available()).toBe(3);
     },
   );

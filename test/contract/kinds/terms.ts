@@ -1,4 +1,5 @@
-import { failureOf, until } from '../../support/eventually.js';
+import { abortOf, failureOf, until } from '../../support/eventually.js';
+import type { WriteLease } from '../../../lib/locks/lock.js';
 import type { Fixture } from '../locks/fixture.js';
 import { Gate } from './gate.js';
 
@@ -30,6 +31,25 @@ export function termsContract(fixture: Fixture): void {
     expect(performance.now() - granted).toBeGreaterThan(495);
   });
 
+  it('keeps as a reader what was downgraded meanwhile, for longer than the lease would last', async () => {
+    const { one, two, name } = fixture;
+    const other = fixture.another();
+    const { write } = one.readWrite(name);
+    const terms = { ttl: 100, minHold: 500 };
+    for (const lock of [write, one.allOf([write, other])]) {
+      let granted = 0;
+      const work = async (): Promise<void> => {
+        granted = performance.now();
+        await (one.current(name) as WriteLease).downgrade();
+      };
+      await lock.using(work, terms);
+      await (await two.readWrite(name).read.acquire()).release();
+      expect(performance.now() - granted).toTakeLessThan(400, fixture.lag.max);
+      await (await two.acquire(name)).release();
+      expect(performance.now() - granted).toBeGreaterThan(495);
+    }
+  });
+
   it('gives back at once what was held for longer than minHold', async () => {
     const { one, two, name } = fixture;
     await one.using(name, () => new Promise((resolve) => setTimeout(resolve, 30)), { minHold: 20 });
@@ -44,6 +64,32 @@ export function termsContract(fixture: Fixture): void {
     expect(await two.tryAcquire(name)).toBeUndefined();
     expect(await two.semaphore(other, 2).available()).toBe(1);
     await until('both are free', async () => (await two.semaphore(other, 2).available()) === 2);
+  });
+
+  it('is ended by a revocation by force, which says so, and by no other', async () => {
+    const { one, two, name } = fixture;
+    await one.using(name, () => undefined, { minHold: '5m', ttl: '10m' });
+    await until('it is kept', async () => (await fixture.report()).holders[0]!.remaining <= 300_000);
+    expect(await two.revoke(name, { reason: 'nobody works there' })).toBe(false);
+    expect(await two.tryAcquire(name)).toBeUndefined();
+    const waiting = two.acquire(name);
+    await fixture.queued(1);
+    expect(await two.revoke(name, { reason: 'needed now', force: true })).toBe(true);
+    await (await waiting).release();
+  });
+
+  it('does not prolong what was revoked: the name is free when the work gives it back', async () => {
+    const { one, two, name } = fixture;
+    const work = one.using(
+      name,
+      async ({ signal }) => {
+        expect(await two.revoke(name, { reason: 'needed now' })).toBe(true);
+        await abortOf(signal);
+      },
+      { minHold: '5m' },
+    );
+    expect(await failureOf(work)).toMatchObject({ code: 'LOCK_LOST', reason: 'revoked' });
+    await (await two.acquire(name)).release();
   });
 
   it('does not hold up close()', async () => {

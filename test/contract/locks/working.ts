@@ -69,6 +69,27 @@ export function workingContract(fixture: Fixture): void {
     expect(fixture.one.current()).toBeUndefined();
   });
 
+  it('finds it in what begins only when it is awaited, whatever kind of thenable that is', async () => {
+    const { one, name } = fixture;
+    const begin = (): boolean => one.current(name) !== undefined;
+    type Then = Promise<boolean>['then'];
+    const then: Then = (...handlers) => new Promise<boolean>((resolve) => resolve(begin())).then(...handlers);
+    class LazyPromise extends Promise<boolean> {
+      override then: Then = then;
+    }
+    for (const work of [
+      () => ({ then }),
+      () => Object.assign(() => undefined, { then }),
+      () => new LazyPromise(() => undefined),
+      async () => begin(),
+    ]) {
+      expect(await one.using(name, work as () => PromiseLike<boolean>)).toBe(true);
+      const entry = one.using(name, (lease) => lease.using(work as () => PromiseLike<boolean>));
+      expect(await entry).toBe(true);
+    }
+    expect(await one.using(name, () => begin)).toBe(begin);
+  });
+
   it('does not find a lease that was taken by acquire()', async () => {
     await using _lease = await fixture.one.acquire(fixture.name);
     expect(fixture.one.current()).toBeUndefined();

@@ -4,6 +4,21 @@ import type { Output, Streams } from '../../../lib/cli/output.js';
 import { createLockService } from '../../../lib/locks/create-lock-service.js';
 import type { Lease } from '../../../lib/locks/lock.js';
 
+describe('a revocation of what a minimum hold keeps', () => {
+  it('is refused with the remedy, and done with --force', async () => {
+    const locks = createLockService({ redis: 'memory' });
+    await locks.using('name', () => undefined, { minHold: '5m', ttl: '10m' });
+    const command = { name: 'name', reason: 'needed', force: false, yes: true, json: true };
+    const run = (more: object): Promise<void> =>
+      revoke({ ...command, ...more } as never, locks, [], output, {} as Streams);
+    const output = { line: () => Promise.resolve() } as unknown as Output;
+    await expect(run({})).rejects.toThrow(/its minHold keeps it: --force frees it/);
+    await run({ force: true });
+    await (await locks.acquire('name')).release();
+    await locks.close();
+  });
+});
+
 describe('an operator who is asked before a lock is revoked', () => {
   it('is asked again when somebody else has it by then', async () => {
     const locks = createLockService({ redis: 'memory' });

@@ -1,5 +1,22 @@
 import { LockTestKit } from '../../../lib/testing/lock-test-kit.js';
 import { failureOf } from '../../support/eventually.js';
+import { HeardEvents } from '../../support/heard-events.js';
+
+describe('several locks of which one is busy', () => {
+  it('tell of the first round, which asks for all together, and then of each that is taken', async () => {
+    await using kit = new LockTestKit({ clock: 'manual' });
+    const busy = await kit.locks.acquire('b');
+    using heard = new HeardEvents({ traced: false });
+    const work = kit.locks.using(['a', 'b'], ({ held }) => held, { wait: '5s' });
+    await kit.advance(100);
+    await busy.release();
+    expect(await work).toBe(true);
+    await kit.advance(0);
+    expect(heard.orderOf('a')).toEqual(['granted', 'released', 'granted', 'released']);
+    expect(heard.orderOf('b')).toEqual(['busy', 'released', 'granted', 'released']);
+    expect(heard.of('busy', 'b')).toMatchObject([{ reason: 'held' }]);
+  });
+});
 
 describe('several locks while the store is silent', () => {
   const opened = (): LockTestKit => new LockTestKit({ clock: 'manual' });

@@ -279,6 +279,47 @@ describe('bad arguments of a call', () => {
     expect(refusal).toMatchObject({ code: 'LOCK_USAGE', message: expect.stringMatching(message) });
   });
 
+  it.each([
+    [undefined, /handlers of lead must be an object with a function onElected; they were undefined/],
+    [null, /handlers of lead must be an object.*they were null/],
+    [async () => undefined, /handlers of lead must be an object.*they were a value of type function/],
+    [{}, /handler onElected takes a function; it was undefined/],
+    [{ onElect: async () => undefined }, /handler onElected takes a function; it was undefined/],
+    [{ onElected: 'me' }, /handler onElected takes a function; it was 'me'/],
+    [
+      { onElected: async () => undefined, onRevoked: null },
+      /handler onRevoked takes a function; it was null/,
+    ],
+    [{ onElected: async () => undefined, onRevoked: 5 }, /handler onRevoked takes a function; it was 5/],
+  ])('the handlers %p are refused by lead', async (handlers, message) => {
+    const refusal = await failureOf((async () => locks.lead('x', handlers as never))());
+    expect(refusal).toMatchObject({ code: 'LOCK_USAGE', message: expect.stringMatching(message) });
+    expect((await locks.inspect('x')).inUse).toBe(0);
+  });
+
+  it.each([null, 5, '5s', []])('%p instead of options is refused by lead', async (options) => {
+    const handlers = { onElected: async () => undefined };
+    const refusal = await failureOf((async () => locks.lead('x', handlers, options as never))());
+    expect(refusal).toMatchObject({
+      code: 'LOCK_USAGE',
+      message: expect.stringMatching(/options must be an object/),
+    });
+  });
+
+  it('a maxHold that is over before minHold is refused by using, with both; one that is as long is not', async () => {
+    for (const names of ['x', ['x', 'y']]) {
+      const refusal = await failureOf(
+        locks.using(names, () => undefined, { minHold: '5m', maxHold: 60_000 }),
+      );
+      expect(refusal).toMatchObject({
+        code: 'LOCK_USAGE',
+        message: expect.stringMatching(/option maxHold \(1m\) is shorter than minHold \(5m\)/),
+      });
+    }
+    expect((await locks.inspect('x')).inUse).toBe(0);
+    expect(await locks.using('min', () => 1, { minHold: 100, maxHold: 100 })).toBe(1);
+  });
+
   it('an option that does not exist is refused by name, by every verb of every kind', async () => {
     const bad = { ttll: '5s' } as object;
     const units = { units: 1 } as object;

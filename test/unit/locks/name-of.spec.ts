@@ -32,13 +32,13 @@ const WAYS: readonly [string, (service: LockService, work: (lease: Lease) => unk
   ];
 
 describe('the option nameOf', () => {
-  it.each(WAYS)('makes the name of %s, in the context of the call', async (_, way) => {
+  it.each(WAYS)('makes the name of %s, in the context of the call', async (what, way) => {
     const seen: unknown[] = [];
     for (const each of ['x', 'y'])
       await inTenant(each, () =>
         way(locks, async (lease) => {
           seen.push(...namesOf(lease), lease.fenceOf('a') === lease.fenceOf(namesOf(lease)[0]!));
-          await lease.release();
+          if (what !== 'once') await lease.release(); // once does so itself
         }),
       );
     expect(seen).toEqual(['tenant:x:a', true, 'tenant:y:a', true]);

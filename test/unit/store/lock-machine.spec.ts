@@ -553,6 +553,28 @@ describe('revoke', () => {
     expect(lock.renew('a')).toMatchObject({ outcome: 'revoked', reason: 'third' });
   });
 
+  it('by force frees the units that are kept for a minimum hold, as any others; without force it does not', () => {
+    lock.acquire('a');
+    lock.release('a', { keep: SECOND });
+    lock.acquire('b');
+    expect(lock.revoke()).toMatchObject({ outcome: 'marked', count: 0 });
+    expect(lock.revoke(true, 'needed')).toMatchObject({ outcome: 'freed', count: 1, holder: 'of a' });
+    expect(lock.notices.slice(-2)).toMatchObject([
+      { kind: 'revoked', id: 'a', reason: 'needed' },
+      { kind: 'granted', id: 'b' },
+    ]);
+    expect(lock.acquire('a')).toMatchObject({ outcome: 'gone' });
+    expect(lock.release('a', { keep: SECOND })).toMatchObject({ outcome: 'released' });
+    expect(lock.holding).toEqual(['b']);
+  });
+
+  it('ends at the release, which keeps nothing for a minimum hold', () => {
+    lock.acquire('a');
+    lock.revoke();
+    expect(lock.release('a', { keep: SECOND })).toMatchObject({ outcome: 'released' });
+    expect(lock.holding).toEqual([]);
+  });
+
   it('by force of a crowd remembers the latest of them', () => {
     const ids = Array.from({ length: MOST_FORCED + 1 }, (_, index) => `reader${index}`);
     for (const id of ids) lock.read(id);

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../../lib/base/clock.js';
 import type { LockNotice } from '../../../../lib/store/lock-operation.js';
+import { WHOLE } from '../../../../lib/store/lock-machine.js';
 import { MemoryServer } from '../../../../lib/store/memory/memory-server.js';
 import { MemoryStore } from '../../../../lib/store/memory/memory-store.js';
 import { newSession } from '../../../../lib/store/session-id.js';
@@ -53,6 +54,28 @@ describe('the memory server', () => {
     time.advance(10_000);
     expect([server.size, time.timers.size]).toEqual([0, 0]);
     await store.close();
+  });
+
+  it('forgets names as fast as new ones come, a bounded number at a time', () => {
+    const server = new MemoryServer(time.clock, 1_000);
+    const session = newSession();
+    server.connect(session, () => true);
+    const asked = { units: WHOLE, capacity: WHOLE, ttl: 1_000_000, guard: 0, block: 1, wait: 0 };
+    const waits = { subscribed: false, seal: '-', identity: 'host:1' };
+    const sizes: number[] = [];
+    for (let name = 0; name < 200_000; name += 1) {
+      const id = `${session}.${name}`;
+      server.apply(`name ${name}`, { kind: 'acquire', id, ...asked, ...waits });
+      server.apply(`name ${name}`, { kind: 'release', id, used: 0, keep: 0, done: 0 });
+      if (name % 100 > 0) continue;
+      time.advance(10); // 10 000 a second
+      sizes.push(server.size);
+    }
+    expect(Math.max(...sizes)).toBeLessThan(80_000);
+    for (const [at, size] of sizes.entries())
+      expect((sizes[at - 1] ?? 0) - size).toBeLessThanOrEqual(2 * 4_096);
+    time.advance(20_000);
+    expect([server.size, time.timers.size]).toEqual([0, 0]);
   });
 
   it('keeps no record of a name that is free when nothing shall be remembered', async () => {

@@ -33,7 +33,7 @@ local function general(key, at, compact)
   if h then
     giveBack(id, lastUsed)
     released = id
-    if keep > 0 then
+    if keep > 0 and not h.revoked then
       h.kept = true
       h.deadline = math.min(h.deadline, now + keep)
       touch(id)

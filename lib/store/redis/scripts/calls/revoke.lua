@@ -1,4 +1,5 @@
--- revoke: marks the holders (their renewals are refused, their sessions told); with force it frees the units at once.
+-- revoke: marks the holders (their renewals are refused, their sessions told); with force it frees the units
+--   at once, also those that are kept for a minimum hold.
 -- KEYS: the records, each once
 -- ARGV: 1 terms ("fenceMemory countable prefix", see record.lua); then for each key
 --       reason (without spaces), force
@@ -18,7 +19,7 @@ local function general(key, at, compact)
   expire()
   local revoked, holder = {}, ''
   for _, each in ipairs(ids) do
-    if not holders[each].kept then
+    if force or not holders[each].kept then
       revoked[#revoked + 1] = each
     end
   end
