@@ -8,7 +8,7 @@ import type { Place } from './command-line.js';
 /** What of the options of an application says where its locks are. */
 export type Where = Pick<LockServiceOptions, 'redis' | 'namespace'> & {
   /** What else decides which commands its locks send, and so which rights they need. */
-  readonly demands: Pick<LockServiceOptions, 'clientTracking' | 'durability' | 'fenceMemory'>;
+  readonly demands?: Pick<LockServiceOptions, 'clientTracking' | 'durability' | 'fenceMemory'>;
 };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -30,7 +30,7 @@ export async function whereIn(place: Place, env: Environment): Promise<Where> {
   const direct = sentinel === undefined && cluster === undefined;
   if (place.tls && direct)
     throw usage('The option --tls goes with --sentinel and --cluster; a URL says rediss://.');
-  const where = config === undefined ? { redis: redisOf(place, env), demands: {} } : await configured(config);
+  const where = config === undefined ? { redis: redisOf(place, env) } : await configured(config);
   return { ...where, ...(place.namespace !== undefined && { namespace: place.namespace }) };
 }
 

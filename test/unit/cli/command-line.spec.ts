@@ -130,8 +130,10 @@ describe('where the locks are', () => {
   });
 
   it('is said by a file: JSON, or a module with the options or a function that makes them', async () => {
-    const options = { redis: { host: 'h', password: 'p' }, namespace: 'shop', ttl: '5s' };
-    const wanted = { redis: options.redis, namespace: 'shop' };
+    const place = { redis: { host: 'h', password: 'p' }, namespace: 'shop' };
+    const demands = { fenceMemory: 0 };
+    const options = { ...place, ...demands, ttl: '5s' };
+    const wanted = { ...place, demands };
     const text = JSON.stringify(options);
     for (const config of [
       file('a.json', text),
