@@ -149,12 +149,12 @@ async function tried(fixture: BenchFixture): Promise<Table> {
   return { id: 'linger-tried', title, section: 'none', columns, rows };
 }
 
-/** Callers of one process hand the name on; beside it another process tries all the time, or does not. */
+/** Callers of one process hand the name on; beside it another process tries all the time, only reads, or does nothing. */
 async function worked(fixture: BenchFixture): Promise<Table> {
   const { url } = fixture;
   const pool = await WorkerPool.start(2);
-  const sampleWith = (neighbour: boolean) => async (): Promise<Sample> => {
-    const name = `worked-${neighbour}`;
+  const sampleWith = (neighbour?: 'try-for' | 'look-for') => async (): Promise<Sample> => {
+    const name = `worked-${neighbour ?? 'alone'}`;
     const from = Date.now() + 100;
     const contention = {
       entrant: LINGERING.id,
@@ -168,7 +168,7 @@ async function worked(fixture: BenchFixture): Promise<Table> {
     const wanted: Wanted = { entrant: LINGERING.id, url, name };
     const [{ served }] = (await Promise.all([
       pool.one<ContentionOutcome>(0, { do: 'contend', contention }),
-      neighbour && pool.one<number>(1, { do: 'try-for', wanted, every: EVERY, ms: WINDOW + 100 }),
+      neighbour && pool.one<number>(1, { do: neighbour, wanted, every: EVERY, ms: WINDOW + 100 }),
     ])) as [ContentionOutcome, unknown];
     return { handOffs: (served.reduce((sum, each) => sum + each, 0) * 1_000) / WINDOW };
   };
@@ -179,9 +179,15 @@ async function worked(fixture: BenchFixture): Promise<Table> {
         id: OURS.id,
         label: label(`beside one that tries every ${EVERY} ms`),
         role: 'ours',
-        sample: sampleWith(true),
+        sample: sampleWith('try-for'),
       },
-      { id: 'alone', label: label('alone'), role: 'ours', sample: sampleWith(false) },
+      { id: 'alone', label: label('alone'), role: 'ours', sample: sampleWith() },
+      {
+        id: 'looked-at',
+        label: label(`beside one that only reads (GET) every ${EVERY} ms`),
+        role: 'ours',
+        sample: sampleWith('look-for'),
+      },
     ],
     manyRounds(fixture),
   );

@@ -106,6 +106,17 @@ export async function tryFor({ entrant, url, name }: Wanted, every: number, ms: 
   return tries;
 }
 
+/** Reads the name's record every so often until `ms` are over: what any neighbour costs that does something. */
+export async function lookFor({ url, name }: Wanted, every: number, ms: number): Promise<number> {
+  const client = connection(url, 'look');
+  let looks = 0;
+  for (const end = performance.now() + ms; performance.now() < end; looks += 1) {
+    await client.get(`lock:${name}`);
+    await sleep(every);
+  }
+  return looks;
+}
+
 let watched: (() => number) | undefined;
 
 /** By how much the event loop was late at most since this was asked last. */

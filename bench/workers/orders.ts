@@ -24,6 +24,7 @@ export type Order =
   | { readonly do: 'there-and-back'; readonly url: string; readonly channel: string }
   | { readonly do: 'try'; readonly wanted: Wanted }
   | { readonly do: 'try-for'; readonly wanted: Wanted; readonly every: number; readonly ms: number }
+  | { readonly do: 'look-for'; readonly wanted: Wanted; readonly every: number; readonly ms: number }
   | { readonly do: 'late' }
   | { readonly do: 'close' };
 

@@ -3,7 +3,7 @@ import { closeAll } from './clients.js';
 import { bare, contend, handOffs } from './contention.js';
 import { cycles } from './cycles.js';
 import { calls, closeCallee } from './decorated.js';
-import { again, answerIn, grant, lateSince, thereAndBack, tryFor, tryOnce } from './lingering.js';
+import { again, answerIn, grant, lateSince, lookFor, thereAndBack, tryFor, tryOnce } from './lingering.js';
 import type { Order } from './orders.js';
 import { sessions } from './sessions.js';
 import { giveBack, grantedAt, heardAt, hold, listen, publish, stand } from './signals.js';
@@ -46,6 +46,8 @@ function carriedOut(order: Order): Promise<unknown> {
       return thereAndBack(order.url, order.channel);
     case 'try':
       return tryOnce(order.wanted);
+    case 'look-for':
+      return lookFor(order.wanted, order.every, order.ms);
     case 'try-for':
       return tryFor(order.wanted, order.every, order.ms);
     case 'late':

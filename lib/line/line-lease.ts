@@ -56,6 +56,8 @@ export class LineLease {
   declare previous?: string;
   /** For how many milliseconds its hold may be kept after it. Declared only: of most leases it goes back at once. */
   declare linger?: number;
+  /** Whether no work had it: for how long it was held says nothing of how long work takes. Declared only. */
+  declare unused?: boolean;
   /** The hand-over, while it is not known whether it succeeded, and afterwards if it did. Declared only. */
   declare private handOverState: HandOverState | undefined;
   /** Local time at which maxHold ends it. Declared only. */

@@ -241,7 +241,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
   released(lease: LineLease, keep: number, done: number, now: number): Promise<'released' | 'expired'> {
     const { hold } = lease;
     if (this.leases.get(hold) !== lease) return hold.release(keep, done, now);
-    this.setup.holdTimes.add(lease.identity, now - lease.since);
+    if (!lease.unused) this.setup.holdTimes.add(lease.identity, now - lease.since);
     const kept = keep > 0 || done > 0;
     const next = kept ? undefined : this.nextFor(hold, now);
     if (next) this.pass(hold, next, now);

@@ -189,8 +189,11 @@ async function renewAll(leases: readonly Lease[]): Promise<void> {
 }
 
 /** Sends the releases, and does not wait for their answers. */
-function rollBack(leases: readonly Lease[]): void {
-  for (const lease of leases) void lease.release();
+function rollBack(leases: readonly NamedLease[]): void {
+  for (const lease of leases) {
+    lease.root.lineLease.unused = true;
+    void lease.release();
+  }
 }
 
 /** The locks that a user asks for together; a name stands for its mutex. @throws LockUsageError */

@@ -63,7 +63,10 @@ export class OnceLock extends NameLock {
 
   private runThenMarked<T>(work: (lease: LeaseHandle) => T | PromiseLike<T>): Promise<OnceOutcome<T>> {
     return this.using<OnceOutcome<T>>(async (lease) => {
-      if (lease.workDone) return { ran: false };
+      if (lease.workDone) {
+        lease.lineLease.unused = true;
+        return { ran: false };
+      }
       lease.staysWith = 'once'; // whoever resumed it would not mark the work as done
       return { ran: true, value: await work(lease) };
     }, this.terms());
@@ -77,6 +80,7 @@ export class OnceLock extends NameLock {
     for (;;) {
       const lease = await this.acquire(this.terms());
       const { workDone } = lease;
+      lease.lineLease.unused = true;
       const left = await lease.release({ keep: 0, done: workDone ? 0 : this.done });
       if (workDone) return { ran: false };
       if (left === 'released') break;

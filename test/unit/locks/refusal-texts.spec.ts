@@ -77,6 +77,22 @@ describe('what a refusal says', () => {
     release();
   });
 
+  it('counts no holds that no work had: those that were rolled back, that left a mark first, or only found one', async () => {
+    let release = await hold('a', 'job');
+    await pass(30);
+    release();
+    release = await hold('b', 'other');
+    for (let time = 0; time < 8; time += 1) {
+      await failureOf(locks.using(['a', 'b'], () => undefined, { wait: 0, label: 'job' }));
+      await locks.once('c', () => pass(30), { doneTtl: '1m', mark: 'start', label: 'job' });
+    }
+    release();
+    release = await hold('a', 'job');
+    const { retryIn } = await failureOf<LockBusyError>(locks.acquire('a', { wait: 0, label: 'job' }));
+    expect(retryIn).toBeGreaterThanOrEqual(29);
+    release();
+  });
+
   it('says when to try again also to a caller for whom the line is too long', async () => {
     (await hold('name'))();
     const lease = await locks.acquire('name');
