@@ -24,6 +24,8 @@ import { selfWait } from './wait-hints.js';
 
 const ACQUIRE_OPTIONS = namesFor('acquire');
 const USING_OPTIONS = namesFor('using');
+// One for all: whoever waits keeps its options.
+const NONE = Object.freeze({});
 
 /** The verbs of every kind. Kinds differ in two things only: how a lease is taken, and how it is entered again. */
 export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> implements Lock<L, X> {
@@ -35,11 +37,11 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
     return this.names[0] ?? '';
   }
 
-  acquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L> {
+  acquire(options: AcquireOptions & X = NONE as AcquireOptions & X): Promise<L> {
     return this.asked(options, this.setup.settings.wait);
   }
 
-  async tryAcquire(options: AcquireOptions & X = {} as AcquireOptions & X): Promise<L | undefined> {
+  async tryAcquire(options: AcquireOptions & X = NONE as AcquireOptions & X): Promise<L | undefined> {
     try {
       return await this.asked(options, 0);
     } catch (error) {
@@ -52,7 +54,7 @@ export abstract class BaseLock<L extends TakenLease = TakenLease, X = unknown> i
   // While a call waits, its whole frame is kept, and thousands may wait: what need not be here is in functions of its own.
   async using<T>(
     work: (lease: L) => T | PromiseLike<T>,
-    options: UsingOptions & X & WithOrigin = {} as UsingOptions & X,
+    options: UsingOptions & X & WithOrigin = NONE as UsingOptions & X,
   ): Promise<T> {
     const { contextLeases } = this.setup;
     const around = contextLeases.frame;
