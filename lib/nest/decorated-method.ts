@@ -17,6 +17,7 @@ import { openSlot, readSlot } from './lock-slot.js';
 import { leaseParameterOf } from './locked-lease.js';
 import { type CallDetails, lockedCall } from './locked-call.js';
 import {
+  isEventStream,
   isHttpRoute,
   kinshipOf,
   type Kinship,
@@ -104,6 +105,11 @@ export class DecoratedMethod {
   /** Whether HTTP requests call it. */
   get isHttpRoute(): boolean {
     return (this.isRoute ??= isHttpRoute(this.outermost));
+  }
+
+  /** Whether it answers requests with server-sent events. */
+  get isEventStream(): boolean {
+    return isEventStream(this.outermost);
   }
 
   /**
