@@ -163,11 +163,15 @@ function eachNowAndLater<K, V>(map: Map<K, V>, visit: (value: V) => void): void 
   });
 }
 
-/** What has the methods of a provider or controller: its prototype, or the instance that a factory made. */
+/**
+ * The prototype of a provider or controller, whose methods decorators stand on. A value of the application itself is not
+ * searched: it may be a buffer or an array with millions of properties.
+ */
 export function prototypeOf(wrapper: Wrapper): object | undefined {
-  const prototype: unknown = wrapper.isNotMetatype
-    ? wrapper.instance
-    : (wrapper.metatype as { prototype?: unknown } | null)?.prototype;
+  const { metatype, instance } = wrapper as { metatype: unknown; instance: unknown };
+  const prototype = wrapper.isNotMetatype
+    ? isObject(instance) && Reflect.getPrototypeOf(instance)
+    : (metatype as { prototype?: unknown } | null)?.prototype;
   return isObject(prototype) ? prototype : undefined;
 }
 

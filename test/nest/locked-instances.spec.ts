@@ -6,6 +6,7 @@ import {
   DistributedLockModule,
   InjectLocks,
   Locked,
+  lockedMethods,
   LockService,
 } from '../../lib/index.js';
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
@@ -212,6 +213,29 @@ describe('an instance', () => {
     class AppModule {}
     open.push(await NestFactory.createApplicationContext(AppModule, { logger: false }));
     expect(results).toEqual(['reserved']);
+  });
+
+  it('may be a large buffer or array: the start looks at classes only', async () => {
+    let asked = 0;
+    const counting: ProxyHandler<object> = {
+      ownKeys: (target) => {
+        asked += 1;
+        return Reflect.ownKeys(target);
+      },
+    };
+    const values = [Buffer.alloc(1_000), [1, 2, 3], { plain: true }, new Stock()];
+    const module = await Test.createTestingModule({
+      imports: [DistributedLockTestingModule.forRoot()],
+      providers: values.map((value, index) => ({
+        provide: `value ${index}`,
+        useValue: new Proxy<object>(value, counting),
+      })),
+    }).compile();
+    asked = 0;
+    open.push(await module.init());
+    expect(lockedMethods(module)).toMatchObject([{ className: 'Stock', method: 'reserve' }]);
+    expect(asked).toBe(0);
+    expect(await module.get<Stock>('value 3').reserve()).toBe('reserved');
   });
 
   it('without locks is refused with all that may be the cause', async () => {
