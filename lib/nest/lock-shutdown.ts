@@ -57,6 +57,11 @@ export class LockShutdown {
     return (this.ending ??= this.drain());
   }
 
+  /** Closes all of them after a start that failed: not every application calls `close()` then. */
+  async abandon(): Promise<void> {
+    await Promise.allSettled([...this.registrations].map((locks) => locks.close()));
+  }
+
   private async drain(): Promise<void> {
     const all = [...this.registrations];
     do await Promise.all(all.map((locks) => locks.drain()));
@@ -98,7 +103,7 @@ export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown
       this.prepare();
       await this.locks.ready();
     } catch (error) {
-      await this.locks.close(); // after a failed start, not every application calls close()
+      await this.shutdown.abandon();
       throw error;
     }
   }

@@ -226,6 +226,29 @@ describe('the hooks of the locks', () => {
   });
 });
 
+describe('a start that fails at one of several registrations', () => {
+  it('closes all of them, since not every application calls close()', async () => {
+    @Injectable()
+    class Orders {
+      @Locked('order', { profile: 'missing' })
+      async place(): Promise<void> {}
+    }
+    const names = ['first', undefined, 'last'];
+    const module = await Test.createTestingModule({
+      imports: names.map((name) => DistributedLockModule.forRoot({ name, redis: 'memory' })),
+      providers: [Orders],
+    })
+      .setLogger(SILENT)
+      .compile();
+    expect(await errorOf(module.init())).toMatchObject({ code: 'LOCK_USAGE' });
+    for (const name of names) {
+      const locks = module.get<LockService>(getLocksToken(name), { strict: false });
+      expect(await errorOf(locks.acquire('a'))).toMatchObject({ reason: 'closed' });
+    }
+    await module.close();
+  });
+});
+
 describe('leaders', () => {
   it('step down before any other hook is called, and the others are granted locks meanwhile', async () => {
     const said: string[] = [];
