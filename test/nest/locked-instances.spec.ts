@@ -270,6 +270,39 @@ describe('in a test, the locks of an application', () => {
     expect(await module.get(Till, { strict: false }).open()).toBe(true);
   });
 
+  it.each<[string, object]>([
+    ['with the method that is called', { using: () => Promise.resolve(true) }],
+    [
+      'that answers every property with a function',
+      new Proxy({}, { get: (_, key) => (key === 'then' ? undefined : () => Promise.resolve(true)) }),
+    ],
+  ])('are replaced by a mock %s, which an application starts and closes with', async (_, mock) => {
+    const module = await Test.createTestingModule({ imports: [AppModule] })
+      .overrideProvider(LockService)
+      .useValue(mock)
+      .compile();
+    await module.init();
+    expect(await module.get(Till, { strict: false }).open()).toBe(true);
+    await module.close();
+    expect(process.listenerCount('beforeExit')).toBe(0);
+  });
+
+  it('are replaced by a mock, and the error of a failed start is not that of the mock', async () => {
+    @Injectable()
+    class Missing {
+      @Locked('a', { profile: 'missing' })
+      async work(): Promise<void> {}
+    }
+    const close = (): never => {
+      throw new Error('the mock is closed');
+    };
+    const module = await Test.createTestingModule({ imports: [AppModule], providers: [Missing] })
+      .overrideProvider(LockService)
+      .useValue({ close })
+      .compile();
+    expect((await errorOf(module.init())).message).toContain("no lock profile 'missing'");
+  });
+
   it('are replaced by overrideModule with the very module object', async () => {
     const module = await Test.createTestingModule({ imports: [AppModule] })
       .overrideModule(LOCKS)
