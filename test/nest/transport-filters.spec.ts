@@ -80,7 +80,7 @@ async function openGateways(options: DistributedLockOptions) {
   const socket = io(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });
   const lease = await app.get(LockService).acquire('busy');
   return {
-    ask: (event: string): Promise<unknown> => socket.timeout(2_000).emitWithAck(event, {}),
+    ask: (event: string, timeout = 2_000): Promise<unknown> => socket.timeout(timeout).emitWithAck(event, {}),
     async [Symbol.asyncDispose]() {
       socket.close();
       await lease.release();
@@ -105,6 +105,17 @@ describe('a gateway', () => {
     expect(await first.ask('plain')).toMatchObject({ statusCode: 429 });
     expect(await second.ask('plain')).toMatchObject({ statusCode: 409 });
     expect(await second.ask('bound')).toMatchObject({ statusCode: 409 });
+  });
+
+  it('has no filter of ours with filter: false, whatever other applications of the process have', async () => {
+    await using on = await openGateways({ filter: { busyStatus: 429 } });
+    await using off = await openGateways({ filter: false });
+    await using again = await openGateways({});
+    expect(await on.ask('plain')).toMatchObject({ statusCode: 429 });
+    await expect(off.ask('plain', 200)).rejects.toThrow('timed out'); // as NestJS leaves it
+    expect(await off.ask('method')).toEqual({ own: 'LOCK_BUSY' });
+    expect(await off.ask('bound')).toMatchObject({ code: 'LOCK_BUSY' });
+    expect(await again.ask('plain')).toMatchObject({ statusCode: 423 });
   });
 });
 
