@@ -10,6 +10,7 @@ import { type LockedMark, marksOf } from './locked-mark.js';
 import { checkRegistered } from './locks-token.js';
 import { logOf } from './nest-log.js';
 import { checkSchedule } from './scheduled-method.js';
+import { checkHeard } from './unheard-method.js';
 
 type ModuleOfNest = ModulesContainer extends Map<string, infer M> ? M : never;
 type Wrapper = ModuleOfNest extends { providers: Map<unknown, infer W> } ? W : never;
@@ -55,7 +56,8 @@ export class LockedInstances {
    * fire without a schedule
    */
   checkMethods(locks: LockService): void {
-    const warned = new Set<object>(); // a class may be provided in several modules
+    // A class may be provided in several modules.
+    const [warned, unheard] = [new Set<object>(), new Set<object>()];
     for (const wrapper of this.wrappers()) {
       const prototype = prototypeOf(wrapper);
       for (const mark of marksOf(wrapper.metatype ?? {})) this.checkProfile(mark, locks);
@@ -71,6 +73,9 @@ export class LockedInstances {
           // A lock around one that runs once per fire may be a bare one.
           if (options && (options.fires || !oncePerFire))
             checkSchedule(prototype, method, options as LockedOptions, warned, logOf(locks));
+          // NestJS 12 makes such a gateway for each client, and hands its errors to the filters.
+          if (options && wrapper.isDependencyTreeStatic())
+            checkHeard(prototype, method, unheard, logOf(locks));
         }
       }
     }
