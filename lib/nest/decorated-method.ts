@@ -86,6 +86,9 @@ export class DecoratedMethod {
   replaceBy(replacement: Method): void {
     this.replacement = replacement;
     takePlaceOf(this.method, replacement, this.mark);
+    // The caller does not pass the lease: queues such as Bull call a handler of two parameters with a callback.
+    if (this.leaseAt === this.method.length - 1)
+      Object.defineProperty(replacement, 'length', { value: this.leaseAt, configurable: true });
     (this.descriptor as PropertyDescriptor).value = replacement;
   }
 
