@@ -52,11 +52,21 @@ export class NestLog implements LockLog {
   write(entry: LockLogEntry): void {
     const { level, message, ...fields } = structured(entry);
     const printer = consoleBehind(this.logger);
+    const text = entry.error ? printed(entry.error) : spoken(message, fields);
     // A logger of Nest need not have debug.
     if (printer && !printer.options?.json)
-      this.logger[level]?.(entry.error ? printed(entry.error) : spoken(message, fields)); // people read it, and the text says it all
+      this.logger[level]?.(text); // people read it, and the text says it all
     else if (printer?.stringifyParams) this.logger[level]?.(message, fields);
-    else this.logger[level]?.(new LogMessage(entry));
+    else this.writeFields(entry, text);
+  }
+
+  /** Writes an entry as an object, or as its text to a logger that takes only texts. */
+  private writeFields(entry: LockLogEntry, text: string): void {
+    try {
+      this.logger[entry.level]?.(new LogMessage(entry));
+    } catch {
+      this.logger[entry.level]?.(text);
+    }
   }
 }
 

@@ -82,6 +82,17 @@ describe('a line of the log', () => {
     expect(`${message as string}`).toContain(TEXT);
   });
 
+  it('is its text for a logger that takes only texts', async () => {
+    const texts: string[] = [];
+    const onlyTexts = (message: string): void => void texts.push(message.trim());
+    await revoke({}, { ...silent, warn: onlyTexts });
+    expect(texts).toContainEqual(expect.stringContaining(TEXT));
+    texts.length = 0;
+    const error = new LockStoreError('Redis is away', 'stock:42');
+    void new LockErrorAnswers({}, logFor({ ...silent, error: onlyTexts })).to(error);
+    expect(texts).toEqual([expect.stringContaining(error.stack!)]);
+  });
+
   it('reaches the logger of a testing module, and without one nobody', async () => {
     const messages: unknown[] = [];
     const logger = { ...silent, warn: (message: unknown) => void messages.push(message) };
