@@ -15,14 +15,18 @@ export interface QueueJob {
 /** Whether a method was called as BullMQ calls a processor: with a job and its token, which services are not passed. */
 export function isProcessorCall(args: readonly unknown[]): args is readonly [QueueJob, string] {
   const [job, token] = args;
-  if (typeof job !== 'object' || job === null) return false;
-  const { moveToDelayed, moveToWaitingChildren, token: own } = job as Partial<QueueJob>;
-  return (
-    typeof moveToDelayed === 'function' &&
-    typeof moveToWaitingChildren === 'function' &&
-    typeof token === 'string' &&
-    token === own
-  );
+  return typeof token === 'string' && typeof job === 'object' && job !== null && isJob(job, token);
+}
+
+function isJob(given: object, token: string): boolean {
+  try {
+    const { moveToDelayed, moveToWaitingChildren, token: own } = given as Partial<QueueJob>;
+    return (
+      typeof moveToDelayed === 'function' && typeof moveToWaitingChildren === 'function' && token === own
+    );
+  } catch {
+    return false; // a proxy that throws for properties it does not have
+  }
 }
 
 /**

@@ -26,6 +26,7 @@ import {
   Locked,
   type LockBusyError,
   LockService,
+  withLocks,
 } from '../../lib/index.js';
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
 import { type RunningRedis, startRedis } from '../../tools/redis/start-redis.js';
@@ -541,13 +542,26 @@ describe('a job of BullMQ', () => {
     expect(await errorOf(orders.process(job(true), 'token'))).toMatchObject({ name: 'LockBusyError' });
   });
 
+  it.each<[string, unknown[]]>([
+    ['alone', []],
+    ['beside a text', ['token']],
+  ])('is not what refuses to be asked, %s: the method is called with it', async (_, others) => {
+    const ask = (_target: object, key: string | symbol): never => {
+      throw new ReferenceError(`there is no ${String(key)}`);
+    };
+    const config = new Proxy({ port: 1 }, { get: ask, has: ask });
+    const { module, locks } = await start([]);
+    const orders = withLocks(new Orders(), locks);
+    const done = orders.process(config, ...(others as string[]));
+    expect(await done).toBeUndefined();
+    await module.close();
+  });
+
   it('that is refused for another reason, or was begun, fails as ever', async () => {
     const { module, locks } = await start([]);
     const closed = await start([]);
     await closed.module.close();
-    const orders = new Orders(closed.locks);
-    const { withLocks } = await import('../../lib/index.js');
-    withLocks(orders, locks);
+    const orders = withLocks(new Orders(closed.locks), locks);
     expect(await errorOf(orders.process(job(), 'token'))).toMatchObject<Partial<LockBusyError>>({
       name: 'LockBusyError',
       reason: 'closed',
