@@ -1,4 +1,4 @@
-import { LockBusyError } from '../base/errors.js';
+import { type LockBusyError, LockError } from '../base/errors.js';
 import type { Lease } from '../locks/lock.js';
 import { workOrElse } from '../locks/busy-call.js';
 
@@ -40,7 +40,7 @@ export function requeuedAtShutdown(
   run: (work: (lease: Lease) => PromiseLike<unknown>) => Promise<unknown>,
 ): Promise<unknown> {
   return workOrElse(run, work, async (error) => {
-    if (!(error instanceof LockBusyError) || error.reason !== 'closed') throw error;
+    if (!isClosed(error)) throw error;
     try {
       await job.moveToDelayed(Date.now() + COMES_BACK_IN, token);
       // By this name BullMQ knows that the processor has moved the job itself, and leaves the job alone.
@@ -50,4 +50,9 @@ export function requeuedAtShutdown(
     }
     throw error;
   });
+}
+
+function isClosed(error: unknown): error is LockBusyError {
+  // Checked by its code, since the LockService may come from another copy of this package.
+  return LockError.is(error) && error.code === 'LOCK_BUSY' && (error as LockBusyError).reason === 'closed';
 }

@@ -527,6 +527,16 @@ describe('a job of BullMQ', () => {
     expect(Number(moved[0]![0]) - before).toBeGreaterThanOrEqual(1_000);
   });
 
+  it('goes back to its queue when the refusal comes from another copy of this package', async () => {
+    const foreign = Object.assign(new Error('closed'), { code: 'LOCK_BUSY', reason: 'closed' });
+    const locks = { using: () => Promise.reject(foreign) };
+    const orders = withLocks(new Orders(), locks as unknown as LockService);
+    const error = await errorOf(orders.process(job(), 'token'));
+    expect(error).toBe(foreign);
+    expect(error.name).toBe('DelayedError');
+    expect(moved).toHaveLength(1);
+  });
+
   it('that its processor passes on to a service has begun: the refusal of the service does not move it', async () => {
     const orders = await refusing(new Orders());
     for (const args of [[], ['EUR']])
