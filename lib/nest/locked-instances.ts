@@ -192,8 +192,10 @@ export function* chainOf(object: object): Generator<object> {
 
 function* methodsOf(object: object): Generator<object> {
   for (const at of chainOf(object))
-    for (const { value } of Object.values(Object.getOwnPropertyDescriptors(at)))
-      if (typeof value === 'function') yield value as object;
+    for (const key of Reflect.ownKeys(at)) {
+      const value: unknown = Reflect.getOwnPropertyDescriptor(at, key)?.value;
+      if (typeof value === 'function') yield value;
+    }
 }
 
 function isObject(value: unknown): value is object {
