@@ -38,7 +38,7 @@ export class LockExceptionFilter implements ExceptionFilter<LockError> {
       case 'http':
         return this.answerRequest(this.answers.to(error), host.switchToHttp().getResponse());
       case 'rpc':
-        return rpcError(this.answers.to(error));
+        return rpcError(this.answers.to(error), host);
       case 'ws':
         return answerMessage(this.answers.to(error), host);
       case 'graphql':
