@@ -1,6 +1,7 @@
+import type { ArgumentsHost } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { LockError } from '../base/errors.js';
-import { type GraphqlSchema, showErrors } from './graphql-schema.js';
+import { errorClassOf, type GraphqlSchema, showErrors } from './graphql-schema.js';
 import type { LockErrorBody } from './http-exception.js';
 import type { LockErrorAnswers } from './lock-error-answers.js';
 
@@ -20,9 +21,30 @@ function extensionsOf({
   return extensions;
 }
 
-/** The error that a GraphQL client may see in the place of a lock error, which is its cause. */
-export function graphqlError(error: LockError, body: LockErrorBody): Error & Extensions {
-  return Object.assign(new Error(body.message, { cause: error }), { extensions: extensionsOf(body) });
+/**
+ * The error that a GraphQL client may see in the place of a lock error, which is its cause. It is a GraphQLError where the
+ * schema is known: some servers, such as GraphQL Yoga, show clients no other errors.
+ */
+export function graphqlError(
+  error: LockError,
+  body: LockErrorBody,
+  schema: GraphqlSchema | undefined,
+): Error & Extensions {
+  const extensions = extensionsOf(body);
+  const GraphQLError = schema && errorClassOf(schema);
+  const made = GraphQLError
+    ? new GraphQLError(body.message, { extensions })
+    : Object.assign(new Error(body.message), { extensions });
+  return Object.defineProperty(made, 'cause', { value: error, configurable: true, writable: true });
+}
+
+/** The schema of the field that a filter is asked for. */
+export function schemaOf(host: ArgumentsHost): GraphqlSchema | undefined {
+  for (const argument of host.getArgs<unknown[]>()) {
+    const { schema } = (argument ?? {}) as { readonly schema?: Partial<GraphqlSchema> };
+    if (typeof schema?.getTypeMap === 'function') return schema as GraphqlSchema;
+  }
+  return undefined;
 }
 
 /** What we use of the options of a GraphQLModule. */
@@ -58,7 +80,7 @@ function hideInSchema(options: GraphqlOptions, answers: LockErrorAnswers): void 
     if (typeof (schema as Partial<GraphqlSchema> | undefined)?.getTypeMap === 'function')
       showErrors(schema, (error) => {
         const hidden = lockErrorIn(error);
-        return hidden ? graphqlError(hidden, answers.to(hidden)) : error;
+        return hidden ? graphqlError(hidden, answers.to(hidden), schema) : error;
       });
     return schema;
   };

@@ -7,8 +7,17 @@ type Resolver = (this: unknown, ...args: unknown[]) => unknown;
 
 /** What we use of a GraphQL schema. */
 export interface GraphqlSchema {
-  getTypeMap(): Record<string, { getFields?(): Record<string, Field> }>;
+  getTypeMap(): Record<string, Type>;
 }
+interface Type {
+  getFields?(): Record<string, Field>;
+  parseValue?(value: unknown): unknown;
+}
+
+type ErrorClass = new <E extends object>(
+  message: string,
+  options: { extensions: E },
+) => Error & { extensions: E };
 
 /** The error that a client may see in the place of another one. */
 type Shown = (error: unknown) => unknown;
@@ -29,6 +38,19 @@ export function showErrors(schema: GraphqlSchema, shown: Shown): void {
         field.subscribe = replaced(field.subscribe, (result) => events(result, shown), shown);
     }
   }
+}
+
+/**
+ * The class GraphQLError of the very copy of `graphql` that a schema was made with, since servers check it by `instanceof`.
+ * We do not import that package, but its own types refuse a value with such an error.
+ */
+export function errorClassOf(schema: GraphqlSchema): ErrorClass | undefined {
+  try {
+    schema.getTypeMap().Boolean?.parseValue?.({});
+  } catch (error) {
+    if (error instanceof Error && error.name === 'GraphQLError') return error.constructor as ErrorClass;
+  }
+  return undefined;
 }
 
 function replaced(resolver: Resolver, finish: (result: unknown) => unknown, shown: Shown): Resolver {

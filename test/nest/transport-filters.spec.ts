@@ -5,6 +5,7 @@ import { Ack, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { Test } from '@nestjs/testing';
 import type { AddressInfo } from 'node:net';
+import { GraphQLError } from 'graphql';
 import { io } from 'socket.io-client';
 import {
   DistributedLockModule,
@@ -133,8 +134,10 @@ class Books {
 
 describe('GraphQL', () => {
   const told: string[] = [];
-  const formatError: NonNullable<ApolloDriverConfig['formatError']> = (formatted) => {
+  const originals: unknown[] = [];
+  const formatError: NonNullable<ApolloDriverConfig['formatError']> = (formatted, error) => {
     told.push(JSON.stringify(formatted));
+    originals.push((error as GraphQLError).originalError);
     return { ...formatted, message: `formatted: ${formatted.message}` };
   };
 
@@ -166,6 +169,11 @@ describe('GraphQL', () => {
         extensions: expect.objectContaining({ code: 'LOCK_BUSY', retryAfter: 1 }),
       }),
     ]);
+    // Some servers, such as GraphQL Yoga, show errors of this class only.
+    const [original] = originals.splice(0) as GraphQLError[];
+    expect(original).toBeInstanceOf(GraphQLError);
+    expect(original?.originalError).toBeUndefined();
+    expect(original?.cause).toMatchObject({ code: 'LOCK_BUSY', lockName: 'secret' });
     expect([JSON.stringify(errors), ...told].join()).not.toMatch(new RegExp(`secret|${process.pid}`));
     await lease.release(); // otherwise the shutdown waits for it
     await app.close();
