@@ -19,8 +19,8 @@ import type { DeadlockMember, LockError } from '../base/errors.js';
  *   `fire-missed`: it is not run here, since it is too long ago.
  * - `refused` (level `log`): a call found its lock busy, and its handler's client was told so. `refusals`: so many more were,
  *   within the same second. `failed` (level `error`): the same for every other lock error.
- * - `scheduled`: each process runs a scheduled method, one after the other. `registrations`: an application has several
- *   registrations of one name.
+ * - `scheduled`: each process runs a scheduled method, one after the other. `unheard`: nobody awaits the promise of a locked
+ *   method. `registrations`: an application has several registrations of one name.
  *
  * @publicApi
  */
@@ -48,6 +48,7 @@ export type LockLogEvent =
   | 'refusals'
   | 'failed'
   | 'scheduled'
+  | 'unheard'
   | 'registrations';
 
 /**

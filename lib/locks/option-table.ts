@@ -26,7 +26,8 @@ const MOST_REPLICAS = 100;
 const REPLICA_PATIENCE = 500;
 const DURABILITY: ReadonlySet<string> = new Set(['replicas', 'timeout']);
 const RECORDER: ReadonlySet<string> = new Set(['signal']);
-const LONGEST_LABEL = 128;
+/** In bytes. */
+export const LONGEST_LABEL = 128;
 /** The most permits of a semaphore. With one more it would be a read-write lock, whose readers would share its permits. */
 export const MOST_PERMITS = WHOLE - 1;
 /** Every way to ask for a lease. */

@@ -17,6 +17,7 @@ import { openSlot, readSlot } from './lock-slot.js';
 import { leaseParameterOf } from './locked-lease.js';
 import { type CallDetails, lockedCall } from './locked-call.js';
 import {
+  isEventStream,
   isHttpRoute,
   kinshipOf,
   type Kinship,
@@ -85,6 +86,9 @@ export class DecoratedMethod {
   replaceBy(replacement: Method): void {
     this.replacement = replacement;
     takePlaceOf(this.method, replacement, this.mark);
+    // The caller does not pass the lease: queues such as Bull call a handler of two parameters with a callback.
+    if (this.leaseAt === this.method.length - 1)
+      Object.defineProperty(replacement, 'length', { value: this.leaseAt, configurable: true });
     (this.descriptor as PropertyDescriptor).value = replacement;
   }
 
@@ -104,6 +108,11 @@ export class DecoratedMethod {
   /** Whether HTTP requests call it. */
   get isHttpRoute(): boolean {
     return (this.isRoute ??= isHttpRoute(this.outermost));
+  }
+
+  /** Whether it answers requests with server-sent events. */
+  get isEventStream(): boolean {
+    return isEventStream(this.outermost);
   }
 
   /**

@@ -1,9 +1,15 @@
 import type { ModulesContainer } from '@nestjs/core';
-import { LockExceptionFilter } from './lock-exception-filter.js';
+import { LockExceptionFilter, NoFilter } from './lock-exception-filter.js';
 
 /** What `@WebSocketGateway` and `@UseFilters` write on a class. */
 const IS_GATEWAY = 'websockets:is_gateway';
 const FILTERS = '__exceptionFilters__';
+
+/**
+ * Stands on the class of a gateway, which belongs to all applications of the process. It catches nothing, except in the
+ * applications that have put their own filter in its place.
+ */
+class GatewayFilter extends NoFilter {}
 
 /**
  * Binds the filter to every gateway of an application, as `@UseFilters(LockExceptionFilter)` on its class would: Nest does
@@ -15,10 +21,11 @@ export function bindToGateways(modules: ModulesContainer, filter: LockExceptionF
     for (const { metatype } of [...module.providers.values()]) {
       if (typeof metatype !== 'function' || !Reflect.hasMetadata(IS_GATEWAY, metatype)) continue;
       const bound = (Reflect.getMetadata(FILTERS, metatype) ?? []) as unknown[];
-      // A class belongs to all applications of the process; the instance belongs to this one, and is in its module.
-      if (!bound.includes(LockExceptionFilter))
-        Reflect.defineMetadata(FILTERS, [LockExceptionFilter, ...bound], metatype);
-      if (!module.injectables.has(LockExceptionFilter))
-        module.addInjectable({ provide: LockExceptionFilter, useValue: filter }, 'filter');
+      if (bound.includes(LockExceptionFilter)) continue; // the application itself has bound it
+      if (!bound.includes(GatewayFilter))
+        Reflect.defineMetadata(FILTERS, [GatewayFilter, ...bound], metatype);
+      // Nest makes one for a class that an earlier application had.
+      if (module.injectables.get(GatewayFilter)?.instance instanceof LockExceptionFilter) continue;
+      module.addInjectable({ provide: GatewayFilter, useValue: filter }, 'filter');
     }
 }

@@ -1,6 +1,7 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import type { LockBusyError, LockError } from '../base/errors.js';
 import { identityOf } from '../line/request.js';
+import { originalOf } from './event-error.js';
 import { fail, inform, type LockLog, type LogFields } from '../locks/lock-log.js';
 import {
   checkHttpMapping,
@@ -87,7 +88,8 @@ export class LockErrorAnswers implements OnApplicationShutdown {
    * Logs the error with its details, busy locks as `log`, with a burst of them in one line a second, and other errors as
    * `error`. Returns what a client may know.
    */
-  to(error: LockError): LockErrorBody {
+  to(given: LockError): LockErrorBody {
+    const error = originalOf(given);
     if (error.code === 'LOCK_BUSY') this.busy.refused(error as LockBusyError);
     else fail(this.log, 'failed', error);
     return lockErrorBody(error, this.mapping);

@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { LockError } from '../base/errors.js';
-import { graphqlError } from './graphql-exception.js';
+import { graphqlError, schemaOf } from './graphql-exception.js';
 import type { LockErrorBody } from './http-exception.js';
 import { LockErrorAnswers } from './lock-error-answers.js';
 import { rpcError } from './rpc-exception.js';
@@ -38,11 +38,11 @@ export class LockExceptionFilter implements ExceptionFilter<LockError> {
       case 'http':
         return this.answerRequest(this.answers.to(error), host.switchToHttp().getResponse());
       case 'rpc':
-        return rpcError(this.answers.to(error));
+        return rpcError(this.answers.to(error), host);
       case 'ws':
         return answerMessage(this.answers.to(error), host);
       case 'graphql':
-        return graphqlError(error, this.answers.to(error));
+        return graphqlError(error, this.answers.to(error), schemaOf(host));
       default:
         return undefined; // a filter that answers nothing leaves the error to Nest's own handler of the transport
     }

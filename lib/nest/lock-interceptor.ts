@@ -9,8 +9,8 @@ import {
 import type { Observable } from 'rxjs';
 import { LockError, LockUsageError } from '../base/errors.js';
 import { LockService } from '../locks/lock-service.js';
+import { eventError } from './event-error.js';
 import { heldStream, whenAborted } from './held-stream.js';
-import { toHttpException } from './http-exception.js';
 import { responseOf, whenClientIsGone } from './http-response.js';
 import { textOf } from './decorated-method.js';
 import { KeyTemplate } from './key-template.js';
@@ -21,14 +21,13 @@ import {
   checkInterceptorOptions,
   type LockedOptions,
 } from './locked-options.js';
+import { isEventStream } from './locked-method.js';
 import { lockedCall } from './locked-call.js';
 import { sharedLocksToken } from './locks-token.js';
 
 const WHERE = 'LockInterceptor';
 const GONE = 'The client closed the connection while its request waited for the lock';
 const REQUESTS: ReadonlySet<string> = new Set(['http', 'graphql']);
-// What @Sse() writes on a handler.
-const SSE = '__sse__';
 
 /**
  * Runs a handler under a lock:
@@ -71,7 +70,8 @@ export function LockInterceptor(
       const { locks } = this;
       const response = responseOf(context);
       const answers = isRequest(context);
-      const streams = isEventStream(context);
+      const handler = (context as Partial<ExecutionContext>).getHandler?.();
+      const streams = handler !== undefined && isEventStream(handler);
       return heldStream({
         locks: () => locks,
         response,
@@ -91,9 +91,8 @@ export function LockInterceptor(
           };
           return run(locks, namesOf(undefined, [context]), work, call);
         },
-        // Once events were sent, no filter can answer: Nest sends the message of an HttpException, and none of another error.
         told: (error) =>
-          streams && response?.headersSent && LockError.is(error) ? toHttpException(error) : error,
+          streams && response?.headersSent && LockError.is(error) ? eventError(error) : error,
       });
     }
   }
@@ -116,10 +115,4 @@ function refuseTemplate(key: unknown): void {
 /** Whether the call is a request, without whose answer its server cannot close. A message may be worth waiting for. */
 function isRequest(context: Partial<ExecutionContext>): boolean {
   return REQUESTS.has(context.getType?.() ?? '');
-}
-
-/** Whether the handler has `@Sse()`. */
-function isEventStream(context: Partial<ExecutionContext>): boolean {
-  const handler = context.getHandler?.();
-  return handler !== undefined && Reflect.hasMetadata(SSE, handler);
 }

@@ -3,7 +3,7 @@ import type { Observable } from 'rxjs';
 import { shown } from '../base/duration.js';
 import { type LockBusyError, LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
-import { OPTIONS } from '../locks/option-table.js';
+import { LONGEST_LABEL, OPTIONS } from '../locks/option-table.js';
 import { KeyTemplate, type TemplateParameters } from './key-template.js';
 
 /**
@@ -49,6 +49,9 @@ export type LockLabel = string | ((...args: never[]) => string);
 export type OnBusy = 'throw' | 'skip' | ((error: LockBusyError) => unknown);
 
 type Steps = AsyncGenerator<unknown, unknown, unknown>;
+
+/** Stands for what was cut off. */
+const MORE = '…';
 
 /** What a method that can be locked returns. */
 type Lockable = PromiseLike<unknown> | Steps;
@@ -322,6 +325,19 @@ export function parsedKey<A extends readonly unknown[]>(
         ? (_, args) => only.nameOf(args)
         : (_, args) => templates.map((template) => template.nameOf(args)),
     texts,
-    label: fixed.size === 0 ? undefined : OPTIONS.label.check([...fixed].join(', '), ''),
+    label: fixed.size === 0 ? undefined : OPTIONS.label.check(cut([...fixed].join(', ')), ''),
   };
+}
+
+/** A text that is short enough for a label. Nobody chose the one of a template, so it is cut and not refused. */
+function cut(text: string): string {
+  if (Buffer.byteLength(text) <= LONGEST_LABEL) return text;
+  let left = LONGEST_LABEL - Buffer.byteLength(MORE);
+  let kept = '';
+  for (const character of text) {
+    left -= Buffer.byteLength(character);
+    if (left < 0) break;
+    kept += character;
+  }
+  return kept + MORE;
 }

@@ -12,12 +12,20 @@ import type { LockedInstances } from './locked-instances.js';
 
 const LOOK_AGAIN = 20;
 
+/** A LockService, or what a test has put in its place: that may lack any of these, and answer anything. */
+type Registered = Partial<
+  Pick<
+    LockService,
+    'awaited' | 'beginShutdown' | 'close' | 'closeNow' | 'drain' | 'draining' | 'hurry' | 'ready'
+  >
+>;
+
 /**
  * The shutdown of all registrations of one application. Code that still works, or still takes jobs out of a queue, may
  * need a lock, so grants go on until all other hooks of the application have ended.
  */
 export class LockShutdown {
-  private readonly registrations = new Set<LockService>();
+  private readonly registrations = new Set<Registered>();
   private begun = false;
   private ending: Promise<void> | undefined;
 
@@ -31,9 +39,9 @@ export class LockShutdown {
     }
   }
 
-  add(locks: LockService): void {
+  add(locks: Registered): void {
     this.registrations.add(locks);
-    if (this.begun) void locks.beginShutdown();
+    if (this.begun) void locks.beginShutdown?.();
   }
 
   /**
@@ -44,12 +52,12 @@ export class LockShutdown {
     if (this.begun) return;
     this.begun = true;
     process.on('beforeExit', this.noHookLeft);
-    await Promise.all([...this.registrations].map((locks) => locks.beginShutdown()));
+    await Promise.all([...this.registrations].map(async (locks) => locks.beginShutdown?.()));
   }
 
   /** The last hook before the servers close. */
   hurry(): void {
-    for (const locks of this.registrations) locks.hurry();
+    for (const locks of this.registrations) locks.hurry?.();
   }
 
   /** The last hook of all: the grace begins. It is one for all, since the holder of one registration's lock may wait for another's. */
@@ -57,22 +65,28 @@ export class LockShutdown {
     return (this.ending ??= this.drain());
   }
 
+  /** Closes all of them after a start that failed: not every application calls `close()` then. */
+  async abandon(): Promise<void> {
+    await Promise.allSettled([...this.registrations].map(async (locks) => locks.close?.()));
+  }
+
   private async drain(): Promise<void> {
     const all = [...this.registrations];
-    do await Promise.all(all.map((locks) => locks.drain()));
-    while (all.some((locks) => locks.draining));
+    do await Promise.all(all.map(async (locks) => locks.drain?.()));
+    while (all.some((locks) => locks.draining === true));
     await this.close();
   }
 
   private async close(): Promise<void> {
     process.off('beforeExit', this.noHookLeft);
-    await Promise.all([...this.registrations].map((locks) => locks.closeNow()));
+    await Promise.all([...this.registrations].map(async (locks) => locks.closeNow?.()));
   }
 
   /** The event loop is empty, but the last hook was not called: on Nest 11 a hook that throws ends the shutdown. */
   private readonly noHookLeft = (): void => {
     // A caller may still wait for an answer over connections that do not keep the process alive.
-    if ([...this.registrations].some((locks) => locks.awaited)) setTimeout(() => undefined, LOOK_AGAIN);
+    if ([...this.registrations].some((locks) => locks.awaited === true))
+      setTimeout(() => undefined, LOOK_AGAIN);
     else void this.close();
   };
 }
@@ -96,9 +110,9 @@ export class LockRegistration implements OnModuleInit, BeforeApplicationShutdown
       this.instances.fillAll(this.locks);
       this.instances.checkMethods(this.locks);
       this.prepare();
-      await this.locks.ready();
+      await (this.locks as Registered).ready?.();
     } catch (error) {
-      await this.locks.close(); // after a failed start, not every application calls close()
+      await this.shutdown.abandon();
       throw error;
     }
   }

@@ -10,6 +10,7 @@ import { type LockedMark, marksOf } from './locked-mark.js';
 import { checkRegistered } from './locks-token.js';
 import { logOf } from './nest-log.js';
 import { checkSchedule } from './scheduled-method.js';
+import { checkHeard } from './unheard-method.js';
 
 type ModuleOfNest = ModulesContainer extends Map<string, infer M> ? M : never;
 type Wrapper = ModuleOfNest extends { providers: Map<unknown, infer W> } ? W : never;
@@ -55,7 +56,8 @@ export class LockedInstances {
    * fire without a schedule
    */
   checkMethods(locks: LockService): void {
-    const warned = new Set<object>(); // a class may be provided in several modules
+    // A class may be provided in several modules.
+    const [warned, unheard] = [new Set<object>(), new Set<object>()];
     for (const wrapper of this.wrappers()) {
       const prototype = prototypeOf(wrapper);
       for (const mark of marksOf(wrapper.metatype ?? {})) this.checkProfile(mark, locks);
@@ -71,6 +73,9 @@ export class LockedInstances {
           // A lock around one that runs once per fire may be a bare one.
           if (options && (options.fires || !oncePerFire))
             checkSchedule(prototype, method, options as LockedOptions, warned, logOf(locks));
+          // NestJS 12 makes such a gateway for each client, and hands its errors to the filters.
+          if (options && wrapper.isDependencyTreeStatic())
+            checkHeard(prototype, method, unheard, logOf(locks));
         }
       }
     }
@@ -163,11 +168,15 @@ function eachNowAndLater<K, V>(map: Map<K, V>, visit: (value: V) => void): void 
   });
 }
 
-/** What has the methods of a provider or controller: its prototype, or the instance that a factory made. */
+/**
+ * The prototype of a provider or controller, whose methods decorators stand on. A value of the application itself is not
+ * searched: it may be a buffer or an array with millions of properties.
+ */
 export function prototypeOf(wrapper: Wrapper): object | undefined {
-  const prototype: unknown = wrapper.isNotMetatype
-    ? wrapper.instance
-    : (wrapper.metatype as { prototype?: unknown } | null)?.prototype;
+  const { metatype, instance } = wrapper as { metatype: unknown; instance: unknown };
+  const prototype = wrapper.isNotMetatype
+    ? isObject(instance) && Reflect.getPrototypeOf(instance)
+    : (metatype as { prototype?: unknown } | null)?.prototype;
   return isObject(prototype) ? prototype : undefined;
 }
 
@@ -183,8 +192,10 @@ export function* chainOf(object: object): Generator<object> {
 
 function* methodsOf(object: object): Generator<object> {
   for (const at of chainOf(object))
-    for (const { value } of Object.values(Object.getOwnPropertyDescriptors(at)))
-      if (typeof value === 'function') yield value as object;
+    for (const key of Reflect.ownKeys(at)) {
+      const value: unknown = Reflect.getOwnPropertyDescriptor(at, key)?.value;
+      if (typeof value === 'function') yield value;
+    }
 }
 
 function isObject(value: unknown): value is object {

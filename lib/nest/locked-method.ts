@@ -47,6 +47,11 @@ export function isHttpRoute(method: Method): boolean {
   return Reflect.hasOwnMetadata('path', method) && Reflect.hasOwnMetadata('method', method);
 }
 
+/** Whether it answers requests with server-sent events: `@Sse` has written its metadata on it. */
+export function isEventStream(method: object): boolean {
+  return Reflect.hasMetadata('__sse__', method);
+}
+
 /**
  * Makes the replacement look like the method: kind, name, length, properties, and all the metadata that
  * decorators below have written. Decorators above write on the replacement.

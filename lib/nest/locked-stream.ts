@@ -1,6 +1,7 @@
 import { isObservable, type Observable } from 'rxjs';
-import { type LockBusyError, LockUsageError } from '../base/errors.js';
+import { type LockBusyError, LockError, LockUsageError } from '../base/errors.js';
 import { DecoratedMethod } from './decorated-method.js';
+import { eventError } from './event-error.js';
 import { heldStream } from './held-stream.js';
 import type {
   Exactly,
@@ -71,6 +72,8 @@ export function LockedStream(
         emitsSkipped: false,
         source: (lease) => observable(decorated.apply(this, args, lease), where),
         run: (work, wait) => decorated.call(this, args, work, wait),
+        // The method does not know its response, so the error has to suit a filter as well as a response that has begun.
+        told: (error) => (LockError.is(error) && decorated.isEventStream ? eventError(error) : error),
       });
     });
   };

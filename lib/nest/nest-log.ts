@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { ConsoleLogger, Logger, type LoggerService } from '@nestjs/common';
 import { shown } from '../base/duration.js';
-import { LockUsageError } from '../base/errors.js';
+import { type LockError, LockUsageError } from '../base/errors.js';
 import { type LockLog, type LockLogEntry, spoken } from '../locks/lock-log.js';
 import type { LockService } from '../locks/lock-service.js';
 
@@ -52,17 +52,40 @@ export class NestLog implements LockLog {
   write(entry: LockLogEntry): void {
     const { level, message, ...fields } = structured(entry);
     const printer = consoleBehind(this.logger);
+    const text = entry.error ? printed(entry.error) : spoken(message, fields);
     // A logger of Nest need not have debug.
     if (printer && !printer.options?.json)
-      this.logger[level]?.(entry.error ?? spoken(message, fields)); // people read it, and the text says it all
+      this.logger[level]?.(text); // people read it, and the text says it all
     else if (printer?.stringifyParams) this.logger[level]?.(message, fields);
-    else this.logger[level]?.(new LogMessage(entry));
+    else this.writeFields(entry, text);
+  }
+
+  /** Writes an entry as an object, or as its text to a logger that takes only texts. */
+  private writeFields(entry: LockLogEntry, text: string): void {
+    try {
+      this.logger[entry.level]?.(new LogMessage(entry));
+    } catch {
+      this.logger[entry.level]?.(text);
+    }
   }
 }
 
 /** An entry as structured loggers can print it: they print nothing of an error inside an object but its own fields. */
 function structured({ error, ...entry }: LockLogEntry): Omit<LockLogEntry, 'error'> & { stack?: string } {
-  return error?.stack === undefined ? entry : { ...entry, stack: error.stack };
+  return error === undefined ? entry : { ...entry, stack: stackOf(error) };
+}
+
+/** An error for people. A logger that is given the error itself prints all its fields, and so what the work returned. */
+function printed(error: LockError): string {
+  const { help } = error as Partial<LockError>; // that of an older copy of this package has none
+  return help === undefined ? stackOf(error) : `${stackOf(error)}\n  help: '${help}'`;
+}
+
+/** The stack of an error and of its causes, without their other fields. */
+function stackOf(error: Error, told: readonly unknown[] = []): string {
+  const { cause, stack = String(error) } = error;
+  if (!(cause instanceof Error) || told.includes(cause)) return stack;
+  return `${stack}\nCaused by: ${stackOf(cause, [...told, error])}`;
 }
 
 /** What of Nest's own logger says how it prints. */

@@ -1,4 +1,4 @@
-import { LockBusyError } from '../base/errors.js';
+import { type LockBusyError, LockError } from '../base/errors.js';
 import type { Lease } from '../locks/lock.js';
 import { workOrElse } from '../locks/busy-call.js';
 
@@ -15,14 +15,18 @@ export interface QueueJob {
 /** Whether a method was called as BullMQ calls a processor: with a job and its token, which services are not passed. */
 export function isProcessorCall(args: readonly unknown[]): args is readonly [QueueJob, string] {
   const [job, token] = args;
-  if (typeof job !== 'object' || job === null) return false;
-  const { moveToDelayed, moveToWaitingChildren, token: own } = job as Partial<QueueJob>;
-  return (
-    typeof moveToDelayed === 'function' &&
-    typeof moveToWaitingChildren === 'function' &&
-    typeof token === 'string' &&
-    token === own
-  );
+  return typeof token === 'string' && typeof job === 'object' && job !== null && isJob(job, token);
+}
+
+function isJob(given: object, token: string): boolean {
+  try {
+    const { moveToDelayed, moveToWaitingChildren, token: own } = given as Partial<QueueJob>;
+    return (
+      typeof moveToDelayed === 'function' && typeof moveToWaitingChildren === 'function' && token === own
+    );
+  } catch {
+    return false; // a proxy that throws for properties it does not have
+  }
 }
 
 /**
@@ -36,7 +40,7 @@ export function requeuedAtShutdown(
   run: (work: (lease: Lease) => PromiseLike<unknown>) => Promise<unknown>,
 ): Promise<unknown> {
   return workOrElse(run, work, async (error) => {
-    if (!(error instanceof LockBusyError) || error.reason !== 'closed') throw error;
+    if (!isClosed(error)) throw error;
     try {
       await job.moveToDelayed(Date.now() + COMES_BACK_IN, token);
       // By this name BullMQ knows that the processor has moved the job itself, and leaves the job alone.
@@ -46,4 +50,9 @@ export function requeuedAtShutdown(
     }
     throw error;
   });
+}
+
+function isClosed(error: unknown): error is LockBusyError {
+  // Checked by its code, since the LockService may come from another copy of this package.
+  return LockError.is(error) && error.code === 'LOCK_BUSY' && (error as LockBusyError).reason === 'closed';
 }

@@ -8,6 +8,7 @@ import {
   HttpException,
   type INestApplication,
   type LoggerService,
+  Module,
   Res,
 } from '@nestjs/common';
 import { FILTER_CATCH_EXCEPTIONS } from '@nestjs/common/constants.js';
@@ -244,6 +245,21 @@ describe('beside filters of the application that catch everything', () => {
     const { body } = await get('/throws/held').expect(423);
     expect(body).toMatchObject({ statusCode: 423, code: 'LOCK_BUSY' });
     await get('/throws/own').expect(500, { mapped: '?' });
+  });
+
+  it.each<[string, boolean, number]>([
+    ['before ours comes after it', false, 423],
+    ['after ours comes first', true, 409],
+  ])('an APP_FILTER of a module that is imported %s', async (_, last, status) => {
+    @Module({ providers: [{ provide: APP_FILTER, useClass: CatchAll }] })
+    class Errors {}
+    const locks = DistributedLockModule.forRoot({ redis: 'memory' });
+    const module = await Test.createTestingModule({
+      imports: last ? [locks, Errors] : [Errors, locks],
+      controllers: [ErrorController],
+    }).compile();
+    app = await module.createNestApplication({ logger: false }).init();
+    await get('/throws/held').expect(status);
   });
 
   it('a filter of useGlobalFilters comes first', async () => {

@@ -142,6 +142,11 @@ describe('the start of an application', () => {
         return of(1);
       }
     }
+    const run = Symbol('run');
+    class BySymbol {
+      @Locked('a', { profile: 'missing' })
+      async [run](): Promise<void> {}
+    }
     @Controller()
     class Intercepted {
       @Get()
@@ -151,6 +156,7 @@ describe('the start of an application', () => {
     const missing = /no lock profile 'missing'; the profiles are 'shared'/;
     expect(await failed({ imports: [root()], providers: [ByDefault] })).toMatch(missing);
     expect(await failed({ imports: [root()], providers: [OnStream] })).toMatch(missing);
+    expect(await failed({ imports: [root()], providers: [BySymbol] })).toMatch(missing);
     expect(await failed({ imports: [root()], controllers: [Intercepted] })).toMatch(missing);
     const made = { provide: 'made', useFactory: () => new ByDefault() };
     expect(await failed({ imports: [root()], providers: [made] })).toMatch(missing);

@@ -6,6 +6,7 @@ import {
   DistributedLockModule,
   InjectLocks,
   Locked,
+  lockedMethods,
   LockService,
 } from '../../lib/index.js';
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
@@ -214,6 +215,29 @@ describe('an instance', () => {
     expect(results).toEqual(['reserved']);
   });
 
+  it('may be a large buffer or array: the start looks at classes only', async () => {
+    let asked = 0;
+    const counting: ProxyHandler<object> = {
+      ownKeys: (target) => {
+        asked += 1;
+        return Reflect.ownKeys(target);
+      },
+    };
+    const values = [Buffer.alloc(1_000), [1, 2, 3], { plain: true }, new Stock()];
+    const module = await Test.createTestingModule({
+      imports: [DistributedLockTestingModule.forRoot()],
+      providers: values.map((value, index) => ({
+        provide: `value ${index}`,
+        useValue: new Proxy<object>(value, counting),
+      })),
+    }).compile();
+    asked = 0;
+    open.push(await module.init());
+    expect(lockedMethods(module)).toMatchObject([{ className: 'Stock', method: 'reserve' }]);
+    expect(asked).toBe(0);
+    expect(await module.get<Stock>('value 3').reserve()).toBe('reserved');
+  });
+
   it('without locks is refused with all that may be the cause', async () => {
     const { message } = await errorOf(new Stock().reserve());
     for (const cause of [/made with new/, /withLocks/, /withLocks\(new Stock/, /a factory/, /npm ls/])
@@ -244,6 +268,39 @@ describe('in a test, the locks of an application', () => {
     open.push(await module.init());
     expect(module.get(LockService)).toBe(locks);
     expect(await module.get(Till, { strict: false }).open()).toBe(true);
+  });
+
+  it.each<[string, object]>([
+    ['with the method that is called', { using: () => Promise.resolve(true) }],
+    [
+      'that answers every property with a function',
+      new Proxy({}, { get: (_, key) => (key === 'then' ? undefined : () => Promise.resolve(true)) }),
+    ],
+  ])('are replaced by a mock %s, which an application starts and closes with', async (_, mock) => {
+    const module = await Test.createTestingModule({ imports: [AppModule] })
+      .overrideProvider(LockService)
+      .useValue(mock)
+      .compile();
+    await module.init();
+    expect(await module.get(Till, { strict: false }).open()).toBe(true);
+    await module.close();
+    expect(process.listenerCount('beforeExit')).toBe(0);
+  });
+
+  it('are replaced by a mock, and the error of a failed start is not that of the mock', async () => {
+    @Injectable()
+    class Missing {
+      @Locked('a', { profile: 'missing' })
+      async work(): Promise<void> {}
+    }
+    const close = (): never => {
+      throw new Error('the mock is closed');
+    };
+    const module = await Test.createTestingModule({ imports: [AppModule], providers: [Missing] })
+      .overrideProvider(LockService)
+      .useValue({ close })
+      .compile();
+    expect((await errorOf(module.init())).message).toContain("no lock profile 'missing'");
   });
 
   it('are replaced by overrideModule with the very module object', async () => {

@@ -173,6 +173,19 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
+describe('the length of a method', () => {
+  it('does not count its last parameter if that is the lease: queues call a longer handler with a callback', () => {
+    const { pay, first, handsOver } = Orders.prototype;
+    expect([pay.length, first.length, handsOver.length]).toEqual([1, 2, 0]);
+    class Twice {
+      @Locked('outer')
+      @Locked('inner')
+      async work(_id: string, @LockedLease() _lease?: Lease): Promise<void> {}
+    }
+    expect(Twice.prototype.work.length).toBe(1);
+  });
+});
+
 describe('@LockedLease', () => {
   it('gives a method the lease of its call, whatever its place among the parameters', async () => {
     expect(await orders.pay('7')).toEqual(['7', ['order:7', true], true]);

@@ -26,6 +26,7 @@ import {
   Locked,
   type LockBusyError,
   LockService,
+  withLocks,
 } from '../../lib/index.js';
 import { DistributedLockTestingModule } from '../../lib/testing/index.js';
 import { type RunningRedis, startRedis } from '../../tools/redis/start-redis.js';
@@ -223,6 +224,29 @@ describe('the hooks of the locks', () => {
     expect(await locks.using('a', () => 'granted')).toBe('granted');
     await module.close();
     expect(await errorOf(locks.acquire('a'))).toMatchObject({ reason: 'closed' });
+  });
+});
+
+describe('a start that fails at one of several registrations', () => {
+  it('closes all of them, since not every application calls close()', async () => {
+    @Injectable()
+    class Orders {
+      @Locked('order', { profile: 'missing' })
+      async place(): Promise<void> {}
+    }
+    const names = ['first', undefined, 'last'];
+    const module = await Test.createTestingModule({
+      imports: names.map((name) => DistributedLockModule.forRoot({ name, redis: 'memory' })),
+      providers: [Orders],
+    })
+      .setLogger(SILENT)
+      .compile();
+    expect(await errorOf(module.init())).toMatchObject({ code: 'LOCK_USAGE' });
+    for (const name of names) {
+      const locks = module.get<LockService>(getLocksToken(name), { strict: false });
+      expect(await errorOf(locks.acquire('a'))).toMatchObject({ reason: 'closed' });
+    }
+    await module.close();
   });
 });
 
@@ -503,6 +527,16 @@ describe('a job of BullMQ', () => {
     expect(Number(moved[0]![0]) - before).toBeGreaterThanOrEqual(1_000);
   });
 
+  it('goes back to its queue when the refusal comes from another copy of this package', async () => {
+    const foreign = Object.assign(new Error('closed'), { code: 'LOCK_BUSY', reason: 'closed' });
+    const locks = { using: () => Promise.reject(foreign) };
+    const orders = withLocks(new Orders(), locks as unknown as LockService);
+    const error = await errorOf(orders.process(job(), 'token'));
+    expect(error).toBe(foreign);
+    expect(error.name).toBe('DelayedError');
+    expect(moved).toHaveLength(1);
+  });
+
   it('that its processor passes on to a service has begun: the refusal of the service does not move it', async () => {
     const orders = await refusing(new Orders());
     for (const args of [[], ['EUR']])
@@ -518,13 +552,26 @@ describe('a job of BullMQ', () => {
     expect(await errorOf(orders.process(job(true), 'token'))).toMatchObject({ name: 'LockBusyError' });
   });
 
+  it.each<[string, unknown[]]>([
+    ['alone', []],
+    ['beside a text', ['token']],
+  ])('is not what refuses to be asked, %s: the method is called with it', async (_, others) => {
+    const ask = (_target: object, key: string | symbol): never => {
+      throw new ReferenceError(`there is no ${String(key)}`);
+    };
+    const config = new Proxy({ port: 1 }, { get: ask, has: ask });
+    const { module, locks } = await start([]);
+    const orders = withLocks(new Orders(), locks);
+    const done = orders.process(config, ...(others as string[]));
+    expect(await done).toBeUndefined();
+    await module.close();
+  });
+
   it('that is refused for another reason, or was begun, fails as ever', async () => {
     const { module, locks } = await start([]);
     const closed = await start([]);
     await closed.module.close();
-    const orders = new Orders(closed.locks);
-    const { withLocks } = await import('../../lib/index.js');
-    withLocks(orders, locks);
+    const orders = withLocks(new Orders(closed.locks), locks);
     expect(await errorOf(orders.process(job(), 'token'))).toMatchObject<Partial<LockBusyError>>({
       name: 'LockBusyError',
       reason: 'closed',

@@ -6,6 +6,7 @@ import {
   type FirePlan,
   Locked,
   type LockLogEntry,
+  LockLostError,
   LockService,
   LockStoreError,
   runOncePerFire,
@@ -81,6 +82,17 @@ describe('a line of the log', () => {
     expect(`${message as string}`).toContain(TEXT);
   });
 
+  it('is its text for a logger that takes only texts', async () => {
+    const texts: string[] = [];
+    const onlyTexts = (message: string): void => void texts.push(message.trim());
+    await revoke({}, { ...silent, warn: onlyTexts });
+    expect(texts).toContainEqual(expect.stringContaining(TEXT));
+    texts.length = 0;
+    const error = new LockStoreError('Redis is away', 'stock:42');
+    void new LockErrorAnswers({}, logFor({ ...silent, error: onlyTexts })).to(error);
+    expect(texts).toEqual([expect.stringContaining(error.stack!)]);
+  });
+
   it('reaches the logger of a testing module, and without one nobody', async () => {
     const messages: unknown[] = [];
     const logger = { ...silent, warn: (message: unknown) => void messages.push(message) };
@@ -114,6 +126,23 @@ describe('a line of the log', () => {
     answer({ ...silent, error: (message) => void messages.push(message) });
     expect(messages).toMatchObject([{ msg: 'Redis is away', ...fields }]);
     expect(String(messages[0])).toBe('Redis is away');
+  });
+
+  it('about a lost lease says nothing of what the work returned, and of its cause the stack', () => {
+    const lost = new LockLostError("The lease on 'stock:42' expired.", 'stock:42', {
+      ...{ reason: 'expired', fence: 1, heldFor: 2, completed: true },
+    });
+    const returned = lost.withOutcome({ result: { token: 'personal data' } });
+    const cause = Object.assign(new Error('the work failed'), { config: { token: 'personal data' } });
+    for (const error of [returned, lost.withOutcome({ cause }), lost.withOutcome({ cause: 'personal data' })])
+      for (const json of [true, false]) {
+        const logger = new Printed(json);
+        void logger.during(async () => void new LockErrorAnswers({}, logFor(logger)).to(error));
+        const text = logger.texts.join('\n');
+        expect(text).toContain("The lease on 'stock:42' expired.");
+        expect(text.includes('the work failed')).toBe(error.cause === cause);
+        expect(text).not.toContain('personal data');
+      }
   });
 
   it('goes to the logger of the registration, with its fields if it takes them', async () => {

@@ -5,6 +5,7 @@ import { Ack, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { Test } from '@nestjs/testing';
 import type { AddressInfo } from 'node:net';
+import { GraphQLError } from 'graphql';
 import { io } from 'socket.io-client';
 import {
   DistributedLockModule,
@@ -80,7 +81,7 @@ async function openGateways(options: DistributedLockOptions) {
   const socket = io(`http://127.0.0.1:${port}`, { transports: ['websocket'], forceNew: true });
   const lease = await app.get(LockService).acquire('busy');
   return {
-    ask: (event: string): Promise<unknown> => socket.timeout(2_000).emitWithAck(event, {}),
+    ask: (event: string, timeout = 2_000): Promise<unknown> => socket.timeout(timeout).emitWithAck(event, {}),
     async [Symbol.asyncDispose]() {
       socket.close();
       await lease.release();
@@ -106,6 +107,17 @@ describe('a gateway', () => {
     expect(await second.ask('plain')).toMatchObject({ statusCode: 409 });
     expect(await second.ask('bound')).toMatchObject({ statusCode: 409 });
   });
+
+  it('has no filter of ours with filter: false, whatever other applications of the process have', async () => {
+    await using on = await openGateways({ filter: { busyStatus: 429 } });
+    await using off = await openGateways({ filter: false });
+    await using again = await openGateways({});
+    expect(await on.ask('plain')).toMatchObject({ statusCode: 429 });
+    await expect(off.ask('plain', 200)).rejects.toThrow('timed out'); // as NestJS leaves it
+    expect(await off.ask('method')).toEqual({ own: 'LOCK_BUSY' });
+    expect(await off.ask('bound')).toMatchObject({ code: 'LOCK_BUSY' });
+    expect(await again.ask('plain')).toMatchObject({ statusCode: 423 });
+  });
 });
 
 @Resolver()
@@ -122,8 +134,10 @@ class Books {
 
 describe('GraphQL', () => {
   const told: string[] = [];
-  const formatError: NonNullable<ApolloDriverConfig['formatError']> = (formatted) => {
+  const originals: unknown[] = [];
+  const formatError: NonNullable<ApolloDriverConfig['formatError']> = (formatted, error) => {
     told.push(JSON.stringify(formatted));
+    originals.push((error as GraphQLError).originalError);
     return { ...formatted, message: `formatted: ${formatted.message}` };
   };
 
@@ -155,6 +169,11 @@ describe('GraphQL', () => {
         extensions: expect.objectContaining({ code: 'LOCK_BUSY', retryAfter: 1 }),
       }),
     ]);
+    // Some servers, such as GraphQL Yoga, show errors of this class only.
+    const [original] = originals.splice(0) as GraphQLError[];
+    expect(original).toBeInstanceOf(GraphQLError);
+    expect(original?.originalError).toBeUndefined();
+    expect(original?.cause).toMatchObject({ code: 'LOCK_BUSY', lockName: 'secret' });
     expect([JSON.stringify(errors), ...told].join()).not.toMatch(new RegExp(`secret|${process.pid}`));
     await lease.release(); // otherwise the shutdown waits for it
     await app.close();

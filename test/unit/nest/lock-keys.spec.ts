@@ -138,6 +138,16 @@ describe('the label of a call', () => {
     expect(await heldBy((id: number) => `order:${id}`, [7])).toEqual(['order:7', undefined]);
   });
 
+  it('is cut between characters when the templates are too long for one', async () => {
+    const keys = ['ä', '€', '😀'].map((letter) => `${letter.repeat(25)}:{0}` as const);
+    const [, , , label] = (await heldBy(keys, [7])) as string[];
+    expect(label).toMatch(/^ä{25}, €{24,}…$/);
+    expect(Buffer.byteLength(label!)).toBeLessThanOrEqual(128);
+    expect(Buffer.byteLength(label!)).toBeGreaterThan(124);
+    expect((await heldBy(keys, [7], { label: 'mine' })).at(-1)).toBe('mine');
+    expect((await heldBy(`${'x'.repeat(128)}:{0}`, [7])).at(-1)).toBe('x'.repeat(128));
+  });
+
   it('is made by a function of the arguments and the instance', async () => {
     class Shop {
       readonly kind = 'shop';
