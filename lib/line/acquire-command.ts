@@ -33,7 +33,8 @@ export class AcquireCommand {
     private readonly setup: LineSetup,
     private readonly name: string,
     private readonly id: string,
-    private readonly terms: Terms,
+    /** Of those for whom it asks. They change only while nothing is in flight. */
+    public terms: Terms,
     /** What waits behind the attempt and holds something meanwhile. */
     private readonly waiting: { readonly holding?: readonly StuckHold[] | undefined },
   ) {}

@@ -10,7 +10,7 @@ import { AcquireCommand } from './acquire-command.js';
 import { Hold, type HoldOwner } from './hold.js';
 import type { LineSetup } from './line-setup.js';
 import { publishStoreError } from './lock-channels.js';
-import type { Terms } from './request.js';
+import { sameUnits, type Terms } from './request.js';
 
 const RETRY = 20;
 const SLOWEST_RETRY = 500;
@@ -42,6 +42,8 @@ export interface AttemptOwner extends HoldOwner {
   busy(attempt: Attempt, identity: string, retryAfter: number): void;
   /** The name is in use as a lock of another capacity. */
   otherKind(attempt: Attempt, capacity: number): void;
+  /** It has a place in the store's queue now. */
+  queued(): void;
   failed(attempt: Attempt, error: LockStoreError): void;
   /** The id is spent (it was revoked, or its grant came too late): try with a new one. */
   spent(attempt: Attempt): void;
@@ -68,7 +70,7 @@ export class Attempt {
   constructor(
     private readonly setup: LineSetup,
     readonly name: string,
-    readonly terms: Terms,
+    public terms: Terms,
     private readonly owner: AttemptOwner,
   ) {
     this.id = newAttemptId(setup.store.session, terms.lingers);
@@ -83,6 +85,23 @@ export class Attempt {
   /** In how many milliseconds the present hold ends unless it is renewed, as the last answer says; undefined before it. */
   get retryAfter(): number | undefined {
     return this.due < Infinity ? Math.max(0, this.due - this.setup.clock.now()) : undefined;
+  }
+
+  /**
+   * Whether it can get a caller of such terms what it wants. A place in the queue can go to a caller with another ttl, but
+   * not while a command is in flight, which may be granted for the ttl that it was sent with.
+   */
+  suits(terms: Terms): boolean {
+    return (
+      sameUnits(this.terms, terms) &&
+      this.terms.once === terms.once &&
+      (this.terms.ttl === terms.ttl || (this.due < Infinity && !this.command.busy))
+    );
+  }
+
+  /** From now on it asks for a caller of such terms, which it suits. */
+  servesFor(terms: Terms): void {
+    if (terms !== this.terms) this.terms = this.command.terms = terms;
   }
 
   /** Why a caller who has been in line since then has no lock, if the reason is not that others hold it; see AcquireCommand. */
@@ -140,7 +159,8 @@ export class Attempt {
       // If a notice has granted it in the meantime, the answer confirms that; if it was given up, it is released again.
       if (this.phase === 'over') this.releaseAtStore();
       else if (answer.outcome === 'granted') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
-    }
+    } else if (this.phase === 'over' && answer.outcome === 'queued') this.releaseAtStore();
+    // The release that was sent may have overtaken it, where acquires have a connection of their own.
   };
 
   private decide(answer: Answered<AcquireOperation>): void {
@@ -175,8 +195,10 @@ export class Attempt {
     const { store, clock, random } = this.setup;
     store.subscribe();
     const dueIn = (answer.due - answer.now) / 1_000;
+    const first = this.due === Infinity;
     this.holderIdentity = answer.holder;
     this.due = clock.now() + dueIn;
+    if (first) this.owner.queued();
     if (this.askAgain) {
       this.askAgain = false;
       return this.send();

@@ -1,7 +1,7 @@
 /** The attempts of one name that wait at the store: how many there are, and for which callers. */
 import type { Chain } from '../base/chain.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
-import { type Caller, firstFor, type InTheWay } from './caller.js';
+import type { Caller, InTheWay } from './caller.js';
 import type { LineSetup } from './line-setup.js';
 import { exclusive, sameUnits, type Terms } from './request.js';
 
@@ -18,6 +18,7 @@ export interface AttemptLine extends AttemptOwner {
 
 /** The places of this process in the store's queue for one name. */
 export class Attempts {
+  static readonly MOST = MOST;
   private waiting = NONE;
 
   get none(): boolean {
@@ -26,41 +27,35 @@ export class Attempts {
 
   /**
    * Keeps as many attempts as the head of the line needs, in the order of the line, and gives up the others. Nothing is
-   * needed behind the first exclusive caller; with `willHandOff` that caller gets the lock without the store. A `newcomer`
-   * who asks once has an attempt wherever it stands.
+   * needed behind the first exclusive caller; with `willHandOff` that caller gets the lock without the store.
    */
-  cover(line: AttemptLine, callers: Chain<Caller>, willHandOff: boolean, newcomer?: Caller): void {
+  cover(line: AttemptLine, callers: Chain<Caller>, willHandOff: boolean): void {
     const unused = [...this.waiting];
-    let caller = callers.first;
-    let room = MOST;
+    const uncovered: Terms[] = [];
     // No caller has a place in the queue before that of a caller who stands before it; who asks once has none.
     let from = 0;
-    for (; caller && room > 0; caller = caller.after, room -= 1) {
+    let caller = callers.first;
+    for (let room = MOST; caller && room > 0; caller = caller.after, room -= 1) {
       const { terms } = caller.request;
       const alone = exclusive(terms);
       if (alone && willHandOff) break;
       const found = unused.findIndex(
-        (attempt, place) =>
-          sameUnits(attempt.terms, terms) &&
-          attempt.terms.once === terms.once &&
-          (terms.once || place >= from),
+        (attempt, place) => (terms.once || place >= from) && attempt.suits(terms),
       );
-      if (found < 0) this.start(line, terms);
+      if (found < 0) uncovered.push(terms);
       else {
-        unused.splice(found, 1);
+        unused.splice(found, 1)[0]!.servesFor(terms);
         if (!terms.once) from = found;
         else if (found < from) from -= 1;
       }
-      if (caller === newcomer) newcomer = undefined;
       if (alone) break;
     }
-    if (room === 0 && newcomer?.request.terms.once) this.start(line, newcomer.request.terms);
+    // First, so that nobody is refused what these have.
     for (const attempt of unused) {
-      const { terms } = attempt;
-      if (room === 0 && terms.once && firstFor(callers, terms, true)) continue; // of a newcomer before
       this.remove(attempt);
       attempt.abandon();
     }
+    for (const terms of uncovered) this.start(line, terms);
   }
 
   /** How many of them have no answer yet: their callers may find the lock free. */

@@ -83,6 +83,12 @@ export class Hold extends Link<Renewable> implements Renewable {
   declare private failures?: number;
   /** The operator's reason in a notice, which anybody may publish. Declared only. */
   declare private heardReason?: string | undefined;
+  /** Whether it still has to be prolonged although its lease does not renew itself. Declared only. */
+  declare private owed?: boolean;
+  /** Local time at which half of the time that it was proven for is over, where that is not its ttl. Declared only. */
+  declare private half?: number | undefined;
+  /** The take-over that hands it over. Declared only. */
+  declare private takeOver?: TakeOver | undefined;
   /** Whether the owner was told that it is at risk, and no renewal was answered since. Declared only. */
   declare toldRisk?: boolean;
   /** Local time from which an unconfirmed renewal has been due. Declared only: it is set while somebody listens. */
@@ -108,6 +114,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     if (grant.note !== undefined) this.note = grant.note;
     this.deadline = deadline;
     this.renewal = claimed ? 'unconfirmed' : 'idle';
+    if (claimed) this.half = (setup.clock.now() + deadline) / 2;
   }
 
   /** Whether it has a fence and enough time left for another caller of this process. */
@@ -120,7 +127,8 @@ export class Hold extends Link<Renewable> implements Renewable {
    * under it would keep others out for longer than its ttl.
    */
   outlasts(ttl: number, now: number): boolean {
-    return this.deadline > now + Math.max(ttl, CLAIM_WINDOW / 1_000);
+    const asked = typeof this.renewal === 'object' ? this.renewal.ttl : 0;
+    return Math.max(this.deadline - now, asked) > Math.max(ttl, CLAIM_WINDOW / 1_000);
   }
 
   /** Local time at which the lease that it serves ends in spite of renewals. */
@@ -164,7 +172,7 @@ export class Hold extends Link<Renewable> implements Renewable {
   ): void {
     const longer = ttl > this.terms.ttl;
     const rescheduled = !handedOff || longer || !renews || !this.renews || endsAt !== this.endsAt;
-    if (ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl, guard };
+    this.lastFor({ ttl, guard });
     this.renews = renews;
     if (endsAt < Infinity) this.end = { at: endsAt, reason: endReason };
     else if (this.end) this.end = undefined;
@@ -174,11 +182,19 @@ export class Hold extends Link<Renewable> implements Renewable {
     if (handedOff ? longer || (!renews && this.deadline < endsAt) : longer && confirmed) this.confirm();
   }
 
+  /** Renewals ask for that from now on; what is proven already stays as it is. */
+  private lastFor({ ttl, guard }: Span): void {
+    if (ttl === this.terms.ttl) return;
+    this.half = this.halfTime;
+    this.terms = { ...this.terms, ttl, guard };
+  }
+
   /**
    * Asks the store about the hold in the background, and prolongs it if `prolongs`. The server may have read a renewal in
    * flight before the present reason to ask came up, so another renewal follows it.
    */
   confirm(prolongs = true): void {
+    if (prolongs && !this.renews) this.owed = true;
     if (typeof this.renewal === 'object') this.renewal.again ||= prolongs;
     else if (!this.over) this.send(prolongs ? this.terms.ttl : this.left).catch(() => undefined);
   }
@@ -222,21 +238,29 @@ export class Hold extends Link<Renewable> implements Renewable {
       this.owner.atRisk(this);
       if (this.over) return; // a listener has released it
     }
-    if ((this.renews || this.change?.unasked) && typeof this.renewal !== 'object') {
+    const prolongs = this.renews || this.owed === true;
+    if ((prolongs || this.change?.unasked) && typeof this.renewal !== 'object') {
       if (renewedChannel.hasSubscribers && this.renews) this.dueAt ??= due;
       this.track();
-      this.confirm(this.renews);
+      this.confirm(prolongs);
     } else this.schedule(this.untilRisk(now), now);
   }
 
   /** Renews for `span`; rejects with LockStoreError when the outcome is unknown, which changes nothing. */
   async renewNow({ ttl, guard }: Span = this.terms): Promise<'renewed' | 'lost'> {
     this.track();
-    if (ttl !== this.terms.ttl) this.terms = { ...this.terms, ttl, guard };
-    // What is in flight may have been sent with the old ttl, or only to learn whether it is still held.
-    while (typeof this.renewal === 'object' && this.renewal.ttl !== ttl)
-      await this.renewal.outcome.catch(() => undefined);
-    return this.send(ttl);
+    const before = this.terms;
+    this.lastFor({ ttl, guard });
+    const asked = this.terms;
+    try {
+      // What is in flight may have been sent with the old ttl, or only to learn whether it is still held.
+      while (typeof this.renewal === 'object' && this.renewal.ttl !== ttl)
+        await this.renewal.outcome.catch(() => undefined);
+      return await this.send(ttl);
+    } catch (error) {
+      if (this.terms === asked) this.lastFor(before); // unless somebody else has asked for another ttl
+      throw error;
+    }
   }
 
   /** From now on each renewal asks the store to say when somebody else changes the record. */
@@ -264,6 +288,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     this.pendingRelease = { name, id, used, keep, done, ttl: terms.ttl, end, doubt, at: now };
     const answer = this.setup.pendingReleases.send(this.pendingRelease);
     this.finish();
+    this.takeOver?.giveUp();
     return answer;
   }
 
@@ -318,6 +343,7 @@ export class Hold extends Link<Renewable> implements Renewable {
       // The new id may have the hold as soon as this is sent, and for so long only.
       this.deadline = Math.min(deadline, leaseDeadline(clock.now(), ttl));
       this.schedule(Infinity); // looks again at the deadline, which may pass before the answer comes
+      this.takeOver = takeOver;
       const { terms, id, name, used, doubt } = this;
       const answer = await takeOver.ask(Math.min(this.deadline, this.endsAt));
       const live = this.liveAt(clock.now()); // after the deadline nobody was promised anything
@@ -330,6 +356,7 @@ export class Hold extends Link<Renewable> implements Renewable {
         takeOver.giveUp();
         return undefined;
       }
+      this.takeOver = undefined;
       this.finish();
       // A copy of its acquire that is read later must not take the lock for nobody.
       const end = clock.now() + terms.ttl + terms.guard;
@@ -338,6 +365,7 @@ export class Hold extends Link<Renewable> implements Renewable {
       return answer.now;
     } catch (error) {
       if (!takeOver.doubtful && !this.over) {
+        this.takeOver = undefined;
         this.handingOver = false;
         this.deadline = deadline;
         this.scheduleNext();
@@ -385,6 +413,7 @@ export class Hold extends Link<Renewable> implements Renewable {
   /** Local time at which half of its ttl is over, counted from when the last answered command was sent. */
   private get halfTime(): number {
     const { ttl } = this.terms;
+    if (this.half !== undefined) return this.half;
     return this.deadline - leaseDeadline(0, ttl) + ttl / 2;
   }
 
@@ -461,8 +490,14 @@ export class Hold extends Link<Renewable> implements Renewable {
 
   private prove({ sentAt, last }: { sentAt: number; last: number }, ttl: number): void {
     if (this.dueAt !== undefined) this.dueAt = undefined;
+    if (this.owed) this.owed = false;
     if (this.toldRisk) this.toldRisk = false;
-    this.deadline = Math.max(this.deadline, leaseDeadline(sentAt, ttl));
+    const deadline = leaseDeadline(sentAt, ttl);
+    if (deadline >= this.deadline) {
+      this.deadline = deadline;
+      const usual = ttl === this.terms.ttl;
+      if (!usual || this.half !== undefined) this.half = usual ? undefined : sentAt + ttl / 2;
+    }
     this.last = Math.max(this.last, last);
   }
 
@@ -495,6 +530,7 @@ export class Hold extends Link<Renewable> implements Renewable {
     this.finish();
     this.lossReason = reason;
     this.owner.lost(this, reason);
+    this.takeOver?.giveUp(); // after that, since it may free the name
   }
 
   private finish(): void {

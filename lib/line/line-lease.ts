@@ -264,9 +264,11 @@ export class LineLease {
     const given = this.handOverState ? 'handed over' : 'released';
     const after = `${this.heldFor} ms after it was granted`;
     const what = {
-      expired: this.hold.renews
-        ? `expired ${after}: it could not be renewed in time`
-        : `expired ${after}: it was taken with renew: false, and its work took longer than its ttl`,
+      // A pushed grant has less time at first, and its confirmation may fail.
+      expired:
+        this.hold.renews || this.heldFor < leaseDeadline(0, this.span.ttl) - 1
+          ? `expired ${after}: it could not be renewed in time`
+          : `expired ${after}: it was taken with renew: false, and its work took longer than its ttl`,
       taken: `was gone ${after}: the store no longer knows it`,
       revoked: `was revoked by an operator${revokeReason ? ` ('${revokeReason}')` : ''} ${after}`,
       'max-hold': `reached its longest allowed time (maxHold) ${after}`,

@@ -49,6 +49,8 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
   private readonly callers = new Chain<Caller>();
   private readonly leases = new Leases();
   private attempts = NO_ATTEMPTS;
+  /** How many of the callers ask once. Declared only: few do, and not for long. */
+  declare private once?: number;
 
   constructor(
     readonly name: string,
@@ -76,8 +78,9 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
       caller.refuse('full', undefined, this.setup.holdTimes.typical(terms.identity));
     else {
       this.callers.add(caller);
+      if (wait === 0) this.once = (this.once ?? 0) + 1;
       if (this.leases.idle) this.useIdle(now);
-      this.pump(now, caller);
+      this.pump(now);
       if (!caller.linked) return;
       caller.stand(this.setup.waiting, this);
       if (busy || size > 0) this.setup.waiting.keep(); // for a caller who is alone, its attempt does so when it has to wait
@@ -157,7 +160,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
   }
 
   giveWay(caller: Caller): void {
-    if (!this.callers.remove(caller)) return;
+    if (!this.remove(caller)) return;
     this.turnAway(caller, 'deadlock');
     this.pump();
   }
@@ -167,7 +170,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
     for (let caller = this.callers.first, after; caller; caller = after) {
       after = caller.after;
       if (!all && !caller.request.leavesAtShutdown) continue;
-      this.callers.remove(caller);
+      this.remove(caller);
       caller.refuse('closed');
     }
     this.pump();
@@ -192,8 +195,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
     this.attempts.remove(attempt);
     this.leases.beginHandOffs();
     const next = firstFor(this.callers, hold.terms);
-    // Whoever asked for it may have left, and the others may have a shorter ttl: then they ask for themselves.
-    if (next && !hold.outlasts(next.request.terms.ttl, now)) this.give(hold, next, now, false);
+    if (next) this.give(hold, next, now, false);
     else void this.giveBack(hold);
     this.pump(now);
   }
@@ -202,6 +204,18 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
     const caller = this.endOf(attempt, true);
     if (caller) this.refuse(caller, 'held', { identity, left: retryAfter });
     this.pump();
+  }
+
+  /** Who asks once behind callers who have to wait is refused, as a newcomer would be. */
+  queued(): void {
+    let place = 0;
+    for (let caller = this.callers.first, after; this.once && caller; caller = after) {
+      after = caller.after;
+      place += 1;
+      // Those at the head of the line have an attempt of their own, whose answer is on its way.
+      if (place > Attempts.MOST && caller.request.wait === 0 && this.remove(caller))
+        this.turnAway(caller, 'held');
+    }
   }
 
   otherKind(attempt: Attempt, capacity: number): void {
@@ -223,7 +237,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
     const idle = hold === this.leases.idle;
     if (idle) this.leases.lingering?.end();
     this.leases.get(hold)?.lose(reason);
-    this.leases.delete(hold);
+    this.drop(hold);
     // A revoked hold stays taken until the work gives it back, or until its deadline.
     if (idle || (reason !== 'revoked' && reason !== 'taken')) void hold.release();
     this.pump();
@@ -261,8 +275,14 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
 
   handedOver(lease: LineLease, now: number): void {
     this.setup.holdTimes.add(lease.identity, now - lease.since);
-    this.leases.delete(lease.hold);
+    this.drop(lease.hold);
     this.pump(now);
+  }
+
+  /** Nobody here has it any more. */
+  private drop(hold: Hold): void {
+    this.leases.delete(hold);
+    if (!this.leases.idle) this.leases.lingering?.end(); // its timer would keep the process alive for nothing
   }
 
   /** A hold of another process goes on here, for whoever has asked for it since then. @throws what `holdFor` throws */
@@ -325,7 +345,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
   }
 
   private give(hold: Hold, caller: Caller, now: number, handedOff: boolean): void {
-    this.callers.remove(caller);
+    this.remove(caller);
     const lease = leaseOf(hold, caller.request, now, handedOff, this);
     this.leases.set(lease);
     if (grantedChannel.hasSubscribers) publishGranted(lease, caller.request, now - caller.since, handedOff);
@@ -335,8 +355,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
   private giveBack(hold: Hold, keep?: number, done?: number, now?: number): Promise<'released' | 'expired'> {
     const answer = hold.release(keep, done, now); // goes out first; the rest happens while it is on its way
     this.lastRelease = hold.pendingRelease;
-    this.leases.delete(hold);
-    if (!this.leases.idle) this.leases.lingering?.end(); // its timer would keep the process alive for nothing
+    this.drop(hold);
     this.pump();
     return answer;
   }
@@ -349,14 +368,14 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
       : undefined;
   }
 
-  private pump(now = this.clock.now(), newcomer?: Caller): void {
-    if (this.callers.first || this.attempts !== NO_ATTEMPTS) this.cover(now, newcomer);
+  private pump(now = this.clock.now()): void {
+    if (this.callers.first || this.attempts !== NO_ATTEMPTS) this.cover(now);
     if (this.callers.first === undefined && this.attempts.none && this.leases.none) this.setup.onIdle(this);
   }
 
-  private cover(now: number, newcomer?: Caller): void {
+  private cover(now: number): void {
     if (this.attempts === NO_ATTEMPTS) this.attempts = new Attempts();
-    this.attempts.cover(this, this.callers, this.leases.willHandOffAt(now), newcomer);
+    this.attempts.cover(this, this.callers, this.leases.willHandOffAt(now));
     if (this.attempts.none) this.attempts = NO_ATTEMPTS; // for as long as the lock is held, mostly
   }
 
@@ -364,12 +383,19 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
   private endOf(attempt: Attempt, onlyOnce = false): Caller | undefined {
     this.attempts.remove(attempt);
     const caller = firstFor(this.callers, attempt.terms, onlyOnce);
-    if (caller) this.callers.remove(caller);
+    if (caller) this.remove(caller);
     return caller;
   }
 
+  /** Takes a caller out of the line; false if it has left. */
+  private remove(caller: Caller): boolean {
+    if (!this.callers.remove(caller)) return false;
+    if (caller.request.wait === 0) this.once = (this.once ?? 0) - 1;
+    return true;
+  }
+
   leave(caller: Caller, reason: 'timeout' | 'aborted'): void {
-    if (!this.callers.remove(caller)) return;
+    if (!this.remove(caller)) return;
     const { terms, wait } = caller.request;
     const attempt = reason === 'timeout' ? this.attempts.find(terms) : undefined;
     const trouble = attempt?.troubleSince(caller.since);

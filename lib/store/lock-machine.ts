@@ -106,9 +106,10 @@ export interface Waiter {
   /** Grows by one with each waiter of a queue; its distance to the head's is the place. */
   readonly seq: number;
   readonly units: number;
-  readonly ttl: number;
-  readonly guard: number;
-  readonly block: number;
+  /** What its process asked for last, as are the guard, the block and the identity. */
+  ttl: number;
+  guard: number;
+  block: number;
   /** End of its wait. */
   until: number;
   /** Last sign of life plus {@link SIGN_OF_LIFE}. */
@@ -117,7 +118,7 @@ export interface Waiter {
   /** What the notice of its grant repeats; no other message contains it. */
   seal: string;
   readonly since: number;
-  readonly identity: string;
+  identity: string;
   /** What its process holds meanwhile, as the last acquire said. Absent where that said nothing. */
   holding?: readonly StuckHold[];
 }
@@ -441,6 +442,8 @@ function acquire(state: LockState, op: AcquireOperation, now: number, push: Push
     waiter.alive = state.alive = Math.max(state.alive, now + SIGN_OF_LIFE);
     waiter.until = Math.max(waiter.until, now + op.wait);
     ({ subscribed: waiter.subscribed, seal: waiter.seal } = op);
+    // Another caller of its process may have taken over the place.
+    ({ ttl: waiter.ttl, guard: waiter.guard, block: waiter.block, identity: waiter.identity } = op);
     if (op.holding) waiter.holding = op.holding;
     else delete waiter.holding;
   }

@@ -610,6 +610,7 @@ local mine = waiterAt(seq)
 alive = math.max(alive, now + 15000000)
 mine.alive, mine.until_ = alive, math.max(mine.until_, now + wait)
 mine.subscribed, mine.seal = subscribed, seal
+mine.ttl, mine.guard, mine.block, mine.identity = ttl, guard, block, identity
 putWaiter(mine)
 end
 expire()

@@ -19,6 +19,48 @@ export function semaphoreContract(fixture: Fixture): void {
     await held.release();
   });
 
+  it('gives who asks once what those before it leave, though they are many and ask in the same moment', async () => {
+    const semaphore = fixture.one.semaphore(fixture.name, 21);
+    const asked = Array.from({ length: 20 }, () => semaphore.acquire());
+    const began = performance.now();
+    const last = semaphore.tryAcquire();
+    const leases = [...(await Promise.all(asked)), await last];
+    expect(performance.now() - began).toTakeLessThan(200, fixture.lag.max);
+    expect(leases.filter((lease) => lease?.held)).toHaveLength(21);
+    await Promise.all(leases.map((lease) => lease?.release()));
+  });
+
+  it('serves all who fit at once, whatever the ttl of those who leave', async () => {
+    const semaphore = fixture.one.semaphore(fixture.name, 5);
+    const leaving = new AbortController();
+    const began = performance.now();
+    const first = failureOf(semaphore.acquire({ ttl: '1m', signal: leaving.signal }));
+    const second = semaphore.acquire({ ttl: '5s', wait: '3s' });
+    leaving.abort();
+    const third = semaphore.acquire({ ttl: '1m', wait: '3s' });
+    const leases = await Promise.all([second, third]);
+    await first;
+    expect(performance.now() - began).toTakeLessThan(150, fixture.lag.max);
+    expect(leases[0].remaining).toBeLessThanOrEqual(5_000);
+    await Promise.all(leases.map((lease) => lease.release()));
+  });
+
+  it('takes no longer for each of thousands who ask once at the same time', async () => {
+    const { one, two, name } = fixture;
+    const held = await two.semaphore(name, 2).acquire({ units: 2 });
+    const leaving = new AbortController();
+    const semaphore = one.semaphore(name, 2);
+    const waits = { wait: '1m', signal: leaving.signal } as const;
+    const line = Array.from({ length: 1_000 }, () => failureOf(semaphore.acquire(waits)));
+    const began = performance.now();
+    const tries = Array.from({ length: 1_000 }, () => semaphore.tryAcquire());
+    expect((await Promise.all(tries)).some((lease) => lease !== undefined)).toBe(false);
+    expect(performance.now() - began).toTakeLessThan(1_000, fixture.lag.max);
+    leaving.abort();
+    await Promise.all(line);
+    await held.release();
+  });
+
   it('serves the callers of a process in their order, also when one before them leaves', async () => {
     const { one, two, name } = fixture;
     const held = await two.semaphore(name, 4).acquire({ units: 4 });

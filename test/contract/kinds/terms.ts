@@ -135,6 +135,29 @@ export function termsContract(fixture: Fixture): void {
     await lease.release();
   });
 
+  it('keeps the place in the queue of whoever asked before with another ttl', async () => {
+    const { one, two, name } = fixture;
+    const lease = await two.acquire(name);
+    const leaving = new AbortController();
+    const left = failureOf(one.acquire(name, { ttl: '1m', signal: leaving.signal }));
+    await fixture.queued(1);
+    const order: string[] = [];
+    const take = async (locks: typeof one, who: string, ttl: number): Promise<void> => {
+      const own = await locks.acquire(name, { ttl });
+      order.push(`${who}, ${own.remaining <= ttl}`);
+      await own.release();
+    };
+    const both = [take(one, 'first', 5_000)];
+    const third = fixture.open();
+    both.push(take(third, 'second', 5_000));
+    await fixture.queued(2);
+    leaving.abort();
+    await left;
+    await lease.release();
+    await Promise.all(both);
+    expect(order).toEqual(['first, true', 'second, true']);
+  });
+
   it('has the guard of the ttl for which it is renewed, and handed over', async () => {
     const { one, two, name } = fixture;
     const lease = await one.acquire(name, { ttl: 200 });

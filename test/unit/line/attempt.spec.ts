@@ -22,6 +22,7 @@ class OwnerRecorder implements AttemptOwner {
   readonly told: string[] = [];
   readonly holds: Hold[] = [];
   wait = 60_000;
+  places = 0;
   waitLeft(): number {
     return this.wait;
   }
@@ -34,6 +35,9 @@ class OwnerRecorder implements AttemptOwner {
   }
   otherKind(_: Attempt, capacity: number): void {
     this.told.push(`in use with the capacity ${capacity}`);
+  }
+  queued(): void {
+    this.places += 1;
   }
   failed(_: Attempt, error: LockStoreError): void {
     this.told.push(`failed: ${error.message}`);

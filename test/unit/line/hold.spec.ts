@@ -3,6 +3,7 @@ import { Lines } from '../../../lib/line/lines.js';
 import type { RenewOperation } from '../../../lib/store/lock-operation.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { leaseDeadline } from '../../../lib/store/server-clock.js';
+import { failureOf } from '../../support/eventually.js';
 import { HandClock } from '../../support/hand-clock.js';
 import { type Command, HandStore } from '../../support/hand-store.js';
 
@@ -23,12 +24,12 @@ describe('a hold', () => {
     risks = [];
     released = undefined;
   });
-  function hold({ claimed = false, renews = true, doubt = 0, longest = Infinity } = {}): Hold {
+  function hold({ claimed = false, renews = true, doubt = 0, longest = Infinity, lasts = TTL } = {}): Hold {
     const { setup } = new Lines(store.store, clock, () => 0);
     const terms = { units: 1, capacity: 1, ttl: TTL, guard: 300, once: false, identity: 'host:1' };
     const grant = { first: 1, last: 5, contended: false, done: false };
     const attempt = { id: 'id', name: 'name', terms, doubt };
-    const made = new Hold(setup, attempt, grant, clock.now() + TTL, claimed, {
+    const made = new Hold(setup, attempt, grant, clock.now() + lasts, claimed, {
       lost: (_, why) => lost.push(why),
       atRisk: () => {
         risks.push(clock.now());
@@ -73,6 +74,26 @@ describe('a hold', () => {
       expect(ttls()).toEqual([TTL, 2 * TTL]);
       await renewals()[1]!.answer(RENEWED);
       await expect(longer).resolves.toBe('renewed');
+    });
+
+    it('is asked for until it has its whole ttl, though it does not renew itself', async () => {
+      const one = hold({ claimed: true, renews: false, lasts: TTL / 3 });
+      one.confirm();
+      await renewals()[0]!.lose();
+      clock.pass(TTL / 20);
+      expect(renewals()).toHaveLength(2);
+      await renewals()[1]!.answer(RENEWED);
+      expect(one.liveAt(clock.now() + TTL / 2)).toBe(true);
+      clock.pass(TTL * 0.6);
+      expect(renewals()).toHaveLength(2);
+    });
+
+    it('is not handed to a caller with a shorter ttl while a longer renewal is on its way', () => {
+      const one = hold({ claimed: true, lasts: TTL / 3 });
+      one.serve(lasting(100 * TTL), true, Infinity, 'expired', false);
+      one.confirm();
+      expect(one.outlasts(TTL, clock.now())).toBe(true);
+      expect(one.outlasts(100 * TTL, clock.now())).toBe(false);
     });
 
     it('is prolonged by who renews while it is only asked whether it is held', async () => {
@@ -296,14 +317,25 @@ describe('a hold', () => {
     });
 
     it('is not so as a claim that is being confirmed, until half of that is over', async () => {
-      const one = hold({ claimed: true });
+      const one = hold({ claimed: true, lasts: TTL / 3 });
       expect(one.atRiskAt(clock.now())).toBe(false);
-      one.deadline = clock.now() + TTL / 3;
       one.confirm();
+      await renewals()[0]!.lose(); // it is asked again, which changes nothing
+      expect(one.atRiskAt(clock.now())).toBe(false);
       await passing(TTL / 6 - 10);
       expect(risks).toEqual([]);
       await passing(20);
       expect(risks).toHaveLength(1);
+    });
+
+    it('is not so by a renewal with a longer ttl that failed, which changes nothing', async () => {
+      const one = hold();
+      const longer = failureOf(one.renewNow(lasting(100 * TTL)));
+      await renewals()[0]!.refuse();
+      expect(await longer).toMatchObject({ code: 'LOCK_STORE' });
+      expect(one.atRiskAt(clock.now())).toBe(false);
+      await passing(TTL / 3 + 50);
+      expect(ttls().at(-1)).toBe(TTL);
     });
 
     it('may be released by whoever hears it', () => {

@@ -120,6 +120,20 @@ describe('a take-over', () => {
       expect(order).toEqual(['lost, and held by 1']);
     });
 
+    it('that is not answered ends with the hold, as when the process closes', async () => {
+      const lease = await acquired();
+      const giving = failureOf(lease.handOver());
+      await turned();
+      await taking()[0]!.lose();
+      lease.lose('closed');
+      void lease.hold.release();
+      expect(await giving).toMatchObject({ code: 'LOCK_LOST', reason: 'closed' });
+      const { length } = taking();
+      clock.pass(5_000);
+      await turned();
+      expect(taking()).toHaveLength(length);
+    });
+
     it('for less time than the lease has left is believed for that time only', async () => {
       const lease = await acquired();
       const { remaining } = lease;

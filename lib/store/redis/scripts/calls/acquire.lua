@@ -32,6 +32,7 @@ local function general(key, at, compact)
     alive = math.max(alive, now + SIGN_OF_LIFE)
     mine.alive, mine.until_ = alive, math.max(mine.until_, now + wait)
     mine.subscribed, mine.seal = subscribed, seal
+    mine.ttl, mine.guard, mine.block, mine.identity = ttl, guard, block, identity
     putWaiter(mine)
   end
   expire()
