@@ -27,7 +27,7 @@ export function semaphoreContract(fixture: Fixture): void {
     const leases = [...(await Promise.all(asked)), await last];
     expect(performance.now() - began).toTakeLessThan(200, fixture.lag.max);
     expect(leases.filter((lease) => lease?.held)).toHaveLength(21);
-    await Promise.all(leases.map((lease) => lease?.release()));
+    for (const lease of leases) await lease?.release();
   });
 
   it('serves all who fit at once, whatever the ttl of those who leave', async () => {
