@@ -14,6 +14,7 @@ import { whereIn, type Where } from './connection.js';
 import { examine } from './doctor.js';
 import { LiveView } from './live-view.js';
 import { card, heading, inUse, row, WHERE } from './lock-words.js';
+import type { Interruption } from './interruption.js';
 import { harmless, Output, type Streams } from './output.js';
 import { revoke } from './revocation.js';
 
@@ -21,24 +22,26 @@ import { revoke } from './revocation.js';
 const PATIENCE = 2_000;
 const AGAIN_AFTER = 100;
 
-/** Runs the command with the arguments, and returns its exit code. `stopped` ends a live view. */
+/** Runs the command with the arguments. Returns its exit code when all that it has printed is on its way. */
 export async function run(
   args: readonly string[],
   streams: Streams,
   env: Readonly<Record<string, string | undefined>>,
-  stopped: AbortSignal,
+  interruption: Interruption,
 ): Promise<number> {
   const output = new Output(streams);
+  let code: number = EXIT.done;
   try {
     const command = commandIn(args);
     if (!command) await output.write(HELP);
-    else await new Execution(command, await whereIn(command.place, env), output, streams, stopped).run();
-    return EXIT.done;
+    else await new Execution(command, await whereIn(command.place, env), output, streams, interruption).run();
   } catch (error) {
     output.endProgress();
     for (const line of (error as Error).message.split('\n')) output.note(harmless(line));
-    return exitCodeOf(error);
+    code = exitCodeOf(error);
   }
+  await output.flush();
+  return code;
 }
 
 function exitCodeOf(error: unknown): number {
@@ -58,7 +61,7 @@ class Execution {
     private readonly where: Where,
     private readonly output: Output,
     private readonly streams: Streams,
-    private readonly stopped: AbortSignal,
+    private readonly interruption: Interruption,
   ) {
     // What else the application asks for is looked at by the doctor alone.
     const { demands, ...place } = where;
@@ -83,7 +86,12 @@ class Execution {
     await this.reach(name ?? 'any name');
     if (verb === 'show') return this.show(await locks.inspect(name ?? ''));
     if (verb === 'revoke') return revoke(command, locks, this.entries, output, this.streams);
-    return new LiveView(locks, output, this.stopped, json).watch(name, every, times);
+    const view = new LiveView(locks, output, this.interruption.takeOver(), json);
+    try {
+      await view.watch(name, every, times);
+    } finally {
+      this.interruption.giveBack();
+    }
   }
 
   /** Waits for the first answer. Rejects when there is none, or a refusal. */

@@ -2,8 +2,6 @@ import type { LockReport, LockService } from '../plain.js';
 import { holdersOf, inUse, longestWait, person, row, heading } from './lock-words.js';
 import { harmless, span, type Output } from './output.js';
 
-const HIDE_CURSOR = '\x1b[?25l';
-const SHOW_CURSOR = '\x1b[?25h';
 const HOME = '\x1b[H';
 const CLEAR_REST = '\x1b[J';
 const CLEAR_TO_END_OF_LINE = '\x1b[K';
@@ -76,7 +74,8 @@ export class LiveView {
   async watch(name: string | undefined, every: number, times: number): Promise<void> {
     const { output, stopped } = this;
     const screen = output.onTerminal && !this.json;
-    if (screen) await output.write(`${HIDE_CURSOR}${HOME}${CLEAR_REST}`);
+    if (screen) await output.write(`${HOME}${CLEAR_REST}`);
+    if (screen) output.hideCursor();
     try {
       for (let look = 1; look <= times && !stopped.aborted; look += 1) {
         const began = performance.now();
@@ -91,7 +90,7 @@ export class LiveView {
         if (look < times) await rest(pause, stopped);
       }
     } finally {
-      if (screen) await output.write(SHOW_CURSOR);
+      output.showCursor();
     }
   }
 

@@ -8,18 +8,25 @@ export interface Streams {
 }
 
 const CLEAR_LINE = '\r\x1b[K';
+const HIDE_CURSOR = '\x1b[?25l';
+const SHOW_CURSOR = '\x1b[?25h';
 const PROGRESS_EVERY = 200;
 
 /** Writes lines; whoever reads slowly slows the command down, so that nothing piles up. */
 export class Output {
   private progress: { begun: number; saidAt: number; count: number; shown: boolean } | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private cursorHidden = false;
 
   constructor(private readonly streams: Streams) {
     // Whoever read it is gone, as after `| head`: the rest is not wanted.
     streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(0);
       throw error;
+    });
+    process.once('exit', () => {
+      this.endProgress();
+      this.showCursor();
     });
   }
 
@@ -44,6 +51,24 @@ export class Output {
     if (this.onTerminal) this.clearProgress(); // elsewhere it goes on beside the result
     const { stdout } = this.streams;
     if (!stdout.write(text)) await new Promise((resolve) => stdout.once('drain', resolve));
+  }
+
+  /** Resolves when all of it has left the process. */
+  async flush(): Promise<void> {
+    const { stdout, stderr } = this.streams;
+    for (const stream of [stdout, stderr]) await new Promise<unknown>((done) => stream.write('', done));
+  }
+
+  /** Hides the cursor of the terminal, until `showCursor` or the end of the process. */
+  hideCursor(): void {
+    this.cursorHidden = true;
+    this.streams.stdout.write(HIDE_CURSOR);
+  }
+
+  showCursor(): void {
+    if (!this.cursorHidden) return;
+    this.cursorHidden = false;
+    this.streams.stdout.write(SHOW_CURSOR);
   }
 
   /** A line for people beside the result. */

@@ -54,7 +54,10 @@ describeWithRealRedis('the command', () => {
   const lines = (text: string): string[] => text.trimEnd().split('\n');
 
   /** What people see in a terminal of 100 × 30 in which the command has run. */
-  async function screen(line: string, shows: (text: string) => boolean): Promise<string> {
+  async function screen(
+    line: string,
+    shows: (text: string, tmux: (...args: string[]) => string) => boolean,
+  ): Promise<string> {
     const socket = `lock-command-${process.pid}`;
     const tmux = (...args: string[]) =>
       execFileSync('tmux', ['-L', socket, '-f', '/dev/null', ...args], { encoding: 'utf8' });
@@ -63,7 +66,7 @@ describeWithRealRedis('the command', () => {
     execFileSync('tmux', ['-L', socket, '-f', '/dev/null', ...size, `${line}; sleep 20`], { env });
     try {
       let text = '';
-      await until(`the screen of ${line}`, () => shows((text = tmux('capture-pane', '-p'))), 10_000, 50);
+      await until(`the screen of ${line}`, () => shows((text = tmux('capture-pane', '-p')), tmux), 10_000, 50);
       return text;
     } finally {
       tmux('kill-server');
@@ -449,6 +452,80 @@ describeWithRealRedis('the command', () => {
       expect(ended.code).toBe(1);
       expect(ended.err).toMatch(/WRONGPASS/);
       expect(JSON.stringify(ended)).not.toContain('sesame');
+    });
+  });
+
+  describe('its end', () => {
+    /** A module for --config. */
+    const config = (name: string, text: string): string[] => {
+      writeFileSync(join(command.dir, name), text);
+      return ['--config', name];
+    };
+    const REASON = ['--reason', 'stuck', '--yes'];
+
+    it('does not wait for what the module of --config keeps open', async () => {
+      const client = config(
+        'client.cjs',
+        `const redis = new (require('ioredis').Redis)('${redis.url}'); module.exports = { redis };`,
+      );
+      await open().acquire('stock:42');
+      for (const args of [['ls'], ['show', 'stock:42'], ['watch', '--times', '1'], ['doctor']])
+        expect(await command.run([...args, ...client])).toMatchObject({ code: 0, err: '' });
+      expect((await command.run(['show', 'nobody', ...client])).code).toBe(1);
+    });
+
+    it('comes with a signal, whatever it does', async () => {
+      const silent = config(
+        'silent.cjs',
+        "module.exports = () => new Promise(() => setInterval(() => process.stdout.write('.'), 50));",
+      );
+      for (const [signal, code] of [
+        ['SIGINT', 130],
+        ['SIGTERM', 143],
+      ] as const)
+        for (const args of [['ls'], ['show', 'x'], ['watch'], ['revoke', 'x', ...REASON], ['doctor']]) {
+          const running = command.start([...args, ...silent]);
+          await until('the module is loaded', () => running.out() !== '');
+          running.child.kill(signal);
+          expect((await running.ended).code).toBe(code);
+        }
+    });
+
+    itOnTerminal('comes with Ctrl-C where it asks, and with Ctrl-D as with no', async () => {
+      await open().acquire('stock:42');
+      const asked = node('revoke', 'stock:42', '--reason', 'stuck');
+      for (const [key, end] of [
+        ['C-c', 'code 130'],
+        ['C-d', 'code 1'],
+      ] as const) {
+        let pressed = false;
+        const text = await screen(`${asked}; echo code $?`, (shown, tmux) => {
+          if (!pressed && shown.includes('[y/N]')) tmux('send-keys', key);
+          pressed ||= shown.includes('[y/N]');
+          return shown.includes('code ');
+        });
+        expect(text).toMatch(new RegExp(`^(.* )?${end}$`, 'm'));
+      }
+      expect((await services[0]!.inspect('stock:42')).holders).toMatchObject([{ pid: process.pid }]);
+    });
+
+    itOnTerminal('leaves the cursor of a live view, also after two Ctrl-C', async () => {
+      await open().acquire('stock:42');
+      let polls = 0;
+      let cursor = '';
+      const hidden: string[] = [];
+      await screen(`${node('watch', 'stock:42', '--every', '1')}; echo code $?`, (shown, tmux) => {
+        cursor = tmux('display-message', '-p', '#{cursor_flag}').trim();
+        if (shown.includes('HELD BY')) hidden.push(cursor);
+        if (hidden.length === 0) return false;
+        if (polls === 0) void admin.call('CLIENT', 'PAUSE', '3000', 'ALL');
+        polls += 1;
+        // By then a look waits for the server; of two signals at the same moment one would be lost.
+        if (polls === 25 || polls === 26) tmux('send-keys', 'C-c');
+        return shown.includes('code ');
+      });
+      expect(hidden[0]).toBe('0');
+      expect(cursor).toBe('1');
     });
   });
 
