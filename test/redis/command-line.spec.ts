@@ -66,7 +66,12 @@ describeWithRealRedis('the command', () => {
     execFileSync('tmux', ['-L', socket, '-f', '/dev/null', ...size, `${line}; sleep 20`], { env });
     try {
       let text = '';
-      await until(`the screen of ${line}`, () => shows((text = tmux('capture-pane', '-p')), tmux), 10_000, 50);
+      await until(
+        `the screen of ${line}`,
+        () => shows((text = tmux('capture-pane', '-p')), tmux),
+        10_000,
+        50,
+      );
       return text;
     } finally {
       tmux('kill-server');
