@@ -1,3 +1,5 @@
+import { LockError, LockStoreError, LockUsageError } from '../plain.js';
+
 /** What the command ends with: 0 done, 1 not found or refused, 2 a wrong call, 3 the store cannot be reached. */
 export const EXIT = { done: 0, refused: 1, usage: 2, unreachable: 3 } as const;
 
@@ -9,6 +11,14 @@ export class CommandError extends Error {
   ) {
     super(message);
   }
+}
+
+/** What the command ends with after an error. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommandError) return error.exitCode;
+  if (!LockError.is(error)) return EXIT.refused;
+  if (error instanceof LockUsageError) return EXIT.usage;
+  return error instanceof LockStoreError && !error.refused ? EXIT.unreachable : EXIT.refused;
 }
 
 /** A wrong call of the command. */

@@ -1,14 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   createLockService,
-  LockError,
   type LockLogEntry,
   type LockReport,
   type LockService,
   LockStoreError,
-  LockUsageError,
 } from '../plain.js';
-import { CommandError, EXIT } from './command-error.js';
+import { CommandError, EXIT, exitCodeOf } from './command-error.js';
 import { type Command, commandIn, HELP } from './command-line.js';
 import { whereIn, type Where } from './connection.js';
 import { examine } from './doctor.js';
@@ -42,13 +40,6 @@ export async function run(
   }
   await output.flush();
   return code;
-}
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof CommandError) return error.exitCode;
-  if (!LockError.is(error)) return EXIT.refused;
-  if (error instanceof LockUsageError) return EXIT.usage;
-  return error instanceof LockStoreError && !error.refused ? EXIT.unreachable : EXIT.refused;
 }
 
 /** One command at one store. */

@@ -1,4 +1,5 @@
 import type { LockReport, LockService } from '../plain.js';
+import { CommandError, exitCodeOf } from './command-error.js';
 import { holdersOf, inUse, longestWait, person, row, heading } from './lock-words.js';
 import { harmless, span, type Output } from './output.js';
 
@@ -70,18 +71,28 @@ export class LiveView {
     private readonly json: boolean,
   ) {}
 
-  /** Looks every so many seconds, so many times, or until it is stopped. Rejects when the first look fails. */
+  /**
+   * Looks every so many seconds, so many times, or until it is stopped. A look that fails is told, and the next one is tried.
+   *
+   * @throws CommandError when the last look has failed; when the first one fails, its error
+   */
   async watch(name: string | undefined, every: number, times: number): Promise<void> {
     const { output, stopped } = this;
     const screen = output.onTerminal && !this.json;
+    let failure: Error | undefined;
     if (screen) await output.write(`${HOME}${CLEAR_REST}`);
     if (screen) output.hideCursor();
     try {
       for (let look = 1; look <= times && !stopped.aborted; look += 1) {
         const began = performance.now();
+        failure = undefined;
         const lines = await this.lines(name, screen).catch((error: Error) => {
           if (look === 1) throw error;
-          return [`${new Date().toISOString()}  ${error.message}`];
+          failure = error;
+          const told = harmless(`${new Date().toISOString()}  ${error.message}`);
+          if (screen) return [told];
+          output.note(told);
+          return [];
         });
         if (screen) await output.write(this.framed(lines));
         else for (const line of lines) await output.line(line);
@@ -92,6 +103,7 @@ export class LiveView {
     } finally {
       output.showCursor();
     }
+    if (failure) throw new CommandError(`The last look failed: ${failure.message}`, exitCodeOf(failure));
   }
 
   private lines(name: string | undefined, screen: boolean): Promise<string[]> {
