@@ -61,6 +61,7 @@ function redisOf({ sentinel, cluster, name, tls }: Place, env: Environment): Non
     };
   const url = env['REDIS_URL'];
   if (!url) throw usage('Say where the locks are: set REDIS_URL, or give --config, --sentinel or --cluster.');
+  if (url === 'memory') throw inMemory('REDIS_URL');
   return withUser(url, user);
 }
 
@@ -83,6 +84,12 @@ function addressesIn(option: string, text: string, port: number): { host: string
     if (host === undefined || Number(number) > 65_535) throw wrongAddress(option);
     return { host, port: Number(number) };
   });
+}
+
+function inMemory(source: string): CommandError {
+  return usage(
+    `The locks of ${source} live in the memory of each process, so no other process can see them.`,
+  );
 }
 
 /** Does not show what was given, since there may be a password in it. */
@@ -112,10 +119,7 @@ async function configured(file: string): Promise<Where> {
   const { redis } = options as LockServiceOptions;
   if (redis === undefined || redis === '' || redis === null)
     throw usage(`The file '${file}' of --config gives no option redis, such as { redis: 'redis://…' }.`);
-  if (redis === 'memory')
-    throw usage(
-      `The locks of '${file}' live in the memory of each process, so no other process can see them.`,
-    );
+  if (redis === 'memory') throw inMemory(`'${file}'`);
   return {
     ...given(options, 'redis', 'namespace'),
     demands: given(options, 'clientTracking', 'durability', 'fenceMemory'),

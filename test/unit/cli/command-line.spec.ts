@@ -163,6 +163,12 @@ describe('where the locks are', () => {
     expect(message).not.toContain('sesame');
   });
 
+  it('is not said by the word memory: those locks cannot be seen from here', async () => {
+    const error = await failureOf<CommandError>(where([], { REDIS_URL: 'memory' }));
+    expect(error).toMatchObject({ exitCode: 2 });
+    expect(error.message).toMatch(/^The locks of REDIS_URL live in the memory of each process/);
+  });
+
   it('repeats nothing of a file that it cannot use', async () => {
     for (const [name, text] of [
       ['bad.json', '{ "redis": redis://:sesame@h }'],
