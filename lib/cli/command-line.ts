@@ -59,8 +59,9 @@ Options:
   --times <count>         watch: how many looks; without end by default
   --help                  this text
 
-Exit codes: 0 done, 1 not found or refused, 2 a wrong call, 3 the store cannot be reached. SIGINT and SIGTERM end a
-watch as it should end; they end every other command at once, with 130 and 143.
+Exit codes: 0 done, 1 not found or refused, 2 a wrong call, 3 the store cannot be reached, 4 anything unexpected, such
+as a result that cannot be written. SIGINT and SIGTERM end a watch as it should end; they end every other command at
+once, with 130 and 143.
 `;
 
 const OPTIONS = {

@@ -28,18 +28,26 @@ export async function run(
   interruption: Interruption,
 ): Promise<number> {
   const output = new Output(streams);
-  let code: number = EXIT.done;
   try {
-    const command = commandIn(args);
-    if (!command) await output.write(HELP);
-    else await new Execution(command, await whereIn(command.place, env), output, streams, interruption).run();
+    try {
+      const command = commandIn(args);
+      if (!command) await output.write(HELP);
+      else
+        await new Execution(command, await whereIn(command.place, env), output, streams, interruption).run();
+    } finally {
+      output.endProgress();
+      await output.flush();
+    }
+    return EXIT.done;
   } catch (error) {
-    output.endProgress();
-    for (const line of (error as Error).message.split('\n')) output.note(harmless(line));
-    code = exitCodeOf(error);
+    const code = exitCodeOf(error);
+    const { message } = error as Error;
+    const told =
+      code === EXIT.unexpected && !(error instanceof CommandError) ? `Unexpected: ${message}` : message;
+    for (const line of told.split('\n')) output.note(harmless(line));
+    await output.flushNotes();
+    return code;
   }
-  await output.flush();
-  return code;
 }
 
 /** One command at one store. */
@@ -110,6 +118,7 @@ class Execution {
       count += 1;
       output.count();
       await output.line(command.json ? JSON.stringify(report) : row(report));
+      if (output.gone) break;
     }
     output.endProgress();
     if (count === 0 && !command.json) output.note(`Nobody holds a lock or waits for one here. ${WHERE}`);

@@ -111,7 +111,8 @@ async function configured(file: string): Promise<Where> {
     throw usage(`The file '${file}' of --config cannot be read (${code ?? name}).`);
   }
   const exported = withDefault(found);
-  const options: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported;
+  const options: unknown =
+    typeof exported === 'function' ? await made(exported as () => unknown, file) : exported;
   if (typeof options !== 'object' || options === null)
     throw usage(
       `The file '${file}' of --config gives no object with options, such as { redis: 'redis://…' }.`,
@@ -124,6 +125,16 @@ async function configured(file: string): Promise<Where> {
     ...given(options, 'redis', 'namespace'),
     demands: given(options, 'clientTracking', 'durability', 'fenceMemory'),
   };
+}
+
+/** What the function of a file makes. */
+async function made(make: () => unknown, file: string): Promise<unknown> {
+  try {
+    return await make();
+  } catch (error) {
+    const { code, name = typeof error } = Object(error) as NodeJS.ErrnoException;
+    throw usage(`The function in the file '${file}' of --config has failed (${code ?? name}).`);
+  }
 }
 
 /** Those of these options that are given. */

@@ -83,7 +83,7 @@ export class LiveView {
     if (screen) await output.write(`${HOME}${CLEAR_REST}`);
     if (screen) output.hideCursor();
     try {
-      for (let look = 1; look <= times && !stopped.aborted; look += 1) {
+      for (let look = 1; look <= times && !stopped.aborted && !output.gone; look += 1) {
         const began = performance.now();
         failure = undefined;
         const lines = await this.lines(name, screen).catch((error: Error) => {

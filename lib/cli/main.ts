@@ -8,6 +8,11 @@ for (const flag of ['--optimize-for-size', '--max-semi-space-size=1']) setFlagsF
 
 const interruption = new Interruption();
 
+// Of what the module of --config does beside: its words are not repeated, since there may be a password in them.
+process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+  process.stderr.write(`Unexpected: an uncaught ${error.code ?? error.name}.\n`, () => process.exit(4));
+});
+
 void import('./command.js').then(async ({ run }) => {
   // What the module of --config has opened may stay open for ever.
   process.exit(await run(process.argv.slice(2), process, process.env, interruption));

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -24,6 +24,7 @@ describeWithRealRedis('the command', () => {
   let admin: Redis;
   let command: BuiltCommand;
   const services: LockService[] = [];
+  let screens = 0;
 
   beforeAll(async () => {
     command = new BuiltCommand();
@@ -58,7 +59,7 @@ describeWithRealRedis('the command', () => {
     line: string,
     shows: (text: string, tmux: (...args: string[]) => string) => boolean,
   ): Promise<string> {
-    const socket = `lock-command-${process.pid}`;
+    const socket = `lock-command-${process.pid}-${(screens += 1)}`; // a server that ends may still have the old one
     const tmux = (...args: string[]) =>
       execFileSync('tmux', ['-L', socket, '-f', '/dev/null', ...args], { encoding: 'utf8' });
     const env = { ...process.env, REDIS_URL: redis.url };
@@ -477,6 +478,37 @@ describeWithRealRedis('the command', () => {
       for (const args of [['ls'], ['show', 'stock:42'], ['watch', '--times', '1'], ['doctor']])
         expect(await command.run([...args, ...client])).toMatchObject({ code: 0, err: '' });
       expect((await command.run(['show', 'nobody', ...client])).code).toBe(1);
+    });
+
+    (existsSync('/dev/full') ? it : it.skip)('tells what is unexpected by a code of its own and without a stack', async () => {
+      const env = { REDIS_URL: redis.url };
+      await open().acquire('stock:42');
+      for (const line of ['ls', 'show stock:42', 'show nobody', 'watch', 'doctor', '--help'])
+        expect(await command.shell(`node ${command.main} ${line} > /dev/full`, env)).toEqual({
+          ...{ code: 4, out: '', err: 'The result cannot be written (ENOSPC).\n' },
+        });
+      const beside = config(
+        'beside.cjs',
+        "setTimeout(() => { throw new RangeError('sesame'); }, 50); module.exports = () => new Promise(() => undefined);",
+      );
+      expect(await command.run(['ls', ...beside])).toEqual({
+        ...{ code: 4, out: '', err: 'Unexpected: an uncaught RangeError.\n' },
+      });
+    });
+
+    it('has the code of the command when whoever reads it has gone', async () => {
+      await open().acquire('stock:42');
+      for (const [line, code] of [
+        ['ls', 0],
+        ['show stock:42', 0],
+        ['watch --every 1', 0],
+        ['show nobody 2>&1', 1],
+      ] as const)
+        expect(
+          await command.shell(`{ node ${command.main} ${line} || code=$?; echo \${code:-0} >&2; } | true`, {
+            REDIS_URL: redis.url,
+          }),
+        ).toMatchObject({ code: 0, err: `${code}\n` });
     });
 
     it('comes with a signal, whatever it does', async () => {

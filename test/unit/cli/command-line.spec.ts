@@ -173,6 +173,8 @@ describe('where the locks are', () => {
     for (const [name, text] of [
       ['bad.json', '{ "redis": redis://:sesame@h }'],
       ['bad.cjs', 'throw new Error("sesame")'],
+      ['throws.cjs', 'module.exports = () => { throw new TypeError("sesame"); }'],
+      ['rejects.cjs', 'module.exports = () => Promise.reject("sesame")'],
       ['empty.json', '{ "password": "sesame" }'],
       ['memory.json', '{ "redis": "memory" }'],
       ['text.json', '"sesame"'],
