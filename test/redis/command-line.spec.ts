@@ -480,21 +480,24 @@ describeWithRealRedis('the command', () => {
       expect((await command.run(['show', 'nobody', ...client])).code).toBe(1);
     });
 
-    (existsSync('/dev/full') ? it : it.skip)('tells what is unexpected by a code of its own and without a stack', async () => {
-      const env = { REDIS_URL: redis.url };
-      await open().acquire('stock:42');
-      for (const line of ['ls', 'show stock:42', 'show nobody', 'watch', 'doctor', '--help'])
-        expect(await command.shell(`node ${command.main} ${line} > /dev/full`, env)).toEqual({
-          ...{ code: 4, out: '', err: 'The result cannot be written (ENOSPC).\n' },
+    (existsSync('/dev/full') ? it : it.skip)(
+      'tells what is unexpected by a code of its own and without a stack',
+      async () => {
+        const env = { REDIS_URL: redis.url };
+        await open().acquire('stock:42');
+        for (const line of ['ls', 'show stock:42', 'show nobody', 'watch', 'doctor', '--help'])
+          expect(await command.shell(`node ${command.main} ${line} > /dev/full`, env)).toEqual({
+            ...{ code: 4, out: '', err: 'The result cannot be written (ENOSPC).\n' },
+          });
+        const beside = config(
+          'beside.cjs',
+          "setTimeout(() => { throw new RangeError('sesame'); }, 50); module.exports = () => new Promise(() => undefined);",
+        );
+        expect(await command.run(['ls', ...beside])).toEqual({
+          ...{ code: 4, out: '', err: 'Unexpected: an uncaught RangeError.\n' },
         });
-      const beside = config(
-        'beside.cjs',
-        "setTimeout(() => { throw new RangeError('sesame'); }, 50); module.exports = () => new Promise(() => undefined);",
-      );
-      expect(await command.run(['ls', ...beside])).toEqual({
-        ...{ code: 4, out: '', err: 'Unexpected: an uncaught RangeError.\n' },
-      });
-    });
+      },
+    );
 
     it('has the code of the command when whoever reads it has gone', async () => {
       await open().acquire('stock:42');
