@@ -372,6 +372,24 @@ describeWithRealRedis('the command', () => {
       40_000,
     );
 
+    it('says how many names it leaves out, and leaves out none as JSON', async () => {
+      const locks = open();
+      for (let n = 0; n < 23; n += 1) await locks.acquire(`stock:${n}`);
+      const shown = lines((await run('watch', '--times', '1')).out);
+      expect(shown[0]).toMatch(/ {2}23 names in use$/);
+      expect(shown).toHaveLength(1 + 1 + 20 + 1);
+      expect(shown.at(-1)).toBe('and 3 more, with no longer queues; ls lists all names');
+      const { out } = await run('watch', '--times', '2', '--every', '1', '--json');
+      const looks = lines(out).map((line) => JSON.parse(line));
+      expect(looks).toHaveLength(2 * 24);
+      for (const [place, look] of [1, 2].entries()) {
+        const each = looks.slice(place * 24, (place + 1) * 24);
+        expect(each.every((line) => line.look === look)).toBe(true);
+        expect(new Set(each.slice(0, 23).map(({ name }) => name)).size).toBe(23);
+        expect(each.at(-1)).toEqual({ look, at: expect.stringMatching(/Z$/), names: 23 });
+      }
+    });
+
     it('watches all names, those with the longest queues first', async () => {
       const locks = open();
       for (const name of ['a', 'b']) await locks.acquire(name);
