@@ -433,6 +433,10 @@ describeWithRealRedis('the command', () => {
         out: expect.stringContaining('~lock:*'),
         err: expect.stringContaining('ACL: ~lock:*'),
       });
+      await admin.call('ACL', 'SETUSER', 'locks', '-hsetnx', '-hexists');
+      const partly = await command.run(['doctor', '--namespace', 'shop'], locks);
+      expect(partly.out).toMatch(/^CHANGE {3}scripts +a lock was taken and released, but not every command/m);
+      expect(partly.out).toMatch(/^What to change:\n {2}- .*HEXISTS and HSETNX.*ACL: \+hexists \+hsetnx/m);
       await admin.call('ACL', 'DELUSER', 'locks');
     });
 
