@@ -272,7 +272,12 @@ function groupOf({ name, label }: LockEvent): string {
 function checkOptions(options: LockInstrumentationOptions): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`instrumentLocks takes an object of options; it was given ${shown(options)}.`);
-  const { tracer, meter, namesOnSpans, nameOf } = options;
+  const { tracer, meter, namesOnSpans, nameOf, ...others } = options;
+  const unknown = Object.entries(others).find(([, value]) => value !== undefined);
+  if (unknown)
+    throw new TypeError(
+      `There is no option '${unknown[0]}' here; the options are tracer, meter, namesOnSpans, nameOf.`,
+    );
   if (tracer !== undefined && typeof tracer.startSpan !== 'function')
     throw new TypeError(`The option tracer takes a Tracer of OpenTelemetry; it was ${shown(tracer)}.`);
   if (meter !== undefined && typeof meter.createHistogram !== 'function')

@@ -3,8 +3,10 @@ import { type Duration, milliseconds, shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import { getLocksToken, type Lease, LockService, type LockServiceOptions } from '../index.js';
+import { checkOptions } from '../locks/checks.js';
 import type { LockLog } from '../locks/lock-log.js';
 import { LockSettings } from '../locks/lock-settings.js';
+import { namesFor } from '../locks/option-table.js';
 import { logFor } from '../nest/nest-log.js';
 import { MemoryServer } from '../store/memory/memory-server.js';
 import { MemoryStore } from '../store/memory/memory-store.js';
@@ -55,6 +57,12 @@ export interface TestHoldOptions {
   readonly label?: string | undefined;
 }
 
+/** The options of a registration that say nothing about locks in memory. */
+const ELSEWHERE: readonly string[] = ['redis', 'startup', 'durability'];
+const KNOWN: ReadonlySet<string> = new Set([
+  ...[...namesFor('registration')].filter((option) => !ELSEWHERE.includes(option)),
+  ...['clock', 'logger'],
+]);
 const OTHER_PROCESS = 'another-host:4711';
 const QUIET = { warn: () => undefined, log: () => undefined };
 const CLOCKS = { system: SystemClock, manual: ManualClock };
@@ -84,9 +92,11 @@ export class LockTestKit implements AsyncDisposable {
    * Makes locks in memory, and their kit. Call `close()` at the end, or declare it with `await using`.
    * `DistributedLockTestingModule` makes one for its application.
    *
-   * @throws LockUsageError that names the option, its range and its value
+   * @throws LockUsageError that names the option, its range and its value, and for an option that does not exist
    */
-  constructor({ clock = 'system', logger, ...options }: LockTestKitOptions = {}) {
+  constructor(given: LockTestKitOptions = {}) {
+    checkOptions(given, '', KNOWN);
+    const { clock = 'system', logger, ...options } = given;
     this.clock = new CLOCKS[checkClock(clock)]();
     // Nobody waits for a holder of another process that died, so the wait is a round number for timers to advance by.
     const { wait = '10s', shutdownGrace = clock === 'manual' ? 0 : undefined } = options;

@@ -249,6 +249,7 @@ describe('locks with OpenTelemetry', () => {
     [{ meter: {} }, /option meter takes a Meter.*an object/],
     [{ namesOnSpans: 1 }, /option namesOnSpans takes true or false; it was number 1/],
     [{ nameOf: 'stock' }, /option nameOf takes a function/],
+    [{ names: true }, /no option 'names' here; the options are tracer, meter, namesOnSpans, nameOf/],
     [null, /takes an object of options/],
   ])('are refused the options %j', (options, message) => {
     stop = () => undefined;

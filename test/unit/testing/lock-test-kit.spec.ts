@@ -386,6 +386,11 @@ describe('a manual clock', () => {
   });
 
   it('is system or manual', () => {
+    for (const unknown of [{ clocks: 'manual' }, { redis: 'redis://h' }])
+      expect(() => new LockTestKit(unknown as never)).toThrow(
+        /no option '(clocks|redis)' here; the options are/,
+      );
+    expect(() => new LockTestKit(null as never)).toThrow(/options must be an object/);
     expect(() => new LockTestKit({ clock: 'fast' as never })).toThrow(
       "The option clock takes 'system' or 'manual'; it was 'fast'.",
     );
