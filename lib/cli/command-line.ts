@@ -58,8 +58,11 @@ Options:
   --every <seconds>       watch: between two looks, 1 to 3600; 2 by default
   --times <count>         watch: how many looks; without end by default
   --help                  this text
+  --                      what follows is a name, whatever it begins with: show -- -abc
 
-Exit codes: 0 done, 1 not found or refused, 2 a wrong call, 3 the store cannot be reached.
+Exit codes: 0 done, 1 not found or refused, 2 a wrong call, 3 the store cannot be reached, 4 anything unexpected, such
+as a result that cannot be written. SIGINT and SIGTERM end a watch as it should end; they end every other command at
+once, with 130 and 143.
 `;
 
 const OPTIONS = {
@@ -102,14 +105,14 @@ export function commandIn(args: readonly string[]): Command | undefined {
   const [verb, name, ...more] = positionals;
   if (verb === undefined || !Object.hasOwn(VERBS, verb))
     throw usage(
-      `The command is one of ${Object.keys(VERBS).join(', ')}${verb === undefined ? '' : `; it was '${verb}'`}.`,
+      `The command is one of ${Object.keys(VERBS).join(', ')}${verb === undefined ? '' : `; it was ${told(verb)}`}.`,
     );
   const { name: takesName, own } = VERBS[verb as Verb];
   if (takesName === 'yes' && name === undefined) throw usage(`${verb} takes the name of a lock.`);
   const most = takesName === 'no' ? 0 : 1;
   if (positionals.length - 1 > most)
     throw usage(
-      `${verb} takes ${most === 0 ? 'no name' : 'one name'}; quote a name that has spaces. There is also '${more[0] ?? name ?? ''}'.`,
+      `${verb} takes ${most === 0 ? 'no name' : 'one name'}; quote a name that has spaces. There is also ${told(more[0] ?? name ?? '')}.`,
     );
   for (const option of Object.keys(values))
     if (OWN.has(option) && !own.includes(option)) throw usage(`${verb} has no option --${option}.`);
@@ -135,6 +138,11 @@ export function commandIn(args: readonly string[]): Command | undefined {
   };
 }
 
+/** A word that is not wanted, unless there may be a password in it. */
+function told(word: string): string {
+  return WITH_USER.test(word) ? 'an address' : `'${word}'`;
+}
+
 function parsed(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
@@ -144,12 +152,26 @@ function parsed(args: readonly string[]) {
   }
 }
 
-/** Everybody on the machine can read the arguments of a process. @throws CommandError */
+const SECRET_OPTION = /^(a|u|password|passwd|pass|auth|sentinel-?password|user(name)?|url|uri)$/i;
+const WITH_USER = /:\/\/[^/]*@/;
+
+/**
+ * Everybody on the machine can read the arguments of a process. Names of locks and reasons are whatever they are: of names
+ * only a URL of Redis is refused, and behind `--` nothing.
+ *
+ * @throws CommandError
+ */
 function refuseSecrets(args: readonly string[]): void {
-  const isSecret = (arg: string): boolean =>
-    /^(--?(password|passwd|pass|auth|sentinel-?password|user(name)?|url|uri)|-a.*|-u.*)(=|$)/i.test(arg) ||
-    /:\/\/[^/]*@/.test(arg);
-  if (!args.some(isSecret)) return;
+  const how = { options: OPTIONS, allowPositionals: true, strict: false, tokens: true } as const;
+  const { tokens } = parseArgs({ args: [...args], ...how });
+  const end = tokens.find(({ kind }) => kind === 'option-terminator')?.index ?? Infinity;
+  const secret = tokens.some((token) => {
+    if (token.kind === 'option')
+      return SECRET_OPTION.test(token.name) || (token.name !== 'reason' && WITH_USER.test(token.value ?? ''));
+    if (token.kind !== 'positional' || token.index > end) return false;
+    return /^rediss?:/i.test(token.value) && WITH_USER.test(token.value);
+  });
+  if (!secret) return;
   throw usage(
     'No password and no URL is taken from the command line, where every user of this machine can read it and the shell ' +
       'remembers it. Set REDIS_URL, or REDIS_PASSWORD, or write it into the file of --config.',

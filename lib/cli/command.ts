@@ -1,19 +1,18 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   createLockService,
-  LockError,
   type LockLogEntry,
   type LockReport,
   type LockService,
   LockStoreError,
-  LockUsageError,
 } from '../plain.js';
-import { CommandError, EXIT } from './command-error.js';
+import { CommandError, EXIT, exitCodeOf } from './command-error.js';
 import { type Command, commandIn, HELP } from './command-line.js';
 import { whereIn, type Where } from './connection.js';
 import { examine } from './doctor.js';
 import { LiveView } from './live-view.js';
 import { card, heading, inUse, row, WHERE } from './lock-words.js';
+import type { Interruption } from './interruption.js';
 import { harmless, Output, type Streams } from './output.js';
 import { revoke } from './revocation.js';
 
@@ -21,31 +20,34 @@ import { revoke } from './revocation.js';
 const PATIENCE = 2_000;
 const AGAIN_AFTER = 100;
 
-/** Runs the command with the arguments, and returns its exit code. `stopped` ends a live view. */
+/** Runs the command with the arguments. Returns its exit code when all that it has printed is on its way. */
 export async function run(
   args: readonly string[],
   streams: Streams,
   env: Readonly<Record<string, string | undefined>>,
-  stopped: AbortSignal,
+  interruption: Interruption,
 ): Promise<number> {
   const output = new Output(streams);
   try {
-    const command = commandIn(args);
-    if (!command) await output.write(HELP);
-    else await new Execution(command, await whereIn(command.place, env), output, streams, stopped).run();
+    try {
+      const command = commandIn(args);
+      if (!command) await output.write(HELP);
+      else
+        await new Execution(command, await whereIn(command.place, env), output, streams, interruption).run();
+    } finally {
+      output.endProgress();
+      await output.flush();
+    }
     return EXIT.done;
   } catch (error) {
-    output.endProgress();
-    for (const line of (error as Error).message.split('\n')) output.note(harmless(line));
-    return exitCodeOf(error);
+    const code = exitCodeOf(error);
+    const { message } = error as Error;
+    const told =
+      code === EXIT.unexpected && !(error instanceof CommandError) ? `Unexpected: ${message}` : message;
+    for (const line of told.split('\n')) output.note(harmless(line));
+    await output.flushNotes();
+    return code;
   }
-}
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof CommandError) return error.exitCode;
-  if (!LockError.is(error)) return EXIT.refused;
-  if (error instanceof LockUsageError) return EXIT.usage;
-  return error instanceof LockStoreError && !error.refused ? EXIT.unreachable : EXIT.refused;
 }
 
 /** One command at one store. */
@@ -58,7 +60,7 @@ class Execution {
     private readonly where: Where,
     private readonly output: Output,
     private readonly streams: Streams,
-    private readonly stopped: AbortSignal,
+    private readonly interruption: Interruption,
   ) {
     // What else the application asks for is looked at by the doctor alone.
     const { demands, ...place } = where;
@@ -83,7 +85,12 @@ class Execution {
     await this.reach(name ?? 'any name');
     if (verb === 'show') return this.show(await locks.inspect(name ?? ''));
     if (verb === 'revoke') return revoke(command, locks, this.entries, output, this.streams);
-    return new LiveView(locks, output, this.stopped, json).watch(name, every, times);
+    const view = new LiveView(locks, output, this.interruption.takeOver(), json);
+    try {
+      await view.watch(name, every, times);
+    } finally {
+      this.interruption.giveBack();
+    }
   }
 
   /** Waits for the first answer. Rejects when there is none, or a refusal. */
@@ -111,6 +118,7 @@ class Execution {
       count += 1;
       output.count();
       await output.line(command.json ? JSON.stringify(report) : row(report));
+      if (output.gone) break;
     }
     output.endProgress();
     if (count === 0 && !command.json) output.note(`Nobody holds a lock or waits for one here. ${WHERE}`);

@@ -61,6 +61,7 @@ function redisOf({ sentinel, cluster, name, tls }: Place, env: Environment): Non
     };
   const url = env['REDIS_URL'];
   if (!url) throw usage('Say where the locks are: set REDIS_URL, or give --config, --sentinel or --cluster.');
+  if (url === 'memory') throw inMemory('REDIS_URL');
   return withUser(url, user);
 }
 
@@ -85,6 +86,12 @@ function addressesIn(option: string, text: string, port: number): { host: string
   });
 }
 
+function inMemory(source: string): CommandError {
+  return usage(
+    `The locks of ${source} live in the memory of each process, so no other process can see them.`,
+  );
+}
+
 /** Does not show what was given, since there may be a password in it. */
 function wrongAddress(option: string): CommandError {
   return usage(
@@ -104,7 +111,8 @@ async function configured(file: string): Promise<Where> {
     throw usage(`The file '${file}' of --config cannot be read (${code ?? name}).`);
   }
   const exported = withDefault(found);
-  const options: unknown = typeof exported === 'function' ? await (exported as () => unknown)() : exported;
+  const options: unknown =
+    typeof exported === 'function' ? await made(exported as () => unknown, file) : exported;
   if (typeof options !== 'object' || options === null)
     throw usage(
       `The file '${file}' of --config gives no object with options, such as { redis: 'redis://…' }.`,
@@ -112,14 +120,21 @@ async function configured(file: string): Promise<Where> {
   const { redis } = options as LockServiceOptions;
   if (redis === undefined || redis === '' || redis === null)
     throw usage(`The file '${file}' of --config gives no option redis, such as { redis: 'redis://…' }.`);
-  if (redis === 'memory')
-    throw usage(
-      `The locks of '${file}' live in the memory of each process, so no other process can see them.`,
-    );
+  if (redis === 'memory') throw inMemory(`'${file}'`);
   return {
     ...given(options, 'redis', 'namespace'),
     demands: given(options, 'clientTracking', 'durability', 'fenceMemory'),
   };
+}
+
+/** What the function of a file makes. */
+async function made(make: () => unknown, file: string): Promise<unknown> {
+  try {
+    return await make();
+  } catch (error) {
+    const { code, name = typeof error } = Object(error) as NodeJS.ErrnoException;
+    throw usage(`The function in the file '${file}' of --config has failed (${code ?? name}).`);
+  }
 }
 
 /** Those of these options that are given. */

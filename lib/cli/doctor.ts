@@ -59,6 +59,7 @@ export async function examine(
 
 function checksOf(findings: StoreFindings): Check[] {
   const { server, version, role, maxmemoryPolicy, publish, warnings, roundTrip, clockOffset } = findings;
+  const denied = warnings.some((each) => each.includes('does not let this user run'));
   return [
     {
       what: 'server',
@@ -73,8 +74,10 @@ function checksOf(findings: StoreFindings): Check[] {
     },
     {
       what: 'scripts',
-      ok: true,
-      found: 'a lock was taken and released; every command of the scripts is allowed',
+      ok: !denied,
+      found: denied
+        ? 'a lock was taken and released, but not every command is allowed'
+        : 'a lock was taken and released; every command of the scripts is allowed',
     },
     {
       what: 'channel',

@@ -1,9 +1,8 @@
 import type { LockReport, LockService } from '../plain.js';
+import { CommandError, exitCodeOf } from './command-error.js';
 import { holdersOf, inUse, longestWait, person, row, heading } from './lock-words.js';
 import { harmless, span, type Output } from './output.js';
 
-const HIDE_CURSOR = '\x1b[?25l';
-const SHOW_CURSOR = '\x1b[?25h';
 const HOME = '\x1b[H';
 const CLEAR_REST = '\x1b[J';
 const CLEAR_TO_END_OF_LINE = '\x1b[K';
@@ -72,18 +71,30 @@ export class LiveView {
     private readonly json: boolean,
   ) {}
 
-  /** Looks every so many seconds, so many times, or until it is stopped. Rejects when the first look fails. */
+  /**
+   * Looks every so many seconds, so many times, or until it is stopped. A look that fails is told, and the next one is tried.
+   *
+   * @throws CommandError when the last look has failed; when the first one fails, its error
+   */
   async watch(name: string | undefined, every: number, times: number): Promise<void> {
-    const { output, stopped } = this;
-    const screen = output.onTerminal && !this.json;
-    if (screen) await output.write(`${HIDE_CURSOR}${HOME}${CLEAR_REST}`);
+    const { output, stopped, json } = this;
+    const screen = output.onTerminal && !json;
+    let failure: Error | undefined;
+    if (screen) await output.write(`${HOME}${CLEAR_REST}`);
+    if (screen) output.hideCursor();
     try {
-      for (let look = 1; look <= times && !stopped.aborted; look += 1) {
+      for (let look = 1; look <= times && !stopped.aborted && !output.gone; look += 1) {
         const began = performance.now();
-        const lines = await this.lines(name, screen).catch((error: Error) => {
+        failure = undefined;
+        const lines = await this.lines(name, screen, look).catch((error: Error) => {
           if (look === 1) throw error;
-          return [`${new Date().toISOString()}  ${error.message}`];
+          failure = error;
+          const told = harmless(`${new Date().toISOString()}  ${error.message}`);
+          if (screen) return [told];
+          output.note(told);
+          return [];
         });
+        if (!lines) break;
         if (screen) await output.write(this.framed(lines));
         else for (const line of lines) await output.line(line);
         const took = performance.now() - began;
@@ -91,12 +102,15 @@ export class LiveView {
         if (look < times) await rest(pause, stopped);
       }
     } finally {
-      if (screen) await output.write(SHOW_CURSOR);
+      output.showCursor();
     }
+    if (failure) throw new CommandError(`The last look failed: ${failure.message}`, exitCodeOf(failure));
   }
 
-  private lines(name: string | undefined, screen: boolean): Promise<string[]> {
-    return name === undefined ? this.all(screen) : this.one(name, screen);
+  /** What one look shows; undefined when it was stopped. */
+  private lines(name: string | undefined, screen: boolean, look: number): Promise<string[] | undefined> {
+    if (name !== undefined) return this.one(name, screen);
+    return this.json ? this.each(look) : this.all(screen);
   }
 
   private async one(name: string, screen: boolean): Promise<string[]> {
@@ -106,21 +120,38 @@ export class LiveView {
     return screen ? screenOf(look, this.output.height) : [lineOf(look)];
   }
 
-  /** The names with the longest queues. */
-  private async all(screen: boolean): Promise<string[]> {
-    const most = screen ? Math.max(1, this.output.height - 4) : 20;
+  /** Every name, as it is found; then the line that ends the look. */
+  private async each(look: number): Promise<string[] | undefined> {
+    let names = 0;
+    for await (const report of this.locks.list()) {
+      if (this.stopped.aborted || this.output.gone) return undefined;
+      names += 1;
+      await this.output.line(JSON.stringify({ look, ...report, longestWait: longestWait(report) }));
+    }
+    return [JSON.stringify({ look, at: new Date(), names })];
+  }
+
+  /** The names with the longest queues, and how many others there are. */
+  private async all(screen: boolean): Promise<string[] | undefined> {
+    const most = screen ? Math.max(1, this.output.height - 5) : 20;
     let top: LockReport[] = [];
     let count = 0;
     for await (const report of this.locks.list()) {
+      if (this.stopped.aborted) return undefined;
       count += 1;
       top.push(report);
       if (top.length >= 10 * most) top = longestFirst(top).slice(0, most);
     }
     top = longestFirst(top).slice(0, most);
-    if (this.json)
-      return top.map((report) => JSON.stringify({ ...report, longestWait: longestWait(report) }));
     const title = `${new Date().toISOString()}  ${count} ${count === 1 ? 'name' : 'names'} in use`;
-    return [title, ...(screen ? [''] : []), ...(count > 0 ? [heading()] : []), ...top.map(row)];
+    const left = count - top.length;
+    return [
+      title,
+      ...(screen ? [''] : []),
+      ...(count > 0 ? [heading()] : []),
+      ...top.map(row),
+      ...(left > 0 ? [`and ${left} more, with no longer queues; ls lists all names`] : []),
+    ];
   }
 
   /** The lines as one screen, each cut to its width: what a longer line left is overwritten, so nothing flickers. */

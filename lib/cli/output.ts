@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { CommandError, EXIT } from './command-error.js';
 
 /** What the command reads and writes: the process, or less of it. */
 export interface Streams {
@@ -8,19 +9,31 @@ export interface Streams {
 }
 
 const CLEAR_LINE = '\r\x1b[K';
+const HIDE_CURSOR = '\x1b[?25l';
+const SHOW_CURSOR = '\x1b[?25h';
 const PROGRESS_EVERY = 200;
 
 /** Writes lines; whoever reads slowly slows the command down, so that nothing piles up. */
 export class Output {
   private progress: { begun: number; saidAt: number; count: number; shown: boolean } | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private cursorHidden = false;
+  private failure: CommandError | undefined;
+  private unwanted = false;
+  private goOn: (() => void) | undefined;
 
   constructor(private readonly streams: Streams) {
-    // Whoever read it is gone, as after `| head`: the rest is not wanted.
-    streams.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(0);
-      throw error;
+    streams.stdout.on('error', this.failed);
+    streams.stderr.on('error', () => undefined); // there is nobody left to tell
+    process.once('exit', () => {
+      this.endProgress();
+      this.showCursor();
     });
+  }
+
+  /** Whether whoever read it is gone, as after `| head`: the rest is not wanted. */
+  get gone(): boolean {
+    return this.unwanted;
   }
 
   /** Whether people read it. */
@@ -40,10 +53,50 @@ export class Output {
     await this.write(`${text}\n`);
   }
 
+  /** @throws CommandError when nothing can be written there; nothing happens when whoever read it is gone */
   async write(text: string): Promise<void> {
+    if (this.failure) throw this.failure;
+    if (this.gone) return;
     if (this.onTerminal) this.clearProgress(); // elsewhere it goes on beside the result
     const { stdout } = this.streams;
-    if (!stdout.write(text)) await new Promise((resolve) => stdout.once('drain', resolve));
+    if (stdout.write(text)) return;
+    await new Promise<void>((resolve) => {
+      this.goOn = resolve;
+      stdout.once('drain', resolve);
+    });
+  }
+
+  /** Resolves when all of the result has left the process. @throws CommandError when it cannot be written */
+  async flush(): Promise<void> {
+    await left(this.streams.stdout);
+    if (this.failure) throw this.failure;
+  }
+
+  /** Resolves when all notes have left the process. */
+  async flushNotes(): Promise<void> {
+    await left(this.streams.stderr);
+  }
+
+  private readonly failed = (error: NodeJS.ErrnoException): void => {
+    this.unwanted = true;
+    if (error.code !== 'EPIPE')
+      this.failure ??= new CommandError(
+        `The result cannot be written (${error.code ?? error.name}).`,
+        EXIT.unexpected,
+      );
+    this.goOn?.();
+  };
+
+  /** Hides the cursor of the terminal, until `showCursor` or the end of the process. */
+  hideCursor(): void {
+    this.cursorHidden = true;
+    this.streams.stdout.write(HIDE_CURSOR);
+  }
+
+  showCursor(): void {
+    if (!this.cursorHidden) return;
+    this.cursorHidden = false;
+    this.streams.stdout.write(SHOW_CURSOR);
   }
 
   /** A line for people beside the result. */
@@ -88,6 +141,12 @@ export class Output {
     this.progress.shown = false;
     this.streams.stderr.write(CLEAR_LINE);
   }
+}
+
+/** Resolves when all that was written there has left the process, or has failed and its error was told. */
+async function left(stream: NodeJS.WriteStream): Promise<void> {
+  await new Promise<unknown>((done) => stream.write('', done));
+  await new Promise((told) => setImmediate(told));
 }
 
 /** A text that does nothing to a terminal: names and labels are whatever their owners gave. */

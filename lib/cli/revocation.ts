@@ -70,7 +70,10 @@ async function ask(report: LockReport, force: boolean, { stdin, stderr }: Stream
     : 'Revoke it? It is free when the present holder gives it back, or when its lease ends.';
   stderr.write(`${card(report).join('\n')}\n\n`);
   const terminal = createInterface({ input: stdin, output: stderr });
-  const answer = await terminal.question(`${how} [y/N] `);
+  // Here the terminal sends no signal by itself.
+  terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  const ended = new Promise<string>((resolve) => terminal.once('close', () => resolve(''))); // Ctrl-D
+  const answer = await Promise.race([terminal.question(`${how} [y/N] `), ended]);
   terminal.close();
   if (!/^y(es)?$/i.test(answer.trim())) throw new CommandError('Nothing was revoked.', EXIT.refused);
 }

@@ -80,7 +80,9 @@ export class Lines {
   /** Waits in line; resolves with what `maker` makes of the grant. Rejects with LockBusyError, LockStoreError or LockUsageError. */
   acquire<L>(request: Request, maker: LeaseMaker<L>, explained?: Explanation): Promise<L> {
     if (acquireChannel.hasSubscribers && !request.trace)
-      return traced(request, (withTrace) => this.acquire(withTrace, maker, explained));
+      return traced(request, this.setup.store.session, (withTrace) =>
+        this.acquire(withTrace, maker, explained),
+      );
     // There is no other promise between the grant and the caller: each costs about as much as a hand-off.
     return new Promise((resolve, reject) => {
       const refuse = explained ? (error: Error): void => reject(explained(error)) : reject;

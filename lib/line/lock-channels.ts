@@ -41,9 +41,14 @@ interface Held {
 }
 
 /** Asks with `ask`, and traces it: the request that `ask` is given carries the context of the trace. */
-export function traced<L>(request: Request, ask: (traced: Request) => Promise<L>): Promise<L> {
+export function traced<L>(
+  request: Request,
+  session: string,
+  ask: (traced: Request) => Promise<L>,
+): Promise<L> {
   const { name, terms, wait } = request;
-  const trace: LockAcquireEvent = { ...eventOf(name, terms.identity, terms.units), wait };
+  const { identity, units, capacity } = terms;
+  const trace: LockAcquireEvent = { ...eventOf(name, identity, units), capacity, session, wait };
   return acquireChannel.tracePromise(() => ask({ ...request, trace }), trace);
 }
 

@@ -22,6 +22,10 @@ export interface LockEvent {
  * @publicApi
  */
 export interface LockAcquireEvent extends LockEvent {
+  /** The units that the name has in all: the permits of a semaphore, 2³⁰ of other locks. */
+  readonly capacity: number;
+  /** The LockService that is asked: the `leaseId` of each of its leases begins with it and a dot. */
+  readonly session: string;
   /** How long the call is ready to wait, in milliseconds; 0 asks once. */
   readonly wait: number;
 }

@@ -9,20 +9,25 @@ import { isNative } from '../store/redis/native-commands.js';
 import { leastRightsRule } from '../store/redis/least-rights.js';
 import { RedisStore } from '../store/redis/redis-store.js';
 import { newSession } from '../store/session-id.js';
+import { refuseUnknown } from './checks.js';
 import { inform, type LockLog, warn } from './lock-log.js';
 import type { LockOptionsWithLog, LockServiceOptions } from './lock-options.js';
 import { LockService } from './lock-service.js';
 import { LockSettings } from './lock-settings.js';
+import { namesFor } from './option-table.js';
 import { rehearse } from './rehearsal.js';
+
+const KNOWN: ReadonlySet<string> = new Set([...namesFor('registration'), 'log']);
 
 /**
  * Locks without Nest, for scripts and tools. Call `close()` at the end.
  *
- * @throws LockUsageError that names the option, its range and its value
+ * @throws LockUsageError that names the option, its range and its value, and for an option that does not exist
  * @publicApi
  */
 export function createLockService(options: LockOptionsWithLog = {}): LockService {
   const settings = new LockSettings(options);
+  refuseUnknown(options, KNOWN);
   const clock = new SystemClock();
   const log: LockLog = options.log ?? { warn: (message: string) => process.emitWarning(message) };
   const store = openStore(options, settings, clock, log);

@@ -13,7 +13,7 @@ import type { AcquireOptions, EntryOptions, HandOverOptions, Lease, WriteLease }
 import type { LockSettings } from './lock-settings.js';
 import { namesFor, OPTIONS } from './option-table.js';
 import type { UnlockedRuns } from './unlocked-runs.js';
-import type { UnreleasedLeases } from './unreleased-leases.js';
+import type { UnreleasedLeases, WatchedLease } from './unreleased-leases.js';
 import type { WaitHints } from './wait-hints.js';
 import { EntryMutex, type EntryTimeout, type Loss } from './entry-mutex.js';
 
@@ -59,7 +59,7 @@ class Entries {
 }
 
 /** A lease as the library itself gives it back: with options that users do not have. */
-export interface TakenLease extends Lease {
+export interface TakenLease extends WatchedLease {
   release(terms?: ReleaseOptions): Promise<'released' | 'expired'>;
   /** Loses the lease with reason `closed`, as a shutdown does at its end. */
   loseAtShutdown(): void;
@@ -137,6 +137,13 @@ export abstract class NamedLease implements WriteLease, TrackedLease<NamedLease>
   /** The lease on one of its names. */
   partOn(name: string): NamedLease | undefined {
     return name === this.name ? this : undefined;
+  }
+
+  get leftAlone(): number {
+    const { lineLease } = this.root.now;
+    const { hold, over, remaining } = lineLease;
+    if (over !== undefined || !hold.renews) return remaining;
+    return hold.endsAt - this.setup.clock.now();
   }
 
   /** How it was lost; undefined while it is held, and when it was released in time. */
@@ -713,6 +720,10 @@ export class LeaseBundle implements Lease {
     return Math.min(...this.parts.map(({ remaining }) => remaining));
   }
 
+  get leftAlone(): number {
+    return Math.min(...this.parts.map(({ leftAlone }) => leftAlone));
+  }
+
   get atRisk(): boolean {
     return this.held && this.parts.some(({ atRisk }) => atRisk);
   }
@@ -801,6 +812,7 @@ function listenForRisk(
 export class UnprotectedLease implements Lease {
   readonly held = false;
   readonly remaining = 0;
+  readonly leftAlone = 0;
   readonly atRisk = false;
   readonly replicas = 0;
   readonly previous = undefined;

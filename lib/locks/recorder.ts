@@ -22,7 +22,7 @@ interface Acquisition {
   readonly at: number;
   /** Of a mutex or writer that goes on as a reader those of the reader. */
   units: number;
-  capacity: number | undefined;
+  readonly capacity: number;
   /** What came of it: a grant or a refusal first. */
   outcome: LockHistoryEvent | undefined;
   /** Its last renewal, which is the only one that counts. */
@@ -39,7 +39,7 @@ function monotonic(): number {
 
 /**
  * Listens to the channels on which locks tell what happens to them, and keeps the last acquisitions. Several registrations
- * use the same channels: what belongs to another session is left out as soon as that is known.
+ * use the same channels: what belongs to another session is left out.
  */
 export class LockRecorder {
   private readonly ring: (Acquisition | undefined)[] = new Array<undefined>(KEPT).fill(undefined);
@@ -78,12 +78,13 @@ export class LockRecorder {
     const ruled = new Set<string>();
     for (const one of this.ring) {
       if (!one || (name !== undefined && one.name !== name)) continue;
-      const { id, at, units, capacity } = one;
-      if (capacity !== undefined && !ruled.has(one.name)) {
+      const { id, at, units, capacity, leaseId } = one;
+      // The call of a refusal may have been wrong about the name.
+      if (leaseId !== undefined && !ruled.has(one.name)) {
         ruled.add(one.name);
         rules.push({ type: 'rule', name: one.name, capacity });
       }
-      const kind = kindOf(units, capacity ?? WHOLE);
+      const kind = kindOf(units, capacity);
       events.push({ type: 'acquire', id, process: this.process, name: one.name, at, kind, units });
       for (const event of [one.outcome, one.renewed, one.end]) if (event) events.push(event as never);
     }
@@ -98,8 +99,7 @@ export class LockRecorder {
   }
 
   private readonly asked = (call: LockAcquireEvent): void => {
-    const { name, units } = call;
-    this.add({ ...this.fresh(name, units), call });
+    if (call.session === this.session) this.add({ ...this.fresh(call), call });
   };
 
   private readonly failed = (call: LockAcquireEvent & { readonly error?: unknown }): void => {
@@ -120,16 +120,13 @@ export class LockRecorder {
   }
 
   private readonly granted = (event: LockGrantedEvent): void => {
-    const { acquire, leaseId, fence, name, units, capacity, remaining } = event;
+    const { acquire, leaseId, fence, remaining } = event;
+    if (!leaseId.startsWith(`${this.session}.`)) return;
     const waiting = acquire && this.waits.get(acquire);
     if (acquire) this.waits.delete(acquire);
-    if (!this.isOurs(leaseId)) {
-      if (waiting) this.drop(waiting);
-      return;
-    }
-    const one = waiting ?? this.add(this.fresh(name, units));
+    const one = waiting ?? this.add(this.fresh(event));
     const at = monotonic();
-    Object.assign(one, { call: undefined, capacity, leaseId });
+    Object.assign(one, { call: undefined, leaseId });
     one.outcome = { type: 'granted', id: one.id, at, until: at + remaining, held: remaining > 0, fence };
     this.held.set(leaseId, one);
   };
@@ -158,14 +155,10 @@ export class LockRecorder {
     one.end = event(one.id, monotonic());
   }
 
-  private isOurs(leaseId: string): boolean {
-    return leaseId.startsWith(`${this.session}.`);
-  }
-
-  private fresh(name: string, units: number): Acquisition {
+  private fresh({ name, units, capacity }: LockAcquireEvent | LockGrantedEvent): Acquisition {
     const id = `${this.process}-${(this.count += 1)}`;
-    const open = { capacity: undefined, outcome: undefined, renewed: undefined, end: undefined };
-    return { id, name, at: monotonic(), units, ...open, call: undefined, leaseId: undefined };
+    const open = { outcome: undefined, renewed: undefined, end: undefined };
+    return { id, name, at: monotonic(), units, capacity, ...open, call: undefined, leaseId: undefined };
   }
 
   /** Takes the place of the oldest, of which nothing more is kept. */
@@ -176,12 +169,6 @@ export class LockRecorder {
     this.next = (this.next + 1) % KEPT;
     if (one.call) this.waits.set(one.call, one);
     return one;
-  }
-
-  private drop(one: Acquisition): void {
-    this.forget(one);
-    const place = this.ring.indexOf(one);
-    if (place >= 0) this.ring[place] = undefined;
   }
 
   private forget({ call, leaseId }: Acquisition): void {

@@ -15,11 +15,20 @@ export interface StoreHealth {
   readonly error?: Error;
 }
 
-const [TIMEOUT, SLOW] = [1_000, 250];
+const [TIMEOUT, SLOW, LEAST] = [1_000, 250, 10];
 
-/** Probes a store for health checks. A check that comes while a probe is under way shares its outcome. */
+/** A probe that is under way, and the local time at which it has failed at the latest. */
+interface Probe {
+  readonly until: number;
+  readonly outcome: Promise<StoreFindings>;
+}
+
+/**
+ * Probes a store for health checks. A check that comes while a probe is under way shares its outcome, unless that probe got
+ * no answer and had less time than the check has.
+ */
 export class StoreHealthCheck {
-  private probe: Promise<StoreFindings> | undefined;
+  private probe: Probe | undefined;
 
   constructor(
     private readonly store: LockStore,
@@ -28,7 +37,7 @@ export class StoreHealthCheck {
 
   /** Resolves within `timeout`, whatever the store does. @throws LockUsageError for a time out of range */
   async check(options: { readonly timeout?: unknown; readonly slow?: unknown } = {}): Promise<StoreHealth> {
-    const range = { min: 10, max: 60_000 };
+    const range = { min: LEAST, max: 60_000 };
     const { timeout: patience = TIMEOUT, slow: limit = SLOW } = options; // null is a mistake and is refused
     const timeout = milliseconds(patience, { option: 'timeout', ...range });
     const slow = milliseconds(limit, { option: 'slow', ...range });
@@ -49,11 +58,26 @@ export class StoreHealthCheck {
         reject(new LockStoreError(`The store (${address}) did not answer the probe within ${timeout} ms.`));
       // After a turn of the event loop: when it was late, the answer may wait in the socket.
       const cancel = this.clock.after(timeout, () => this.clock.breathe(silent));
-      this.current(timeout).then(resolve, reject).finally(cancel);
+      this.current(this.clock.now() + timeout)
+        .then(resolve, reject)
+        .finally(cancel);
     });
   }
 
-  private current(timeout: number): Promise<StoreFindings> {
-    return (this.probe ??= this.store.ready(timeout).finally(() => (this.probe = undefined)));
+  private async current(until: number): Promise<StoreFindings> {
+    for (;;) {
+      const probe = (this.probe ??= this.begin(until));
+      try {
+        return await probe.outcome;
+      } catch (error) {
+        const refused = error instanceof LockStoreError && error.refused;
+        if (refused || probe.until >= until || until - this.clock.now() < LEAST) throw error;
+      }
+    }
+  }
+
+  private begin(until: number): Probe {
+    const outcome = this.store.ready(until - this.clock.now()).finally(() => (this.probe = undefined));
+    return { until, outcome };
   }
 }

@@ -29,10 +29,10 @@ export interface FireCall {
 const TAKEOVER = 30_000;
 
 /**
- * Runs `work` for the fire of a schedule that is nearest to now, unless another process has it: for jobs that are added by
- * hand; methods with `@Cron` have `@Locked(name, oncePerFire())`. Resolves with the value of the work, or with undefined
- * when it was not run here. The name of the lock is `name` and the instant of the fire, so that neither a clock that
- * differs, nor a run that is over soon, nor a process that comes late repeats it.
+ * Runs `work` for the fire that the plan tells, unless another process has it: for jobs that are added by hand; methods
+ * with `@Cron` have `@Locked(name, oncePerFire())`. Resolves with the value of the work, or with undefined when it was not
+ * run here. The name of the lock is `name` and the instant of the fire, so that neither a clock that differs, nor a run
+ * that is over soon, nor a process that comes late repeats it.
  *
  * @throws LockStoreError when the store does not answer; the work does not run then
  * @throws LockUsageError for a bad name, plan or option

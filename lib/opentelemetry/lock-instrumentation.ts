@@ -2,6 +2,7 @@ import {
   type Attributes,
   context,
   type Context,
+  diag,
   type Meter,
   metrics,
   ROOT_CONTEXT,
@@ -26,6 +27,8 @@ import { LockMetrics } from './lock-metrics.js';
 const SCOPE = 'nestjs-distributed-lock';
 // The word of OpenTelemetry for a value that is not told.
 const OTHER = '_OTHER';
+// Each value of an attribute is a time series of every metric.
+const MOST_VALUES = 100;
 // Refusals that a caller expects: who asks once, and who gives up.
 const EXPECTED: ReadonlySet<unknown> = new Set(['held', 'aborted']);
 
@@ -42,8 +45,10 @@ export interface LockInstrumentationOptions {
   /** Whether spans have the whole name of the lock as `lock.name`; metrics never have it. @default false */
   readonly namesOnSpans?: boolean | undefined;
   /**
-   * What stands for a lock in `lock.name`: a text that has few values, since each of them is a time series.
-   * @default the label of the call; else what the name has before its first colon; else `_OTHER`
+   * What stands for a lock in `lock.name`: a text that has few values, since each of them is a time series. The first 100
+   * values are kept, and all further ones are `_OTHER`. So is a lock for which it throws.
+   * @default the label of the call; else what the name has before its first colon (behind `tenant:<id>:`, if it begins with
+   * that), if that is a word of the letters A-Z and a-z, `-` and `_`; else `_OTHER`
    */
   readonly nameOf?: ((lock: LockEvent) => string) | undefined;
 }
@@ -84,7 +89,9 @@ export function instrumentLocks(options: LockInstrumentationOptions = {}): () =>
 class LockInstrumentation {
   private readonly tracer: Tracer;
   private readonly metrics: LockMetrics;
-  private readonly nameOf: (lock: LockEvent) => string;
+  private readonly group: (lock: LockEvent) => unknown;
+  private readonly values = new Set<string>();
+  private readonly said = new Set<string>();
   private readonly waits = new Map<LockAcquireEvent, Waiting>();
   private readonly holds = new Map<string, Held>();
 
@@ -92,7 +99,7 @@ class LockInstrumentation {
     checkOptions(options);
     this.tracer = options.tracer ?? trace.getTracer(SCOPE);
     this.metrics = new LockMetrics(options.meter ?? metrics.getMeter(SCOPE));
-    this.nameOf = options.nameOf ?? groupOf;
+    this.group = options.nameOf ?? groupOf;
   }
 
   start(): () => void {
@@ -149,11 +156,11 @@ class LockInstrumentation {
     const wait = this.stopped(call);
     if (!wait) return;
     const { code, reason } = (call.error ?? {}) as { readonly code?: string; readonly reason?: string };
-    const type = code ?? OTHER;
-    const why = { 'error.type': type, ...(reason !== undefined && { 'lock.reason': reason }) };
-    this.metrics.refused(wait.of, why, performance.now() - wait.began);
+    const why = reason === undefined ? {} : { 'lock.reason': reason };
+    const type = { 'error.type': code ?? OTHER };
+    this.metrics.refused(wait.of, { ...why, ...type }, performance.now() - wait.began);
     wait.span.setAttributes(why);
-    if (!EXPECTED.has(reason)) wait.span.setStatus({ code: SpanStatusCode.ERROR });
+    if (!EXPECTED.has(reason)) wait.span.setAttributes(type).setStatus({ code: SpanStatusCode.ERROR });
     wait.span.end();
   };
 
@@ -192,6 +199,38 @@ class LockInstrumentation {
     this.metrics.failed(command, refused);
   };
 
+  /** What stands for a lock in `lock.name`. It never throws: Node ends a process whose listener does. */
+  private nameOf(lock: LockEvent): string {
+    const value = this.valueOf(lock);
+    if (value === OTHER || this.values.has(value)) return value;
+    if (this.values.size < MOST_VALUES) {
+      this.values.add(value);
+      return value;
+    }
+    this.say(
+      `lock.name has ${MOST_VALUES} values, and every further one is told as ${OTHER}: give calls a label, or the option ` +
+        'nameOf, so that there are fewer.',
+    );
+    return OTHER;
+  }
+
+  private valueOf(lock: LockEvent): string {
+    try {
+      const value = this.group(lock);
+      if (typeof value === 'string' && value !== '') return value;
+      this.say(`The option nameOf of instrumentLocks has to return a text; it returned ${typeof value}.`);
+    } catch (error) {
+      const what = error instanceof Error ? error.name : typeof error;
+      this.say(`The option nameOf of instrumentLocks has thrown (${what}).`);
+    }
+    return OTHER;
+  }
+
+  private say(words: string): void {
+    if (!this.said.has(words)) diag.warn(words);
+    this.said.add(words);
+  }
+
   /** The call no longer waits; undefined if that is known already. */
   private stopped(call: LockAcquireEvent): Waiting | undefined {
     const wait = this.waits.get(call);
@@ -221,18 +260,24 @@ class LockInstrumentation {
   }
 }
 
-/** The label, else the name up to its first colon. A name without one may be anything, so it is not told. */
+// Ids and addresses are no words: they have digits, `@` and dots.
+const WORD = /^(?:tenant:[^:]*:)?([A-Za-z][A-Za-z_-]*):/;
+
+/** The label, else the word that the name begins with. Anything else may be an id or an address, so it is not told. */
 function groupOf({ name, label }: LockEvent): string {
-  if (label !== undefined) return label;
-  const colon = name.indexOf(':');
-  return colon > 0 ? name.slice(0, colon) : OTHER;
+  return label ?? WORD.exec(name)?.[1] ?? OTHER;
 }
 
 // The errors of this package are not imported: that would load ioredis, perhaps before the SDK has instrumented it.
 function checkOptions(options: LockInstrumentationOptions): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`instrumentLocks takes an object of options; it was given ${shown(options)}.`);
-  const { tracer, meter, namesOnSpans, nameOf } = options;
+  const { tracer, meter, namesOnSpans, nameOf, ...others } = options;
+  const unknown = Object.entries(others).find(([, value]) => value !== undefined);
+  if (unknown)
+    throw new TypeError(
+      `There is no option '${unknown[0]}' here; the options are tracer, meter, namesOnSpans, nameOf.`,
+    );
   if (tracer !== undefined && typeof tracer.startSpan !== 'function')
     throw new TypeError(`The option tracer takes a Tracer of OpenTelemetry; it was ${shown(tracer)}.`);
   if (meter !== undefined && typeof meter.createHistogram !== 'function')

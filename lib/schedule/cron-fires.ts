@@ -19,9 +19,8 @@ export interface ScheduledJob {
 }
 
 const SECOND = 1_000;
-const HOUR = 3_600_000;
-// A run is never later than an hour, so what lies further back does not matter.
-const FURTHEST = 2 * HOUR;
+// Further than from one 29 February to the next.
+const FURTHEST = 5 * 366 * 24 * 3_600 * SECOND;
 
 /**
  * The fires of a job that is added to the `SchedulerRegistry` by hand, for `runOncePerFire`. The job's present schedule
@@ -33,15 +32,22 @@ export function firesOf(job: ScheduledJob, options: Pick<FirePlan, 'mark' | 'don
   return { ...options, nearest: (now) => nearestFire(job.cronTime, now) };
 }
 
-/** The fire of a schedule that is nearest to `now`, on either side. */
+/**
+ * The fire of a schedule that a run which begins `now` belongs to: the last one, however late the run is, or the next one
+ * if that is nearer and due within a second.
+ */
 export function nearestFire(times: CronTimes, now: Date): Fire {
   if (times.realDate)
     return { at: new Date((times.source as { toMillis(): number }).toMillis()), period: Infinity };
   const at = now.getTime();
   const next = fireAfter(times, at);
+  const early = next - at;
+  // The same period as for a run on time, and no search for the last fire.
+  if (early <= SECOND && fireAfter(times, at - early - 1) === next)
+    return { at: new Date(next), period: fireAfter(times, next) - next };
   const last = fireBefore(times, at);
-  if (last === undefined) return { at: new Date(next), period: next - at + FURTHEST };
-  return { at: new Date(at - last <= next - at ? last : next), period: next - last };
+  if (last === undefined) return { at: new Date(next), period: early + FURTHEST };
+  return { at: new Date(last), period: next - last };
 }
 
 function fireAfter(times: CronTimes, at: number): number {
@@ -50,14 +56,17 @@ function fireAfter(times: CronTimes, at: number): number {
 
 /** The last fire up to `at`; undefined when there was none for {@link FURTHEST}. */
 function fireBefore(times: CronTimes, at: number): number | undefined {
-  // Schedules can only be asked for what comes next. Steps that double stay within twice the distance of the last fire.
+  // Schedules can only be asked for what comes next: steps that double find a fire, and halves the last one.
   for (let back = SECOND; back <= FURTHEST; back *= 2) {
-    let found: number | undefined;
-    for (let next = fireAfter(times, at - back); next <= at; next = fireAfter(times, next)) {
-      if (found !== undefined && next <= found) break; // around a change of the clock
-      found = next;
+    let found = fireAfter(times, at - back);
+    if (found > at) continue;
+    for (let end = at; end - found >= SECOND;) {
+      const middle = Math.floor((found + end) / 2);
+      const next = fireAfter(times, middle);
+      if (next > found && next <= end) found = next;
+      else end = middle;
     }
-    if (found !== undefined) return found;
+    return found;
   }
   return undefined;
 }

@@ -24,10 +24,11 @@ interface CronOptions {
 
 /**
  * Makes a method with `@Cron` run once per fire over all processes: `@Locked('nightly-report', oncePerFire())`. The fire is
- * the instant of the schedule that is nearest to the local clock, and the name of the lock carries it. With `mark: 'start'`
- * (the default) a fire is marked before the method begins: it runs at most once, and is not repeated when its process dies.
- * With `mark: 'end'` it is marked when the method has succeeded: the other processes wait, and one of them runs it when the
- * first dies or fails. A process that is later than half the period, half of `doneTtl` or an hour does not run.
+ * the last instant of the schedule by the local clock, or the next one if it is due within a second, and the name of the
+ * lock carries it. With `mark: 'start'` (the default) a fire is marked before the method begins: it runs at most once, and
+ * is not repeated when its process dies. With `mark: 'end'` it is marked when the method has succeeded: the other processes
+ * wait, and one of them runs it when the first dies or fails. A process that is later than half the period, half of
+ * `doneTtl` or an hour does not run.
  *
  * Runs of two fires may overlap when one takes longer than the period. It needs the package `cron`, which @nestjs/schedule
  * brings.

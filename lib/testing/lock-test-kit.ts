@@ -3,14 +3,17 @@ import { type Duration, milliseconds, shown } from '../base/duration.js';
 import { LockUsageError } from '../base/errors.js';
 import { checkName } from '../base/name.js';
 import { getLocksToken, type Lease, LockService, type LockServiceOptions } from '../index.js';
+import { checkOptions } from '../locks/checks.js';
 import type { LockLog } from '../locks/lock-log.js';
 import { LockSettings } from '../locks/lock-settings.js';
+import { namesFor } from '../locks/option-table.js';
 import { logFor } from '../nest/nest-log.js';
 import { MemoryServer } from '../store/memory/memory-server.js';
 import { MemoryStore } from '../store/memory/memory-store.js';
 import { newSession } from '../store/session-id.js';
 import { FailingStore, type StoreFailure } from './failing-store.js';
 import { ManualClock } from './manual-clock.js';
+import { MortalStore } from './mortal-store.js';
 
 /**
  * What a `LockTestKit` is made of: the options of a registration, except where the locks live. `wait` is 10 s unless given,
@@ -54,6 +57,12 @@ export interface TestHoldOptions {
   readonly label?: string | undefined;
 }
 
+/** The options of a registration that say nothing about locks in memory. */
+const ELSEWHERE: readonly string[] = ['redis', 'startup', 'durability'];
+const KNOWN: ReadonlySet<string> = new Set([
+  ...[...namesFor('registration')].filter((option) => !ELSEWHERE.includes(option)),
+  ...['clock', 'logger'],
+]);
 const OTHER_PROCESS = 'another-host:4711';
 const QUIET = { warn: () => undefined, log: () => undefined };
 const CLOCKS = { system: SystemClock, manual: ManualClock };
@@ -63,7 +72,8 @@ const RETRIED = 2_000;
 
 /**
  * The other side of the locks of a test: other processes, the store, and time. The locks themselves are real, and live in
- * memory.
+ * memory. Its methods take names as callers give them: with `nameOf` they mean the lock that a call of the same async
+ * context means.
  *
  * @publicApi
  */
@@ -75,19 +85,27 @@ export class LockTestKit implements AsyncDisposable {
   private readonly store: FailingStore;
   private readonly otherSettings: LockSettings;
   private others: LockService | undefined;
+  /** The locks of processes that died. */
+  private readonly dead: LockService[] = [];
 
   /**
    * Makes locks in memory, and their kit. Call `close()` at the end, or declare it with `await using`.
    * `DistributedLockTestingModule` makes one for its application.
    *
-   * @throws LockUsageError that names the option, its range and its value
+   * @throws LockUsageError that names the option, its range and its value, and for an option that does not exist
    */
-  constructor({ clock = 'system', logger, ...options }: LockTestKitOptions = {}) {
+  constructor(given: LockTestKitOptions = {}) {
+    checkOptions(given, '', KNOWN);
+    const { clock = 'system', logger, ...options } = given;
     this.clock = new CLOCKS[checkClock(clock)]();
     // Nobody waits for a holder of another process that died, so the wait is a round number for timers to advance by.
     const { wait = '10s', shutdownGrace = clock === 'manual' ? 0 : undefined } = options;
     const settings = new LockSettings({ ...options, wait, shutdownGrace });
-    const otherSettings = new LockSettings({ ...options, shutdownGrace: 0 });
+    // Nobody reads what another process would record.
+    const otherSettings = new LockSettings({
+      ...options,
+      ...{ shutdownGrace: 0, recorder: undefined, leakDetectionThreshold: undefined },
+    });
     this.otherSettings = Object.assign(otherSettings, { process: OTHER_PROCESS });
     this.server = new MemoryServer(this.clock, settings.fenceMemory);
     this.store = new FailingStore(this.server, newSession(), this.clock);
@@ -106,15 +124,17 @@ export class LockTestKit implements AsyncDisposable {
     if (mode !== 'write' && mode !== 'read')
       throw new LockUsageError(`The option mode takes 'write' or 'read'; it was ${shown(mode)}.`, name);
     const dies = ttl !== undefined;
-    const store = dies ? new MemoryStore(this.server, newSession(), this.clock) : undefined;
+    const store = dies ? new MortalStore(this.server, this.clock) : undefined;
     const locks = store ? this.overOther(store) : (this.others ??= this.overOther());
+    if (dies) this.dead.push(locks);
     const how = { wait: 0, label, ttl, renew: !dies };
-    const lease =
-      permits === undefined
+    try {
+      return permits === undefined
         ? await locks.readWrite(name)[mode].acquire(how)
         : await locks.semaphore(name, permits).acquire({ ...how, units });
-    await store?.close(); // nothing of a dead process reaches the server, not even a release at the end of its lease
-    return lease;
+    } finally {
+      await store?.die();
+    }
   }
 
   /**
@@ -170,12 +190,12 @@ export class LockTestKit implements AsyncDisposable {
     await this.clock.advance(ms);
   }
 
-  /** The names that somebody holds now, whoever it is. */
+  /** The names that somebody holds now, whoever it is: those that are locked. */
   held(): readonly string[];
   /** Whether somebody holds this name now. */
   held(name: string): boolean;
   held(name?: string): readonly string[] | boolean {
-    if (name !== undefined) return this.holdersOf(checkName(name)).length > 0;
+    if (name !== undefined) return this.holdersOf(this.lockedName(name)).length > 0;
     return [...this.server.names()].filter((each) => this.holdersOf(each).length > 0);
   }
 
@@ -199,6 +219,7 @@ export class LockTestKit implements AsyncDisposable {
     // Nobody advances the clock any more, and what failed has to be tried again.
     if (this.store.hasFailed && this.clock instanceof ManualClock) await this.clock.advance(RETRIED);
     await this.others?.close();
+    await Promise.all(this.dead.map((locks) => locks.close()));
   }
 
   /** The locks of another process. */
@@ -206,13 +227,19 @@ export class LockTestKit implements AsyncDisposable {
     return LockService.over(store, this.otherSettings, this.clock, QUIET);
   }
 
+  /** The name that is locked when a caller says `name`. */
+  private lockedName(name: string): string {
+    return checkName(this.otherSettings.nameNow(name));
+  }
+
   private holdersOf(name: string) {
     const { state, now } = this.server.read(name);
     return state.holders.filter(({ deadline }) => deadline > now);
   }
 
-  private async end(name: string, reason: 'expired' | 'taken'): Promise<void> {
-    const holders = this.holdersOf(checkName(name));
+  private async end(given: string, reason: 'expired' | 'taken'): Promise<void> {
+    const name = this.lockedName(given);
+    const holders = this.holdersOf(name);
     if (holders.length === 0) {
       const held = this.held();
       const others = held.length > 0 ? `held are '${held.join("', '")}'` : 'no name is held';
@@ -221,7 +248,7 @@ export class LockTestKit implements AsyncDisposable {
     // Their whole blocks of fences count as used, so that later fences are larger than all of theirs.
     for (const { id, last } of holders)
       this.server.apply(name, { kind: 'release', id, used: last, keep: 0, done: 0 });
-    for (const locks of [this.locks, this.others]) locks?.lose(name, reason);
+    for (const locks of [this.locks, this.others, ...this.dead]) locks?.lose(name, reason);
     await new Promise<void>((turned) => this.clock.breathe(turned));
   }
 }

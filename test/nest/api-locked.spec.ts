@@ -54,6 +54,40 @@ describe('@ApiLocked', () => {
     expect(paths['/orders/close']!.post!.responses).not.toHaveProperty('423');
   });
 
+  it('documents one answer when a busy lock has the status of a store that fails', async () => {
+    @Controller('orders')
+    class Orders {
+      @Post('pay')
+      @ApiLocked({ busyStatus: 503 })
+      @Locked('order')
+      async pay(): Promise<void> {}
+    }
+    const { paths } = await documentOf(Orders);
+    const { 503: only, ...others } = paths['/orders/pay']!.post!.responses;
+    expect(others).toEqual({});
+    expect(only).toMatchObject({
+      ...BUSY,
+      description: expect.stringMatching(/is locked.*unavailable.*lost the lock/),
+      content: {
+        'application/json': {
+          schema: {
+            required: ['statusCode', 'code', 'message'],
+            properties: {
+              code: { enum: ['LOCK_BUSY', 'LOCK_LOST', 'LOCK_STORE'] },
+              retryAfter: { type: 'integer' },
+            },
+          },
+        },
+      },
+    });
+  });
+
+  it.each([200, 600, 4.5, '423'])('refuses the status %p, as the module does', (busyStatus) => {
+    expect(() => ApiLocked({ busyStatus: busyStatus as number })).toThrow(
+      /busyStatus takes 400 to 599; it was/,
+    );
+  });
+
   it('stands beside what the CLI plugin of @nestjs/swagger writes', async () => {
     const source = `
       import { Body, Controller, Post } from '@nestjs/common';

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -18,12 +18,15 @@ const NAMES = Number(process.env['LISTED_NAMES'] ?? 20_000);
 const HAS_TMUX = spawnSync('tmux', ['-V']).status === 0;
 // A terminal of its own is needed to see what people see.
 const itOnTerminal = HAS_TMUX ? it : it.skip;
+// Other systems have no device that is always full.
+const itOnLinux = existsSync('/dev/full') ? it : it.skip;
 
 describeWithRealRedis('the command', () => {
   let redis: RunningRedis;
   let admin: Redis;
   let command: BuiltCommand;
   const services: LockService[] = [];
+  let screens = 0;
 
   beforeAll(async () => {
     command = new BuiltCommand();
@@ -54,8 +57,11 @@ describeWithRealRedis('the command', () => {
   const lines = (text: string): string[] => text.trimEnd().split('\n');
 
   /** What people see in a terminal of 100 × 30 in which the command has run. */
-  async function screen(line: string, shows: (text: string) => boolean): Promise<string> {
-    const socket = `lock-command-${process.pid}`;
+  async function screen(
+    line: string,
+    shows: (text: string, tmux: (...args: string[]) => string) => boolean,
+  ): Promise<string> {
+    const socket = `lock-command-${process.pid}-${(screens += 1)}`; // a server that ends may still have the old one
     const tmux = (...args: string[]) =>
       execFileSync('tmux', ['-L', socket, '-f', '/dev/null', ...args], { encoding: 'utf8' });
     const env = { ...process.env, REDIS_URL: redis.url };
@@ -63,7 +69,12 @@ describeWithRealRedis('the command', () => {
     execFileSync('tmux', ['-L', socket, '-f', '/dev/null', ...size, `${line}; sleep 20`], { env });
     try {
       let text = '';
-      await until(`the screen of ${line}`, () => shows((text = tmux('capture-pane', '-p'))), 10_000, 50);
+      await until(
+        `the screen of ${line}`,
+        () => shows((text = tmux('capture-pane', '-p')), tmux),
+        10_000,
+        50,
+      );
       return text;
     } finally {
       tmux('kill-server');
@@ -363,6 +374,24 @@ describeWithRealRedis('the command', () => {
       40_000,
     );
 
+    it('says how many names it leaves out, and leaves out none as JSON', async () => {
+      const locks = open();
+      for (let n = 0; n < 23; n += 1) await locks.acquire(`stock:${n}`);
+      const shown = lines((await run('watch', '--times', '1')).out);
+      expect(shown[0]).toMatch(/ {2}23 names in use$/);
+      expect(shown).toHaveLength(1 + 1 + 20 + 1);
+      expect(shown.at(-1)).toBe('and 3 more, with no longer queues; ls lists all names');
+      const { out } = await run('watch', '--times', '2', '--every', '1', '--json');
+      const looks = lines(out).map((line) => JSON.parse(line));
+      expect(looks).toHaveLength(2 * 24);
+      for (const [place, look] of [1, 2].entries()) {
+        const each = looks.slice(place * 24, (place + 1) * 24);
+        expect(each.every((line) => line.look === look)).toBe(true);
+        expect(new Set(each.slice(0, 23).map(({ name }) => name)).size).toBe(23);
+        expect(each.at(-1)).toEqual({ look, at: expect.stringMatching(/Z$/), names: 23 });
+      }
+    });
+
     it('watches all names, those with the longest queues first', async () => {
       const locks = open();
       for (const name of ['a', 'b']) await locks.acquire(name);
@@ -406,6 +435,10 @@ describeWithRealRedis('the command', () => {
         out: expect.stringContaining('~lock:*'),
         err: expect.stringContaining('ACL: ~lock:*'),
       });
+      await admin.call('ACL', 'SETUSER', 'locks', '-hsetnx', '-hexists');
+      const partly = await command.run(['doctor', '--namespace', 'shop'], locks);
+      expect(partly.out).toMatch(/^CHANGE {3}scripts +a lock was taken and released, but not every command/m);
+      expect(partly.out).toMatch(/^What to change:\n {2}- .*HEXISTS and HSETNX.*ACL: \+hexists \+hsetnx/m);
       await admin.call('ACL', 'DELUSER', 'locks');
     });
 
@@ -449,6 +482,111 @@ describeWithRealRedis('the command', () => {
       expect(ended.code).toBe(1);
       expect(ended.err).toMatch(/WRONGPASS/);
       expect(JSON.stringify(ended)).not.toContain('sesame');
+    });
+  });
+
+  describe('its end', () => {
+    /** A module for --config. */
+    const config = (name: string, text: string): string[] => {
+      writeFileSync(join(command.dir, name), text);
+      return ['--config', name];
+    };
+    const REASON = ['--reason', 'stuck', '--yes'];
+
+    it('does not wait for what the module of --config keeps open', async () => {
+      const client = config(
+        'client.cjs',
+        `const redis = new (require('ioredis').Redis)('${redis.url}'); module.exports = { redis };`,
+      );
+      await open().acquire('stock:42');
+      for (const args of [['ls'], ['show', 'stock:42'], ['watch', '--times', '1'], ['doctor']])
+        expect(await command.run([...args, ...client])).toMatchObject({ code: 0, err: '' });
+      expect((await command.run(['show', 'nobody', ...client])).code).toBe(1);
+    });
+
+    itOnLinux('tells what is unexpected by a code of its own and without a stack', async () => {
+      const env = { REDIS_URL: redis.url };
+      await open().acquire('stock:42');
+      for (const line of ['ls', 'show stock:42', 'show nobody', 'watch', 'doctor', '--help'])
+        expect(await command.shell(`node ${command.main} ${line} > /dev/full`, env)).toEqual({
+          ...{ code: 4, out: '', err: 'The result cannot be written (ENOSPC).\n' },
+        });
+      const beside = config(
+        'beside.cjs',
+        "setTimeout(() => { throw new RangeError('sesame'); }, 50); module.exports = () => new Promise(() => undefined);",
+      );
+      expect(await command.run(['ls', ...beside])).toEqual({
+        ...{ code: 4, out: '', err: 'Unexpected: an uncaught RangeError.\n' },
+      });
+    });
+
+    it('has the code of the command when whoever reads it has gone', async () => {
+      await open().acquire('stock:42');
+      for (const [line, code] of [
+        ['ls', 0],
+        ['show stock:42', 0],
+        ['watch --every 1', 0],
+        ['show nobody 2>&1', 1],
+      ] as const)
+        expect(
+          await command.shell(`{ node ${command.main} ${line} || code=$?; echo \${code:-0} >&2; } | true`, {
+            REDIS_URL: redis.url,
+          }),
+        ).toMatchObject({ code: 0, err: `${code}\n` });
+    });
+
+    it('comes with a signal, whatever it does', async () => {
+      const silent = config(
+        'silent.cjs',
+        "module.exports = () => new Promise(() => setInterval(() => process.stdout.write('.'), 50));",
+      );
+      for (const [signal, code] of [
+        ['SIGINT', 130],
+        ['SIGTERM', 143],
+      ] as const)
+        for (const args of [['ls'], ['show', 'x'], ['watch'], ['revoke', 'x', ...REASON], ['doctor']]) {
+          const running = command.start([...args, ...silent]);
+          await until('the module is loaded', () => running.out() !== '');
+          running.child.kill(signal);
+          expect((await running.ended).code).toBe(code);
+        }
+    });
+
+    itOnTerminal('comes with Ctrl-C where it asks, and with Ctrl-D as with no', async () => {
+      await open().acquire('stock:42');
+      const asked = node('revoke', 'stock:42', '--reason', 'stuck');
+      for (const [key, end] of [
+        ['C-c', 'code 130'],
+        ['C-d', 'code 1'],
+      ] as const) {
+        let pressed = false;
+        const text = await screen(`${asked}; echo code $?`, (shown, tmux) => {
+          if (!pressed && shown.includes('[y/N]')) tmux('send-keys', key);
+          pressed ||= shown.includes('[y/N]');
+          return shown.includes('code ');
+        });
+        expect(text).toMatch(new RegExp(`^(.* )?${end}$`, 'm'));
+      }
+      expect((await services[0]!.inspect('stock:42')).holders).toMatchObject([{ pid: process.pid }]);
+    });
+
+    itOnTerminal('leaves the cursor of a live view, also after two Ctrl-C', async () => {
+      await open().acquire('stock:42');
+      let polls = 0;
+      let cursor = '';
+      const hidden: string[] = [];
+      await screen(`${node('watch', 'stock:42', '--every', '1')}; echo code $?`, (shown, tmux) => {
+        cursor = tmux('display-message', '-p', '#{cursor_flag}').trim();
+        if (shown.includes('HELD BY')) hidden.push(cursor);
+        if (hidden.length === 0) return false;
+        if (polls === 0) void admin.call('CLIENT', 'PAUSE', '3000', 'ALL');
+        polls += 1;
+        // By then a look waits for the server; of two signals at the same moment one would be lost.
+        if (polls === 25 || polls === 26) tmux('send-keys', 'C-c');
+        return shown.includes('code ');
+      });
+      expect(hidden[0]).toBe('0');
+      expect(cursor).toBe('1');
     });
   });
 

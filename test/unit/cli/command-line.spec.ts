@@ -66,6 +66,28 @@ describe('the command line', () => {
     expect(refusal(...args.filter(Boolean))).not.toContain('sesame');
   });
 
+  it.each([
+    [['show', 'mail://joe@x'], 'mail://joe@x'],
+    [['show', '--', '-abc'], '-abc'],
+    [['show', '--', '-urgent'], '-urgent'],
+    [['show', '--', '--password'], '--password'],
+    [['show', '--', 'redis://joe@x'], 'redis://joe@x'],
+    [['revoke', 'mail://joe@x', '--reason', 'see https://joe@x'], 'mail://joe@x'],
+    [['revoke', '--reason=-abc', 'user'], 'user'],
+  ])('takes any name of a lock, and any reason: %j', (args, name) => {
+    expect(commandIn(args)).toMatchObject({ name });
+  });
+
+  it('repeats no address of a word that it does not want', () => {
+    for (const args of [
+      ['ls', '--', 'redis://:sesame@host'],
+      ['--', 'redis://:sesame@host'],
+      ['show', 'x', 'http://:sesame@host'],
+      ['ls', '--cluster', 'http://:sesame@host'],
+    ])
+      expect(refusal(...args)).not.toContain('sesame');
+  });
+
   it('has every option in its help', () => {
     for (const option of 'config sentinel name cluster namespace tls json reason force yes every times help'.split(
       ' ',
@@ -163,10 +185,18 @@ describe('where the locks are', () => {
     expect(message).not.toContain('sesame');
   });
 
+  it('is not said by the word memory: those locks cannot be seen from here', async () => {
+    const error = await failureOf<CommandError>(where([], { REDIS_URL: 'memory' }));
+    expect(error).toMatchObject({ exitCode: 2 });
+    expect(error.message).toMatch(/^The locks of REDIS_URL live in the memory of each process/);
+  });
+
   it('repeats nothing of a file that it cannot use', async () => {
     for (const [name, text] of [
       ['bad.json', '{ "redis": redis://:sesame@h }'],
       ['bad.cjs', 'throw new Error("sesame")'],
+      ['throws.cjs', 'module.exports = () => { throw new TypeError("sesame"); }'],
+      ['rejects.cjs', 'module.exports = () => Promise.reject("sesame")'],
       ['empty.json', '{ "password": "sesame" }'],
       ['memory.json', '{ "redis": "memory" }'],
       ['text.json', '"sesame"'],

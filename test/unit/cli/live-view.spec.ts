@@ -1,6 +1,6 @@
-import { HandOffRate } from '../../../lib/cli/live-view.js';
-import { harmless, span } from '../../../lib/cli/output.js';
-import type { LockReport } from '../../../lib/plain.js';
+import { HandOffRate, LiveView } from '../../../lib/cli/live-view.js';
+import { harmless, type Output, span } from '../../../lib/cli/output.js';
+import { type LockReport, LockStoreError } from '../../../lib/plain.js';
 
 /** A look at a name at a time, whose queue came at these times. */
 function look(at: number, queuedAt: readonly number[], fence = at): LockReport {
@@ -38,6 +38,43 @@ describe('hand-offs a second', () => {
     const rate = new HandOffRate();
     expect(rate.add(look(1_000, [], 7))).toBe(0);
     expect(rate.add(look(3_000, [], 8))).toBe(0.5);
+  });
+});
+
+describe('a live view', () => {
+  /** Where it writes. */
+  function paper() {
+    const [out, err]: [string[], string[]] = [[], []];
+    const output = {
+      ...{ onTerminal: false, width: 80, height: 24, showCursor: () => undefined },
+      line: async (text: string) => void out.push(text),
+      note: (text: string) => void err.push(text),
+    } as unknown as Output;
+    return { out, err, output };
+  }
+  const { signal } = new AbortController();
+
+  it.each([
+    ['the last look', [true, false, false], 3],
+    ['a look before the last one', [true, false, true], undefined],
+  ])('tells beside its result that %s has failed', async (_, answers, exitCode) => {
+    const { out, err, output } = paper();
+    const asked = [...answers];
+    const inspect = async (): Promise<LockReport> => {
+      if (asked.shift()) return look(1, []);
+      throw new LockStoreError('Redis is \x1b[31mgone.', 'n');
+    };
+    const view = new LiveView({ inspect } as never, output, signal, true);
+    const ended = await view.watch('n', 0, answers.length).catch((error: unknown) => error);
+    if (exitCode === undefined) expect(ended).toBeUndefined();
+    else
+      expect(ended).toMatchObject({
+        exitCode,
+        message: expect.stringMatching(/^The last look failed: Redis/),
+      });
+    expect(out.map((line) => JSON.parse(line).name)).toEqual(answers.filter(Boolean).map(() => 'n'));
+    for (const line of err) expect(line).toMatch(/^\d{4}-\S+Z {2}Redis is \ufffd\[31mgone\.$/);
+    expect(err).toHaveLength(answers.filter((answer) => !answer).length);
   });
 });
 

@@ -17,6 +17,7 @@ function refusalOf(options: object): { code?: string; message: string } {
 
 describe('bad options of a registration', () => {
   it.each([
+    [{ leaseTime: '5s' }, /no option 'leaseTime' here; the options are redis, namespace, .*, log\./],
     [{ ttl: 99 }, /option ttl takes 100ms to 24h.*'250ms'.*it was 99\./],
     [{ ttl: '25h' }, /option ttl takes 100ms to 24h.*it was '25h'/],
     [{ ttl: '10 s' }, /option ttl .*it was '10 s'/],

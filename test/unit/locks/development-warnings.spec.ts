@@ -91,6 +91,32 @@ describe('what a developer is warned of', () => {
     expect(place).toContain('forgetful');
     expect(place).toContain('development-warnings.spec');
     expect(message).toContain("The lease of 'forgotten' has been held for more than 100 ms");
+    expect(message).toContain('it is renewed for as long as this process lives');
+  });
+
+  it('is a lease that nobody releases, with its end, if it ends by itself', async () => {
+    const locks = open({ leakDetectionThreshold: 100 });
+    await locks.acquire('fixed', { ttl: '5s', renew: false });
+    await locks.acquire('limited', { maxHold: '20s' });
+    await locks.allOf(['a', 'b']).acquire({ maxHold: '20s' });
+    await until('the lines', () => about('unreleased').length > 2);
+    const ends = about('unreleased').map(
+      ({ message }) => /it ends in (\d+) ms\. It was taken/.exec(message)?.[1],
+    );
+    for (const [place, most] of [5_000, 20_000, 20_000].entries()) {
+      expect(Number(ends[place])).toBeGreaterThan(most - 1_500);
+      expect(Number(ends[place])).toBeLessThan(most - 50);
+    }
+  });
+
+  it('is a writer that goes on as a reader, unless that is released', async () => {
+    const locks = open({ leakDetectionThreshold: 100 });
+    await (await locks.readWrite('forgotten').write.acquire()).downgrade();
+    const reader = await (await locks.readWrite('released').write.acquire()).downgrade();
+    await reader.release();
+    await until('the line', () => about('unreleased').length > 0);
+    await pass(50);
+    expect(about('unreleased')).toMatchObject([{ lock: 'forgotten' }]);
   });
 
   it('is a lease of several names, of a reader, and of permits as well', async () => {

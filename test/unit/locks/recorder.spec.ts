@@ -123,6 +123,34 @@ describe('the recorder', () => {
     await lease.release();
   });
 
+  it('keeps its last 256 acquisitions, however much another registration does', async () => {
+    const [locks, other] = [open(), open(false)];
+    const lease = await locks.acquire('x');
+    const foreign = await other.acquire('y');
+    for (let n = 0; n < 300; n += 1) await other.tryAcquire('y');
+    const waiting = other.acquire('y');
+    expect(of(locks, 'refused')).toEqual([]);
+    await lease.release();
+    await foreign.release();
+    await (await waiting).release();
+    expect(locks.recording().map(({ type }) => type)).toEqual(['rule', 'acquire', 'granted', 'release']);
+  });
+
+  it('knows the kind of a call that is refused', async () => {
+    const locks = open();
+    const { read } = locks.readWrite('book');
+    const leases = [await locks.semaphore('pool', 3).acquire({ units: 2 }), await locks.acquire('book')];
+    await locks.semaphore('pool', 3).tryAcquire({ units: 2 });
+    await read.tryAcquire();
+    const refused = of(locks, 'acquire').slice(-2);
+    expect(refused).toMatchObject([
+      { name: 'pool', kind: 'permits', units: 2 },
+      { name: 'book', kind: 'read', units: 1 },
+    ]);
+    expect(locks.recording()[0]).toEqual({ type: 'rule', name: 'pool', capacity: 3 });
+    await Promise.all(leases.map((lease) => lease.release()));
+  });
+
   it('is logged with each loss, as far as it is about its name: as a field, or behind the text', async () => {
     for (const [log, said] of [
       [fields, () => entries.find(({ event }) => event === 'lost')?.recording],

@@ -1,4 +1,4 @@
-import { type Attributes, context } from '@opentelemetry/api';
+import { type Attributes, context, diag, DiagLogLevel } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { AggregationTemporality, InMemoryMetricExporter, MeterProvider } from '@opentelemetry/sdk-metrics';
 import { type Histogram, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
@@ -31,6 +31,7 @@ describe('locks with OpenTelemetry', () => {
   });
   afterEach(async () => {
     stop();
+    diag.disable();
     spans.reset();
     await Promise.all([locks.close(), meters.shutdown()]);
   });
@@ -54,6 +55,17 @@ describe('locks with OpenTelemetry', () => {
     (await pointsOf(metric)).find((point) => equal(point.attributes, attributes))?.value;
   const equal = (one: Attributes, other: Attributes): boolean =>
     JSON.stringify(Object.entries(one).sort()) === JSON.stringify(Object.entries(other).sort());
+  /** What is told to the diagnostics of OpenTelemetry. */
+  const listening = (): { told: string[] } => {
+    const told: string[] = [];
+    const quiet = (): void => undefined;
+    const warn = (text: string): void => void told.push(text);
+    diag.setLogger(
+      { error: warn, warn, info: quiet, debug: quiet, verbose: quiet },
+      { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+    );
+    return { told };
+  };
   const STOCK = { 'lock.name': 'stock' };
 
   it('have a span for the wait and one for the hold, both children of the span of the caller', async () => {
@@ -115,7 +127,17 @@ describe('locks with OpenTelemetry', () => {
     });
     for (const each of [why('LOCK_BUSY', 'held'), why('LOCK_BUSY', 'timeout'), why('LOCK_USAGE')])
       expect(await valueOf('lock.acquire.duration', each)).toMatchObject({ count: 1 });
-    expect(finished('lock.wait').map(({ status }) => status.code)).toEqual([0, 0, 2, 2]);
+    const ended = finished('lock.wait').map(({ status, attributes }) => [
+      status.code,
+      attributes['error.type'],
+      attributes['lock.reason'],
+    ]);
+    expect(ended).toEqual([
+      [0, undefined, undefined],
+      [0, undefined, 'held'],
+      [2, 'LOCK_BUSY', 'timeout'],
+      [2, 'LOCK_USAGE', undefined],
+    ]);
     expect(await valueOf('lock.waiting', STOCK)).toBe(0);
   });
 
@@ -156,6 +178,43 @@ describe('locks with OpenTelemetry', () => {
     expect(told).not.toContain('job:7');
   });
 
+  it('are named by the word that their name begins with: no id, no address, and nothing of a tenant', async () => {
+    instrument();
+    for (const name of [
+      ...['ada@example.com:cart', 'ada.byron:cart', '7:cart', 'a1b2c3:cart', 'tenant:ada@example.com'],
+      ...['tenant:ada@example.com:stock:7', 'tenant:7f:stock:8', 'ORDER_items-open:7'],
+    ])
+      await locks.using(name, () => undefined);
+    const names = (await pointsOf('lock.hold.duration')).map(({ attributes }) => attributes['lock.name']);
+    expect(names).toEqual(['_OTHER', 'tenant', 'stock', 'ORDER_items-open']);
+  });
+
+  it('have at most 100 names, and those that come later share one', async () => {
+    const { told } = listening();
+    instrument({ nameOf: ({ name }) => name });
+    for (let n = 0; n < 150; n += 1) await locks.using(`n:${n}`, () => undefined);
+    await locks.using('n:7', () => undefined);
+    const counts = (await pointsOf('lock.hold.duration')).map(
+      ({ attributes, value }) => [attributes['lock.name'], (value as Histogram).count] as const,
+    );
+    expect(counts).toHaveLength(101);
+    expect(counts).toContainEqual(['_OTHER', 50]);
+    expect(counts).toContainEqual(['n:7', 2]);
+    expect(told).toEqual([expect.stringMatching(/^lock.name has 100 values/)]);
+  });
+
+  it.each([
+    ['throws', () => JSON.parse('-') as string, /nameOf of instrumentLocks has thrown \(SyntaxError\)/],
+    ['returns no text', () => undefined as never, /has to return a text; it returned undefined/],
+  ])('go on when nameOf %s', async (_, nameOf, words) => {
+    const { told } = listening();
+    instrument({ nameOf });
+    await locks.using('job:7', () => undefined);
+    expect(await valueOf('lock.held', { 'lock.name': '_OTHER' })).toBe(0);
+    expect(await valueOf('lock.waiting', { 'lock.name': '_OTHER' })).toBe(0);
+    expect(told).toEqual([expect.stringMatching(words)]);
+  });
+
   it('have their whole names on spans, and names of your own everywhere, if you ask for that', async () => {
     instrument({ namesOnSpans: true, nameOf: ({ name }) => name.toUpperCase() });
     await locks.using('job:7', () => undefined);
@@ -190,6 +249,7 @@ describe('locks with OpenTelemetry', () => {
     [{ meter: {} }, /option meter takes a Meter.*an object/],
     [{ namesOnSpans: 1 }, /option namesOnSpans takes true or false; it was number 1/],
     [{ nameOf: 'stock' }, /option nameOf takes a function/],
+    [{ names: true }, /no option 'names' here; the options are tracer, meter, namesOnSpans, nameOf/],
     [null, /takes an object of options/],
   ])('are refused the options %j', (options, message) => {
     stop = () => undefined;

@@ -9,16 +9,38 @@ describe('the fire nearest to now', () => {
     ['on time', '2026-11-28T03:00:00.000Z', '2026-11-28T03:00:00.000Z'],
     ['a timer that is a millisecond early', '2026-11-28T02:59:59.999Z', '2026-11-28T03:00:00.000Z'],
     ['a process that is 40 min late', '2026-11-28T03:40:00.000Z', '2026-11-28T03:00:00.000Z'],
+    ['a process that is 70 min late', '2026-11-28T04:10:00.000Z', '2026-11-28T03:00:00.000Z'],
+    ['a process that was asleep for 23 h', '2026-11-29T02:00:00.123Z', '2026-11-28T03:00:00.000Z'],
   ])('is the one of the schedule: %s', (_what, now, fire) => {
     expect(iso(nearestFire(new CronTime('0 3 * * *', 'UTC'), at(now)))).toBe(fire);
   });
 
+  it.each([
+    ['0 0 1 1 *', '2026-12-30T12:00:00.000Z', '2026-01-01T00:00:00.000Z'],
+    ['0 0 29 2 *', '2027-11-01T00:00:00.000Z', '2024-02-29T00:00:00.000Z'],
+    ['* * 9 * * *', '2026-11-28T20:00:00.000Z', '2026-11-28T09:59:59.000Z'],
+    ['0 9,10,12 * * 1', '2026-11-28T20:00:00.000Z', '2026-11-23T12:00:00.000Z'],
+    ['*/7 * * * * *', '2026-11-28T20:00:12.999Z', '2026-11-28T20:00:07.000Z'],
+  ])('is the last one, however long ago: of %s at %s', (source, now, fire) => {
+    const began = performance.now();
+    expect(iso(nearestFire(new CronTime(source, 'UTC'), at(now)))).toBe(fire);
+    expect(performance.now() - began).toBeLessThan(500);
+  });
+
   it('lies on either side, and tells the period', () => {
     const minutely = new CronTime('0 * * * * *', 'UTC');
-    const before = nearestFire(minutely, at('2026-11-28T03:00:29.900Z'));
-    const after = nearestFire(minutely, at('2026-11-28T03:00:30.100Z'));
+    const before = nearestFire(minutely, at('2026-11-28T03:00:58.900Z'));
+    const after = nearestFire(minutely, at('2026-11-28T03:00:59.100Z'));
     expect([iso(before), before.period]).toEqual(['2026-11-28T03:00:00.000Z', 60_000]);
     expect([iso(after), after.period]).toEqual(['2026-11-28T03:01:00.000Z', 60_000]);
+  });
+
+  it('has the same period for a run that is early as for one on time', () => {
+    const twice = new CronTime('0 9,10 * * *', 'UTC');
+    for (const now of ['2026-11-28T08:59:59.999Z', '2026-11-28T09:00:00.000Z', '2026-11-28T09:00:00.400Z'])
+      expect(nearestFire(twice, at(now))).toEqual({ at: at('2026-11-28T09:00:00.000Z'), period: 3_600_000 });
+    const each = nearestFire(new CronTime('* * * * * *', 'UTC'), at('2026-11-28T09:00:00.600Z'));
+    expect(each).toEqual({ at: at('2026-11-28T09:00:01.000Z'), period: 1_000 });
   });
 
   it('goes by the time zone or the offset of the schedule, whatever the zone of the process', () => {

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { channel } from 'node:diagnostics_channel';
 import { Test } from '@nestjs/testing';
 import {
   DistributedLockModule,
@@ -87,6 +88,50 @@ describe.each(['system', 'manual'] as const)('a kit with the clock %s', (clock) 
     await kit.locks.readWrite('book').read.using(() => undefined, { wait: 0 });
     await kit.hold('permits', { permits: 3, units: 2 });
     expect(await kit.locks.semaphore('permits', 3).available()).toBe(1);
+  });
+
+  it('ends the lease of a process that died, too', async () => {
+    const { kit } = open();
+    for (const end of ['expire', 'lose'] as const) {
+      const lease = await kit.hold('z', { ttl: '10s' });
+      expect(lease.held).toBe(true);
+      await kit[end]('z');
+      expect(lease.held).toBe(false);
+      expect(lease.signal.reason).toMatchObject({ reason: end === 'expire' ? 'expired' : 'taken' });
+      expect(kit.held()).toEqual([]);
+    }
+  });
+
+  it('leaves no listener of a process that died', async () => {
+    const listeners = () => [
+      process.listenerCount('SIGUSR2'),
+      channel('nestjs-distributed-lock:granted').hasSubscribers,
+    ];
+    const before = listeners();
+    for (const clock of ['system', 'manual'] as const) {
+      const { kit } = open({ clock, recorder: { signal: 'SIGUSR2' }, leakDetectionThreshold: '1s' });
+      for (const name of ['a', 'b']) await kit.hold(name, { ttl: '10s' });
+      await failureOf(kit.hold('a', { ttl: '10s' }));
+      expect(listeners()).toEqual([1, true]); // those of its own process
+      const lease = await kit.hold('c', { ttl: '10s' });
+      await kit.close();
+      expect(listeners()).toEqual(before);
+      expect(lease.held).toBe(false);
+    }
+  });
+
+  it('means the lock of the caller with every name that it is given', async () => {
+    const { kit } = open({ nameOf: (name) => `tenant:acme:${name}` });
+    const lease = await kit.hold('z');
+    expect([kit.held('z'), kit.held()]).toEqual([true, ['tenant:acme:z']]);
+    await kit.expire('z');
+    expect([kit.held('z'), lease.held]).toEqual([false, false]);
+    const own = await kit.locks.acquire('z');
+    await kit.lose('z');
+    expect(own.held).toBe(false);
+    expect(await failureOf(kit.lose('z'))).toMatchObject({
+      message: expect.stringContaining("Nobody holds 'tenant:acme:z'"),
+    });
   });
 
   it('cannot hold what somebody holds, and refuses a mode that does not exist', async () => {
@@ -341,6 +386,11 @@ describe('a manual clock', () => {
   });
 
   it('is system or manual', () => {
+    for (const unknown of [{ clocks: 'manual' }, { redis: 'redis://h' }])
+      expect(() => new LockTestKit(unknown as never)).toThrow(
+        /no option '(clocks|redis)' here; the options are/,
+      );
+    expect(() => new LockTestKit(null as never)).toThrow(/options must be an object/);
     expect(() => new LockTestKit({ clock: 'fast' as never })).toThrow(
       "The option clock takes 'system' or 'manual'; it was 'fast'.",
     );
