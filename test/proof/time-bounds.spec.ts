@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { overrun, runInTime } from './time-bounds.js';
 
 const kept: string[] = [];
