@@ -21,6 +21,8 @@ export class AcquireCommand {
   seal = newSeal();
   /** Local time from which the store has forgotten the id by itself; 0 when nothing was ever sent. */
   end = 0;
+  /** The terms of the last one: what its answer grants. */
+  asked: Terms;
   private unanswered = 0;
   private inFlight = 0;
   private failure: LockStoreError | undefined;
@@ -33,11 +35,12 @@ export class AcquireCommand {
     private readonly setup: LineSetup,
     private readonly name: string,
     private readonly id: string,
-    /** Of those for whom it asks. They change only while nothing is in flight. */
     public terms: Terms,
     /** What waits behind the attempt and holds something meanwhile. */
     private readonly waiting: { readonly holding?: readonly StuckHold[] | undefined },
-  ) {}
+  ) {
+    this.asked = terms;
+  }
 
   /** Server time until which an acquire without an answer may still be read and have an effect; 0 for none. */
   get doubt(): number {
@@ -109,7 +112,8 @@ export class AcquireCommand {
     const { store } = this.setup;
     const notAfter = commandEnd(sample, now, timeout);
     this.inFlight = notAfter;
-    this.end = now + timeout + ttl + guard + CLAIM_WINDOW / 1_000;
+    this.end = Math.max(this.end, now + timeout + ttl + guard + CLAIM_WINDOW / 1_000);
+    this.asked = terms;
     const operation = {
       kind: 'acquire',
       id,

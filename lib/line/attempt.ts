@@ -82,20 +82,25 @@ export class Attempt {
     return this.command.doubt;
   }
 
+  /** Whether nobody knows yet if it has to wait: it was asked for once, and there is no answer and no failure. */
+  get asking(): boolean {
+    return this.due === Infinity && this.failures === 0;
+  }
+
   /** In how many milliseconds the present hold ends unless it is renewed, as the last answer says; undefined before it. */
   get retryAfter(): number | undefined {
     return this.due < Infinity ? Math.max(0, this.due - this.setup.clock.now()) : undefined;
   }
 
   /**
-   * Whether it can get a caller of such terms what it wants. A place in the queue can go to a caller with another ttl, but
-   * not while a command is in flight, which may be granted for the ttl that it was sent with.
+   * Whether it can get a caller of such terms what it wants. A place in the queue can go to a caller with another ttl; a first
+   * command would be granted for the ttl that it was sent with.
    */
   suits(terms: Terms): boolean {
     return (
       sameUnits(this.terms, terms) &&
       this.terms.once === terms.once &&
-      (this.terms.ttl === terms.ttl || (this.due < Infinity && !this.command.busy))
+      (this.terms.ttl === terms.ttl || this.due < Infinity)
     );
   }
 
@@ -158,7 +163,8 @@ export class Attempt {
     else if (answer.outcome === 'granted' || answer.outcome === 'unacknowledged') {
       // If a notice has granted it in the meantime, the answer confirms that; if it was given up, it is released again.
       if (this.phase === 'over') this.releaseAtStore();
-      else if (answer.outcome === 'granted') this.hold?.confirmed(answer, this.terms.ttl, this.command.doubt);
+      else if (answer.outcome === 'granted')
+        this.hold?.confirmed(answer, this.command.asked.ttl, this.command.doubt);
     } else if (this.phase === 'over' && answer.outcome === 'queued') this.releaseAtStore();
     // The release that was sent may have overtaken it, where acquires have a connection of their own.
   };
@@ -168,8 +174,9 @@ export class Attempt {
     if ('roused' in answer && answer.roused && this.awaitRelease(answer)) return;
     switch (answer.outcome) {
       case 'granted': {
-        const deadline = leaseDeadline(answer.sentAt, this.terms.ttl);
-        if (deadline > answer.receivedAt) this.take(answer, deadline, false, answer.receivedAt);
+        const { asked } = this.command;
+        const deadline = leaseDeadline(answer.sentAt, asked.ttl);
+        if (deadline > answer.receivedAt) this.take(answer, deadline, false, answer.receivedAt, asked);
         else this.giveUpSpent();
         return;
       }
@@ -266,10 +273,11 @@ export class Attempt {
     deadline: number,
     claimed: boolean,
     now: number,
+    terms = this.terms,
   ): Hold {
     this.phase = 'held';
     if (!claimed) this.cancelTimer?.();
-    const hold = (this.hold = new Hold(this.setup, this, grant, deadline, claimed, this.owner));
+    const hold = (this.hold = new Hold(this.setup, this, terms, grant, deadline, claimed, this.owner));
     if (this.early) for (const notice of this.early.values()) hold.notice(notice);
     this.owner.granted(this, hold, now);
     return hold;

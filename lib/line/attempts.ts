@@ -60,7 +60,7 @@ export class Attempts {
 
   /** How many of them have no answer yet: their callers may find the lock free. */
   get asking(): number {
-    return this.waiting.filter(({ retryAfter }) => retryAfter === undefined).length;
+    return this.waiting.filter(({ asking }) => asking).length;
   }
 
   /** Whether a newcomer has to wait for others in this line, as far as this process knows. */

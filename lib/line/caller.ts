@@ -67,8 +67,8 @@ export class Caller extends Link<Caller> implements Waiter {
     return this.clock.now() - this.since;
   }
 
-  get waitLeft(): number {
-    return Math.max(0, this.request.wait - this.waited);
+  waitLeftAt(now: number): number {
+    return Math.max(0, this.request.wait - (now - this.since));
   }
 
   /** Watches the time and the signal of the caller, and tells the line. */
@@ -191,11 +191,13 @@ export function successorOf({ first }: Chain<Caller>, held: Terms): Caller | und
   return first && exclusive(held) && sameUnits(first.request.terms, held) ? first : undefined;
 }
 
-/** The longest time for which any caller still waits for `wanted`, in milliseconds. */
-export function waitLeftFor(callers: Chain<Caller>, wanted: Terms): number {
+/** The longest time for which any caller still waits for `wanted`, in milliseconds; the first that is found to be `enough`. */
+export function waitLeftFor(callers: Chain<Caller>, wanted: Terms, now: number, enough: number): number {
   let most = 0;
-  for (let caller = callers.first; caller; caller = caller.after)
-    if (sameUnits(caller.request.terms, wanted)) most = Math.max(most, caller.waitLeft);
+  for (let caller = callers.first; caller; caller = caller.after) {
+    if (sameUnits(caller.request.terms, wanted)) most = Math.max(most, caller.waitLeftAt(now));
+    if (most >= enough) break;
+  }
   return most;
 }
 

@@ -97,7 +97,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   constructor(
     private readonly setup: LineSetup,
     /** `doubt` is the server time until which an acquire without an answer may still be read; 0 for none. */
-    attempt: { readonly id: string; readonly name: string; readonly terms: Terms; readonly doubt: number },
+    attempt: { readonly id: string; readonly name: string; readonly doubt: number },
+    terms: Terms,
     /** What the store said: the fences that may be used, whether others wait, and whether the work was done before. */
     grant: Omit<Granted, 'outcome'>,
     /** Local time until which the grant may be believed. */
@@ -107,7 +108,8 @@ export class Hold extends Link<Renewable> implements Renewable {
     private readonly owner: HoldOwner,
   ) {
     super();
-    ({ id: this.id, name: this.name, terms: this.terms, doubt: this.doubt } = attempt);
+    ({ id: this.id, name: this.name, doubt: this.doubt } = attempt);
+    this.terms = terms;
     ({ first: this.first, last: this.last, contended: this.contended } = grant);
     if (grant.done) this.workDoneAt = setup.clock.now();
     if (grant.replicas !== undefined) this.replicas = grant.replicas;
@@ -129,6 +131,11 @@ export class Hold extends Link<Renewable> implements Renewable {
   outlasts(ttl: number, now: number): boolean {
     const asked = typeof this.renewal === 'object' ? this.renewal.ttl : 0;
     return Math.max(this.deadline - now, asked) > Math.max(ttl, CLAIM_WINDOW / 1_000);
+  }
+
+  /** Whether its renewals make it outlast such a lease. */
+  keepsLongerThan(ttl: number): boolean {
+    return this.renews && this.terms.ttl > Math.max(ttl, CLAIM_WINDOW / 1_000);
   }
 
   /** Local time at which the lease that it serves ends in spite of renewals. */
@@ -195,8 +202,9 @@ export class Hold extends Link<Renewable> implements Renewable {
    */
   confirm(prolongs = true): void {
     if (prolongs && !this.renews) this.owed = true;
-    if (typeof this.renewal === 'object') this.renewal.again ||= prolongs;
-    else if (!this.over) this.send(prolongs ? this.terms.ttl : this.left).catch(() => undefined);
+    const longer = prolongs || this.owed === true;
+    if (typeof this.renewal === 'object') this.renewal.again ||= longer;
+    else if (!this.over) this.send(longer ? this.terms.ttl : this.left).catch(() => undefined);
   }
 
   /** The answer to an acquire confirms the hold for `ttl`, the ttl of that acquire; the server may still read other copies. */
@@ -249,18 +257,12 @@ export class Hold extends Link<Renewable> implements Renewable {
   /** Renews for `span`; rejects with LockStoreError when the outcome is unknown, which changes nothing. */
   async renewNow({ ttl, guard }: Span = this.terms): Promise<'renewed' | 'lost'> {
     this.track();
-    const before = this.terms;
-    this.lastFor({ ttl, guard });
-    const asked = this.terms;
-    try {
-      // What is in flight may have been sent with the old ttl, or only to learn whether it is still held.
-      while (typeof this.renewal === 'object' && this.renewal.ttl !== ttl)
-        await this.renewal.outcome.catch(() => undefined);
-      return await this.send(ttl);
-    } catch (error) {
-      if (this.terms === asked) this.lastFor(before); // unless somebody else has asked for another ttl
-      throw error;
-    }
+    const { terms } = this;
+    // What is in flight may have been sent with the old ttl, or only to learn whether it is still held.
+    while (typeof this.renewal === 'object' && this.renewal.ttl !== ttl)
+      await this.renewal.outcome.catch(() => undefined);
+    if (this.over) return this.lossReason ? 'lost' : 'renewed'; // released meanwhile
+    return this.send(ttl, guard, terms);
   }
 
   /** From now on each renewal asks the store to say when somebody else changes the record. */
@@ -284,7 +286,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   /** Gives it back to the store, with the rest of its fence block. */
   release(keep = 0, done = 0, now = this.setup.clock.now()): Promise<'released' | 'expired'> {
     const { id, name, used, doubt, terms } = this;
-    const end = Math.max(this.deadline, now + terms.ttl) + terms.guard + CLAIM_WINDOW / 1_000;
+    const longest = typeof this.renewal === 'object' ? Math.max(this.renewal.ttl, terms.ttl) : terms.ttl;
+    const end = Math.max(this.deadline, now + longest) + terms.guard + CLAIM_WINDOW / 1_000;
     this.pendingRelease = { name, id, used, keep, done, ttl: terms.ttl, end, doubt, at: now };
     const answer = this.setup.pendingReleases.send(this.pendingRelease);
     this.finish();
@@ -388,18 +391,19 @@ export class Hold extends Link<Renewable> implements Renewable {
     const send = (): Promise<'renewed' | 'lost'> =>
       this.over
         ? Promise.resolve(this.lossReason ? 'lost' : 'renewed')
-        : this.send(this.renews ? this.terms.ttl : this.left);
+        : this.send(this.renews || this.owed ? this.terms.ttl : this.left);
     // The server before may have read a renewal that is in flight.
     return typeof this.renewal === 'object' ? this.renewal.outcome.then(send, send) : send();
   }
 
-  private send(ttl: number): Promise<'renewed' | 'lost'> {
+  /** With `before`, later renewals ask for the same, unless the hold has other terms than these by the time of the answer. */
+  private send(ttl: number, guard = this.terms.guard, before?: Terms): Promise<'renewed' | 'lost'> {
     if (typeof this.renewal === 'object') return this.renewal.outcome;
     const now = this.setup.clock.now();
     const half = this.halfTime;
     // A claim, and a hold whose ttl has just become longer, are proven for less than half of it to begin with.
     const riskAt = now < half || this.failures ? half : now + (this.deadline - now) / 2;
-    const outcome = this.sendRenewal(ttl, riskAt, now).finally(() => this.settled());
+    const outcome = this.sendRenewal({ ttl, guard }, riskAt, now, before).finally(() => this.settled());
     this.renewal = { outcome, ttl, riskAt, again: undefined };
     return outcome;
   }
@@ -413,8 +417,8 @@ export class Hold extends Link<Renewable> implements Renewable {
   /** Local time at which half of its ttl is over, counted from when the last answered command was sent. */
   private get halfTime(): number {
     const { ttl } = this.terms;
-    if (this.half !== undefined) return this.half;
-    return this.deadline - leaseDeadline(0, ttl) + ttl / 2;
+    const usual = this.deadline - leaseDeadline(0, ttl) + ttl / 2;
+    return this.half === undefined ? usual : Math.max(this.half, usual);
   }
 
   /** In how many milliseconds the owner is to be told that it is at risk. */
@@ -428,13 +432,18 @@ export class Hold extends Link<Renewable> implements Renewable {
     if (again !== undefined) this.confirm(again);
   }
 
-  private async sendRenewal(ttl: number, riskAt: number, sentAt: number): Promise<'renewed' | 'lost'> {
+  private async sendRenewal(
+    { ttl, guard }: Span,
+    riskAt: number,
+    sentAt: number,
+    before: Terms | undefined,
+  ): Promise<'renewed' | 'lost'> {
     try {
       const { change } = this;
       if (change?.unasked) Object.assign(change, { askedAt: sentAt, unasked: false });
       // Looks again when it is at risk and at the deadline, both of which may pass before the answer comes.
       this.schedule(this.renews && !this.toldRisk ? riskAt - sentAt : Infinity, sentAt);
-      const answer = await this.askToRenew(ttl);
+      const answer = await this.askToRenew({ ttl, guard });
       if (this.over) return this.lossReason ? 'lost' : 'renewed'; // a hold that was released was not lost
       const live = this.liveAt(this.setup.clock.now()); // after the deadline no answer brings a hold back
       if (answer.outcome === 'renewed' && live) {
@@ -442,6 +451,7 @@ export class Hold extends Link<Renewable> implements Renewable {
         if (this.heardReason !== undefined) this.heardReason = undefined;
         this.contended ||= answer.contended; // a notice may be younger than the answer
         const { dueAt } = this;
+        if (before === this.terms) this.lastFor({ ttl, guard });
         this.prove(answer, ttl);
         if (renewedChannel.hasSubscribers) this.tellRenewal(answer, dueAt);
         this.scheduleNext();
@@ -463,13 +473,16 @@ export class Hold extends Link<Renewable> implements Renewable {
   }
 
   /** Rejects with LockStoreError when it came too late, or its outcome is unknown. */
-  private async askToRenew(ttl: number): Promise<Answered<RenewOperation> | { readonly outcome: 'lost' }> {
-    const { id, name, used, terms } = this;
+  private async askToRenew({
+    ttl,
+    guard,
+  }: Span): Promise<Answered<RenewOperation> | { readonly outcome: 'lost' }> {
+    const { id, name, used } = this;
     const { store, clock } = this.setup;
     const timeout = commandTimeout(ttl);
     const sample = store.sample(name) ?? (await store.measure(name, timeout));
     const notAfter = commandEnd(sample, clock.now(), timeout);
-    const times = { ttl: micros(ttl), guard: micros(terms.guard), block: micros(ttl) };
+    const times = { ttl: micros(ttl), guard: micros(guard), block: micros(ttl) };
     const answer = await store
       .execute(name, { kind: 'renew', id, ...times, used, notAfter, ...(this.tracked && TRACKED) }, timeout)
       .catch(lostIfForeign);
@@ -490,7 +503,7 @@ export class Hold extends Link<Renewable> implements Renewable {
 
   private prove({ sentAt, last }: { sentAt: number; last: number }, ttl: number): void {
     if (this.dueAt !== undefined) this.dueAt = undefined;
-    if (this.owed) this.owed = false;
+    if (this.owed && ttl >= this.terms.ttl) this.owed = false;
     if (this.toldRisk) this.toldRisk = false;
     const deadline = leaseDeadline(sentAt, ttl);
     if (deadline >= this.deadline) {

@@ -102,10 +102,12 @@ export class Leases {
     for (const { hold } of this.all) if (exclusive(hold.terms)) hold.confirm(hold.renews);
   }
 
-  /** Whether an exclusive hold will be handed off to the next caller here. */
-  willHandOffAt(now: number): boolean {
-    if (this.passing) return true;
-    return this.find(({ hold }) => exclusive(hold.terms) && hold.liveAt(now)) !== undefined;
+  /** Whether an exclusive hold will be handed off to the next caller here, who wants it for `ttl`. */
+  willHandOffAt(now: number, ttl: number): boolean {
+    if (this.passing) return !this.passing.keepsLongerThan(ttl);
+    const fits = ({ hold }: LineLease): boolean =>
+      exclusive(hold.terms) && hold.liveAt(now) && !hold.keepsLongerThan(ttl);
+    return this.find(fits) !== undefined;
   }
 
   /** Who of this process is in the way, if anybody. */

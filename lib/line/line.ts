@@ -14,6 +14,7 @@ import {
   type InTheWay,
 } from './caller.js';
 import type { WatchedLine } from './deadlock-watch.js';
+import { SIGN_OF_LIFE } from '../store/lock-machine.js';
 import type { Hold, HoldOwner } from './hold.js';
 import { leaseOf, type LineLease, type LeaseOwner } from './line-lease.js';
 import { Leases } from './leases.js';
@@ -188,7 +189,10 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
 
   waitLeft(attempt: Attempt): number {
     // Whoever waits is told that its time is over by its timer, and an attempt that asked once would end before.
-    return attempt.terms.once ? 0 : Math.max(LEAST_WAIT, waitLeftFor(this.callers, attempt.terms));
+    if (attempt.terms.once) return 0;
+    // A place lasts until its next sign of life, however long somebody waits.
+    const left = waitLeftFor(this.callers, attempt.terms, this.clock.now(), SIGN_OF_LIFE / 1_000);
+    return Math.max(LEAST_WAIT, left);
   }
 
   granted(attempt: Attempt, hold: Hold, now: number): void {
@@ -375,7 +379,8 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
 
   private cover(now: number): void {
     if (this.attempts === NO_ATTEMPTS) this.attempts = new Attempts();
-    this.attempts.cover(this, this.callers, this.leases.willHandOffAt(now));
+    const head = this.callers.first?.request.terms;
+    this.attempts.cover(this, this.callers, head !== undefined && this.leases.willHandOffAt(now, head.ttl));
     if (this.attempts.none) this.attempts = NO_ATTEMPTS; // for as long as the lock is held, mostly
   }
 

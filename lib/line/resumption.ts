@@ -97,7 +97,7 @@ export class Resumption {
     const { name, terms } = this.request;
     const deadline = leaseDeadline(answer.sentAt, terms.ttl);
     if (deadline > this.setup.clock.now())
-      return new Hold(this.setup, { id: this.id, name, terms, doubt: 0 }, answer, deadline, false, owner);
+      return new Hold(this.setup, { id: this.id, name, doubt: 0 }, terms, answer, deadline, false, owner);
     this.takeOver.giveUp();
     throw new LockStoreError(`The store's answer about '${name}' came after the lease was over.`, name);
   }

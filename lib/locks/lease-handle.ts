@@ -268,7 +268,7 @@ export class LeaseHandle extends NamedLease {
 
   /** Why the work of `once` may not give it back: nothing would say that the work is done. Undefined when it may be released. */
   get releaseRefusal(): LockUsageError | undefined {
-    if (this.staysWith !== 'once' || this.releasing || !this.held) return undefined;
+    if (this.staysWith !== 'once' || this.releasing || !this.now.held) return undefined;
     return new LockUsageError(
       `The lease of '${this.name}' cannot be released by its work: it is the lease of once(), which gives it back itself, ` +
         'with the mark that the work is done.',
@@ -312,6 +312,7 @@ export class LeaseHandle extends NamedLease {
       throw this.noHandOver('it is being handed over, so it cannot be downgraded');
     const { lease: lineLease, done } = this.lineLease.downgrade(1);
     this.downgraded = new ReadLease(lineLease, this.setup);
+    if (this.staysWith) this.downgraded.staysWith = this.staysWith;
     if (this.entries) this.downgraded.entries = this.entries; // present entries go on as readers
     if (this.releasing) this.downgraded.releasing = this.releasing; // and when they have ended, a pending release takes place
     await done;

@@ -570,7 +570,9 @@ function revoke(state: LockState, op: RevokeOperation, now: number, push: Push):
   for (const holder of revoked) holder.revocation = op.reason;
   if (op.force) {
     state.holders.splice(0);
-    for (const { id, deadline: until } of revoked) state.forced.push({ id, reason: op.reason, until });
+    // Only so many are remembered, and of what was given back hardly anybody asks: the others come last, and stay.
+    const byKept = [...revoked].sort((one, other) => Number(other.kept) - Number(one.kept));
+    for (const { id, deadline: until } of byKept) state.forced.push({ id, reason: op.reason, until });
     state.forced.splice(0, Math.max(0, state.forced.length - MOST_FORCED));
   }
   for (const { id } of revoked) push({ kind: 'revoked', id, reason: op.reason });

@@ -1001,9 +1001,15 @@ end
 if #revoked > 0 then
 holder = holders[revoked[1]].identity
 end
+for _, kept in ipairs(force and { true, false } or {}) do
+for _, each in ipairs(revoked) do
+if holders[each].kept == kept then
+forced[#forced + 1] = { id = each, until_ = holders[each].deadline, reason = args[at] }
+end
+end
+end
 for _, each in ipairs(revoked) do
 if force then
-forced[#forced + 1] = { id = each, until_ = holders[each].deadline, reason = args[at] }
 drop(each)
 else
 holders[each].revoked = args[at]

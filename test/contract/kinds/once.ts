@@ -1,6 +1,6 @@
 import { failureOf } from '../../support/eventually.js';
 import type { LockService } from '../../../lib/locks/lock-service.js';
-import type { Lease } from '../../../lib/locks/lock.js';
+import type { Lease, WriteLease } from '../../../lib/locks/lock.js';
 import type { Fixture } from '../locks/fixture.js';
 import { Gate } from './gate.js';
 
@@ -14,6 +14,23 @@ function releaseEntry(lease: Lease): Promise<void> {
 }
 
 export function onceContract(fixture: Fixture): void {
+  it('keeps its lease for itself when the work goes on as a reader', async () => {
+    const { one, name } = fixture;
+    let runs = 0;
+    const work = async (lease: Lease): Promise<void> => {
+      runs += 1;
+      const reader = await (lease as WriteLease).downgrade();
+      expect(await failureOf(reader.release())).toMatchObject({ code: 'LOCK_USAGE' });
+      expect(await failureOf(lease.release())).toMatchObject({ code: 'LOCK_USAGE' });
+      expect(await failureOf(reader.handOver())).toMatchObject({ code: 'LOCK_USAGE' });
+    };
+    const outcomes = [
+      await one.once(name, work, { doneTtl: '1m' }),
+      await one.once(name, work, { doneTtl: '1m' }),
+    ];
+    expect([outcomes.map(({ ran }) => ran), runs]).toEqual([[true, false], 1]);
+  });
+
   it('runs in one of many callers; the others wait until it is done and go on', async () => {
     const { one, two, name } = fixture;
     let [runs, done] = [0, false];

@@ -158,6 +158,24 @@ export function termsContract(fixture: Fixture): void {
     expect(order).toEqual(['first, true', 'second, true']);
   });
 
+  it('has its place between processes from when it came, also while its own process holds for longer', async () => {
+    const { one, two, name } = fixture;
+    const lease = await one.acquire(name, { ttl: '1m' });
+    const order: string[] = [];
+    const take = async (locks: typeof one, who: string): Promise<void> => {
+      const own = await locks.acquire(name, { ttl: '5s' });
+      order.push(who);
+      await own.release();
+    };
+    const both = [take(one, 'first')];
+    await fixture.queued(1);
+    both.push(take(two, 'second'));
+    await fixture.queued(2);
+    await lease.release();
+    await Promise.all(both);
+    expect(order).toEqual(['first', 'second']);
+  });
+
   it('has the guard of the ttl for which it is renewed, and handed over', async () => {
     const { one, two, name } = fixture;
     const lease = await one.acquire(name, { ttl: 200 });

@@ -28,8 +28,8 @@ describe('a hold', () => {
     const { setup } = new Lines(store.store, clock, () => 0);
     const terms = { units: 1, capacity: 1, ttl: TTL, guard: 300, once: false, identity: 'host:1' };
     const grant = { first: 1, last: 5, contended: false, done: false };
-    const attempt = { id: 'id', name: 'name', terms, doubt };
-    const made = new Hold(setup, attempt, grant, clock.now() + lasts, claimed, {
+    const attempt = { id: 'id', name: 'name', doubt };
+    const made = new Hold(setup, attempt, terms, grant, clock.now() + lasts, claimed, {
       lost: (_, why) => lost.push(why),
       atRisk: () => {
         risks.push(clock.now());
@@ -86,6 +86,27 @@ describe('a hold', () => {
       expect(one.liveAt(clock.now() + TTL / 2)).toBe(true);
       clock.pass(TTL * 0.6);
       expect(renewals()).toHaveLength(2);
+    });
+
+    it('is prolonged by the next question, whatever that is for, while it does not have its whole ttl', async () => {
+      const one = hold({ claimed: true, renews: false, lasts: TTL / 3 });
+      one.confirm();
+      await renewals()[0]!.lose();
+      one.confirm(false); // a connection is back
+      expect(ttls()).toEqual([TTL, TTL]);
+      await renewals()[1]!.answer(RENEWED);
+      one.confirm(false);
+      expect(ttls()[2]).toBeLessThan(TTL);
+    });
+
+    it('sends nothing for a renewal whose turn comes after the release', async () => {
+      const one = hold();
+      one.confirm();
+      const renewed = one.renewNow(lasting(2 * TTL));
+      void one.release();
+      await renewals()[0]!.answer(RENEWED);
+      expect(await renewed).toBe('renewed');
+      expect([renewals().length, one.renewalSlot]).toEqual([1, 0]);
     });
 
     it('is not handed to a caller with a shorter ttl while a longer renewal is on its way', () => {
@@ -326,6 +347,17 @@ describe('a hold', () => {
       expect(risks).toEqual([]);
       await passing(20);
       expect(risks).toHaveLength(1);
+    });
+
+    it('is not so by a ttl that has become shorter, as long as its renewal is not due', async () => {
+      const one = hold();
+      const shorter = one.renewNow(lasting(TTL / 6));
+      await renewals()[0]!.answer(RENEWED);
+      await shorter;
+      await passing(TTL * 0.8);
+      expect(risks).toEqual([]);
+      await passing(TTL * 0.1);
+      expect(renewals()).toHaveLength(2);
     });
 
     it('is not so by a renewal with a longer ttl that failed, which changes nothing', async () => {

@@ -582,6 +582,17 @@ describe('revoke', () => {
     expect(lock.state.forced.map(({ id }) => id)).toEqual(ids.slice(1));
   });
 
+  it('by force remembers rather who works than what is only kept for a minimum hold', () => {
+    lock.read('works');
+    for (let index = 0; index < MOST_FORCED; index += 1) {
+      lock.read(`kept${index}`);
+      lock.release(`kept${index}`, { keep: SECOND });
+    }
+    expect(lock.revoke(true)).toMatchObject({ count: MOST_FORCED + 1 });
+    expect(lock.state.forced.map(({ id }) => id)).toContain('works');
+    expect(lock.state.forced).toHaveLength(MOST_FORCED);
+  });
+
   it('of a free lock says that there was nobody', () => {
     expect(lock.revoke()).toEqual({ outcome: 'marked', count: 0, holder: '', now: START });
     expect(lock.revoke(true)).toEqual({ outcome: 'freed', count: 0, holder: '', now: START });

@@ -26,9 +26,16 @@ local function general(key, at, compact)
   if #revoked > 0 then
     holder = holders[revoked[1]].identity
   end
+  -- Only so many are remembered, and of what was given back hardly anybody asks: the others come last, and stay.
+  for _, kept in ipairs(force and { true, false } or {}) do
+    for _, each in ipairs(revoked) do
+      if holders[each].kept == kept then
+        forced[#forced + 1] = { id = each, until_ = holders[each].deadline, reason = args[at] }
+      end
+    end
+  end
   for _, each in ipairs(revoked) do
     if force then
-      forced[#forced + 1] = { id = each, until_ = holders[each].deadline, reason = args[at] }
       drop(each)
     else
       holders[each].revoked = args[at]
