@@ -16,9 +16,16 @@ export const lineMutants: readonly Mutant[] = [
   {
     bug: 'the deadline counts from the time at which the answer was received',
     file: 'lib/line/attempt.ts',
-    text: 'const deadline = leaseDeadline(answer.sentAt, this.terms.ttl);',
-    becomes: 'const deadline = leaseDeadline(answer.receivedAt, this.terms.ttl);',
+    text: 'const deadline = leaseDeadline(answer.sentAt, asked.ttl);',
+    becomes: 'const deadline = leaseDeadline(answer.receivedAt, asked.ttl);',
     specs: SIMULATION,
+  },
+  {
+    bug: 'an answer is believed for the ttl of whoever has the place by now',
+    file: 'lib/line/attempt.ts',
+    text: 'const deadline = leaseDeadline(answer.sentAt, asked.ttl);',
+    becomes: 'const deadline = leaseDeadline(answer.sentAt, this.terms.ttl);',
+    specs: ATTEMPT,
   },
   {
     bug: 'the wall clock alone tells the time',

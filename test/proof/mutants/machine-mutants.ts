@@ -3,6 +3,13 @@ import { MACHINE, NATIVE, NATIVE_SIMULATION, type Mutant } from './mutant.js';
 /** Bugs of the reference machine. */
 export const machineMutants: readonly Mutant[] = [
   {
+    bug: 'a place in the queue keeps the ttl of who came first',
+    file: 'lib/store/lock-machine.ts',
+    text: '({ ttl: waiter.ttl, guard: waiter.guard, block: waiter.block, identity: waiter.identity } = op);',
+    becomes: 'void op;',
+    specs: MACHINE,
+  },
+  {
     bug: 'a release does not look whose lock it is',
     file: 'lib/store/lock-machine.ts',
     text: "function leave(state: LockState, op: ReleaseOperation, now: number): ReleaseAnswer['outcome'] {\n  const holder = find(state, op.id);",

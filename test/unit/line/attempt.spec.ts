@@ -7,7 +7,7 @@ import type { LockNotice } from '../../../lib/store/lock-operation.js';
 import { WHOLE } from '../../../lib/store/lock-machine.js';
 import { MemoryServer } from '../../../lib/store/memory/memory-server.js';
 import { MemoryStore } from '../../../lib/store/memory/memory-store.js';
-import { leaseDeadline } from '../../../lib/store/server-clock.js';
+import { leaseDeadline, micros } from '../../../lib/store/server-clock.js';
 import { newSession } from '../../../lib/store/session-id.js';
 import { Peer } from '../../../lib/testing/contract/peer.js';
 import { HandClock } from '../../support/hand-clock.js';
@@ -91,6 +91,27 @@ describe('an attempt', () => {
       await store.last.answer();
       expect(owner.told).toEqual(['granted']);
       expect(owner.holds[0]?.deadline).toBe(leaseDeadline(sentAt, TTL));
+    });
+
+    it('has it for the ttl that it was sent with, though somebody else has its place by then, and makes it longer', async () => {
+      const { attempt, end } = await queuedBehindRival();
+      attempt.ask();
+      const asked = store.last;
+      const longer = { ...TERMS, ttl: 10 * TTL };
+      expect(attempt.suits(longer)).toBe(true);
+      attempt.servesFor(longer);
+      await end();
+      await asked.answer();
+      const [hold] = owner.holds;
+      expect(hold?.deadline).toBe(leaseDeadline(asked.sentAt, TTL));
+      hold!.serve(longer, true, Infinity, 'expired', false);
+      expect(store.of('renew').map(({ operation }) => operation.ttl)).toEqual([micros(10 * TTL)]);
+    });
+
+    it('does not go to a caller with another ttl before its first answer', () => {
+      const attempt = make();
+      attempt.ask();
+      expect([attempt.suits({ ...TERMS, ttl: 2 * TTL }), attempt.suits(TERMS)]).toEqual([false, true]);
     });
 
     it('gives a grant back whose lease is over when the answer comes, and says that its id is spent', async () => {

@@ -225,6 +225,27 @@ describe('acquire', () => {
   });
 });
 
+describe('a place in the queue', () => {
+  it('is for what its process asked for last', () => {
+    const lock = new Machine();
+    lock.acquire('a');
+    lock.acquire('b', { subscribed: false, ttl: SECOND, guard: 100, block: 10 });
+    lock.acquire('b', {
+      subscribed: false,
+      ttl: 20 * SECOND,
+      guard: 500,
+      block: 2_000,
+      identity: 'of another',
+    });
+    lock.pass(TTL + GUARD);
+    const answer = lock.acquire('b', { subscribed: false, ttl: 20 * SECOND, guard: 500, block: 2_000 });
+    expect(answer).toMatchObject({ outcome: 'granted' });
+    const [holder] = lock.state.holders;
+    expect(holder).toMatchObject({ id: 'b', deadline: lock.now + 20 * SECOND + 500 });
+    expect(holder!.last - holder!.first + 1).toBe(2_000);
+  });
+});
+
 describe('late', () => {
   it('changes nothing, not even what has expired', () => {
     lock.acquire('a');
