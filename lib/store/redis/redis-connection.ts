@@ -22,16 +22,16 @@ import {
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 import { inOneWrite, TurnWrite } from './turn-write.js';
 
-// The client reports that, and goes on with database 0.
 // A command that is not served is sent again more often than this.
 const DOUBTED = 1_000;
+// Refusals of SELECT that another attempt does not change.
 const NO_SUCH_DB = /DB index|SELECT is not allowed|NOPERM.*'select'/i;
 // A server that has not answered anything for this long, though it was asked: the way to it may be dead.
 const SILENCE = 2_000;
 
-// How soon a server that is a replica is left for a new connection: longer each time, up to a second.
-const REPLICA_PATIENCE = 50;
-const MOST_REPLICA_PATIENCE = 1_000;
+// How soon a server that cannot serve, as a replica, is left for a new connection: longer each time, up to a second.
+const PATIENCE = 50;
+const MOST_PATIENCE = 1_000;
 // Sentinels name a replica only while they have not heard of a failover yet, which is soon.
 const MOST_PATIENCE_BY_SENTINEL = 200;
 // What has the same effect however often the server reads it: it carries its id, and the time after which it does nothing;
@@ -98,8 +98,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private last = { runId: '', place: '' };
   /** The server said that it is a replica, which has the data of another server. */
   private demoted = false;
-  /** How often in a row a new connection led to a replica. */
-  private replicas = 0;
+  /** How often in a row a new connection led to a server that cannot serve. */
+  private inVain = 0;
   private terms: string;
   private learning: Promise<void> | undefined;
   /** The question for the server's clock that is on its way. */
@@ -462,10 +462,14 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.demoted = true;
     // Before the first master was found, the address is wrong rather than late.
     if (this.last.runId === '') for (const settle of [...this.waiting]) settle(error);
+    this.tryAnother(this.client.options.sentinels ? MOST_PATIENCE_BY_SENTINEL : MOST_PATIENCE);
+  }
+
+  /** Leaves a connection that is of no use for a new one: later each time, up to `most` milliseconds. */
+  private tryAnother(most = MOST_PATIENCE): void {
     const { connections, client } = this;
-    const most = client.options.sentinels ? MOST_PATIENCE_BY_SENTINEL : MOST_REPLICA_PATIENCE;
-    const patience = Math.min(REPLICA_PATIENCE * 2 ** this.replicas, most);
-    this.replicas += 1;
+    const patience = Math.min(PATIENCE * 2 ** this.inVain, most);
+    this.inVain += 1;
     this.clock.after(patience, () => {
       if (!this.closed && connections === this.connections && client.status === 'ready')
         client.disconnect(true);
@@ -479,7 +483,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
     const place = socket?.remoteAddress ? ` (${socket.remoteAddress}:${socket.remotePort})` : '';
     this.last = { runId, place };
     this.demoted = false;
-    this.replicas = 0;
+    this.inVain = 0;
     if (last.runId === '' || (runId === last.runId && !demoted)) return undefined;
     return runId === last.runId
       ? `Redis at ${this.address} was a replica for a while`
@@ -512,7 +516,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
     const { client } = this;
     const connection = (this.connections += 1);
     // Together: a server far away is asked once. With its time, the first commands need not ask for it.
-    const [info, replication, , sample] = await Promise.all([
+    const [unselected, info, replication, , sample] = await Promise.all([
+      this.selectDatabase(),
       client.info('server').catch(() => ''),
       client.info('replication').catch(() => ''),
       loadScripts(client),
@@ -523,6 +528,10 @@ export class RedisConnection implements CommandHost, ScriptHost {
     await this.native?.begin(client, this.runId, info);
     if (this.closed || connection !== this.connections || client.status !== 'ready') return;
     if (/^role:slave/m.test(replication)) return this.refuseReplica();
+    if (unselected && this.useless === undefined) {
+      this.lastError = this.failures.wordsOf(unselected);
+      return this.tryAnother();
+    }
     this.denied = undefined;
     this.up = this.useless === undefined;
     for (const settle of [...this.waiting]) settle(this.useless);
@@ -535,6 +544,16 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.lostAt = undefined;
     if (moved !== undefined) this.on.moved(moved); // who holds asks before those who wait
     this.on.up();
+  }
+
+  /** Why the database is not ours. ioredis selects it, too, but goes on with database 0 when the server refuses. */
+  private selectDatabase(): Promise<Error | undefined> {
+    const { db } = this.client.options;
+    if (!db) return Promise.resolve(undefined);
+    return this.client.select(db).then(
+      () => undefined,
+      (error: Error) => error,
+    );
   }
 
   /** A server in cluster mode serves one name a call, and no names at all when there are several shards. */
