@@ -562,12 +562,14 @@ export class RedisConnection implements CommandHost, ScriptHost {
     const asked =
       mode === undefined ? await this.client.cluster('INFO').catch(({ message }: Error) => message) : '';
     if (mode === 'sentinel') this.useless = this.failures.sentinel();
-    const clustered = mode === 'cluster' || /^cluster_state:/m.test(asked);
+    const says = mode === 'cluster' || /^cluster_state:/m.test(asked);
+    // A node of a cluster need not let us ask it.
+    const clustered = says || this.membership !== undefined;
     this.oneKeyACall ||= clustered;
     this.terms = this.termsFor(!clustered, serverIn(this.runId) || UNKNOWN);
     if (this.membership) {
       // Only a server that says so is none: the connection may have been lost before it said anything.
-      const isNone = mode === undefined ? isNoCluster(asked) : !clustered;
+      const isNone = mode === undefined ? isNoCluster(asked) : !says;
       if (isNone) this.useless = this.failures.noCluster();
       return;
     }
