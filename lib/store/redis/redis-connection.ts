@@ -90,7 +90,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private serving = false;
   private lostAt: number | undefined;
   private connections = 0;
-  /** A server in cluster mode takes no script call for two names. */
+  /** A server in cluster mode takes no script call for two names, and one that does not say what it is may be several. */
   private oneKeyACall = false;
   /** It has the only shard of its cluster: what has moved is on the way to another master of that shard. */
   private onlyShard = false;
@@ -565,7 +565,9 @@ export class RedisConnection implements CommandHost, ScriptHost {
     const says = mode === 'cluster' || /^cluster_state:/m.test(asked);
     // A node of a cluster need not let us ask it.
     const clustered = says || this.membership !== undefined;
-    this.oneKeyACall ||= clustered;
+    // A proxy that shards by key would run a call for several names where the first of them is.
+    const isUnknown = mode === undefined && !isNoCluster(asked);
+    this.oneKeyACall = clustered || isUnknown;
     this.terms = this.termsFor(!clustered, serverIn(this.runId) || UNKNOWN);
     if (this.membership) {
       // Only a server that says so is none: the connection may have been lost before it said anything.
