@@ -143,6 +143,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
     client.on('reconnecting', () => keepAlive(client, this.keepsAlive));
     client.on('ready', () => void this.greet());
     client.on('close', () => this.lose());
+    client.on('end', () => this.hearEnd());
   }
 
   /** Resolves when the connection is up; rejects after `timeout` ms, or at once when the server does not let us in. */
@@ -154,7 +155,10 @@ export class RedisConnection implements CommandHost, ScriptHost {
     if (refusal) return Promise.reject(refusal);
     if (!this.started) {
       this.started = true;
-      this.client.connect().catch((error: Error) => (this.lastError = this.failures.wordsOf(error)));
+      this.client.connect().catch((error: Error) => {
+        // What else ended an attempt was told as an error before.
+        if (!isLost(error)) this.lastError = this.failures.wordsOf(error);
+      });
     }
     return new Promise((resolve, reject) => {
       const settle = (error?: LockStoreError): void => {
@@ -510,6 +514,17 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.serving = false;
     this.lostAt = this.clock.now();
     outsideContext(() => this.on.lost(this.lastError)); // a write that failed brings it, in the context of its caller
+  }
+
+  /**
+   * ioredis makes no other attempt: it could not begin one, as with a port or a certificate that is none, or the user's
+   * own strategy gave up. The next command makes one.
+   */
+  private hearEnd(): void {
+    if (this.closed) return;
+    this.up = this.started = false;
+    const error = this.failures.unreachable(this.lastError);
+    for (const settle of [...this.waiting]) settle(error);
   }
 
   private async greet(): Promise<void> {

@@ -168,11 +168,10 @@ export class RedisFailures {
     return this.useless(`it is a sentinel; give the sentinels as options, as in redis: ${SENTINELS}`);
   }
 
-  /** The error of a server that could not be asked. */
-  unreachable(words: string, timeout: number): LockStoreError {
-    return new LockStoreError(
-      `Redis at ${this.address} is not reachable (${words}): no connection within ${Math.round(timeout)} ms.`,
-    );
+  /** The error of a server that could not be asked within `timeout` ms, or at all. */
+  unreachable(words: string, timeout?: number): LockStoreError {
+    const span = timeout === undefined ? '' : `: no connection within ${Math.round(timeout)} ms`;
+    return new LockStoreError(`Redis at ${this.address} is not reachable (${words})${span}.`);
   }
 
   /** The error of a command that was not answered in time. */
