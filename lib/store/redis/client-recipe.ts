@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { LockUsageError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
-import { addressOf, optionsInUrl } from './redis-address.js';
+import { addressOf, checkPlaces, optionsInUrl } from './redis-address.js';
 import { checkOptionKeys, isClient, refusalOf, type ClientLike } from './redis-source.js';
 import { calmSentinels, refusalOfSentinelOptions, sentinelSettings } from './sentinel-settings.js';
 
@@ -79,6 +79,7 @@ export class ClientRecipe {
           'the client that was given does not have them (ioredis-mock is such a client). Give the URL or the options ' +
           "instead, and in tests redis: 'memory'.",
       );
+    checkPlaces([probe.options, ...(probe.options.sentinels ?? [])]);
     this.address = addressOf(probe.options);
     this.keyPrefix = given.keyPrefix ?? '';
     this.db = probe.options.db ?? 0;

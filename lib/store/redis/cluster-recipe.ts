@@ -1,9 +1,8 @@
 import { isIP } from 'node:net';
 import { Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
-import { shown } from '../../base/duration.js';
 import { LockUsageError } from '../../base/errors.js';
 import { OURS, prepared } from './client-recipe.js';
-import { addressOf, optionsInUrl } from './redis-address.js';
+import { addressOf, checkPlaces, optionsInUrl, shownSource } from './redis-address.js';
 import { checkOptionKeys, isClient, refusalOf, type ClientLike, kindOfOption } from './redis-source.js';
 
 /** A cluster by the addresses of some of its nodes, with the options of ioredis' Cluster. */
@@ -76,9 +75,10 @@ export class ClusterRecipe {
       );
     if (!Array.isArray(given.cluster) || given.cluster.length === 0)
       throw new LockUsageError(
-        `The option redis takes the addresses of some nodes as cluster, as in ${EXAMPLE}; it was ${shown(given.cluster)}.`,
+        `The option redis takes the addresses of some nodes as cluster, as in ${EXAMPLE}; it was ${shownSource(given.cluster)}.`,
       );
     const seeds = (given.cluster as readonly ClusterNode[]).map(optionsOfNode);
+    checkPlaces(seeds);
     const { username, password, tls } = seeds.find((each) => each.password ?? each.tls) ?? {};
     const redisOptions: RedisOptions = { ...options.redisOptions };
     if (!redisOptions.password && password) Object.assign(redisOptions, { username, password });
@@ -137,14 +137,14 @@ function optionsOfNode(node: ClusterNode): RedisOptions {
   if (typeof node === 'number') return { port: node };
   if (typeof node === 'string') return optionsInUrl(/^[a-z]+:\/\//i.test(node) ? node : `redis://${node}`);
   if (typeof node === 'object' && node !== null) return node as RedisOptions;
-  throw new LockUsageError(`A node of the cluster is { host, port } or a URL; one was ${shown(node)}.`);
+  throw new LockUsageError(`A node of the cluster is { host, port } or a URL; one was ${shownSource(node)}.`);
 }
 
 /** @throws LockUsageError for keys that ioredis does not know: it would leave them out without a word */
 function checkClusterOptions(options: ClusterOptions): void {
   if (typeof options !== 'object' || options === null)
     throw new LockUsageError(
-      `The options of a cluster are those of ioredis' Cluster; they were ${shown(options)}.`,
+      `The options of a cluster are those of ioredis' Cluster; they were ${shownSource(options)}.`,
     );
   checkOptionKeys(options.redisOptions ?? {});
   for (const [key, value] of Object.entries(options)) {

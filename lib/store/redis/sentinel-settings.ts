@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Redis, RedisOptions } from 'ioredis';
-import { shown } from '../../base/duration.js';
 import { keepAliveWith } from './keep-alive.js';
+import { shownSource } from './redis-address.js';
 import { isClient } from './redis-source.js';
 
 // Between two questions to the sentinels, when a failover ended the first one.
@@ -46,7 +46,7 @@ export function refusalOfSentinelOptions({ sentinels, name, role }: RedisOptions
   const example = "{ sentinels: [{ host: 'sentinel-1', port: 26379 }, …], name: 'mymaster' }";
   if (sentinels === undefined || sentinels === null) return undefined;
   if (!Array.isArray(sentinels) || sentinels.length === 0)
-    return `The option redis takes the addresses of the sentinels as sentinels, as in ${example}; it was ${shown(sentinels)}.`;
+    return `The option redis takes the addresses of the sentinels as sentinels, as in ${example}; it was ${shownSource(sentinels)}.`;
   if (typeof name !== 'string' || name === '')
     return (
       'The option redis has sentinels but no name: they may watch several masters. Add the name that the sentinels give ' +
