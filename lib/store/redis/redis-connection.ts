@@ -80,10 +80,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private doubtedAt = -Infinity;
   private started = false;
   private lastError = 'no connection yet';
-  /** Why nothing may be done over this connection, ever. */
-  private useless: LockStoreError | undefined;
-  /** Why nothing can be done until somebody changes the password; it is tried again and again. */
-  private denied: LockStoreError | undefined;
+  /** Why nothing can be done until somebody changes the server, its rights or the password; it is tried again and again. */
+  private refusal: LockStoreError | undefined;
   /** When the server was last heard, or the connection made. */
   private heardAt = Infinity;
   /** Whether it was up, and nobody was told that it is no more. */
@@ -151,8 +149,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
     if (this.up) return Promise.resolve();
     if (this.closed)
       return Promise.reject(new LockStoreError(`The connection to ${this.address} is closed.`));
-    const refusal = this.useless ?? this.denied;
-    if (refusal) return Promise.reject(refusal);
+    if (this.refusal) return Promise.reject(this.refusal);
     if (!this.started) {
       this.started = true;
       this.client.connect().catch((error: Error) => {
@@ -498,10 +495,14 @@ export class RedisConnection implements CommandHost, ScriptHost {
 
   private hearError(error: Error): void {
     this.lastError = this.failures.wordsOf(error);
-    if (NO_SUCH_DB.test(error.message)) this.useless = this.failures.useless(this.lastError);
-    this.denied = isDenied(error) ? this.failures.denied(this.lastError) : undefined;
-    if (!this.denied) return;
-    for (const settle of [...this.waiting]) settle(this.denied);
+    this.refusal = undefined;
+    if (isDenied(error)) this.refuse(this.failures.denied(this.lastError));
+  }
+
+  /** Until an attempt to connect ends in another way, all that is asked fails at once. */
+  private refuse(error: LockStoreError): void {
+    this.refusal = error;
+    for (const settle of [...this.waiting]) settle(error);
   }
 
   private lose(): void {
@@ -539,18 +540,17 @@ export class RedisConnection implements CommandHost, ScriptHost {
       this.sampled().catch(() => undefined),
     ]);
     this.runId = runIdIn(info);
-    await this.learnTopology(info);
+    const useless = await this.learnTopology(info);
     await this.native?.begin(client, this.runId, info);
     if (this.closed || connection !== this.connections || client.status !== 'ready') return;
     if (/^role:slave/m.test(replication)) return this.refuseReplica();
-    if (unselected && this.useless === undefined) {
-      this.lastError = this.failures.wordsOf(unselected);
-      return this.tryAnother();
-    }
-    this.denied = undefined;
-    this.up = this.useless === undefined;
-    for (const settle of [...this.waiting]) settle(this.useless);
-    if (!this.up) return client.disconnect();
+    if (unselected) this.lastError = this.failures.wordsOf(unselected);
+    const noDatabase = unselected && NO_SUCH_DB.test(unselected.message);
+    this.refusal = useless ?? (noDatabase ? this.failures.useless(this.lastError) : undefined);
+    if (this.refusal) this.refuse(this.refusal);
+    if (this.refusal || unselected) return this.tryAnother();
+    this.up = true;
+    for (const settle of [...this.waiting]) settle();
     if (sample) this.adoptSample(sample); // that of a replica would pass for a sign of a store that works
     this.serving = true;
     this.lastError = 'the connection was closed';
@@ -571,12 +571,14 @@ export class RedisConnection implements CommandHost, ScriptHost {
     );
   }
 
-  /** A server in cluster mode serves one name a call, and no names at all when there are several shards. */
-  private async learnTopology(info: string): Promise<void> {
+  /**
+   * A server in cluster mode serves one name a call, and no names at all when there are several shards. Returns why it
+   * cannot be used.
+   */
+  private async learnTopology(info: string): Promise<LockStoreError | undefined> {
     const mode = /^(?:redis|server)_mode:(\w+)/m.exec(info)?.[1]; // Valkey says server_mode
     const asked =
       mode === undefined ? await this.client.cluster('INFO').catch(({ message }: Error) => message) : '';
-    if (mode === 'sentinel') this.useless = this.failures.sentinel();
     const says = mode === 'cluster' || /^cluster_state:/m.test(asked);
     // A node of a cluster need not let us ask it.
     const clustered = says || this.membership !== undefined;
@@ -587,14 +589,14 @@ export class RedisConnection implements CommandHost, ScriptHost {
     if (this.membership) {
       // Only a server that says so is none: the connection may have been lost before it said anything.
       const isNone = mode === undefined ? isNoCluster(asked) : !says;
-      if (isNone) this.useless = this.failures.noCluster();
-      return;
+      return isNone ? this.failures.noCluster() : undefined;
     }
-    if (!clustered) return;
+    if (mode === 'sentinel') return this.failures.sentinel();
+    if (!clustered) return undefined;
     const slots: unknown = await this.client.cluster('SLOTS').catch(() => undefined);
     const shards = Array.isArray(slots) ? mastersIn(slots) : undefined;
     this.onlyShard = shards === 1;
-    if (shards !== undefined && shards > 1) this.useless = this.failures.sharded(shards);
+    return shards !== undefined && shards > 1 ? this.failures.sharded(shards) : undefined;
   }
 }
 
