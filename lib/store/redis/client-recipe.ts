@@ -46,17 +46,19 @@ export class ClientRecipe {
   readonly keyPrefix: string;
   /** The number of the database. */
   readonly db: number;
+  /** What the user has said, and may change in a client that was given. */
+  private readonly given: RedisOptions;
   private readonly make: (name: { connectionName?: string; protocol?: 2 | undefined }) => Redis;
 
   /** @throws LockUsageError for what leads to no Redis, with what to write instead */
   constructor(source: RedisSource) {
     const refusal = refusalOf(source);
     if (refusal !== undefined) throw new LockUsageError(refusal);
-    const given: RedisOptions = isClient(source)
+    const given: RedisOptions = (this.given = isClient(source)
       ? source.options
       : typeof source === 'string'
         ? optionsInUrl(source)
-        : source;
+        : source);
     const wrong = refusalOfSentinelOptions(given);
     if (wrong !== undefined) throw new LockUsageError(wrong);
     // Whether the server may be asked if it is ready is what the user may know better.
@@ -88,21 +90,30 @@ export class ClientRecipe {
 
   /** A new connection, not connected yet; `protocol` is that of the client's options unless it is given. */
   open(connectionName: string, protocol?: 2): Redis {
-    const client = prepared(this.make({ connectionName, ...(protocol && { protocol }) }));
+    const client = prepared(this.make({ connectionName, ...(protocol && { protocol }) }), () => this.given);
     calmSentinels(client);
     return client;
   }
 }
 
-/** A client of ours that is quiet, and connects outside of every caller's context. */
-export function prepared(client: Redis): Redis {
+const CREDENTIALS = ['username', 'password', 'sentinelUsername', 'sentinelPassword'] as const;
+
+/**
+ * A client of ours that is quiet, and connects outside of every caller's context, each time with what `credentials` says
+ * then: a password that is changed in a client of the user's is the next one of ours.
+ */
+export function prepared(client: Redis, credentials: () => RedisOptions): Redis {
   // An unheard 'error' is printed by ioredis; we report per call.
   client.on('error', (error: Error) => {
     if (NO_INFO.test(error.message)) client.options.enableReadyCheck = false;
   });
   // ioredis calls it again after each loss, from wherever the loss was found.
   const connect = client.connect.bind(client);
-  client.connect = (...args) => outsideContext(() => connect(...args));
+  client.connect = (...args) => {
+    const present = credentials();
+    for (const key of CREDENTIALS) if (present[key] != null) client.options[key] = present[key];
+    return outsideContext(() => connect(...args));
+  };
   return client;
 }
 

@@ -57,7 +57,6 @@ export class ClusterRecipe {
   readonly seeds: readonly NodePlace[];
   /** How often the nodes are asked again, in milliseconds. */
   readonly refreshEvery: number;
-  readonly secrets: readonly (string | null | undefined)[];
   private readonly options: ClusterOptions;
   private readonly redisOptions: RedisOptions;
 
@@ -84,12 +83,16 @@ export class ClusterRecipe {
     if (!redisOptions.password && password) Object.assign(redisOptions, { username, password });
     if (!redisOptions.tls && tls) redisOptions.tls = tls;
     this.redisOptions = redisOptions;
-    this.secrets = [redisOptions.password];
     const prefix = (options as { keyPrefix?: string }).keyPrefix;
     this.keyPrefix = prefix ?? redisOptions.keyPrefix ?? '';
     this.seeds = seeds.map(({ host = '127.0.0.1', port = 6379 }) => ({ host, port }));
     this.address = `cluster ${this.seeds.map(({ host, port }) => `${host}:${port}`).join(', ')}`;
     this.refreshEvery = options.slotsRefreshInterval || REFRESH_EVERY;
+  }
+
+  /** What no message may show. */
+  get secrets(): readonly (string | null | undefined)[] {
+    return [this.redisOptions.password, this.options.redisOptions?.password];
   }
 
   /** Where a node is reached that the cluster knows as `host:port`. */
@@ -119,7 +122,8 @@ export class ClusterRecipe {
     const once = returning ? {} : { retryStrategy: () => null };
     const given = this.redisOptions;
     const enableReadyCheck = given.enableReadyCheck ?? true;
-    return prepared(new Redis({ ...given, ...OURS, enableReadyCheck, ...once, ...place, connectionName }));
+    const client = new Redis({ ...given, ...OURS, enableReadyCheck, ...once, ...place, connectionName });
+    return prepared(client, () => ({ ...given, ...this.options.redisOptions }));
   }
 }
 

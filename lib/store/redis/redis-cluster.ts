@@ -413,6 +413,7 @@ export class RedisCluster implements RedisServers {
   }
 
   private hearTrouble(error: Error): void {
+    this.failures.hide(this.recipe.secrets);
     this.trouble = this.failures.wordsOf(error);
     this.refusal = isDenied(error)
       ? this.failures.denied(this.trouble)

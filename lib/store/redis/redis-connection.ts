@@ -134,6 +134,9 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.deadlines = new Deadlines(clock);
     this.failures = new RedisFailures(address, [client.options.password, client.options.sentinelPassword]);
     client.on('error', (error: Error) => this.hearError(error));
+    client.on('connecting', () =>
+      this.failures.hide([client.options.password, client.options.sentinelPassword]),
+    );
     client.on('connect', () => {
       this.heardAt = clock.now();
       keepAlive(client, this.keepsAlive);
