@@ -250,7 +250,7 @@ export class RedisCluster implements RedisServers {
       {
         redirect: (script, call, error, repeatable) => this.redirect(node, script, call, error, repeatable),
         demoted: () => this.demoted(node),
-        silent: () => this.silent(node),
+        silent: (dead) => this.silent(node, dead),
         unreached: () => this.refresh(),
       },
     );
@@ -283,8 +283,9 @@ export class RedisCluster implements RedisServers {
     this.refresh();
   }
 
-  private silent(node: Node): void {
+  private silent(node: Node, dead: boolean): void {
     this.refresh();
+    if (!dead) return; // it may be slow: what it has to tell comes late
     for (const place of PLACES) if (this.noticesFrom[place] === node.key) this.on.deaf(place);
   }
 

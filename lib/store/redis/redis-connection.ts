@@ -26,7 +26,7 @@ import { inOneWrite, TurnWrite } from './turn-write.js';
 const DOUBTED = 1_000;
 // Refusals of SELECT that another attempt does not change.
 const NO_SUCH_DB = /DB index|SELECT is not allowed|NOPERM.*'select'/i;
-// A server that has not answered anything for this long, though it was asked: the way to it may be dead.
+// A server that has not answered anything for this long since it was asked: the way to it may be dead.
 const SILENCE = 2_000;
 
 // How soon a server that cannot serve, as a replica, is left for a new connection: longer each time, up to a second.
@@ -61,8 +61,8 @@ export interface ClusterMembership {
   redirect(name: ScriptName, call: ScriptCall, error: Error, repeatable: boolean): boolean;
   /** The node copies another one now: its names are elsewhere. */
   demoted(): void;
-  /** The node did not answer in time. */
-  silent(): void;
+  /** The node did not answer in time; `dead` says that the way to it is given up. */
+  silent(dead: boolean): void;
   /** An attempt to connect to the node failed or took too long: another one may have its names. */
   unreached(): void;
 }
@@ -84,6 +84,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private refusal: LockStoreError | undefined;
   /** When the server was last heard, or the connection made. */
   private heardAt = Infinity;
+  /** When it was first asked for something after that. */
+  private askedAt = -Infinity;
   /** Whether it was up, and nobody was told that it is no more. */
   private serving = false;
   private lostAt: number | undefined;
@@ -191,7 +193,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const command = new PendingCommand<T>(this, what, timeout, this.clock.now(), resolve, reject);
-      this.deadlines.add(command);
+      this.expect(command);
       const ask = (again: boolean): void =>
         void send(this.client).then(
           (value) => command.resolve(value),
@@ -241,6 +243,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
 
   /** Holds a command that somebody else sends to its deadline. */
   expect(command: PendingCommand): void {
+    if (this.askedAt <= this.heardAt) this.askedAt = command.deadline - command.timeout;
     if (!command.linked) this.deadlines.add(command);
   }
 
@@ -269,8 +272,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
   }
 
   silent({ what, timeout }: PendingCommand): LockStoreError {
-    this.resetIfSilent();
-    this.membership?.silent();
+    const dead = this.resetIfSilent();
+    this.membership?.silent(dead);
     return this.failures.silent(what, timeout);
   }
 
@@ -392,14 +395,15 @@ export class RedisConnection implements CommandHost, ScriptHost {
     );
   }
 
-  /** A connection may die without a word: rather than to wait for TCP to notice, a new one is made. */
-  private resetIfSilent(): void {
+  /** A connection may die without a word: rather than to wait for TCP to notice, a new one is made. Says whether it is. */
+  private resetIfSilent(): boolean {
     const { status } = this.client;
-    if (this.closed || (status !== 'connect' && status !== 'ready')) return;
-    if (this.clock.now() - this.heardAt < SILENCE) return;
+    if (this.closed || (status !== 'connect' && status !== 'ready')) return false;
+    if (this.clock.now() - Math.max(this.heardAt, this.askedAt) < SILENCE) return false;
     this.heardAt = Infinity; // once: ioredis adds a listener each time
     this.lastError = 'it did not answer';
     this.client.disconnect(true);
+    return true;
   }
 
   /**
