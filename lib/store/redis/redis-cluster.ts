@@ -351,8 +351,11 @@ export class RedisCluster implements RedisServers {
   }
 
   private learnMove(slot: number, to: Node): void {
-    if (this.owners[slot] !== to) this.moved.set(slot, to);
-    this.changes += 1;
+    const isNews = this.owners[slot] !== to && this.moved.get(slot) !== to;
+    if (isNews) {
+      this.moved.set(slot, to);
+      this.changes += 1;
+    }
     this.witness = to;
     this.refresh();
   }
