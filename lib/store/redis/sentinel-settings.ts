@@ -68,7 +68,7 @@ export function calmSentinels(client: Redis): void {
   type Listener = (...args: unknown[]) => void;
   type Sentinel = { on(event: string, listener: Listener): unknown };
   type Connector = {
-    connectToSentinel?: (...args: unknown[]) => Sentinel;
+    connectToSentinel?: (endpoint: unknown, options?: object) => Sentinel;
     connect(...args: unknown[]): Promise<unknown>;
   };
   const { connector } = client as unknown as { connector?: Connector };
@@ -92,8 +92,10 @@ export function calmSentinels(client: Redis): void {
         await new Promise((resolve) => setTimeout(resolve, PAUSE)); // whatever ends it again and again
       }
   };
-  connector.connectToSentinel = (...args) => {
-    const sentinel = connectToSentinel(...args);
+  connector.connectToSentinel = (endpoint, options) => {
+    // Else the end of a connection that was never made keeps the process alive for two seconds.
+    const { disconnectTimeout } = client.options;
+    const sentinel = connectToSentinel(endpoint, { disconnectTimeout, ...options });
     keepAliveWith(client, sentinel as Redis);
     const on = sentinel.on.bind(sentinel);
     on('error', () => undefined);
