@@ -108,7 +108,7 @@ export class TcpProxy {
   private delays = { up: 0, down: 0 };
   private holes = { up: false, down: false };
   private drops: ((reply: string) => boolean) | undefined;
-  private rewrites: ((request: string) => string) | undefined;
+  private rewrites: { up?: (data: string) => string; down?: (data: string) => string } = {};
 
   private constructor(
     private readonly server: Server,
@@ -151,7 +151,8 @@ export class TcpProxy {
   pass(): void {
     this.delays = { up: 0, down: 0 };
     this.holes = { up: false, down: false };
-    this.drops = this.rewrites = undefined;
+    this.drops = undefined;
+    this.rewrites = {};
     for (const { up, down } of this.live)
       for (const lane of [up, down]) {
         Object.assign(lane, { delay: 0, hole: false, drops: undefined, rewrites: undefined });
@@ -181,9 +182,9 @@ export class TcpProxy {
     for (const link of this.live) this.apply(link);
   }
 
-  /** The server is sent `change` of what clients send, piece by piece as it comes. */
-  rewrite(change: (request: string) => string): void {
-    this.rewrites = change;
+  /** The server is sent `change` of what clients send, piece by piece as it comes; or the clients of what it replies. */
+  rewrite(change: (data: string) => string, direction: 'up' | 'down' = 'up'): void {
+    this.rewrites[direction] = change;
     for (const link of this.live) this.apply(link);
   }
 
@@ -211,7 +212,7 @@ export class TcpProxy {
     [up.delay, down.delay] = [this.delays.up, this.delays.down];
     [up.hole, down.hole] = [up.hole || this.holes.up, down.hole || this.holes.down];
     down.drops = this.drops;
-    up.rewrites = this.rewrites;
+    [up.rewrites, down.rewrites] = [this.rewrites.up, this.rewrites.down];
   }
 
   /** One reply was lost: the others are not. */

@@ -22,6 +22,7 @@ export const OURS = {
   keepAlive: 5_000,
   commandTimeout: undefined,
   socketTimeout: undefined,
+  maxLoadingRetryTime: 250, // ioredis waits for that with a timer that keeps the process alive
   readOnly: false,
   monitor: false,
   stringNumbers: false,
@@ -32,6 +33,9 @@ export const OURS = {
   reconnectOnError: null, // it would end the connection once for each answer
 } as const;
 
+// A server that reads its data says so in INFO, and ioredis asks it again without a word.
+const LOADING = /^loading:1/m;
+const LOADING_WORDS = 'LOADING Redis is loading the dataset in memory';
 // The server does not know INFO: then nobody can ask it whether it is ready.
 const NO_INFO = /unknown command.{0,3}info\b/i;
 
@@ -107,6 +111,15 @@ export function prepared(client: Redis, credentials: () => RedisOptions): Redis 
   client.on('error', (error: Error) => {
     if (NO_INFO.test(error.message)) client.options.enableReadyCheck = false;
   });
+  const info = client.info.bind(client) as (...args: unknown[]) => Promise<unknown>;
+  client.info = ((...args: unknown[]) => {
+    const answer = info(...args);
+    answer.then(
+      (text) => LOADING.test(String(text)) && client.emit('error', new Error(LOADING_WORDS)),
+      () => undefined,
+    );
+    return answer;
+  }) as typeof client.info;
   // ioredis calls it again after each loss, from wherever the loss was found.
   const connect = client.connect.bind(client);
   client.connect = (...args) => {

@@ -503,6 +503,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private hearError(error: Error): void {
     this.lastError = this.failures.wordsOf(error);
     this.refusal = undefined;
+    if (codeOf(error) === 'LOADING') this.heardAt = this.clock.now();
     if (isDenied(error)) this.refuse(this.failures.denied(this.lastError));
   }
 
