@@ -9,6 +9,27 @@ import { describeWithRealRedis } from '../support/real-redis.js';
 describeWithRealRedis('a server that changes under the locks', () => {
   const arena = arenaForTests();
 
+  it.each([
+    ['5', Redis5 as unknown as typeof Redis],
+    ['6', Redis],
+  ])(
+    'it reads its data: a client of ioredis %s says so, and is served as soon as that is done',
+    async (_, Client) => {
+      const proxy = await arena.proxy();
+      proxy.rewrite((reply) => reply.replace('loading:0', 'loading:1'), 'down');
+      const client = new Client({ port: proxy.port, lazyConnect: true });
+      const locks = arena.open({ redis: client });
+      const error = await failureOf<LockStoreError>(locks.acquire('x', { wait: '2500ms' }));
+      expect(error.message).toMatch(/is not reachable \(LOADING Redis is loading the dataset in memory\)/);
+      expect(proxy.links).toHaveLength(1); // it answers, so it is not left
+      proxy.pass();
+      const since = performance.now();
+      await locks.using('x', () => undefined);
+      expect(performance.now() - since).toBeLessThan(1_500);
+      client.disconnect();
+    },
+  );
+
   it('SCRIPT FLUSH: holders, waiters and newcomers are served', async () => {
     const [holder, waiter] = [arena.open(), arena.open()];
     const lease = await holder.acquire('x', { ttl: 600 });

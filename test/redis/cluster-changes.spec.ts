@@ -4,6 +4,8 @@ import { createLockService, openStore } from '../../lib/locks/create-lock-servic
 import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
 import { LockService } from '../../lib/locks/lock-service.js';
 import { LockSettings } from '../../lib/locks/lock-settings.js';
+import { ClusterRecipe } from '../../lib/store/redis/cluster-recipe.js';
+import { RedisStore } from '../../lib/store/redis/redis-store.js';
 import { ClusterServers, type ClusterSetup } from '../../tools/redis/cluster-servers.js';
 import type { ServerProcess } from '../../tools/redis/server-process.js';
 import { abortOf, failureOf, pass, until } from '../support/eventually.js';
@@ -273,6 +275,40 @@ describeWithRealRedis('a cluster that changes', () => {
     await lease.release();
     await (await waiting).release();
   }, 40_000);
+});
+
+describeWithRealRedis('a cluster whose slots move all the time', () => {
+  const field = fieldOf({ replicas: 0, nodeTimeout: 15_000 });
+
+  it('has an end to what is listed', async () => {
+    const { servers } = field;
+    const locks = await field.open({ ttl: '60s' });
+    const source = { cluster: servers.addresses, options: { slotsRefreshInterval: 40 } };
+    const settings = { namespace, fenceMemory: 60_000, process: 'test:1', clock: new SystemClock() };
+    const store = new RedisStore(new ClusterRecipe(source), settings);
+    const names = Array.from({ length: 300 }, (_, index) => `n${index}`);
+    const leases = await Promise.all(names.map((each) => locks.acquire(each)));
+    const used = new Set(await Promise.all(names.map((each) => servers.slotOf(`${namespace}:${each}`))));
+    const [target, ...others] = await servers.mastersNow();
+    const empty = [...Array(2_000).keys()].map((slot) => 16_383 - slot).filter((slot) => !used.has(slot));
+    let listing = true;
+    const moving = (async () => {
+      while (listing && others.length > 0) await servers.moveSlot(empty.shift()!, target!);
+    })();
+    const times = new Map<string, number>();
+    let pages = 0;
+    for await (const page of store.list(5_000)) {
+      for (const { name } of page) times.set(name, (times.get(name) ?? 0) + 1);
+      if ((pages += 1) > 60) break;
+      await pass(100);
+    }
+    listing = false;
+    await moving;
+    await store.close();
+    expect([...times.keys()].sort()).toEqual(names.sort());
+    expect(Math.max(...times.values())).toBe(2); // the cluster did change meanwhile
+    await Promise.all(leases.map((lease) => lease.release()));
+  }, 30_000);
 });
 
 describeWithRealRedis('a master that fails', () => {

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
+import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
 import { failureOf } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 import { startRedis, type RunningRedis } from '../../tools/redis/start-redis.js';
@@ -20,8 +21,8 @@ function shownOf(value: unknown): string {
   ].join('\n');
 }
 
-describe('credentials in a URL that is refused', () => {
-  it.each([
+describe('credentials in a source that is refused', () => {
+  const sources: LockServiceOptions['redis'][] = [
     `http://user:${SECRET}@localhost:6379`,
     `user:${SECRET}@localhost:6379`,
     `redis://user:${SECRET}@`,
@@ -31,7 +32,21 @@ describe('credentials in a URL that is refused', () => {
     `redis://user:p@${SECRET}@localhost/db`,
     `REDIS//:${SECRET}@localhost`,
     `http://localhost?password=${SECRET}`,
-  ])('%s: they are not in the error', (redis) => {
+    `redis://:${SECRET}`,
+    `redis:${SECRET}`,
+    `user:${SECRET}`,
+    { host: `redis://:${SECRET}@127.0.0.1:1` },
+    { host: `user:${SECRET}@127.0.0.1` },
+    { path: `redis://:${SECRET}@127.0.0.1:1` },
+    { cluster: [{ host: '127.0.0.1', port: `redis://:${SECRET}@h` as unknown as number }] },
+    new Redis({ host: `redis://:${SECRET}@127.0.0.1:1`, lazyConnect: true }),
+    { sentinels: `redis://:${SECRET}@s-1:26379` as never, name: 'm' },
+    { sentinels: [{ host: `redis://:${SECRET}@s-1` }], name: 'm' },
+    { cluster: `redis://:${SECRET}@node-1:7000` as never },
+    { cluster: `redis://u:${SECRET}@127.0.0.1:1,redis://u:${SECRET}@127.0.0.1:2` as never },
+    { cluster: [{ host: `redis://:${SECRET}@127.0.0.1:1`, port: 1 }] },
+  ];
+  it.each(sources.map((redis) => [redis]))('%#: they are not in the error', (redis) => {
     let refusal: unknown;
     try {
       createLockService({ redis });

@@ -1,6 +1,6 @@
 import { arenaForTests } from '../support/arena.js';
 import { Child } from '../support/child.js';
-import { pass } from '../support/eventually.js';
+import { failureOf, pass, until } from '../support/eventually.js';
 import { describeWithRealRedis } from '../support/real-redis.js';
 
 const CALLS = 60;
@@ -26,12 +26,29 @@ describeWithRealRedis('a connection that is dropped', () => {
     const proxy = await arena.proxy();
     const child = open(proxy.url);
     await child.says('ready');
-    await pass(1_950); // almost as long as a connection may be silent
     proxy.blackHole();
-    child.tell('ask');
-    await child.says(`refused ${CALLS}`);
+    // For as long as a connection may be silent after it was asked.
+    for (let times = 1; times <= 4; times += 1) {
+      child.tell('ask');
+      await until('all are refused', () => child.said.split(`refused ${CALLS}`).length > times);
+    }
     await pass(50);
     await child.kill();
     expect(child.said).not.toContain('Warning');
+    expect(proxy.links.length).toBeGreaterThan(1);
   }, 20_000);
+
+  it('is not dropped after a pause because one caller had no time to wait for its answer', async () => {
+    const { locks, proxy } = await arena.openBehindProxy({ ttl: 9_000 });
+    const { length } = proxy.links;
+    await pass(2_100); // longer than a connection may be silent after it was asked
+    proxy.delay({ up: 400 });
+    const [short, long] = await Promise.all([
+      failureOf(locks.acquire('short', { wait: 30 })),
+      locks.using('long', () => 'ran'),
+    ]);
+    expect(short).toMatchObject({ code: 'LOCK_STORE' });
+    expect(long).toBe('ran');
+    expect(proxy.links.length).toBe(length);
+  });
 });

@@ -18,6 +18,14 @@ describeWithRealRedis('a process that ends right after its work', () => {
     expect([ended, child.said]).toEqual([0, 'holds a lock\nnothing keeps it alive\n']);
   }, 30_000);
 
+  it('ends at once after close when its sentinels are away', async () => {
+    const options = { sentinels: [{ host: '127.0.0.1', port: 1 }], name: 'mymaster' };
+    const child = new Child('test/support/closed-process.ts', JSON.stringify(options));
+    expect(await child.endsWithin(15_000)).toBe(0);
+    const [, lived] = /lived on for (\d+) ms/.exec(child.said) ?? [];
+    expect(Number(lived)).toBeLessThan(1_000);
+  }, 20_000);
+
   it.each(['using', 'two', 'forty', 'once'])(
     '%s: leaves nothing held',
     async (way) => {

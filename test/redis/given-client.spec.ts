@@ -120,4 +120,17 @@ describeWithRealRedis.each(VERSIONS)('a client of ioredis %s that was given', (_
     await arena.admin.select(0);
     expect(found).toEqual([0, 1]);
   });
+
+  it('leads to the server with the password that it has now', async () => {
+    const user = { username: 'rotated', password: 'before' };
+    await arena.admin.call('ACL', 'SETUSER', user.username, 'on', `>${user.password}`, '~*', '&*', '+@all');
+    const { client } = await given(user);
+    const locks = arena.open({ redis: client, ttl: 900 });
+    await locks.using('name', () => undefined);
+    await arena.admin.call('ACL', 'SETUSER', user.username, `<${user.password}`, '>after');
+    client.options.password = 'after';
+    await arena.admin.call('CLIENT', 'KILL', 'USER', user.username);
+    await until('it is let in', () => locks.using('name', () => true).catch(() => false));
+    await arena.admin.call('ACL', 'DELUSER', user.username);
+  });
 });

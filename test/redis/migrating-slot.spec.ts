@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { createLockService } from '../../lib/locks/create-lock-service.js';
 import type { Lease } from '../../lib/locks/lock.js';
 import type { LockServiceOptions } from '../../lib/locks/lock-options.js';
@@ -123,5 +124,22 @@ describeWithRealRedis('a name whose slot is on its way to another node', () => {
     expect(await other.latch(name, { round: 'tuesday' }).trySetCount(2)).toBe(true);
     await end();
     expect(await locks.latch(name, { round: 'tuesday' }).count()).toBe(2);
+  });
+
+  it('keeps its holder where nodes let nobody ask what they are', async () => {
+    const user = { username: 'unasking', password: 'secret' };
+    const rule = `on >${user.password} ~* &* +@all -info -cluster +cluster|slots`.split(' ');
+    for (const { admin } of servers.nodes) await admin.call('ACL', 'SETUSER', user.username, ...rule);
+    const said = jest.spyOn(console, 'warn').mockImplementation(() => undefined); // by ioredis, without INFO
+    const redis = { cluster: servers.addresses, options: { redisOptions: user } };
+    const permits = open({ redis }).semaphore(name, 3);
+    const first = await permits.acquire();
+    await begin();
+    const second = await permits.acquire();
+    expect(await holders()).toEqual(fencesOf(first, second));
+    await end();
+    expect(await first.release()).toBe('released');
+    expect(await second.release()).toBe('released');
+    said.mockRestore();
   });
 });

@@ -8,6 +8,8 @@ class Lane {
   /** The next data of which this is true is lost, and the connection is reset. */
   drops: ((data: string) => boolean) | undefined;
   dropped = false;
+  /** What arrives instead of what was sent. */
+  rewrites: ((data: string) => string) | undefined;
   chunks = 0;
   private readonly waiting: { due: number; data: Buffer | null }[] = [];
   private timer: NodeJS.Timeout | undefined;
@@ -25,7 +27,9 @@ class Lane {
       return this.reset();
     }
     const last = this.waiting.at(-1)?.due ?? 0;
-    this.waiting.push({ due: Math.max(last, performance.now() + this.delay), data });
+    const arrives =
+      data && this.rewrites ? Buffer.from(this.rewrites(data.toString('latin1')), 'latin1') : data;
+    this.waiting.push({ due: Math.max(last, performance.now() + this.delay), data: arrives });
     this.flow();
   }
 
@@ -104,6 +108,7 @@ export class TcpProxy {
   private delays = { up: 0, down: 0 };
   private holes = { up: false, down: false };
   private drops: ((reply: string) => boolean) | undefined;
+  private rewrites: { up?: (data: string) => string; down?: (data: string) => string } = {};
 
   private constructor(
     private readonly server: Server,
@@ -147,9 +152,10 @@ export class TcpProxy {
     this.delays = { up: 0, down: 0 };
     this.holes = { up: false, down: false };
     this.drops = undefined;
+    this.rewrites = {};
     for (const { up, down } of this.live)
       for (const lane of [up, down]) {
-        Object.assign(lane, { delay: 0, hole: false, drops: undefined });
+        Object.assign(lane, { delay: 0, hole: false, drops: undefined, rewrites: undefined });
         lane.flow();
       }
   }
@@ -173,6 +179,12 @@ export class TcpProxy {
   /** Of the next reply nothing arrives, and its connection is reset; or of the next one of which `isIt` is true. */
   dropReply(isIt: (reply: string) => boolean = () => true): void {
     this.drops = isIt;
+    for (const link of this.live) this.apply(link);
+  }
+
+  /** The server is sent `change` of what clients send, piece by piece as it comes; or the clients of what it replies. */
+  rewrite(change: (data: string) => string, direction: 'up' | 'down' = 'up'): void {
+    this.rewrites[direction] = change;
     for (const link of this.live) this.apply(link);
   }
 
@@ -200,6 +212,7 @@ export class TcpProxy {
     [up.delay, down.delay] = [this.delays.up, this.delays.down];
     [up.hole, down.hole] = [up.hole || this.holes.up, down.hole || this.holes.down];
     down.drops = this.drops;
+    [up.rewrites, down.rewrites] = [this.rewrites.up, this.rewrites.down];
   }
 
   /** One reply was lost: the others are not. */

@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { LockUsageError } from '../../base/errors.js';
 import { outsideContext } from '../../base/outside-context.js';
-import { addressOf, optionsInUrl } from './redis-address.js';
+import { addressOf, checkPlaces, optionsInUrl } from './redis-address.js';
 import { checkOptionKeys, isClient, refusalOf, type ClientLike } from './redis-source.js';
 import { calmSentinels, refusalOfSentinelOptions, sentinelSettings } from './sentinel-settings.js';
 
@@ -22,6 +22,7 @@ export const OURS = {
   keepAlive: 5_000,
   commandTimeout: undefined,
   socketTimeout: undefined,
+  maxLoadingRetryTime: 250, // ioredis waits for that with a timer that keeps the process alive
   readOnly: false,
   monitor: false,
   stringNumbers: false,
@@ -32,6 +33,9 @@ export const OURS = {
   reconnectOnError: null, // it would end the connection once for each answer
 } as const;
 
+// A server that reads its data says so in INFO, and ioredis asks it again without a word.
+const LOADING = /^loading:1/m;
+const LOADING_WORDS = 'LOADING Redis is loading the dataset in memory';
 // The server does not know INFO: then nobody can ask it whether it is ready.
 const NO_INFO = /unknown command.{0,3}info\b/i;
 
@@ -46,17 +50,19 @@ export class ClientRecipe {
   readonly keyPrefix: string;
   /** The number of the database. */
   readonly db: number;
+  /** What the user has said, and may change in a client that was given. */
+  private readonly given: RedisOptions;
   private readonly make: (name: { connectionName?: string; protocol?: 2 | undefined }) => Redis;
 
   /** @throws LockUsageError for what leads to no Redis, with what to write instead */
   constructor(source: RedisSource) {
     const refusal = refusalOf(source);
     if (refusal !== undefined) throw new LockUsageError(refusal);
-    const given: RedisOptions = isClient(source)
+    const given: RedisOptions = (this.given = isClient(source)
       ? source.options
       : typeof source === 'string'
         ? optionsInUrl(source)
-        : source;
+        : source);
     const wrong = refusalOfSentinelOptions(given);
     if (wrong !== undefined) throw new LockUsageError(wrong);
     // Whether the server may be asked if it is ready is what the user may know better.
@@ -79,6 +85,7 @@ export class ClientRecipe {
           'the client that was given does not have them (ioredis-mock is such a client). Give the URL or the options ' +
           "instead, and in tests redis: 'memory'.",
       );
+    checkPlaces([probe.options, ...(probe.options.sentinels ?? [])]);
     this.address = addressOf(probe.options);
     this.keyPrefix = given.keyPrefix ?? '';
     this.db = probe.options.db ?? 0;
@@ -87,21 +94,39 @@ export class ClientRecipe {
 
   /** A new connection, not connected yet; `protocol` is that of the client's options unless it is given. */
   open(connectionName: string, protocol?: 2): Redis {
-    const client = prepared(this.make({ connectionName, ...(protocol && { protocol }) }));
+    const client = prepared(this.make({ connectionName, ...(protocol && { protocol }) }), () => this.given);
     calmSentinels(client);
     return client;
   }
 }
 
-/** A client of ours that is quiet, and connects outside of every caller's context. */
-export function prepared(client: Redis): Redis {
+const CREDENTIALS = ['username', 'password', 'sentinelUsername', 'sentinelPassword'] as const;
+
+/**
+ * A client of ours that is quiet, and connects outside of every caller's context, each time with what `credentials` says
+ * then: a password that is changed in a client of the user's is the next one of ours.
+ */
+export function prepared(client: Redis, credentials: () => RedisOptions): Redis {
   // An unheard 'error' is printed by ioredis; we report per call.
   client.on('error', (error: Error) => {
     if (NO_INFO.test(error.message)) client.options.enableReadyCheck = false;
   });
+  const info = client.info.bind(client) as (...args: unknown[]) => Promise<unknown>;
+  client.info = ((...args: unknown[]) => {
+    const answer = info(...args);
+    answer.then(
+      (text) => LOADING.test(String(text)) && client.emit('error', new Error(LOADING_WORDS)),
+      () => undefined,
+    );
+    return answer;
+  }) as typeof client.info;
   // ioredis calls it again after each loss, from wherever the loss was found.
   const connect = client.connect.bind(client);
-  client.connect = (...args) => outsideContext(() => connect(...args));
+  client.connect = (...args) => {
+    const present = credentials();
+    for (const key of CREDENTIALS) if (present[key] != null) client.options[key] = present[key];
+    return outsideContext(() => connect(...args));
+  };
   return client;
 }
 

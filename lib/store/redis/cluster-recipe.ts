@@ -1,9 +1,8 @@
 import { isIP } from 'node:net';
 import { Redis, type ClusterNode, type ClusterOptions, type RedisOptions } from 'ioredis';
-import { shown } from '../../base/duration.js';
 import { LockUsageError } from '../../base/errors.js';
 import { OURS, prepared } from './client-recipe.js';
-import { addressOf, optionsInUrl } from './redis-address.js';
+import { addressOf, checkPlaces, optionsInUrl, shownSource } from './redis-address.js';
 import { checkOptionKeys, isClient, refusalOf, type ClientLike, kindOfOption } from './redis-source.js';
 
 /** A cluster by the addresses of some of its nodes, with the options of ioredis' Cluster. */
@@ -58,7 +57,6 @@ export class ClusterRecipe {
   readonly seeds: readonly NodePlace[];
   /** How often the nodes are asked again, in milliseconds. */
   readonly refreshEvery: number;
-  readonly secrets: readonly (string | null | undefined)[];
   private readonly options: ClusterOptions;
   private readonly redisOptions: RedisOptions;
 
@@ -76,20 +74,25 @@ export class ClusterRecipe {
       );
     if (!Array.isArray(given.cluster) || given.cluster.length === 0)
       throw new LockUsageError(
-        `The option redis takes the addresses of some nodes as cluster, as in ${EXAMPLE}; it was ${shown(given.cluster)}.`,
+        `The option redis takes the addresses of some nodes as cluster, as in ${EXAMPLE}; it was ${shownSource(given.cluster)}.`,
       );
     const seeds = (given.cluster as readonly ClusterNode[]).map(optionsOfNode);
+    checkPlaces(seeds);
     const { username, password, tls } = seeds.find((each) => each.password ?? each.tls) ?? {};
     const redisOptions: RedisOptions = { ...options.redisOptions };
     if (!redisOptions.password && password) Object.assign(redisOptions, { username, password });
     if (!redisOptions.tls && tls) redisOptions.tls = tls;
     this.redisOptions = redisOptions;
-    this.secrets = [redisOptions.password];
     const prefix = (options as { keyPrefix?: string }).keyPrefix;
     this.keyPrefix = prefix ?? redisOptions.keyPrefix ?? '';
     this.seeds = seeds.map(({ host = '127.0.0.1', port = 6379 }) => ({ host, port }));
     this.address = `cluster ${this.seeds.map(({ host, port }) => `${host}:${port}`).join(', ')}`;
     this.refreshEvery = options.slotsRefreshInterval || REFRESH_EVERY;
+  }
+
+  /** What no message may show. */
+  get secrets(): readonly (string | null | undefined)[] {
+    return [this.redisOptions.password, this.options.redisOptions?.password];
   }
 
   /** Where a node is reached that the cluster knows as `host:port`. */
@@ -119,7 +122,8 @@ export class ClusterRecipe {
     const once = returning ? {} : { retryStrategy: () => null };
     const given = this.redisOptions;
     const enableReadyCheck = given.enableReadyCheck ?? true;
-    return prepared(new Redis({ ...given, ...OURS, enableReadyCheck, ...once, ...place, connectionName }));
+    const client = new Redis({ ...given, ...OURS, enableReadyCheck, ...once, ...place, connectionName });
+    return prepared(client, () => ({ ...given, ...this.options.redisOptions }));
   }
 }
 
@@ -137,14 +141,14 @@ function optionsOfNode(node: ClusterNode): RedisOptions {
   if (typeof node === 'number') return { port: node };
   if (typeof node === 'string') return optionsInUrl(/^[a-z]+:\/\//i.test(node) ? node : `redis://${node}`);
   if (typeof node === 'object' && node !== null) return node as RedisOptions;
-  throw new LockUsageError(`A node of the cluster is { host, port } or a URL; one was ${shown(node)}.`);
+  throw new LockUsageError(`A node of the cluster is { host, port } or a URL; one was ${shownSource(node)}.`);
 }
 
 /** @throws LockUsageError for keys that ioredis does not know: it would leave them out without a word */
 function checkClusterOptions(options: ClusterOptions): void {
   if (typeof options !== 'object' || options === null)
     throw new LockUsageError(
-      `The options of a cluster are those of ioredis' Cluster; they were ${shown(options)}.`,
+      `The options of a cluster are those of ioredis' Cluster; they were ${shownSource(options)}.`,
     );
   checkOptionKeys(options.redisOptions ?? {});
   for (const [key, value] of Object.entries(options)) {

@@ -15,8 +15,11 @@ export interface ClusterView {
 type Entry = readonly [
   first: number,
   last: number,
-  ...nodes: (readonly [host: string | null, port: number])[],
+  ...nodes: (readonly [host: string | null, port: number, id?: string, more?: unknown])[],
 ];
+
+// What a node is called that has no name, where the cluster prefers names to addresses.
+const NAMELESS = '?';
 
 /** The view in an answer to CLUSTER SLOTS; a node that is said to be at no address is the one `asked`. */
 export function viewIn(slots: unknown, asked: NodePlace, recipe: ClusterRecipe): ClusterView {
@@ -24,14 +27,24 @@ export function viewIn(slots: unknown, asked: NodePlace, recipe: ClusterRecipe):
   const masters = new Map<string, NodePlace>();
   const nodes = new Map<string, NodePlace>();
   for (const [first, last, ...members] of slots as readonly Entry[]) {
-    const places = members.map(([host, port]) => recipe.placeOf(host || asked.host, port));
+    const places = members.map(([name, port, , more]) => {
+      const host = name === NAMELESS ? ipIn(more) : name || asked.host;
+      return host === undefined ? undefined : recipe.placeOf(host, port);
+    });
     const [master] = places;
-    for (const place of places) nodes.set(keyOf(place), place);
+    for (const place of places) if (place) nodes.set(keyOf(place), place);
     if (!master) continue;
     masters.set(keyOf(master), master);
     masterOf.fill(master, first, last + 1);
   }
   return { masterOf, masters, nodes };
+}
+
+/** The address among what else is said of a node: fields and values by turns. */
+function ipIn(more: unknown): string | undefined {
+  const fields = Array.isArray(more) ? (more as readonly unknown[]) : Object.entries(more ?? {}).flat();
+  const at = fields.indexOf('ip');
+  return at < 0 ? undefined : String(fields[at + 1]);
 }
 
 /** What a node is known by. */
@@ -54,11 +67,13 @@ export function redirectionIn(
   recipe: ClusterRecipe,
 ): Redirection | undefined {
   const [, kind, slot, host, port] = /^(MOVED|ASK) (\d+) (\S*):(\d+)/.exec(error.message) ?? [];
-  if (kind === undefined) return undefined;
+  if (kind === undefined || host === NAMELESS) return undefined;
   const place = recipe.placeOf(host || asked.host, Number(port));
   return { once: kind === 'ASK', slot: Number(slot), place };
 }
 
+// Which node it is, the next view says.
+const TO_THE_NAMELESS = /^(?:MOVED|ASK) \d+ \?:/;
 // A node whose slot is on its way refuses to write a key that the script itself has deleted.
 const DELETED_ON_ITS_WAY = /script attempted to access a non local key/i;
 
@@ -66,6 +81,7 @@ const DELETED_ON_ITS_WAY = /script attempted to access a non local key/i;
 export function isUnsettled(error: Error): boolean {
   return (
     /^(TRYAGAIN|CLUSTERDOWN|LOADING|MASTERDOWN)$/.test(codeOf(error) ?? '') ||
+    TO_THE_NAMELESS.test(error.message) ||
     DELETED_ON_ITS_WAY.test(error.message)
   );
 }

@@ -86,7 +86,10 @@ function milliseconds(micros: number): number {
   return Math.ceil(micros / 1_000);
 }
 
-/** The answer in what a script replied for one key; the scripts' headers say what stands where. */
+// No server's time in microseconds is smaller, and scripts write it with 16 digits.
+const EARLIEST = 1e15;
+
+/** The answer in what a script replied for one key; the scripts' headers say what stands where. `now` is NaN in nonsense. */
 export function decodeAnswer<O extends LockOperation>(op: O, reply: unknown): AnswerTo<O> {
   return (Array.isArray(reply) ? answerIn(reply as Reply) : leanAnswer(op, reply)) as AnswerTo<O>;
 }
@@ -94,12 +97,18 @@ export function decodeAnswer<O extends LockOperation>(op: O, reply: unknown): An
 /** The short replies of the lean paths. */
 function leanAnswer(op: LockOperation, reply: unknown): LockAnswer {
   if (op.kind === 'renew') {
-    const [now, last] = String(reply).split(' ').map(Number);
-    return { outcome: 'renewed', now: now ?? NaN, last: last ?? NaN, contended: false };
+    const [now, last] = (typeof reply === 'string' ? reply : '').split(' ').map(Number).map(timeIn);
+    const both = now !== undefined && last !== undefined && !Number.isNaN(last);
+    return { outcome: 'renewed', now: both ? now : NaN, last: last ?? NaN, contended: false };
   }
-  const now = Math.abs(Number(reply)); // a release that handed on says -now
+  // A release that handed on says -now. What is no time is no grant: a proxy may answer with nothing, or with 0.
+  const now = typeof reply === 'number' ? timeIn(Math.abs(reply)) : NaN;
   if (op.kind !== 'acquire') return { outcome: 'released', now };
   return { outcome: 'granted', now, first: now, last: now + reserved(op) - 1, contended: false, done: false };
+}
+
+function timeIn(value: number): number {
+  return value >= EARLIEST ? value : NaN;
 }
 
 function answerIn(reply: Reply): LockAnswer {

@@ -31,8 +31,9 @@ export class RecordReader {
   /** By SCAN, so a name may come twice. What is foreign, or newer than this version, is left out. */
   async *list(timeout: number): AsyncGenerator<readonly LockReading[]> {
     const { servers } = this;
-    // A name that goes to a server which was looked through before is missed there: then once more.
-    for (let before = -1; before !== servers.changes;) {
+    // A name that goes to a server which was looked through before is missed there: then once more. Not again and again:
+    // while slots go from node to node for hours, there would be no end.
+    for (let [walks, before] = [0, -1]; walks < 2 && before !== servers.changes; walks += 1) {
       before = servers.changes;
       for (const connection of await servers.all(timeout)) yield* this.listAt(connection, timeout);
     }

@@ -40,7 +40,7 @@ function parsedUrl(url: string): URL {
     return parsed;
   throw new LockUsageError(
     `The option redis takes a URL such as 'redis://localhost:6379' or 'rediss://…', or the options or a client ` +
-      `of ioredis; it was ${shown(openPartOf(url))}.`,
+      `of ioredis; it was ${shownSource(url)}.`,
   );
 }
 
@@ -66,12 +66,15 @@ function optionInQuery(key: string, text: string): unknown {
   }
 }
 
+/** Piece by piece: a percent sign that was not written as %25 stands for itself. */
 function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text; // a percent sign that was not written as %25
-  }
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (piece) => {
+    try {
+      return decodeURIComponent(piece);
+    } catch {
+      return piece;
+    }
+  });
 }
 
 /** What messages call the server: no user, no password. */
@@ -86,9 +89,33 @@ export function addressOf(options: RedisOptions): string {
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${options.port ?? 6379}/${options.db ?? 0}`;
 }
 
-/** The part of a URL that may be shown, even of a malformed one: nothing before the last @, nothing after a question mark. */
+/**
+ * Refuses a URL, or a user and password, in the place of a host, a port or a path: messages show those.
+ *
+ * @throws LockUsageError that names the option, and not its value
+ */
+export function checkPlaces(places: readonly Pick<RedisOptions, 'host' | 'port' | 'path'>[]): void {
+  for (const place of places)
+    for (const key of ['host', 'port', 'path'] as const)
+      if ((key === 'path' ? /:\/\// : /:\/\/|@/).test(String(place?.[key] ?? '')))
+        throw new LockUsageError(
+          `The option redis has a URL, or a user and a password, as its ${key}. Give a URL by itself, as in ` +
+            "redis: 'redis://…', or { host, port, username, password }.",
+        );
+}
+
+/** Something that leads to no Redis as an error message shows it: without what may be a password in it. */
+export function shownSource(value: unknown): string {
+  return shown(typeof value === 'string' ? openPartOf(value) : value);
+}
+
+/**
+ * The part of a URL that may be shown, even of a malformed one: nothing before the last @, nothing after a question
+ * mark, and nothing after a colon but a port.
+ */
 function openPartOf(url: string): string {
-  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/|).*@/is, '$1***@').replace(/\?.*/s, '?***');
+  const open = url.replace(/^([a-z][a-z0-9+.-]*:\/\/|).*@/is, '$1***@').replace(/\?.*/s, '?***');
+  return open.replace(/(^|\/\/):.*|:(?!\/\/|\d{1,5}(?:[/,?]|$)).*/s, '$1:***');
 }
 
 /** The text without any user:password before an @. */

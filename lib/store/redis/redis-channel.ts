@@ -89,6 +89,11 @@ export class RedisChannel {
       this.silence();
       if (this.roams) this.goElsewhere();
     });
+    client.on('end', () => {
+      if (!present()) return;
+      client.disconnect(); // its connections to sentinels do not end by themselves
+      this.goElsewhere(); // ioredis makes no other attempt
+    });
     client.on('message', (channel: string, text: string) => {
       if (!present() || channel !== this.name) return; // the connection after this one hears the same
       this.lastMessage = this.clock.now();
@@ -111,7 +116,7 @@ export class RedisChannel {
     if (subscribed) this.on.down();
   }
 
-  /** To another server, soon: longer each time, up to a second. */
+  /** Over another connection, soon: longer each time, up to a second. */
   private goElsewhere(): void {
     this.client = undefined;
     this.cancelAnswer?.();

@@ -250,7 +250,7 @@ export class RedisCluster implements RedisServers {
       {
         redirect: (script, call, error, repeatable) => this.redirect(node, script, call, error, repeatable),
         demoted: () => this.demoted(node),
-        silent: () => this.silent(node),
+        silent: (dead) => this.silent(node, dead),
         unreached: () => this.refresh(),
       },
     );
@@ -283,8 +283,9 @@ export class RedisCluster implements RedisServers {
     this.refresh();
   }
 
-  private silent(node: Node): void {
+  private silent(node: Node, dead: boolean): void {
     this.refresh();
+    if (!dead) return; // it may be slow: what it has to tell comes late
     for (const place of PLACES) if (this.noticesFrom[place] === node.key) this.on.deaf(place);
   }
 
@@ -350,8 +351,11 @@ export class RedisCluster implements RedisServers {
   }
 
   private learnMove(slot: number, to: Node): void {
-    if (this.owners[slot] !== to) this.moved.set(slot, to);
-    this.changes += 1;
+    const isNews = this.owners[slot] !== to && this.moved.get(slot) !== to;
+    if (isNews) {
+      this.moved.set(slot, to);
+      this.changes += 1;
+    }
     this.witness = to;
     this.refresh();
   }
@@ -413,6 +417,7 @@ export class RedisCluster implements RedisServers {
   }
 
   private hearTrouble(error: Error): void {
+    this.failures.hide(this.recipe.secrets);
     this.trouble = this.failures.wordsOf(error);
     this.refusal = isDenied(error)
       ? this.failures.denied(this.trouble)

@@ -22,16 +22,16 @@ import {
 import { ScriptBatch, type ScriptCall } from './script-batch.js';
 import { inOneWrite, TurnWrite } from './turn-write.js';
 
-// The client reports that, and goes on with database 0.
 // A command that is not served is sent again more often than this.
 const DOUBTED = 1_000;
+// Refusals of SELECT that another attempt does not change.
 const NO_SUCH_DB = /DB index|SELECT is not allowed|NOPERM.*'select'/i;
-// A server that has not answered anything for this long, though it was asked: the way to it may be dead.
+// A server that has not answered anything for this long since it was asked: the way to it may be dead.
 const SILENCE = 2_000;
 
-// How soon a server that is a replica is left for a new connection: longer each time, up to a second.
-const REPLICA_PATIENCE = 50;
-const MOST_REPLICA_PATIENCE = 1_000;
+// How soon a server that cannot serve, as a replica, is left for a new connection: longer each time, up to a second.
+const PATIENCE = 50;
+const MOST_PATIENCE = 1_000;
 // Sentinels name a replica only while they have not heard of a failover yet, which is soon.
 const MOST_PATIENCE_BY_SENTINEL = 200;
 // What has the same effect however often the server reads it: it carries its id, and the time after which it does nothing;
@@ -61,8 +61,8 @@ export interface ClusterMembership {
   redirect(name: ScriptName, call: ScriptCall, error: Error, repeatable: boolean): boolean;
   /** The node copies another one now: its names are elsewhere. */
   demoted(): void;
-  /** The node did not answer in time. */
-  silent(): void;
+  /** The node did not answer in time; `dead` says that the way to it is given up. */
+  silent(dead: boolean): void;
   /** An attempt to connect to the node failed or took too long: another one may have its names. */
   unreached(): void;
 }
@@ -80,17 +80,17 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private doubtedAt = -Infinity;
   private started = false;
   private lastError = 'no connection yet';
-  /** Why nothing may be done over this connection, ever. */
-  private useless: LockStoreError | undefined;
-  /** Why nothing can be done until somebody changes the password; it is tried again and again. */
-  private denied: LockStoreError | undefined;
+  /** Why nothing can be done until somebody changes the server, its rights or the password; it is tried again and again. */
+  private refusal: LockStoreError | undefined;
   /** When the server was last heard, or the connection made. */
   private heardAt = Infinity;
+  /** When it was first asked for something after that. */
+  private askedAt = -Infinity;
   /** Whether it was up, and nobody was told that it is no more. */
   private serving = false;
   private lostAt: number | undefined;
   private connections = 0;
-  /** A server in cluster mode takes no script call for two names. */
+  /** A server in cluster mode takes no script call for two names, and one that does not say what it is may be several. */
   private oneKeyACall = false;
   /** It has the only shard of its cluster: what has moved is on the way to another master of that shard. */
   private onlyShard = false;
@@ -98,8 +98,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
   private last = { runId: '', place: '' };
   /** The server said that it is a replica, which has the data of another server. */
   private demoted = false;
-  /** How often in a row a new connection led to a replica. */
-  private replicas = 0;
+  /** How often in a row a new connection led to a server that cannot serve. */
+  private inVain = 0;
   private terms: string;
   private learning: Promise<void> | undefined;
   /** The question for the server's clock that is on its way. */
@@ -136,6 +136,9 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.deadlines = new Deadlines(clock);
     this.failures = new RedisFailures(address, [client.options.password, client.options.sentinelPassword]);
     client.on('error', (error: Error) => this.hearError(error));
+    client.on('connecting', () =>
+      this.failures.hide([client.options.password, client.options.sentinelPassword]),
+    );
     client.on('connect', () => {
       this.heardAt = clock.now();
       keepAlive(client, this.keepsAlive);
@@ -143,6 +146,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
     client.on('reconnecting', () => keepAlive(client, this.keepsAlive));
     client.on('ready', () => void this.greet());
     client.on('close', () => this.lose());
+    client.on('end', () => this.hearEnd());
   }
 
   /** Resolves when the connection is up; rejects after `timeout` ms, or at once when the server does not let us in. */
@@ -150,11 +154,13 @@ export class RedisConnection implements CommandHost, ScriptHost {
     if (this.up) return Promise.resolve();
     if (this.closed)
       return Promise.reject(new LockStoreError(`The connection to ${this.address} is closed.`));
-    const refusal = this.useless ?? this.denied;
-    if (refusal) return Promise.reject(refusal);
+    if (this.refusal) return Promise.reject(this.refusal);
     if (!this.started) {
       this.started = true;
-      this.client.connect().catch((error: Error) => (this.lastError = this.failures.wordsOf(error)));
+      this.client.connect().catch((error: Error) => {
+        // What else ended an attempt was told as an error before.
+        if (!isLost(error)) this.lastError = this.failures.wordsOf(error);
+      });
     }
     return new Promise((resolve, reject) => {
       const settle = (error?: LockStoreError): void => {
@@ -187,7 +193,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const command = new PendingCommand<T>(this, what, timeout, this.clock.now(), resolve, reject);
-      this.deadlines.add(command);
+      this.expect(command);
       const ask = (again: boolean): void =>
         void send(this.client).then(
           (value) => command.resolve(value),
@@ -237,6 +243,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
 
   /** Holds a command that somebody else sends to its deadline. */
   expect(command: PendingCommand): void {
+    if (this.askedAt <= this.heardAt) this.askedAt = command.deadline - command.timeout;
     if (!command.linked) this.deadlines.add(command);
   }
 
@@ -265,8 +272,8 @@ export class RedisConnection implements CommandHost, ScriptHost {
   }
 
   silent({ what, timeout }: PendingCommand): LockStoreError {
-    this.resetIfSilent();
-    this.membership?.silent();
+    const dead = this.resetIfSilent();
+    this.membership?.silent(dead);
     return this.failures.silent(what, timeout);
   }
 
@@ -388,14 +395,15 @@ export class RedisConnection implements CommandHost, ScriptHost {
     );
   }
 
-  /** A connection may die without a word: rather than to wait for TCP to notice, a new one is made. */
-  private resetIfSilent(): void {
+  /** A connection may die without a word: rather than to wait for TCP to notice, a new one is made. Says whether it is. */
+  private resetIfSilent(): boolean {
     const { status } = this.client;
-    if (this.closed || (status !== 'connect' && status !== 'ready')) return;
-    if (this.clock.now() - this.heardAt < SILENCE) return;
+    if (this.closed || (status !== 'connect' && status !== 'ready')) return false;
+    if (this.clock.now() - Math.max(this.heardAt, this.askedAt) < SILENCE) return false;
     this.heardAt = Infinity; // once: ioredis adds a listener each time
     this.lastError = 'it did not answer';
     this.client.disconnect(true);
+    return true;
   }
 
   /**
@@ -462,10 +470,14 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.demoted = true;
     // Before the first master was found, the address is wrong rather than late.
     if (this.last.runId === '') for (const settle of [...this.waiting]) settle(error);
+    this.tryAnother(this.client.options.sentinels ? MOST_PATIENCE_BY_SENTINEL : MOST_PATIENCE);
+  }
+
+  /** Leaves a connection that is of no use for a new one: later each time, up to `most` milliseconds. */
+  private tryAnother(most = MOST_PATIENCE): void {
     const { connections, client } = this;
-    const most = client.options.sentinels ? MOST_PATIENCE_BY_SENTINEL : MOST_REPLICA_PATIENCE;
-    const patience = Math.min(REPLICA_PATIENCE * 2 ** this.replicas, most);
-    this.replicas += 1;
+    const patience = Math.min(PATIENCE * 2 ** this.inVain, most);
+    this.inVain += 1;
     this.clock.after(patience, () => {
       if (!this.closed && connections === this.connections && client.status === 'ready')
         client.disconnect(true);
@@ -479,7 +491,7 @@ export class RedisConnection implements CommandHost, ScriptHost {
     const place = socket?.remoteAddress ? ` (${socket.remoteAddress}:${socket.remotePort})` : '';
     this.last = { runId, place };
     this.demoted = false;
-    this.replicas = 0;
+    this.inVain = 0;
     if (last.runId === '' || (runId === last.runId && !demoted)) return undefined;
     return runId === last.runId
       ? `Redis at ${this.address} was a replica for a while`
@@ -490,10 +502,15 @@ export class RedisConnection implements CommandHost, ScriptHost {
 
   private hearError(error: Error): void {
     this.lastError = this.failures.wordsOf(error);
-    if (NO_SUCH_DB.test(error.message)) this.useless = this.failures.useless(this.lastError);
-    this.denied = isDenied(error) ? this.failures.denied(this.lastError) : undefined;
-    if (!this.denied) return;
-    for (const settle of [...this.waiting]) settle(this.denied);
+    this.refusal = undefined;
+    if (codeOf(error) === 'LOADING') this.heardAt = this.clock.now();
+    if (isDenied(error)) this.refuse(this.failures.denied(this.lastError));
+  }
+
+  /** Until an attempt to connect ends in another way, all that is asked fails at once. */
+  private refuse(error: LockStoreError): void {
+    this.refusal = error;
+    for (const settle of [...this.waiting]) settle(error);
   }
 
   private lose(): void {
@@ -508,25 +525,40 @@ export class RedisConnection implements CommandHost, ScriptHost {
     outsideContext(() => this.on.lost(this.lastError)); // a write that failed brings it, in the context of its caller
   }
 
+  /**
+   * ioredis makes no other attempt: it could not begin one, as with a port or a certificate that is none, or the user's
+   * own strategy gave up. The next command makes one.
+   */
+  private hearEnd(): void {
+    if (this.closed) return;
+    this.up = this.started = false;
+    const error = this.failures.unreachable(this.lastError);
+    for (const settle of [...this.waiting]) settle(error);
+  }
+
   private async greet(): Promise<void> {
     const { client } = this;
     const connection = (this.connections += 1);
     // Together: a server far away is asked once. With its time, the first commands need not ask for it.
-    const [info, replication, , sample] = await Promise.all([
+    const [unselected, info, replication, , sample] = await Promise.all([
+      this.selectDatabase(),
       client.info('server').catch(() => ''),
       client.info('replication').catch(() => ''),
       loadScripts(client),
       this.sampled().catch(() => undefined),
     ]);
     this.runId = runIdIn(info);
-    await this.learnTopology(info);
+    const useless = await this.learnTopology(info);
     await this.native?.begin(client, this.runId, info);
     if (this.closed || connection !== this.connections || client.status !== 'ready') return;
     if (/^role:slave/m.test(replication)) return this.refuseReplica();
-    this.denied = undefined;
-    this.up = this.useless === undefined;
-    for (const settle of [...this.waiting]) settle(this.useless);
-    if (!this.up) return client.disconnect();
+    if (unselected) this.lastError = this.failures.wordsOf(unselected);
+    const noDatabase = unselected && NO_SUCH_DB.test(unselected.message);
+    this.refusal = useless ?? (noDatabase ? this.failures.useless(this.lastError) : undefined);
+    if (this.refusal) this.refuse(this.refusal);
+    if (this.refusal || unselected) return this.tryAnother();
+    this.up = true;
+    for (const settle of [...this.waiting]) settle();
     if (sample) this.adoptSample(sample); // that of a replica would pass for a sign of a store that works
     this.serving = true;
     this.lastError = 'the connection was closed';
@@ -537,26 +569,42 @@ export class RedisConnection implements CommandHost, ScriptHost {
     this.on.up();
   }
 
-  /** A server in cluster mode serves one name a call, and no names at all when there are several shards. */
-  private async learnTopology(info: string): Promise<void> {
+  /** Why the database is not ours. ioredis selects it, too, but goes on with database 0 when the server refuses. */
+  private selectDatabase(): Promise<Error | undefined> {
+    const { db } = this.client.options;
+    if (!db) return Promise.resolve(undefined);
+    return this.client.select(db).then(
+      () => undefined,
+      (error: Error) => error,
+    );
+  }
+
+  /**
+   * A server in cluster mode serves one name a call, and no names at all when there are several shards. Returns why it
+   * cannot be used.
+   */
+  private async learnTopology(info: string): Promise<LockStoreError | undefined> {
     const mode = /^(?:redis|server)_mode:(\w+)/m.exec(info)?.[1]; // Valkey says server_mode
     const asked =
       mode === undefined ? await this.client.cluster('INFO').catch(({ message }: Error) => message) : '';
-    if (mode === 'sentinel') this.useless = this.failures.sentinel();
-    const clustered = mode === 'cluster' || /^cluster_state:/m.test(asked);
-    this.oneKeyACall ||= clustered;
+    const says = mode === 'cluster' || /^cluster_state:/m.test(asked);
+    // A node of a cluster need not let us ask it.
+    const clustered = says || this.membership !== undefined;
+    // A proxy that shards by key would run a call for several names where the first of them is.
+    const isUnknown = mode === undefined && !isNoCluster(asked);
+    this.oneKeyACall = clustered || isUnknown;
     this.terms = this.termsFor(!clustered, serverIn(this.runId) || UNKNOWN);
     if (this.membership) {
       // Only a server that says so is none: the connection may have been lost before it said anything.
-      const isNone = mode === undefined ? isNoCluster(asked) : !clustered;
-      if (isNone) this.useless = this.failures.noCluster();
-      return;
+      const isNone = mode === undefined ? isNoCluster(asked) : !says;
+      return isNone ? this.failures.noCluster() : undefined;
     }
-    if (!clustered) return;
+    if (mode === 'sentinel') return this.failures.sentinel();
+    if (!clustered) return undefined;
     const slots: unknown = await this.client.cluster('SLOTS').catch(() => undefined);
     const shards = Array.isArray(slots) ? mastersIn(slots) : undefined;
     this.onlyShard = shards === 1;
-    if (shards !== undefined && shards > 1) this.useless = this.failures.sharded(shards);
+    return shards !== undefined && shards > 1 ? this.failures.sharded(shards) : undefined;
   }
 }
 

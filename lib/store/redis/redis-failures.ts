@@ -70,13 +70,20 @@ export function isDenied({ message }: Error): boolean {
 
 /** What went wrong at one server, in words that never show its password. */
 export class RedisFailures {
-  private readonly secrets: readonly RegExp[];
+  /** Where each secret stands in a text. */
+  private readonly secrets = new Map<string, RegExp>();
 
   constructor(
     private readonly address: string,
     secrets: readonly (string | null | undefined)[],
   ) {
-    this.secrets = secrets.flatMap((secret) => (secret ? [placesOf(secret)] : []));
+    this.hide(secrets);
+  }
+
+  /** From now on, no message shows these either. */
+  hide(secrets: readonly (string | null | undefined)[]): void {
+    for (const secret of secrets)
+      if (secret && !this.secrets.has(secret)) this.secrets.set(secret, placesOf(secret));
   }
 
   /** The error of a command that failed. */
@@ -168,11 +175,10 @@ export class RedisFailures {
     return this.useless(`it is a sentinel; give the sentinels as options, as in redis: ${SENTINELS}`);
   }
 
-  /** The error of a server that could not be asked. */
-  unreachable(words: string, timeout: number): LockStoreError {
-    return new LockStoreError(
-      `Redis at ${this.address} is not reachable (${words}): no connection within ${Math.round(timeout)} ms.`,
-    );
+  /** The error of a server that could not be asked within `timeout` ms, or at all. */
+  unreachable(words: string, timeout?: number): LockStoreError {
+    const span = timeout === undefined ? '' : `: no connection within ${Math.round(timeout)} ms`;
+    return new LockStoreError(`Redis at ${this.address} is not reachable (${words})${span}.`);
   }
 
   /** The error of a command that was not answered in time. */
@@ -210,7 +216,7 @@ export class RedisFailures {
   wordsOf(error: Error): string {
     const message = error.message || (error as NodeJS.ErrnoException).code || String(error);
     let words = withoutCredentials(withoutPlace(message));
-    for (const secret of this.secrets) words = words.replace(secret, '***');
+    for (const secret of this.secrets.values()) words = words.replace(secret, '***');
     return words;
   }
 }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Redis, RedisOptions } from 'ioredis';
-import { shown } from '../../base/duration.js';
 import { keepAliveWith } from './keep-alive.js';
+import { shownSource } from './redis-address.js';
 import { isClient } from './redis-source.js';
 
 // Between two questions to the sentinels, when a failover ended the first one.
@@ -46,7 +46,7 @@ export function refusalOfSentinelOptions({ sentinels, name, role }: RedisOptions
   const example = "{ sentinels: [{ host: 'sentinel-1', port: 26379 }, …], name: 'mymaster' }";
   if (sentinels === undefined || sentinels === null) return undefined;
   if (!Array.isArray(sentinels) || sentinels.length === 0)
-    return `The option redis takes the addresses of the sentinels as sentinels, as in ${example}; it was ${shown(sentinels)}.`;
+    return `The option redis takes the addresses of the sentinels as sentinels, as in ${example}; it was ${shownSource(sentinels)}.`;
   if (typeof name !== 'string' || name === '')
     return (
       'The option redis has sentinels but no name: they may watch several masters. Add the name that the sentinels give ' +
@@ -68,7 +68,7 @@ export function calmSentinels(client: Redis): void {
   type Listener = (...args: unknown[]) => void;
   type Sentinel = { on(event: string, listener: Listener): unknown };
   type Connector = {
-    connectToSentinel?: (...args: unknown[]) => Sentinel;
+    connectToSentinel?: (endpoint: unknown, options?: object) => Sentinel;
     connect(...args: unknown[]): Promise<unknown>;
   };
   const { connector } = client as unknown as { connector?: Connector };
@@ -92,8 +92,10 @@ export function calmSentinels(client: Redis): void {
         await new Promise((resolve) => setTimeout(resolve, PAUSE)); // whatever ends it again and again
       }
   };
-  connector.connectToSentinel = (...args) => {
-    const sentinel = connectToSentinel(...args);
+  connector.connectToSentinel = (endpoint, options) => {
+    // Else the end of a connection that was never made keeps the process alive for two seconds.
+    const { disconnectTimeout } = client.options;
+    const sentinel = connectToSentinel(endpoint, { disconnectTimeout, ...options });
     keepAliveWith(client, sentinel as Redis);
     const on = sentinel.on.bind(sentinel);
     on('error', () => undefined);

@@ -1,6 +1,6 @@
 import { ClusterRecipe } from '../../../../lib/store/redis/cluster-recipe.js';
 import { priceOfNodes } from '../../../../lib/store/redis/redis-cluster.js';
-import { redirectionIn, viewIn } from '../../../../lib/store/redis/cluster-view.js';
+import { isUnsettled, redirectionIn, viewIn } from '../../../../lib/store/redis/cluster-view.js';
 
 describe('what a node says about the cluster', () => {
   const recipe = new ClusterRecipe({
@@ -32,12 +32,30 @@ describe('what a node says about the cluster', () => {
     ]);
   });
 
+  it('names the address of a node that has no name in a cluster that prefers names', () => {
+    const view = viewIn(
+      [
+        [0, 8_191, ['localhost', 6379, 'id1', ['ip', '10.0.0.1']]],
+        [8_192, 16_382, ['?', 6379, 'id2', ['ip', '10.0.0.2']], ['?', 6380, 'id3', { ip: '10.0.0.3' }]],
+        [16_383, 16_383, ['?', 6379, 'id9', []]],
+      ],
+      asked,
+      recipe,
+    );
+    expect([...view.nodes.keys()]).toEqual(['localhost:6379', 'outside:7002', '10.0.0.3:6380']);
+    expect(view.masterOf[8_192]).toEqual({ host: 'outside', port: 7002 });
+    expect(view.masterOf[16_383]).toBeUndefined();
+    expect(isUnsettled(new Error('MOVED 8192 ?:6379'))).toBe(true);
+    expect(isUnsettled(new Error('MOVED 8192 a:6379'))).toBe(false);
+  });
+
   it.each([
     ['MOVED 3999 10.0.0.1:6381', { once: false, slot: 3999, place: { host: '10.0.0.1', port: 6381 } }],
     ['MOVED 3999 :6381', { once: false, slot: 3999, place: { host: '10.0.0.9', port: 6381 } }],
     ['MOVED 1 2001:db8::1:6381', { once: false, slot: 1, place: { host: '2001:db8::1', port: 6381 } }],
     ['ASK 7 node.example:6379', { once: true, slot: 7, place: { host: 'node.example', port: 6379 } }],
     ['MOVED 8192 10.0.0.2:6379', { once: false, slot: 8192, place: { host: 'outside', port: 7002 } }],
+    ['MOVED 8192 ?:6379', undefined],
     ['CLUSTERDOWN Hash slot not served', undefined],
     ['ERR MOVED 1 a:1', undefined],
   ])('sends a call elsewhere by %s', (message, expected) => {

@@ -1,6 +1,12 @@
 import { WHOLE } from '../../../../lib/store/lock-machine.js';
-import type { AcquireOperation, StuckHold } from '../../../../lib/store/lock-operation.js';
-import { encodeOperation } from '../../../../lib/store/redis/operation-codec.js';
+import type {
+  AcquireOperation,
+  DowngradeOperation,
+  ReleaseOperation,
+  RenewOperation,
+  StuckHold,
+} from '../../../../lib/store/lock-operation.js';
+import { decodeAnswer, encodeOperation } from '../../../../lib/store/redis/operation-codec.js';
 import { decodeState } from '../../../../lib/store/redis/state-codec.js';
 
 const ASKED: AcquireOperation = {
@@ -44,4 +50,37 @@ describe('what the script is told of an acquire', () => {
       expect.objectContaining({ id: 'S.1', seal: 'IK-bUhtwEB7O', holding, identity: 'web-2:311 orders' }),
     ]);
   });
+});
+
+describe('what a script replied', () => {
+  const now = 1_795_859_405_280_001;
+  const renew: RenewOperation = {
+    ...{ kind: 'renew', id: 'S.1', notAfter: now, ttl: 10_000_000, guard: 500_000, block: 1, used: 0 },
+  };
+  const release: ReleaseOperation = { kind: 'release', id: 'S.1', used: 0, keep: 0, done: 0 };
+  const downgrade: DowngradeOperation = { kind: 'downgrade', id: 'S.1', units: 1, used: 0 };
+
+  it('is an answer where it has the time of the server', () => {
+    expect(decodeAnswer(ASKED, now)).toMatchObject({ outcome: 'granted', now, first: now });
+    expect(decodeAnswer(renew, `${now} ${now + 5}`)).toMatchObject({
+      outcome: 'renewed',
+      now,
+      last: now + 5,
+    });
+    expect(decodeAnswer(release, -now)).toEqual({ outcome: 'released', now });
+    expect(decodeAnswer(release, now)).toEqual({ outcome: 'released', now });
+  });
+
+  it.each([null, undefined, '', 'OK', 'QUEUED', 0, 1, -1, true, false, 17, NaN, `${now}`, {}, []])(
+    'is nonsense where it has none: %p',
+    (reply) => {
+      for (const operation of [ASKED, release, downgrade])
+        expect(decodeAnswer(operation, reply)).toMatchObject({ now: NaN });
+    },
+  );
+
+  it.each([null, undefined, '', 'OK', 0, now, '0 0', '1 2', `${now}`, `${now} `, `${now} 0`, []])(
+    'is no renewal where it has not two of them: %p',
+    (reply) => expect(decodeAnswer(renew, reply)).toMatchObject({ now: NaN }),
+  );
 });
