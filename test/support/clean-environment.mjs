@@ -8,7 +8,7 @@ const EVENTS = ['SIGTERM', 'SIGINT', 'exit', 'uncaughtException', 'unhandledReje
 /** Settings of jest-circus; `jest.retryTimes` sets them, too. */
 const RETRY = {
   [Symbol.for('RETRY_TIMES')]: RETRIES,
-  RETRY_IMMEDIATELY: true,
+  [Symbol.for('RETRY_IMMEDIATELY')]: true,
 };
 
 /**
