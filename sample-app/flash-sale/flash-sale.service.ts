@@ -97,11 +97,14 @@ export class FlashSaleService {
   async restock(sku: string, quantity: number): Promise<Sale> {
     const fence = this.locks.current()?.fence ?? null;
     const written = await this.database.rows(
-      'update flash_sale.items set offered = $2, stock = $2, fence = $3 where sku = $1 and fence < $3 returning sku',
+      `with item as (
+         update flash_sale.items set offered = $2, stock = $2, fence = $3
+          where sku = $1 and fence < $3 returning sku
+       ), gone as (delete from flash_sale.orders where sku in (select sku from item))
+       select sku from item`,
       [sku, quantity, fence],
     );
     if (written.length === 0) throw new ConflictException(`A later order for '${sku}' was written first.`);
-    await this.database.rows('delete from flash_sale.orders where sku = $1', [sku]);
     return this.sale(sku);
   }
 }
