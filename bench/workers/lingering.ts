@@ -97,24 +97,23 @@ export async function tryOnce({ entrant, url, name }: Wanted): Promise<Try> {
 /** Tries again and again until `ms` are over; resolves with how often. It measures nothing meanwhile, which would cost more than to try. */
 export async function tryFor({ entrant, url, name }: Wanted, every: number, ms: number): Promise<number> {
   const { locks } = (await contenderOf(entrant, url)) as Own;
-  let tries = 0;
-  for (const end = performance.now() + ms; performance.now() < end; tries += 1) {
-    const lease = await locks.tryAcquire(name);
-    await lease?.release();
-    await sleep(every);
-  }
-  return tries;
+  return repeat(every, ms, async () => (await locks.tryAcquire(name))?.release());
 }
 
 /** Reads the name's record every so often until `ms` are over: what any neighbour costs that does something. */
 export async function lookFor({ url, name }: Wanted, every: number, ms: number): Promise<number> {
   const client = connection(url, 'look');
-  let looks = 0;
-  for (const end = performance.now() + ms; performance.now() < end; looks += 1) {
-    await client.get(`lock:${name}`);
+  return repeat(every, ms, () => client.get(`lock:${name}`));
+}
+
+/** Acts, and pauses for so many milliseconds, until `ms` are over; resolves with how often. */
+async function repeat(every: number, ms: number, act: () => Promise<unknown>): Promise<number> {
+  let times = 0;
+  for (const end = performance.now() + ms; performance.now() < end; times += 1) {
+    await act();
     await sleep(every);
   }
-  return looks;
+  return times;
 }
 
 let watched: (() => number) | undefined;

@@ -4,6 +4,7 @@ import {
   type LockLogEntry,
   type LockReport,
   type LockService,
+  type LockServiceOptions,
   LockStoreError,
 } from '../plain.js';
 import { CommandError, EXIT, exitCodeOf } from './command-error.js';
@@ -53,20 +54,24 @@ export async function run(
 /** One command at one store. */
 class Execution {
   private readonly locks: LockService;
+  private readonly options: LockServiceOptions;
   private readonly entries: LockLogEntry[] = [];
 
   constructor(
     private readonly command: Command,
-    private readonly where: Where,
+    where: Where,
     private readonly output: Output,
     private readonly streams: Streams,
     private readonly interruption: Interruption,
   ) {
     // What else the application asks for is looked at by the doctor alone.
     const { demands, ...place } = where;
-    const options = command.verb === 'doctor' ? { ...place, ...demands } : place;
+    this.options = command.verb === 'doctor' ? { ...place, ...demands } : place;
     const write = (entry: LockLogEntry): void => void this.entries.push(entry);
-    this.locks = createLockService({ ...options, shutdownGrace: 0, log: { write, warn: () => undefined } });
+    this.locks = createLockService({
+      ...this.options,
+      ...{ shutdownGrace: 0, log: { write, warn: () => undefined } },
+    });
   }
 
   async run(): Promise<void> {
@@ -80,7 +85,7 @@ class Execution {
   private async execute(): Promise<void> {
     const { command, locks, output } = this;
     const { verb, name, json, every, times } = command;
-    if (verb === 'doctor') return examine(this.where, locks, output, json);
+    if (verb === 'doctor') return examine(this.options, locks, output, json);
     if (verb === 'ls') return this.list();
     await this.reach(name ?? 'any name');
     if (verb === 'show') return this.show(await locks.inspect(name ?? ''));

@@ -1,6 +1,12 @@
-import { LockError, type LockService, LockStoreError, leastRights, type StoreFindings } from '../plain.js';
+import {
+  LockError,
+  type LockService,
+  type LockServiceOptions,
+  LockStoreError,
+  leastRights,
+  type StoreFindings,
+} from '../plain.js';
 import { CommandError, EXIT } from './command-error.js';
-import type { Where } from './connection.js';
 import { span, type Output } from './output.js';
 
 // Commands have a second at most, and each hand-off takes a round trip.
@@ -22,13 +28,12 @@ interface Check {
  * @throws CommandError when locks do not work here; LockStoreError when the store cannot be reached
  */
 export async function examine(
-  where: Where,
+  options: LockServiceOptions,
   locks: Pick<LockService, 'ready'>,
   output: Output,
   json: boolean,
 ): Promise<void> {
-  const { demands, ...place } = where;
-  const rights = leastRights({ ...place, ...demands });
+  const rights = leastRights(options);
   let findings: StoreFindings | undefined;
   try {
     findings = await locks.ready();

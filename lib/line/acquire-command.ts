@@ -35,6 +35,7 @@ export class AcquireCommand {
     private readonly setup: LineSetup,
     private readonly name: string,
     private readonly id: string,
+    /** What the next one asks for. */
     public terms: Terms,
     /** What waits behind the attempt and holds something meanwhile. */
     private readonly waiting: { readonly holding?: readonly StuckHold[] | undefined },

@@ -70,11 +70,16 @@ export class Attempt {
   constructor(
     private readonly setup: LineSetup,
     readonly name: string,
-    public terms: Terms,
+    terms: Terms,
     private readonly owner: AttemptOwner,
   ) {
     this.id = newAttemptId(setup.store.session, terms.lingers);
     this.command = new AcquireCommand(setup, name, this.id, terms, owner);
+  }
+
+  /** What it asks for. */
+  get terms(): Terms {
+    return this.command.terms;
   }
 
   /** Server time until which an acquire without an answer may still be read; 0 for none. */
@@ -106,7 +111,7 @@ export class Attempt {
 
   /** From now on it asks for a caller of such terms, which it suits. */
   servesFor(terms: Terms): void {
-    if (terms !== this.terms) this.terms = this.command.terms = terms;
+    this.command.terms = terms;
   }
 
   /** Why a caller who has been in line since then has no lock, if the reason is not that others hold it; see AcquireCommand. */

@@ -5,8 +5,8 @@ import type { Caller, InTheWay } from './caller.js';
 import type { LineSetup } from './line-setup.js';
 import { exclusive, sameUnits, type Terms } from './request.js';
 
-// How many attempts of one name wait at the store at the same time.
-const MOST = 16;
+/** How many attempts of one name wait at the store at the same time: those of so many callers at the head of the line. */
+export const MOST_ATTEMPTS = 16;
 // Most names have no attempt most of the time. They share this list, which nobody changes.
 const NONE: readonly Attempt[] = [];
 
@@ -18,7 +18,6 @@ export interface AttemptLine extends AttemptOwner {
 
 /** The places of this process in the store's queue for one name. */
 export class Attempts {
-  static readonly MOST = MOST;
   private waiting = NONE;
 
   get none(): boolean {
@@ -35,7 +34,7 @@ export class Attempts {
     // No caller has a place in the queue before that of a caller who stands before it; who asks once has none.
     let from = 0;
     let caller = callers.first;
-    for (let room = MOST; caller && room > 0; caller = caller.after, room -= 1) {
+    for (let room = MOST_ATTEMPTS; caller && room > 0; caller = caller.after, room -= 1) {
       const { terms } = caller.request;
       const alone = exclusive(terms);
       if (alone && willHandOff) break;

@@ -160,14 +160,17 @@ export class Caller extends Link<Caller> implements Waiter {
   /** Sends the caller away: the name is in use as a lock of another capacity. */
   refuseKind(inUse: number): void {
     const { name, terms } = this.request;
-    this.fail(
-      new LockUsageError(
-        `The name '${name}' is in use as ${kindOf(inUse)}; it cannot be ${kindOf(terms.capacity)} at the same time. ` +
-          'Use another name, or wait until it is idle.',
-        name,
-      ),
-    );
+    this.fail(otherKind(name, inUse, terms.capacity));
   }
+}
+
+/** The error of a call for a name that is in use as a lock of another capacity. */
+export function otherKind(name: string, inUse: number, wanted: number): LockUsageError {
+  return new LockUsageError(
+    `The name '${name}' is in use as ${kindOf(inUse)}; it cannot be ${kindOf(wanted)} at the same time. ` +
+      'Use another name, or wait until it is idle.',
+    name,
+  );
 }
 
 /** Who waits for whom, as a sentence. */

@@ -130,12 +130,12 @@ export class Hold extends Link<Renewable> implements Renewable {
    */
   outlasts(ttl: number, now: number): boolean {
     const asked = typeof this.renewal === 'object' ? this.renewal.ttl : 0;
-    return Math.max(this.deadline - now, asked) > Math.max(ttl, CLAIM_WINDOW / 1_000);
+    return Math.max(this.deadline - now, asked) > tolerated(ttl);
   }
 
   /** Whether its renewals make it outlast such a lease. */
   keepsLongerThan(ttl: number): boolean {
-    return this.renews && this.terms.ttl > Math.max(ttl, CLAIM_WINDOW / 1_000);
+    return this.renews && this.terms.ttl > tolerated(ttl);
   }
 
   /** Local time at which the lease that it serves ends in spite of renewals. */
@@ -179,7 +179,7 @@ export class Hold extends Link<Renewable> implements Renewable {
   ): void {
     const longer = ttl > this.terms.ttl;
     const rescheduled = !handedOff || longer || !renews || !this.renews || endsAt !== this.endsAt;
-    this.lastFor({ ttl, guard });
+    this.adopt({ ttl, guard });
     this.renews = renews;
     if (endsAt < Infinity) this.end = { at: endsAt, reason: endReason };
     else if (this.end) this.end = undefined;
@@ -190,7 +190,7 @@ export class Hold extends Link<Renewable> implements Renewable {
   }
 
   /** Renewals ask for that from now on; what is proven already stays as it is. */
-  private lastFor({ ttl, guard }: Span): void {
+  private adopt({ ttl, guard }: Span): void {
     if (ttl === this.terms.ttl) return;
     this.half = this.halfTime;
     this.terms = { ...this.terms, ttl, guard };
@@ -451,7 +451,7 @@ export class Hold extends Link<Renewable> implements Renewable {
         if (this.heardReason !== undefined) this.heardReason = undefined;
         this.contended ||= answer.contended; // a notice may be younger than the answer
         const { dueAt } = this;
-        if (before === this.terms) this.lastFor({ ttl, guard });
+        if (before === this.terms) this.adopt({ ttl, guard });
         this.prove(answer, ttl);
         if (renewedChannel.hasSubscribers) this.tellRenewal(answer, dueAt);
         this.scheduleNext();
@@ -550,6 +550,11 @@ export class Hold extends Link<Renewable> implements Renewable {
     this.over = true;
     this.setup.scheduler.delete(this);
   }
+}
+
+/** How long a hold may last that a caller with such a ttl is given: no shorter than a pushed grant. */
+function tolerated(ttl: number): number {
+  return Math.max(ttl, CLAIM_WINDOW / 1_000);
 }
 
 const TRACKED = { tracked: true };

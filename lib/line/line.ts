@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.js';
 import type { LockBusyReason, LockLostReason, LockStoreError } from '../base/errors.js';
 import type { LockNotice, StuckHold } from '../store/lock-operation.js';
 import type { Attempt } from './attempt.js';
-import { Attempts, NO_ATTEMPTS, type AttemptLine } from './attempts.js';
+import { Attempts, MOST_ATTEMPTS, NO_ATTEMPTS, type AttemptLine } from './attempts.js';
 import {
   firstFor,
   successorOf,
@@ -217,7 +217,7 @@ export class Line implements AttemptLine, CallerOwner, LeaseOwner, WatchedLine {
       after = caller.after;
       place += 1;
       // Those at the head of the line have an attempt of their own, whose answer is on its way.
-      if (place > Attempts.MOST && caller.request.wait === 0 && this.remove(caller))
+      if (place > MOST_ATTEMPTS && caller.request.wait === 0 && this.remove(caller))
         this.turnAway(caller, 'held');
     }
   }

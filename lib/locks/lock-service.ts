@@ -23,7 +23,7 @@ import { resumedLease, type ResumeOptions } from './resumed-lease.js';
 import { LatchByCall, LockByCall, SemaphoreByCall } from './named-by-call.js';
 import { OnceLock, type OnceOptions, type OnceOutcome } from './once-lock.js';
 import { SemaphoreLock, type Semaphore } from './semaphore.js';
-import { StoreGreeting } from './store-greeting.js';
+import { StoreReadiness } from './store-readiness.js';
 import { StoreHealthCheck, type StoreHealth } from './store-health.js';
 import { UnlockedRuns } from './unlocked-runs.js';
 import { UnreleasedLeases } from './unreleased-leases.js';
@@ -42,7 +42,7 @@ export class LockService {
   private readonly unreleased: UnreleasedLeases | undefined;
   private readonly recorder: LockRecorder | undefined;
   private readonly healthCheck: StoreHealthCheck;
-  private readonly greeting: StoreGreeting;
+  private readonly readiness: StoreReadiness;
   private readonly leaders = new Set<Leadership>();
   /** What ends the streams that hold up a server's close. */
   private readonly streams = new Set<() => void>();
@@ -87,7 +87,7 @@ export class LockService {
     };
     this.inspector = new Inspector(store, log);
     this.healthCheck = new StoreHealthCheck(store, clock);
-    this.greeting = new StoreGreeting(store, settings.startup, log);
+    this.readiness = new StoreReadiness(store, settings.startup, log);
   }
 
   /** Makes the locks of one registration over an open store. @internal */
@@ -304,7 +304,7 @@ export class LockService {
     const { store } = this;
     // Beside the other connection: the first callers who wait find it up.
     if (store.address !== 'memory') store.subscribe();
-    const met = this.greeting.ready();
+    const met = this.readiness.ready();
     this.whileStarting?.();
     this.whileStarting = undefined; // a health check may call this again and again
     return met;

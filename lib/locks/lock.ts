@@ -188,8 +188,8 @@ export interface AcquireOptions {
    */
   readonly linger?: Duration | undefined;
   /**
-   * How many callers of this process may stand in line for the name; any further caller is refused with reason `full`. Who has
-   * no answer of the store yet does not count, since the lock may be free. 1 … 2³⁰. @default none
+   * How many callers of this process may stand in line for the name; any further caller is refused with reason `full`. A
+   * caller that the store has not answered yet does not count, since the lock may be free. 1 … 2³⁰. @default none
    */
   readonly maxWaiters?: number | undefined;
   /**

@@ -1,5 +1,5 @@
 import { checkName } from '../base/name.js';
-import { Caller, type LeaseMaker } from '../line/caller.js';
+import { type LeaseMaker, otherKind } from '../line/caller.js';
 import type { LineLease } from '../line/line-lease.js';
 import type { Request } from '../line/request.js';
 import type { Explanation } from '../base/errors.js';
@@ -89,17 +89,8 @@ export class SemaphoreLock
     const { state, now } = await this.store.read(this.name, READ_TIMEOUT);
     const holders = state.holders.filter(({ deadline }) => deadline > now);
     const used = holders.length + livingWaiters(state, now).length > 0;
-    if (used && state.capacity !== this.permits) return this.refuseKind(state.capacity);
+    if (used && state.capacity !== this.permits) throw otherKind(this.name, state.capacity, this.permits); // as a call for a permit is told
     return Math.max(0, this.permits - holders.reduce((sum, { units }) => sum + units, 0));
-  }
-
-  /** Rejects as a call for a permit does. */
-  private refuseKind(inUse: number): Promise<never> {
-    const { clock, settings } = this.setup;
-    const request = settings.request(this.name, {}, 0, { units: 1, capacity: this.permits });
-    return new Promise((resolve, reject) =>
-      new Caller(request, clock, this, resolve, reject).refuseKind(inUse),
-    );
   }
 
   protected override optionsOf(verb: 'acquire' | 'using'): ReadonlySet<string> {

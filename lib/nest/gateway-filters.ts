@@ -1,8 +1,8 @@
 import type { ModulesContainer } from '@nestjs/core';
 import { LockExceptionFilter, NoFilter } from './lock-exception-filter.js';
+import { isGateway } from './locked-method.js';
 
-/** What `@WebSocketGateway` and `@UseFilters` write on a class. */
-const IS_GATEWAY = 'websockets:is_gateway';
+/** What `@UseFilters` writes on a class. */
 const FILTERS = '__exceptionFilters__';
 
 /**
@@ -19,7 +19,7 @@ class GatewayFilter extends NoFilter {}
 export function bindToGateways(modules: ModulesContainer, filter: LockExceptionFilter): void {
   for (const module of modules.values())
     for (const { metatype } of [...module.providers.values()]) {
-      if (typeof metatype !== 'function' || !Reflect.hasMetadata(IS_GATEWAY, metatype)) continue;
+      if (typeof metatype !== 'function' || !isGateway(metatype)) continue;
       const bound = (Reflect.getMetadata(FILTERS, metatype) ?? []) as unknown[];
       if (bound.includes(LockExceptionFilter)) continue; // the application itself has bound it
       if (!bound.includes(GatewayFilter))

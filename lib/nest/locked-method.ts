@@ -47,6 +47,11 @@ export function isHttpRoute(method: Method): boolean {
   return Reflect.hasOwnMetadata('path', method) && Reflect.hasOwnMetadata('method', method);
 }
 
+/** Whether a class is a gateway: `@WebSocketGateway` has written its metadata on it. */
+export function isGateway(type: object): boolean {
+  return Reflect.hasMetadata('websockets:is_gateway', type);
+}
+
 /** Whether it answers requests with server-sent events: `@Sse` has written its metadata on it. */
 export function isEventStream(method: object): boolean {
   return Reflect.hasMetadata('__sse__', method);

@@ -1,7 +1,7 @@
 import { type LockLog, warn } from '../locks/lock-log.js';
+import { isGateway } from './locked-method.js';
 
-/** What `@WebSocketGateway` writes on a class, and the hooks of gateways. */
-const IS_GATEWAY = 'websockets:is_gateway';
+/** The hooks of gateways. */
 const HOOKS = ['afterInit', 'handleConnection', 'handleDisconnect'] as const;
 
 // What decorators of listeners write on a method. Read by key: the packages are none of ours.
@@ -29,7 +29,7 @@ export function checkHeard(owner: object, method: object, warned: Set<object>, l
 }
 
 function hookOf(owner: object, method: object): string | undefined {
-  if (!Reflect.hasMetadata(IS_GATEWAY, owner.constructor)) return undefined;
+  if (!isGateway(owner.constructor)) return undefined;
   const hook = HOOKS.find((name) => (owner as Partial<Record<string, unknown>>)[name] === method);
   return hook && 'a hook of a gateway';
 }

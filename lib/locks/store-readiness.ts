@@ -4,7 +4,7 @@ import { type LockLog, warn } from './lock-log.js';
 const START_TIMEOUT = 4_500;
 
 /** Asks a store whether it can be used, at the start and whenever somebody wants to know, and logs what was not so before. */
-export class StoreGreeting {
+export class StoreReadiness {
   /** What the last answer warned of. */
   private known: readonly string[] = [];
 
